@@ -1,0 +1,1 @@
+"""The laboratory's library: stacked training, the paper's protocol, and its analysis."""

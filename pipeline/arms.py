@@ -1,0 +1,49 @@
+"""An arm of the comparison, its name, and where its files are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.params import Params
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One dataset x activation x initialization."""
+
+    dataset: str
+    activation: str
+    initialization: str
+
+    @property
+    def name(self) -> str:
+        """The arm as people read it, e.g. `digits / rectifier / random`."""
+        return f"{self.dataset} / {self.activation} / {self.initialization}"
+
+    @property
+    def key(self) -> str:
+        """The arm within its dataset, as files and metrics name it, e.g. `rectifier-random`."""
+        return f"{self.activation}-{self.initialization}"
+
+    @property
+    def start(self) -> Path:
+        """Folder of the starting networks, one a seed, written by pretrain."""
+        return Path("runs/start", self.dataset, self.key)
+
+    @property
+    def networks(self) -> Path:
+        """Folder of the chosen trained networks, one a seed, written by finetune."""
+        return Path("runs/networks", self.dataset, self.key)
+
+    @property
+    def scores(self) -> Path:
+        """Folder of the records, one a seed, written by evaluate."""
+        return Path("runs/scores", self.dataset, self.key)
+
+
+def arms_of(params: Params, dataset: str) -> list[Arm]:
+    """Return the arms of one dataset, in the order of params.yaml."""
+    return [
+        Arm(dataset, activation, initialization)
+        for activation in params.run.activations
+        for initialization in params.run.initializations
+    ]

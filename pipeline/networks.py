@@ -1,0 +1,162 @@
+"""A stack: K networks of one shape whose weights lie side by side.
+
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs of a layer,
+O outputs of a layer; a 1 broadcasts.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from pipeline import activations, records
+from pipeline.params import Activation
+from pipeline.seeds import generator
+
+Tensors = dict[str, Tensor]  # parameters by name; the first dimension of each is K
+
+
+@dataclass(frozen=True)
+class Stack:
+    """K networks: hidden layers of one activation function, then the linear inputs of a softmax.
+
+    `tensors` holds, for layer l from 0 up, `W.l` [K, I, O] and `b.l` [K, 1, O]; the last layer is
+    the softmax layer. Where half of the units are negated (paper, section 4.1) it also holds
+    `signs.l` [K, 1, O] of +-1 for each hidden layer. `hardness` [K, 1, 1] is the a of softplus.
+    """
+
+    tensors: Tensors
+    function: str
+
+    def __len__(self) -> int:
+        """Return K."""
+        return len(self.tensors["hardness"])
+
+    @property
+    def hardness_K11(self) -> Tensor:
+        """The a of (1/a) softplus(a z), one a network."""
+        return self.tensors["hardness"]
+
+    @property
+    def depth(self) -> int:
+        """The number of hidden layers."""
+        return sum(name.startswith("W.") for name in self.tensors) - 1
+
+    def W_KIO(self, layer: int) -> Tensor:
+        """Return the weights of a layer, 0 the lowest."""
+        return self.tensors[f"W.{layer}"]
+
+    def b_K1O(self, layer: int) -> Tensor:
+        """Return the biases of a layer, 0 the lowest."""
+        return self.tensors[f"b.{layer}"]
+
+    def signs_K1O(self, layer: int) -> Tensor | None:
+        """Return the signs of a hidden layer's outputs, None where all are +1."""
+        return self.tensors.get(f"signs.{layer}")
+
+    def select(self, index: Sequence[int] | Tensor) -> "Stack":
+        """Return copies of the networks at `index`, in its order."""
+        return Stack(select(self.tensors, index), self.function)
+
+    def to(self, device: torch.device) -> "Stack":
+        """Return the stack on a device."""
+        return Stack({name: tensor.to(device) for name, tensor in self.tensors.items()}, self.function)
+
+
+def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
+    """Return copies of the rows `index` of each tensor."""
+    rows = torch.as_tensor(index, device=next(iter(tensors.values())).device)
+    return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+
+
+def initialize(dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: Activation) -> Stack:
+    """Return one random network a seed on the CPU, in float32.
+
+    `widths` runs from the inputs over the hidden layers to the classes. Weights, the softmax
+    layer's too, are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0 (paper.md 1.2; Glorot and
+    Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike.
+    """
+    tensors: Tensors = {}
+    for layer, (fan_in, fan_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        drawn = [_uniform(dataset, seed, layer, fan_in, fan_out) for seed in seeds]
+        tensors[f"W.{layer}"] = torch.stack(drawn)
+        tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, fan_out)
+        if unit.half_negated and layer < len(widths) - 2:
+            signs = [half_negated(dataset, seed, layer, fan_out) for seed in seeds]
+            tensors[f"signs.{layer}"] = torch.stack(signs)
+    tensors["hardness"] = torch.full((len(seeds), 1, 1), unit.hardness)
+    return Stack(tensors, unit.function)
+
+
+def _uniform(dataset: str, seed: int, layer: int, fan_in: int, fan_out: int) -> Tensor:
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    drawn_IO = torch.rand(fan_in, fan_out, generator=generator(dataset, seed, "weights", layer))
+    return drawn_IO.mul_(2 * bound).sub_(bound)
+
+
+def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
+    """Return signs [1, width]: -1 for a random half of the units, +1 for the others."""
+    order = torch.randperm(width, generator=generator(dataset, seed, "signs", layer))
+    return torch.where(order < width // 2, -1.0, 1.0).unsqueeze(0)
+
+
+def hidden_outputs(stack: Stack, x_KBI: Tensor) -> list[Tensor]:
+    """Return the inputs and each hidden layer's outputs [K, B, O], lowest first."""
+    apply_ = activations.function(stack.function).apply_
+    outputs = [x_KBI]
+    for layer in range(stack.depth):
+        z_KBO = torch.baddbmm(stack.b_K1O(layer), outputs[-1], stack.W_KIO(layer))
+        h_KBO = apply_(z_KBO, stack.hardness_K11)
+        signs_K1O = stack.signs_K1O(layer)
+        outputs.append(h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O))
+    return outputs
+
+
+def scores(stack: Stack, top_KBI: Tensor) -> Tensor:
+    """Return the inputs [K, B, C] of the softmax from the top hidden layer's outputs."""
+    return torch.baddbmm(stack.b_K1O(stack.depth), top_KBI, stack.W_KIO(stack.depth))
+
+
+def module(stack: Stack, k: int) -> torch.nn.Sequential:
+    """Return network k as a plain torch module: [N, I] inputs to [N, C] class probabilities.
+
+    Negated units are folded into the layer above, so nothing of this project is needed to load it.
+    """
+    layers: list[torch.nn.Module] = []
+    below_O: Tensor | None = None
+    for layer in range(stack.depth + 1):
+        W_IO = stack.W_KIO(layer)[k]
+        linear = torch.nn.Linear(*W_IO.shape)
+        with torch.no_grad():
+            linear.weight.copy_((W_IO if below_O is None else below_O[:, None] * W_IO).T)
+            linear.bias.copy_(stack.b_K1O(layer)[k, 0])
+        layers.append(linear)
+        if layer < stack.depth:
+            hardness = stack.hardness_K11[k].item()
+            layers.append(activations.function(stack.function).module(hardness))
+            signs_K1O = stack.signs_K1O(layer)
+            below_O = None if signs_K1O is None else signs_K1O[k, 0]
+    return torch.nn.Sequential(*layers, torch.nn.Softmax(dim=1))
+
+
+def save(stack: Stack, path: Path) -> None:
+    """Write a stack as one safetensors file: same stack, same bytes."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in stack.tensors.items()}
+    about = {"stack": json.dumps({"function": stack.function})}
+    records.write_bytes(path, safetensors.torch.save(tensors, metadata=about))
+
+
+def load(path: Path) -> Stack:
+    """Read a stack onto the CPU. Raises Problem where the file is absent or broken."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["stack"])
+            return Stack({name: file.get_tensor(name) for name in file.keys()}, about["function"])  # noqa: SIM118
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError) as error:
+        raise records.unreadable(path, error) from error

@@ -1,0 +1,167 @@
+"""params.yaml as frozen, validated objects: the one module that reads it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import Problem
+
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Initialization = Literal["random", "pretrained"]
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys and wrong types are refused, nothing can be changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+class Run(Section):
+    """What is run: the arms are the product of the three lists, each repeated `seeds` times."""
+
+    datasets: Names
+    activations: Names
+    initializations: Annotated[list[Initialization], Field(min_length=1)]
+    seeds: Count
+
+
+class Schedule(Section):
+    """What both training phases have: a grid of rates, and when to stop."""
+
+    learning_rates: Annotated[list[Rate], Field(min_length=1)]
+    batch_size: Count
+    epochs: Count
+    patience: Count
+
+
+class Pretrain(Schedule):
+    """Greedy denoising auto-encoders (paper, section 3.2)."""
+
+    corruption: Annotated[float, Field(ge=0, lt=1)]
+    tied: bool
+
+
+class Finetune(Schedule):
+    """Supervised training of the whole network."""
+
+
+class Compare(Section):
+    """Confidence of the intervals, and significance of the paired tests; fractions."""
+
+    confidence: Share
+    significance: Share
+
+
+class Activation(Section):
+    """One arm's hidden unit, and what the paper ties to it."""
+
+    function: str
+    hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    l1: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    half_negated: bool
+    reconstruction: Literal["softplus", "sigmoid"]
+
+
+class Network(Section):
+    """Widths of the hidden layers, from the input up."""
+
+    hidden: Annotated[list[Count], Field(min_length=1)]
+
+
+class Dataset(Section):
+    """One dataset's network, and its departures from the default schedules."""
+
+    network: Network
+    pretrain: dict[str, Any]
+    finetune: dict[str, Any]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    run: Run
+    pretrain: Pretrain
+    finetune: Finetune
+    compare: Compare
+    activations: dict[str, Activation]
+    datasets: dict[str, Dataset]
+
+    def activation(self, name: str) -> Activation:
+        """Return the block of an activation. Raises Problem that lists the known ones."""
+        return _block(self.activations, name, "activation")
+
+    def dataset(self, name: str) -> Dataset:
+        """Return the block of a dataset. Raises Problem that lists the known ones."""
+        return _block(self.datasets, name, "dataset")
+
+    def pretrain_for(self, dataset: str) -> Pretrain:
+        """Return the pre-training schedule with the dataset's overrides."""
+        changes = self.dataset(dataset).pretrain
+        return _checked(Pretrain, self.pretrain.model_dump() | changes, f"datasets.{dataset}.pretrain")
+
+    def finetune_for(self, dataset: str) -> Finetune:
+        """Return the fine-tuning schedule with the dataset's overrides."""
+        changes = self.dataset(dataset).finetune
+        return _checked(Finetune, self.finetune.model_dump() | changes, f"datasets.{dataset}.finetune")
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml. Raises Problem naming the full path of the first bad key."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text())
+    except FileNotFoundError as error:
+        raise Problem(f"{path} is missing: run from the repository's root") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    params = _checked(Params, content, "")
+    _check_run(params)
+    return params
+
+
+def _checked(model: type[SectionType], content: Any, where: str) -> SectionType:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise Problem(f"params.yaml: {_first_fault(error, where)}") from error
+
+
+def _first_fault(error: ValidationError, where: str) -> str:
+    fault = error.errors()[0]
+    key = where
+    for part in fault["loc"]:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}"
+    key = key.lstrip(".") or "the whole file"
+    if fault["type"] == "extra_forbidden":
+        return f"{key} is not a known key: remove it or correct its name"
+    if fault["type"] == "missing":
+        return f"{key} is missing: add it"
+    message = fault["msg"][:1].lower() + fault["msg"][1:]
+    return f"{key} = {fault['input']!r} is wrong: {message}"
+
+
+def _check_run(params: Params) -> None:
+    for name in params.run.datasets:
+        params.pretrain_for(name)
+        params.finetune_for(name)
+    for name in params.run.activations:
+        params.activation(name)
+    for key in ("datasets", "activations", "initializations"):
+        repeated = [name for name, n in Counter(getattr(params.run, key)).items() if n > 1]
+        if repeated:
+            raise Problem(f"params.yaml: run.{key} lists {repeated[0]} twice: list it once")
+
+
+def _block(blocks: dict[str, SectionType], name: str, kind: str) -> SectionType:
+    if name not in blocks:
+        raise Problem(f"unknown {kind} {name!r}: params.yaml has {', '.join(blocks)}")
+    return blocks[name]
