@@ -45,9 +45,17 @@ def _chain_tanh_(delta_KBO: Tensor, h_KBO: Tensor, hardness_K11: Tensor) -> Tens
     return chained(delta_KBO, h_KBO, grad_input=delta_KBO)  # type: ignore[no-any-return]
 
 
+def softplus(z: Tensor) -> Tensor:
+    """Return log(1 + exp(z)), elementwise.
+
+    By way of logsigmoid: torch's own softplus and sigmoid round an element one way inside a vector
+    register and another way at a tensor's end, so a network would depend on its place in the stack.
+    """
+    return F.logsigmoid(-z).neg_()
+
+
 def _softplus_(z_KBO: Tensor, hardness_K11: Tensor) -> Tensor:
-    # F.softplus is linear above a threshold and exact below; its beta is one number, ours is K.
-    return z_KBO.copy_(F.softplus(z_KBO.mul_(hardness_K11))).div_(hardness_K11)
+    return z_KBO.copy_(softplus(z_KBO.mul_(hardness_K11))).div_(hardness_K11)
 
 
 def _chain_softplus_(delta_KBO: Tensor, h_KBO: Tensor, hardness_K11: Tensor) -> Tensor:
@@ -72,3 +80,15 @@ def function(name: str) -> Function:
     if name not in FUNCTIONS:
         raise Problem(f"unknown activation function {name!r}: use one of {', '.join(FUNCTIONS)}")
     return FUNCTIONS[name]
+
+
+@dataclass(frozen=True)
+class Units:
+    """The hidden units of K networks: one function, each network's hardness [K, 1, 1]."""
+
+    function: Function
+    hardness_K11: Tensor
+
+    def apply_(self, z_KBO: Tensor) -> Tensor:
+        """Overwrite linear inputs [K, B, O] by the units' outputs."""
+        return self.function.apply_(z_KBO, self.hardness_K11)

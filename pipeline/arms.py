@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import Problem
 from pipeline.params import Params
+
+INITIALIZATIONS = ("random", "pretrained")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Arm:
     def key(self) -> str:
         """The arm within its dataset, as files and metrics name it, e.g. `rectifier-random`."""
         return f"{self.activation}-{self.initialization}"
+
+    @property
+    def ready(self) -> Path:
+        """Folder of the dataset's splits, written by preprocess."""
+        return Path("data/ready", self.dataset)
 
     @property
     def start(self) -> Path:
@@ -47,3 +55,13 @@ def arms_of(params: Params, dataset: str) -> list[Arm]:
         for activation in params.run.activations
         for initialization in params.run.initializations
     ]
+
+
+def arm_of(params: Params, dataset: str, activation: str, initialization: str) -> Arm:
+    """Return an arm by its names. Raises Problem for one that params.yaml does not know."""
+    params.dataset(dataset)
+    params.activation(activation)
+    if initialization not in INITIALIZATIONS:
+        known = ", ".join(INITIALIZATIONS)
+        raise Problem(f"unknown initialization {initialization!r}: use one of {known}")
+    return Arm(dataset, activation, initialization)

@@ -30,12 +30,19 @@ def describe(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})"
 
 
-def prepare_for_training() -> None:
-    """Make this process's arithmetic repeatable: one thread, no denormals, exact fp32.
+def about(device: torch.device) -> dict[str, str]:
+    """Return what to record of where a result was made."""
+    return {"device": describe(device), "torch": torch.__version__}
 
-    Sums split over threads depend on the number of threads; one thread a process does not.
-    Denormals cost a hundred times a normal operation and carry nothing a network can use.
+
+def prepare_for_training() -> None:
+    """Make this process's arithmetic repeatable; call it before the first matrix product.
+
+    One thread: sums split over threads depend on their number. MKL's reproducible mode: its
+    products then do not depend on where in memory a matrix lies, so not on the place in a stack.
+    No denormals: they cost a hundred times a normal operation and carry nothing. Exact fp32.
     """
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import safetensors.torch
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pipeline import activations, records
+from pipeline.activations import Units
 from pipeline.params import Activation
 from pipeline.seeds import generator
 
@@ -44,6 +46,11 @@ class Stack:
         return self.tensors["hardness"]
 
     @property
+    def units(self) -> Units:
+        """The function of the hidden units and its hardness."""
+        return Units(activations.function(self.function), self.hardness_K11)
+
+    @property
     def depth(self) -> int:
         """The number of hidden layers."""
         return sum(name.startswith("W.") for name in self.tensors) - 1
@@ -64,18 +71,29 @@ class Stack:
         """Return copies of the networks at `index`, in its order."""
         return Stack(select(self.tensors, index), self.function)
 
+    def only(self, k: int) -> "Stack":
+        """Return network k as a stack of one that shares its memory."""
+        return Stack(
+            {name: tensor[k : k + 1] for name, tensor in self.tensors.items()}, self.function
+        )
+
     def to(self, device: torch.device) -> "Stack":
         """Return the stack on a device."""
-        return Stack({name: tensor.to(device) for name, tensor in self.tensors.items()}, self.function)
+        return Stack(
+            {name: tensor.to(device) for name, tensor in self.tensors.items()}, self.function
+        )
 
 
 def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
     """Return copies of the rows `index` of each tensor."""
-    rows = torch.as_tensor(index, device=next(iter(tensors.values())).device)
+    device = next(iter(tensors.values())).device
+    rows = torch.as_tensor(index, dtype=torch.long, device=device)
     return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
 
 
-def initialize(dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: Activation) -> Stack:
+def initialize(
+    dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: Activation
+) -> Stack:
     """Return one random network a seed on the CPU, in float32.
 
     `widths` runs from the inputs over the hidden layers to the classes. Weights, the softmax
@@ -83,7 +101,7 @@ def initialize(dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: 
     Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike.
     """
     tensors: Tensors = {}
-    for layer, (fan_in, fan_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
         drawn = [_uniform(dataset, seed, layer, fan_in, fan_out) for seed in seeds]
         tensors[f"W.{layer}"] = torch.stack(drawn)
         tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, fan_out)
@@ -106,13 +124,13 @@ def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
     return torch.where(order < width // 2, -1.0, 1.0).unsqueeze(0)
 
 
-def hidden_outputs(stack: Stack, x_KBI: Tensor) -> list[Tensor]:
-    """Return the inputs and each hidden layer's outputs [K, B, O], lowest first."""
-    apply_ = activations.function(stack.function).apply_
+def hidden_outputs(stack: Stack, x_KBI: Tensor, layers: int | None = None) -> list[Tensor]:
+    """Return the inputs and the outputs [K, B, O] of the hidden layers (the lowest `layers`)."""
+    units = stack.units
     outputs = [x_KBI]
-    for layer in range(stack.depth):
+    for layer in range(stack.depth if layers is None else layers):
         z_KBO = torch.baddbmm(stack.b_K1O(layer), outputs[-1], stack.W_KIO(layer))
-        h_KBO = apply_(z_KBO, stack.hardness_K11)
+        h_KBO = units.apply_(z_KBO)
         signs_K1O = stack.signs_K1O(layer)
         outputs.append(h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O))
     return outputs

@@ -107,12 +107,16 @@ class Params(Section):
     def pretrain_for(self, dataset: str) -> Pretrain:
         """Return the pre-training schedule with the dataset's overrides."""
         changes = self.dataset(dataset).pretrain
-        return _checked(Pretrain, self.pretrain.model_dump() | changes, f"datasets.{dataset}.pretrain")
+        return _checked(
+            Pretrain, self.pretrain.model_dump() | changes, f"datasets.{dataset}.pretrain"
+        )
 
     def finetune_for(self, dataset: str) -> Finetune:
         """Return the fine-tuning schedule with the dataset's overrides."""
         changes = self.dataset(dataset).finetune
-        return _checked(Finetune, self.finetune.model_dump() | changes, f"datasets.{dataset}.finetune")
+        return _checked(
+            Finetune, self.finetune.model_dump() | changes, f"datasets.{dataset}.finetune"
+        )
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

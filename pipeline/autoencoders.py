@@ -1,0 +1,147 @@
+"""Denoising auto-encoders, stacked side by side: corruption, reconstruction, one SGD step.
+
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of the layer, O its units;
+a 1 broadcasts. "Codes" are the layer's outputs h.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline import activations
+from pipeline.activations import Units
+from pipeline.backprop import Step, through_units_
+from pipeline.errors import Problem
+from pipeline.networks import Stack, Tensors
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """K auto-encoders of one shape.
+
+    `tensors` holds the encoder `W` [K, I, O] and `b` [K, 1, O], the decoder's bias `c` [K, 1, I],
+    and where the decoder has weights of its own (untied) `V` [K, O, I]; `signs` [K, 1, O] and
+    `signs_below` [K, 1, I] where units of this layer and of the layer below are negated;
+    `hardness` [K, 1, 1]. `symmetric` says that the inputs lie in [-1, 1] rather than in [0, 1].
+    """
+
+    tensors: Tensors
+    function: str
+    reconstruction: str
+    symmetric: bool
+
+    @property
+    def units(self) -> Units:
+        """The function of the units and its hardness."""
+        return Units(activations.function(self.function), self.tensors["hardness"])
+
+    def decoder_KOI(self) -> Tensor:
+        """Return the decoder's weights: its own, or the encoder's transposed (tied)."""
+        return self.tensors["V"] if "V" in self.tensors else self.tensors["W"].mT
+
+
+Reconstruction = Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor]]
+
+
+def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor, symmetric: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
+    rebuilt_KBI = activations.softplus(z_KBI)
+    error_KBI = rebuilt_KBI - t_KBI
+    cost_K = error_KBI.square().sum(2).mean(1)
+    slope_KBI = rebuilt_KBI.neg_().expm1_().neg_()  # logistic(z) = 1 - exp(-softplus(z))
+    return error_KBI.mul_(slope_KBI).mul_(2), cost_K
+
+
+def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor, symmetric: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
+    share_KBI = t_KBI.add(1).div_(2) if symmetric else t_KBI
+    log_p_KBI = F.logsigmoid(z_KBI)
+    cost_K = ((1 - share_KBI) * z_KBI - log_p_KBI).sum(2).mean(1)
+    return log_p_KBI.exp_().sub_(share_KBI), cost_K
+
+
+# Linear outputs z and targets t to the gradient of the cost at z and the cost: the sum over the
+# inputs, its mean over the rows (paper, section 3.2, strategy 1; cross-entropy for tanh, 4.1).
+RECONSTRUCTIONS: dict[str, Reconstruction] = {
+    "softplus": _softplus_quadratic,
+    "sigmoid": _sigmoid_crossentropy,
+}
+
+
+def autoencoder(
+    start: Stack, layer: int, *, reconstruction: str, tied: bool, symmetric_inputs: bool
+) -> Autoencoder:
+    """Return auto-encoders whose encoders are layer `layer` of the starting networks.
+
+    An untied decoder starts as the encoder transposed. Raises Problem for an unknown reconstruction
+    and for a sigmoid one of codes that leave [-1, 1].
+    """
+    _check(start.function, reconstruction)
+    W_KIO = start.W_KIO(layer)
+    tensors = {
+        "W": W_KIO.clone(),
+        "b": start.b_K1O(layer).clone(),
+        "c": W_KIO.new_zeros(len(start), 1, W_KIO.shape[1]),
+        "hardness": start.hardness_K11.clone(),
+    }
+    if not tied:
+        tensors["V"] = W_KIO.mT.clone(memory_format=torch.contiguous_format)
+    signs = {"signs": start.signs_K1O(layer)}
+    signs["signs_below"] = start.signs_K1O(layer - 1) if layer else None
+    tensors |= {name: sign.clone() for name, sign in signs.items() if sign is not None}
+    symmetric = start.function == "tanh" if layer else symmetric_inputs
+    return Autoencoder(tensors, start.function, reconstruction, symmetric)
+
+
+def _check(function: str, reconstruction: str) -> None:
+    if reconstruction not in RECONSTRUCTIONS:
+        known = ", ".join(RECONSTRUCTIONS)
+        raise Problem(f"unknown reconstruction {reconstruction!r}: use one of {known}")
+    if reconstruction == "sigmoid" and function != "tanh":
+        raise Problem(
+            f"reconstruction sigmoid cannot rebuild the codes of {function}, which are not bounded:"
+            " use softplus"
+        )
+
+
+def encode(auto: Autoencoder, x_KBI: Tensor) -> Tensor:
+    """Return the codes [K, B, O] of inputs [K, B, I]."""
+    tensors = auto.tensors
+    z_KBO = torch.baddbmm(tensors["b"], x_KBI, tensors["W"])
+    h_KBO = auto.units.apply_(z_KBO)
+    return h_KBO.mul_(tensors["signs"]) if "signs" in tensors else h_KBO
+
+
+def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K].
+
+    Outputs of negated units of the layer below are rebuilt with their signs: a one-sided decoder
+    cannot rebuild negative targets, so reconstruction and target are compared before the sign.
+    """
+    z_KBI = torch.baddbmm(auto.tensors["c"], h_KBO, auto.decoder_KOI())
+    below_K1I = auto.tensors.get("signs_below")
+    t_KBI = x_KBI if below_K1I is None else x_KBI * below_K1I
+    return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI, auto.symmetric)
+
+
+def denoising_step_(auto: Autoencoder, x_KBI: Tensor, keep_KBI: Tensor, step: Step) -> Tensor:
+    """Take one SGD step on reconstruction + l1 * sum |h|, in place; return the cost before it [K].
+
+    `keep_KBI` is 0 where masking noise hides an input and 1 elsewhere.
+    """
+    tensors = auto.tensors
+    noisy_KBI = x_KBI * keep_KBI
+    h_KBO = encode(auto, noisy_KBI)
+    delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
+    delta_KBI.mul_(step.rate_K11)
+    delta_KBO = torch.bmm(delta_KBI, auto.decoder_KOI().mT)  # before the update: the old weights
+    if "V" in tensors:
+        tensors["V"].baddbmm_(h_KBO.mT, delta_KBI)
+    else:
+        tensors["W"].baddbmm_(delta_KBI.mT, h_KBO)
+    tensors["c"].add_(delta_KBI.sum(1, keepdim=True))
+    through_units_(delta_KBO, h_KBO, auto.units, tensors.get("signs"), step=step)
+    tensors["W"].baddbmm_(noisy_KBI.mT, delta_KBO)
+    tensors["b"].add_(delta_KBO.sum(1, keepdim=True))
+    return cost_K

@@ -1,0 +1,105 @@
+"""Hand-written backprop on stacked weights: no autograd, no gradient tensors.
+
+Backprop is linear in the gradient at the top, so that gradient is scaled once by -rate / B; what
+flows down from there is already the step to take, and `W += x' delta` is the whole update.
+
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O outputs of a
+layer, C classes, L layers; a 1 broadcasts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline import networks
+from pipeline.activations import Units
+from pipeline.networks import Stack
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far each network goes: `rate_K11` = -rate / B, `l1_K11` = -rate * l1 / B."""
+
+    rate_K11: Tensor
+    l1_K11: Tensor
+    penalized: bool  # some l1 is not 0
+
+    @classmethod
+    def of(cls, rates_K: Tensor, l1_K: Tensor, batch: int) -> "Step":
+        """Return the step of K networks from their learning rates and L1 coefficients."""
+        rate_K11 = (-rates_K / batch).view(-1, 1, 1)
+        return cls(rate_K11, rate_K11 * l1_K.view(-1, 1, 1), bool((l1_K > 0).any()))
+
+
+def softmax_delta(scores_KBC: Tensor, y_KB: Tensor, rate_K11: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the scaled gradient [K, B, C] of -log P(y) at the softmax inputs, and the cost [K].
+
+    The cost is the mean over the batch, in nats.
+    """
+    log_p_KBC = scores_KBC.log_softmax(2)
+    y_KB1 = y_KB.unsqueeze(2)
+    cost_K = log_p_KBC.gather(2, y_KB1).mean((1, 2)).neg_()
+    delta_KBC = log_p_KBC.exp_()
+    delta_KBC.scatter_add_(2, y_KB1, torch.full_like(y_KB1, -1, dtype=delta_KBC.dtype))
+    return delta_KBC.mul_(rate_K11), cost_K
+
+
+def through_units_(
+    delta_KBO: Tensor, h_KBO: Tensor, units: Units, signs_K1O: Tensor | None, *, step: Step
+) -> Tensor:
+    """Overwrite the gradient at a hidden layer's outputs by the gradient at its inputs.
+
+    The L1 penalty on the outputs joins here. Overwrites `h_KBO` too where units are negated.
+    """
+    if signs_K1O is not None:
+        h_KBO.mul_(signs_K1O)  # f(z) itself: the slope is told from it
+        delta_KBO.mul_(signs_K1O)
+    if step.penalized:
+        delta_KBO.addcmul_(h_KBO.sign(), step.l1_K11)
+    return units.function.chain_(delta_KBO, h_KBO, units.hardness_K11)
+
+
+def backward(
+    stack: Stack, outputs: list[Tensor], delta_KBC: Tensor, step: Step
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield (layer, its inputs [K, B, I], gradient at its linear outputs [K, B, O]), top first.
+
+    `outputs` comes from `networks.hidden_outputs` and is used up. The weights of a layer may be
+    changed once it was yielded: what flows further down was taken from the old ones.
+    """
+    delta_KBO = delta_KBC
+    for layer in reversed(range(stack.depth + 1)):
+        x_KBI = outputs[layer]
+        below_KBI = torch.bmm(delta_KBO, stack.W_KIO(layer).mT) if layer else delta_KBO
+        yield layer, x_KBI, delta_KBO
+        if layer:
+            signs_K1I = stack.signs_K1O(layer - 1)
+            delta_KBO = through_units_(below_KBI, x_KBI, stack.units, signs_K1I, step=step)
+
+
+def supervised_step_(stack: Stack, x_KBI: Tensor, y_KB: Tensor, step: Step) -> Tensor:
+    """Take one SGD step on -log P(y) + l1 * sum |h|, in place; return -log P(y) before it [K]."""
+    outputs = networks.hidden_outputs(stack, x_KBI)
+    scores_KBC = networks.scores(stack, outputs[-1])
+    delta_KBC, cost_K = softmax_delta(scores_KBC, y_KB, step.rate_K11)
+    for layer, below_KBI, delta_KBO in backward(stack, outputs, delta_KBC, step):
+        stack.W_KIO(layer).baddbmm_(below_KBI.mT, delta_KBO)
+        stack.b_K1O(layer).add_(delta_KBO.sum(1, keepdim=True))
+    return cost_K
+
+
+def gradient_norms(stack: Stack, x_KBI: Tensor, y_KB: Tensor, l1_K: Tensor) -> Tensor:
+    """Return the Frobenius norm of each layer's weight gradient [K, L], lowest layer first.
+
+    ||x' d||^2 = sum of (x x') * (d d') over the B x B pairs of rows: the gradient is never formed.
+    """
+    step = Step.of(torch.ones_like(l1_K), l1_K, x_KBI.shape[1])
+    outputs = networks.hidden_outputs(stack, x_KBI)
+    delta_KBC, _ = softmax_delta(networks.scores(stack, outputs[-1]), y_KB, step.rate_K11)
+    squares = [
+        (torch.bmm(below_KBI, below_KBI.mT) * torch.bmm(delta_KBO, delta_KBO.mT)).sum((1, 2))
+        for _, below_KBI, delta_KBO in backward(stack, outputs, delta_KBC, step)
+    ]
+    return torch.stack(squares[::-1], 1).clamp_(min=0).sqrt_()

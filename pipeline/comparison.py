@@ -1,0 +1,202 @@
+"""The arms of one dataset side by side: tables, intervals and paired tests, from scores alone."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from pipeline import published, statistics
+from pipeline.arms import Arm, arms_of
+from pipeline.errors import Problem
+from pipeline.params import Params
+from pipeline.records import Record
+
+Row = dict[str, Any]
+
+TABLE = [
+    "dataset", "activation", "initialization", "seeds", "test_error_mean", "test_error_std",
+    "test_error_low", "test_error_high", "valid_error_mean", "zeros_mean", "dead_units_mean",
+    "paper_test_error",
+]  # fmt: skip
+RUNS = [
+    "dataset", "activation", "initialization", "seed", "learning_rate", "pretrain_learning_rates",
+    "best_epoch", "valid_error", "test_error", "zeros", "zeros_by_layer", "dead_units", "diverged",
+]  # fmt: skip
+TESTS = [
+    "first", "second", "n", "difference_mean", "low", "high", "p", "p_holm", "significant",
+    "papers_mark",
+]  # fmt: skip
+
+PAPERS_LEVEL = 0.05  # Table 1 marks pairs that a plain pairwise test at this p does not separate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one arm: its scores, one record a seed, in order of seed."""
+
+    arm: Arm
+    records: Sequence[Record]
+
+    @property
+    def failed(self) -> bool:
+        """Whether some seed has no network, because every learning rate diverged."""
+        return any(record["test_error"] is None for record in self.records)
+
+    @property
+    def finished(self) -> int:
+        """The number of seeds that produced a result."""
+        return sum(record["test_error"] is not None for record in self.records)
+
+    def by_seed(self, name: str) -> dict[int, float]:
+        """Return a quantity by seed. Only an arm that has not failed has it for each of them."""
+        return {record["seed"]: record[name] for record in self.records}
+
+    def summary(self, name: str, confidence: float) -> statistics.Summary | None:
+        """Return a quantity over all seeds; None for a failed arm: survivors are no sample."""
+        if self.failed:
+            return None
+        return statistics.summarize(list(self.by_seed(name).values()), confidence)
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a quantity over all seeds, None for a failed arm."""
+        return None if self.failed else statistics.mean(list(self.by_seed(name).values()))
+
+
+def outcomes(settings: Params, dataset: str, scores: Mapping[str, list[Record]]) -> list[Outcome]:
+    """Return the outcome of each arm of params.yaml, from its scores by arm key.
+
+    Raises Problem that names an arm or a seed that is missing, or one that is too many, and the
+    command that makes it anew.
+    """
+    return [
+        Outcome(arm, _complete(arm, scores.get(arm.key), settings.run.seeds))
+        for arm in arms_of(settings, dataset)
+    ]
+
+
+def _complete(arm: Arm, scores: list[Record] | None, seeds: int) -> list[Record]:
+    remedy = f"run `dvc repro evaluate@{arm.dataset}-{arm.key}`"
+    if scores is None:
+        raise Problem(f"{arm.name} has no scores in {arm.scores}: {remedy}")
+    found = sorted(record["seed"] for record in scores)
+    if missing := sorted(set(range(seeds)) - set(found)):
+        raise Problem(f"{arm.name} lacks seed {missing[0]} in {arm.scores}: {remedy}")
+    if found != list(range(seeds)):
+        extra = next(seed for seed in found if seed >= seeds or found.count(seed) > 1)
+        raise Problem(f"{arm.name} has seed {extra} too many in {arm.scores}: {remedy}")
+    return sorted(scores, key=lambda record: record["seed"])
+
+
+def table(results: Sequence[Outcome], confidence: float) -> list[Row]:
+    """Return the rows of table.csv, one an arm; a failed arm's errors and shares are None."""
+    return [_table_row(outcome, confidence) for outcome in results]
+
+
+def _table_row(outcome: Outcome, confidence: float) -> Row:
+    arm, error = outcome.arm, outcome.summary("test_error", confidence)
+    return {
+        **_names(arm),
+        "seeds": outcome.finished,
+        "test_error_mean": error and error.mean,
+        "test_error_std": error and error.std,
+        "test_error_low": error and error.low,
+        "test_error_high": error and error.high,
+        "valid_error_mean": outcome.mean("valid_error"),
+        "zeros_mean": outcome.mean("zeros"),
+        "dead_units_mean": outcome.mean("dead_units"),
+        "paper_test_error": published.test_error(arm.dataset, arm.activation, arm.initialization),
+    }
+
+
+def _names(arm: Arm) -> Row:
+    return {
+        "dataset": arm.dataset,
+        "activation": arm.activation,
+        "initialization": arm.initialization,
+    }
+
+
+def runs(results: Sequence[Outcome]) -> list[Row]:
+    """Return the rows of runs.csv, one an arm and seed."""
+    return [
+        _names(outcome.arm) | {column: record[column] for column in RUNS[3:]}
+        for outcome in results
+        for record in outcome.records
+    ]
+
+
+def metrics(results: Sequence[Outcome], confidence: float) -> dict[str, Row]:
+    """Return metrics.json: the figures of each arm by its key, None for a failed arm."""
+    names = ["test_error_mean", "test_error_low", "test_error_high"]
+    names += ["valid_error_mean", "zeros_mean", "dead_units_mean"]
+    rows = zip(results, table(results, confidence), strict=True)
+    return {outcome.arm.key: {name: row[name] for name in names} for outcome, row in rows}
+
+
+def errors(results: Sequence[Outcome], confidence: float) -> list[Row]:
+    """Return errors.json, what `dvc plots` draws: test error of each arm, a fraction."""
+    return [
+        {
+            "arm": outcome.arm.key,
+            "error": row["test_error_mean"],
+            "low": row["test_error_low"],
+            "high": row["test_error_high"],
+        }
+        for outcome, row in zip(results, table(results, confidence), strict=True)
+    ]
+
+
+def paired_tests(results: Sequence[Outcome], confidence: float, significance: float) -> list[Row]:
+    """Return the rows of tests.csv: the paired test of each pair of arms, first - second.
+
+    `significant` follows Holm's correction over all pairs. `papers_mark` is the paper's own mark
+    for the two initializations of one activation: True where the plain test at 0.05 does not
+    separate them. Pairs with a failed arm, or of one seed, stay without a test.
+    """
+    rows = [_pair(*pair, confidence) for pair in combinations(results, 2)]
+    tested = [row for row in rows if row["p"] is not None]
+    adjusted = statistics.holm([row["p"] for row in tested])
+    for row, p_holm in zip(tested, adjusted, strict=True):
+        row |= {"p_holm": p_holm, "significant": p_holm <= significance}
+    return rows
+
+
+def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
+    row: Row = dict.fromkeys(TESTS)
+    row |= {"first": first.arm.key, "second": second.arm.key}
+    if first.failed or second.failed:
+        return row
+    pairs = first.by_seed("test_error"), second.by_seed("test_error")
+    test = statistics.paired_test(*pairs, confidence)
+    row |= {"n": test.n, "difference_mean": test.difference}
+    row |= {"low": test.low, "high": test.high, "p": test.p}
+    if test.p is not None and first.arm.activation == second.arm.activation:
+        row["papers_mark"] = test.p > PAPERS_LEVEL
+    return row
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
+    """Return rows as CSV: floats in full, lists joined by spaces, None empty, true and false.
+
+    >>> as_csv(["a", "b"], [{"a": 0.1, "b": [1, None]}])
+    b'a,b\\n0.1,1 \\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
+    return str(value)

@@ -1,0 +1,55 @@
+"""The scores of an arm: the one module that is given the test split."""
+
+from pipeline import measures
+from pipeline.arms import Arm
+from pipeline.datasets import Examples
+from pipeline.networks import Stack
+from pipeline.records import Record
+
+
+def evaluate(
+    arm: Arm, stack: Stack, test: Examples, *, trained: list[Record], pretrained: list[Record]
+) -> list[Record]:
+    """Return one record a seed: what was chosen on validation, and its error and zeros on test.
+
+    `trained` and `pretrained` are the records of the two phases. A seed whose every learning rate
+    diverged has nothing to test: its errors are None.
+    """
+    found = measures.classify(stack, test.x_NI, test.y_N)
+    lines = []
+    for seed in range(len(stack)):
+        zeros = found.zeros_KL[seed].tolist()
+        tested = {
+            "test_error": float(found.errors_K[seed]),
+            "zeros": sum(zeros) / len(zeros),
+            "zeros_by_layer": zeros,
+        }
+        lines.append(_record(arm, seed, tested, trained=trained, pretrained=pretrained))
+    return [line | {"test_examples": len(test.y_N)} for line in lines]
+
+
+def _record(
+    arm: Arm, seed: int, tested: Record, *, trained: list[Record], pretrained: list[Record]
+) -> Record:
+    mine = [record for record in trained if record["seed"] == seed]
+    chosen = next((record for record in mine if record["chosen"]), None)
+    if chosen is None:
+        chosen = {}
+        tested = {"test_error": None, "zeros": None, "zeros_by_layer": []}
+    return {
+        "dataset": arm.dataset,
+        "activation": arm.activation,
+        "initialization": arm.initialization,
+        "seed": seed,
+        "learning_rate": chosen.get("learning_rate"),
+        "pretrain_learning_rates": [
+            record["learning_rate"]
+            for record in pretrained
+            if record["seed"] == seed and record["chosen"]
+        ],
+        "best_epoch": chosen.get("best_epoch"),
+        "valid_error": chosen.get("valid_error"),
+        **tested,
+        "dead_units": chosen.get("dead_units"),
+        "diverged": [record["learning_rate"] for record in mine if record["diverged"]],
+    }

@@ -1,0 +1,35 @@
+"""Filters as pictures, side by side."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def drawable(shape: tuple[int, ...]) -> bool:
+    """Tell whether an input of this shape is a picture: [H, W], or with channels first or last."""
+    return len(shape) == 2 or (len(shape) == 3 and (shape[0] <= 4 or shape[2] <= 4))
+
+
+def mosaic(filters: NDArray[Any], shape: tuple[int, ...], columns: int = 8) -> NDArray[np.float64]:
+    """Return filters [units, I] side by side as one RGBA picture [H, W, 4] in [0, 1].
+
+    Each filter is divided by twice its own largest weight and moved to 0.5. Gaps are transparent.
+    Two planes, the eyes of a stereo pair, show as the first of them.
+    """
+    tiles = [_tile(weights, shape) for weights in filters.astype(np.float64)]
+    height, width = tiles[0].shape[0] + 1, tiles[0].shape[1] + 1
+    picture = np.zeros((-(-len(tiles) // columns) * height, columns * width, 4))
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * height, index % columns * width
+        picture[top : top + height - 1, left : left + width - 1, :3] = tile
+        picture[top : top + height - 1, left : left + width - 1, 3] = 1
+    return picture[:-1, :-1]
+
+
+def _tile(weights: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    planes = weights.reshape(shape if len(shape) == 3 else (*shape, 1))
+    if len(shape) == 3 and shape[0] <= 4 < shape[2]:
+        planes = np.moveaxis(planes, 0, -1)
+    colors = planes if planes.shape[-1] == 3 else planes[..., :1]
+    return 0.5 + colors / (2 * max(float(np.abs(colors).max()), 1e-12))

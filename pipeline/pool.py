@@ -1,0 +1,123 @@
+"""Many networks on one machine: split into stacks, trained by all cores or by the GPU.
+
+On a CPU each process has one thread and stacks that fit its cache: small networks share a stack,
+which spreads the cost of each call over many; large ones are alone in theirs (performance.md 7).
+No network's result depends on the split.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import joblib
+import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from pipeline import device as devices
+from pipeline import population, progress, records
+from pipeline.errors import Problem
+from pipeline.networks import Tensors
+from pipeline.params import Schedule
+from pipeline.population import Candidate, Result, Task
+
+CACHE_BYTES = 8 << 20  # of weights in one stack on a CPU
+
+
+class Work(Protocol):
+    """What is to be trained; it travels to other processes, so it holds paths and settings."""
+
+    def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Task, Tensors]:
+        """Read the data and return the task and the tensors that a stack starts from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where training runs, where it keeps checkpoints, and what its progress bar says."""
+
+    device: torch.device
+    scratch: Path
+    title: str
+
+    def train(
+        self, work: Work, candidates: list[Candidate], schedule: Schedule, *, network_bytes: int
+    ) -> tuple[Tensors, list[Result]]:
+        """Train every candidate; return their best tensors and results, in order.
+
+        Raises Problem where a process is killed, say for want of memory.
+        """
+        stacks = split(candidates, network_bytes, self.device)
+        board = progress.Board(self.scratch / "progress", len(stacks), create=True)
+        jobs = [
+            _Job(self, work, stack, schedule, row, len(stacks), os.getpid())
+            for row, stack in enumerate(stacks)
+        ]
+        total = len(candidates) * schedule.epochs
+        with progress.shown(board, self.title, total):
+            parts = [jobs[0].run()] if len(jobs) == 1 else _run_all(jobs)
+        names = parts[0][0].keys()
+        tensors = {name: torch.cat([part[name] for part, _ in parts]) for name in names}
+        return tensors, [result for _, results in parts for result in results]
+
+
+def split(
+    candidates: list[Candidate], network_bytes: int, device: torch.device
+) -> list[list[Candidate]]:
+    """Return the candidates as stacks: all in one on a GPU, cache-sized on a CPU."""
+    if device.type != "cpu":
+        return [candidates]
+    most = max(1, CACHE_BYTES // network_bytes)
+    fair = -(-len(candidates) // min(joblib.cpu_count(), len(candidates)))
+    rounds = -(-fair // most)
+    size = -(-fair // rounds)
+    return [candidates[first : first + size] for first in range(0, len(candidates), size)]
+
+
+@dataclass(frozen=True)
+class _Job:
+    pool: Pool
+    work: Work
+    stack: list[Candidate]
+    schedule: Schedule
+    row: int
+    rows: int
+    main_process: int
+
+    def run(self) -> tuple[Tensors, list[Result]]:
+        devices.prepare_for_training()
+        board = progress.Board(self.pool.scratch / "progress", self.rows)
+
+        def report(epoch: int, live: int, done: int) -> None:
+            board.write(self.row, epoch, live, done)
+            self._stop_if_orphaned()
+
+        task, tensors = self.work.prepare(self.stack, self.pool.device)
+        name = records.fingerprint([vars(candidate) for candidate in self.stack])
+        best, results = population.train(
+            task,
+            tensors,
+            self.stack,
+            epochs=self.schedule.epochs,
+            patience=self.schedule.patience,
+            checkpoint=self.pool.scratch / f"{name}.checkpoint",
+            report=report,
+        )
+        return {key: tensor.cpu() for key, tensor in best.items()}, results
+
+    def _stop_if_orphaned(self) -> None:
+        # Whoever kills the main process with no chance to tell its workers wants them gone too.
+        if os.getpid() != self.main_process and os.getppid() != self.main_process:
+            os._exit(1)
+
+
+def _run_all(jobs: list[_Job]) -> list[tuple[Tensors, list[Result]]]:
+    processes = min(joblib.cpu_count(), len(jobs))
+    with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
+        try:
+            return list(joblib.Parallel()(joblib.delayed(job.run)() for job in jobs))
+        except TerminatedWorkerError as error:
+            raise Problem(
+                "a training process was killed, perhaps for want of memory: free some and run the"
+                " same command again, it goes on from the last checkpoint"
+            ) from error

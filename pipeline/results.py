@@ -1,0 +1,84 @@
+"""The results of one dataset, read back from results/<dataset>/."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import records
+
+Cell = str | float | bool | None
+Row = dict[str, Any]  # a cell of any of these types under each column
+
+# Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
+WORDS = {"dataset", "activation", "initialization", "first", "second"}
+LISTS = {"pretrain_learning_rates", "zeros_by_layer", "diverged"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that compare wrote for one dataset; rows as in design: fractions, not percent."""
+
+    table: list[Row]
+    runs: list[Row]
+    tests: list[Row]
+    curves: dict[str, Any]
+    protocol: dict[str, Any]
+    filters: Mapping[str, NDArray[np.float16]]
+    shape: tuple[int, ...]
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name."""
+        return str(self.protocol["dataset"])
+
+
+def read(folder: Path) -> Results:
+    """Read results/<dataset>/. Raises Problem that names the first file absent or broken."""
+    arrays = _read_arrays(folder / "filters.npz")
+    return Results(
+        table=_read_csv(folder / "table.csv"),
+        runs=_read_csv(folder / "runs.csv"),
+        tests=_read_csv(folder / "tests.csv"),
+        curves=records.read_json(folder / "curves.json"),
+        protocol=records.read_json(folder / "protocol.json"),
+        filters={key: array for key, array in arrays.items() if key != "shape"},
+        shape=tuple(int(length) for length in arrays["shape"]),
+    )
+
+
+def arm_key(row: Row) -> str:
+    """Return the arm's key from a row of table.csv or runs.csv, e.g. `rectifier-random`."""
+    return f"{row['activation']}-{row['initialization']}"
+
+
+def _read_csv(path: Path) -> list[Row]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+        return [{column: _cell(column, text) for column, text in row.items()} for row in rows]
+    except (FileNotFoundError, ValueError) as error:
+        raise records.unreadable(path, error) from error
+
+
+def _cell(column: str, text: str) -> Cell | list[float]:
+    if column in WORDS:
+        return text
+    if column in LISTS:
+        return [float(part) for part in text.split()]
+    if text in {"true", "false"}:
+        return text == "true"
+    return float(text) if text else None
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {"shape": file["shape"]} | {key: file[key] for key in file.files}
+    except (FileNotFoundError, ValueError, KeyError, BadZipFile) as error:
+        raise records.unreadable(path, error) from error

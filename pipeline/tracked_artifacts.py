@@ -1,0 +1,135 @@
+"""What MLflow keeps of a finished arm beside numbers: figures, the best model, the dataset."""
+
+import hashlib
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pipeline import comparison, datasets, exhibits, mosaics, networks, plots
+from pipeline.arms import Arm
+from pipeline.comparison import Outcome
+from pipeline.networks import Stack
+from pipeline.records import Record
+from pipeline.results import Results
+from pipeline.tracked_runs import FinishedArm, curves_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, Run
+    from mlflow.models import ModelSignature
+
+EXAMPLES = 3  # validation inputs that are kept with the model
+
+
+def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
+    """Log the dataset, the figures and the best seed's model; of a failed arm the dataset alone."""
+    client.log_inputs(run.info.run_id, [dataset_input(told.arm)])
+    if told.best is None:
+        return
+    stack = networks.load(told.arm.networks / "weights.safetensors")
+    valid = datasets.read(told.arm.ready / "valid.npz")
+    with TemporaryDirectory() as folder:
+        for name, figure in figures(told, stack, shape=valid.shape).items():
+            Path(folder, name).write_bytes(figure)
+        client.log_artifacts(run.info.run_id, folder, "figures")
+    model = networks.module(stack, told.best["seed"])
+    log_model(client, run, model, examples_NI=valid.x_NI[:EXAMPLES])
+
+
+def dataset_input(arm: Arm) -> "DatasetInput":
+    """Return the training examples as MLflow names a dataset: its file, number and digest."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    path = arm.ready / "train.npz"
+    with np.load(path) as file:
+        profile = {"examples": len(file["y"]), "shape": file["shape"].tolist()}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    dataset = Dataset(
+        name=arm.dataset,
+        digest=digest,
+        source_type="local",
+        source=json.dumps({"uri": path.as_posix()}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def figures(told: FinishedArm, stack: Stack, *, shape: tuple[int, ...]) -> dict[str, bytes]:
+    """Return the report's figures, drawn of this arm alone, as SVG by file name."""
+    results = _results(told, stack, shape)
+    draws = {
+        "validation-curve.svg": plots.validation_curves,
+        "zeros-by-layer.svg": plots.zeros_by_layer,
+    }
+    if mosaics.drawable(shape):
+        draws["first-layer-filters.svg"] = plots.first_filters
+    return {name: plots.svg(draw, results, plots.LIGHT) for name, draw in draws.items()}
+
+
+def _results(told: FinishedArm, stack: Stack, shape: tuple[int, ...]) -> Results:
+    """Return what compare would write of a dataset with this one arm."""
+    key, dataset = told.arm.key, told.settings.dataset(told.arm.dataset)
+    best = Outcome(told.arm, [_score_of_best(told)])
+    return Results(
+        table=comparison.table([told.outcome], told.settings.compare.confidence),
+        runs=comparison.runs([told.outcome]),
+        tests=[],
+        curves={"arms": {key: curves_of(told)}},
+        protocol={"dataset": told.arm.dataset, "hidden": dataset.network.hidden},
+        filters={key: exhibits.filters(best, stack)},
+        shape=shape,
+    )
+
+
+def _score_of_best(told: FinishedArm) -> Record:
+    assert told.best is not None
+    seed = told.best["seed"]
+    return next(score for score in told.scores if score["seed"] == seed)
+
+
+def log_model(
+    client: "MlflowClient", run: "Run", model: torch.nn.Sequential, *, examples_NI: torch.Tensor
+) -> None:
+    """Log a model of a run, with signature and examples: `mlflow.pytorch.load_model` loads it.
+
+    Done step by step, since `mlflow.pytorch.log_model` acts on a global store and run.
+    """
+    import mlflow.pytorch
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    experiment, run_id = run.info.experiment_id, run.info.run_id
+    logged = client.create_logged_model(experiment, name="model", source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    about = Model(logged.artifact_location, run_id=run_id, model_id=logged.model_id)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model")
+        mlflow.pytorch.save_model(
+            model,
+            path,
+            mlflow_model=about,
+            signature=_signature(model, examples_NI),
+            input_example=examples_NI.numpy(),
+            pip_requirements=_requirements(),
+            serialization_format="pickle",  # plain torch layers; the traced format takes seconds
+        )
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _signature(model: torch.nn.Sequential, examples_NI: torch.Tensor) -> "ModelSignature":
+    from mlflow.models import infer_signature
+
+    with torch.no_grad():
+        return infer_signature(examples_NI.numpy(), model(examples_NI).numpy())
+
+
+def _requirements() -> list[str]:
+    """Name releases, without the label of a build, such as +cpu, that the index lacks."""
+    return [
+        f"{package.__name__}=={package.__version__.partition('+')[0]}" for package in (torch, np)
+    ]

@@ -1,0 +1,181 @@
+"""Finished arms in MLflow: one parent run an arm, one child a seed, all from what is on disk.
+
+The experiment is the dataset. A parent's status says that it is complete: it is set last. Runs of
+an arm's earlier content are kept, with the tag `current` = "false"; `tags.current = 'true'` shows
+one parent an arm.
+"""
+
+import logging
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import records, tracked_artifacts, tracked_runs, tracking_store
+from pipeline.arms import Arm
+from pipeline.params import Params
+from pipeline.records import Record
+from pipeline.tracked_runs import FinishedArm, Point
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000  # metrics in one call, MLflow's limit
+ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
+
+
+def publish_or_warn(arm: Arm, settings: Params, *, uri: str) -> None:
+    """Publish an arm; where that fails, log one warning line, and leave the caller to its work."""
+    try:
+        publish(arm, settings, uri=uri)
+    except Exception as error:  # results are on disk: no fault of a tracker may stop a stage
+        log.warning("warning: %s: %s", arm.name, error)
+
+
+def publish(arm: Arm, settings: Params, *, uri: str) -> bool:
+    """Publish an arm to the store at `uri`; return False where it was there already, unchanged.
+
+    Raises Problem where the arm is not finished, and Unreachable where the store fails.
+    """
+    told = tracked_runs.read(arm, settings)
+    with tracking_store.opened(uri) as client:
+        experiment = _experiment(client, arm.dataset, uri)
+        same = _search(client, experiment, told, where=f"tags.fingerprint = '{told.fingerprint}'")
+        running = _search(client, experiment, told, where="attributes.status = 'RUNNING'")
+        parent = _complete(same)
+        new = parent is None
+        _clear_remains(client, _remains(same, running, parent))
+        if parent is None:
+            parent = _publish(client, experiment, told)
+        _make_current(client, parent, told)
+    return new
+
+
+def _experiment(client: "MlflowClient", dataset: str, uri: str) -> str:
+    found = client.get_experiment_by_name(dataset)
+    if found is None:
+        location = tracking_store.artifact_location(uri, dataset)
+        # The kind makes the UI open on the table of runs, not on traces of language models.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return client.create_experiment(dataset, location, tags)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return found.experiment_id
+
+
+def _search(
+    client: "MlflowClient", experiment: str, told: FinishedArm, *, where: str
+) -> list["Run"]:
+    query = f"tags.arm = '{told.arm.name}' and {where}"
+    return list(client.search_runs([experiment], query, max_results=5000))
+
+
+def _complete(same: list["Run"]) -> "Run | None":
+    """Return the newest parent that a publisher brought to its end."""
+    ended = {"FINISHED", "FAILED"}
+    return next((r for r in same if r.info.status in ended and r.data.tags["kind"] == "arm"), None)
+
+
+def _clear_remains(client: "MlflowClient", remains: list["Run"]) -> None:
+    """Remove what a killed publisher left, and seeds whose parent somebody deleted."""
+    for run in remains:
+        if run.info.status == "RUNNING":
+            client.set_terminated(run.info.run_id, "KILLED")
+        client.delete_run(run.info.run_id)
+
+
+def _remains(same: list["Run"], running: list["Run"], parent: "Run | None") -> list["Run"]:
+    loose = [run for run in same if not _belongs(run, parent)]
+    known = {run.info.run_id for run in same}
+    return loose + [run for run in running if _dead(run) and run.info.run_id not in known]
+
+
+def _belongs(run: "Run", parent: "Run | None") -> bool:
+    ids = {run.info.run_id, run.data.tags.get("mlflow.parentRunId")}
+    return parent is not None and parent.info.run_id in ids
+
+
+def _dead(run: "Run") -> bool:
+    """Tell whether a RUNNING run has no publisher: we hold the lock of this checkout's."""
+    ours = run.data.tags.get("checkout") == _checkout()
+    return ours or run.info.start_time < _now() - ABANDONED
+
+
+def _publish(client: "MlflowClient", experiment: str, told: FinishedArm) -> "Run":
+    tags = _tags(told)
+    parent = client.create_run(experiment, tags=tags | {"kind": "arm"}, run_name=told.arm.name)
+    for score in told.scores:
+        _publish_seed(client, parent, told, score=score, tags=tags)
+    _log(client, parent, tracked_runs.params_of(told), points=tracked_runs.metrics_of(told))
+    tracked_artifacts.log(client, parent, told)
+    client.set_terminated(parent.info.run_id, "FAILED" if told.outcome.failed else "FINISHED")
+    return parent
+
+
+def _publish_seed(
+    client: "MlflowClient", parent: "Run", told: FinishedArm, *, score: Record, tags: dict[str, str]
+) -> None:
+    tags = tags | {"kind": "seed", "mlflow.parentRunId": parent.info.run_id}
+    child = client.create_run(
+        parent.info.experiment_id, tags=tags, run_name=f"seed {score['seed']}"
+    )
+    points = tracked_runs.seed_metrics(told, score)
+    _log(client, child, tracked_runs.seed_params(told, score), points=points)
+    failed = score["test_error"] is None
+    client.set_terminated(child.info.run_id, "FAILED" if failed else "FINISHED")
+
+
+def _log(
+    client: "MlflowClient", run: "Run", params: dict[str, Any], *, points: list[Point]
+) -> None:
+    from mlflow.entities import Metric, Param
+
+    start = run.info.start_time
+    metrics = [Metric(name, float(value), start + step, step) for name, value, step in points]
+    told = [Param(name, str(value)) for name, value in params.items()]
+    for first in range(0, max(len(metrics), 1), BATCH):
+        batch = metrics[first : first + BATCH]
+        client.log_batch(run.info.run_id, batch, told if first == 0 else ())
+
+
+def _tags(told: FinishedArm) -> dict[str, str]:
+    made = {name: told.scores[0].get(name) for name in ("device", "torch")}
+    return {
+        "arm": told.arm.name,
+        "fingerprint": told.fingerprint,
+        "current": "true",
+        "checkout": _checkout(),
+        "mlflow.source.name": "python -m stages.track",
+        "mlflow.source.type": "LOCAL",
+    } | {name: value for name, value in (made | _commit()).items() if value}
+
+
+def _make_current(client: "MlflowClient", parent: "Run", told: FinishedArm) -> None:
+    """Turn the tag `current` off on other content's runs of the arm, and on on this content's."""
+    experiment, same = parent.info.experiment_id, f"= '{told.fingerprint}'"
+    stale = f"tags.fingerprint !{same} and tags.current = 'true'"
+    back = f"tags.fingerprint {same} and tags.current = 'false'"
+    for where, current in ((stale, "false"), (back, "true")):
+        for run in _search(client, experiment, told, where=where):
+            client.set_tag(run.info.run_id, "current", current)
+
+
+def _checkout() -> str:
+    return records.fingerprint(socket.gethostname(), str(Path.cwd()))
+
+
+def _commit() -> dict[str, str]:
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}  # a copy without git
+    return {"mlflow.source.git.commit": found.stdout.strip()}
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

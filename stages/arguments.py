@@ -1,0 +1,9 @@
+"""The arguments that several stages take."""
+
+from typing import Annotated
+
+import typer
+
+DatasetName = Annotated[str, typer.Argument(help="a dataset of params.yaml, e.g. digits")]
+ActivationName = Annotated[str, typer.Argument(help="an activation of params.yaml, e.g. rectifier")]
+InitializationName = Annotated[str, typer.Argument(help="random or pretrained")]

@@ -1,0 +1,33 @@
+"""Read the test split, once, for an arm's chosen networks."""
+
+from stages.arguments import ActivationName, DatasetName, InitializationName
+from stages.shell import only_here, run
+
+
+def main(
+    dataset: DatasetName, activation: ActivationName, initialization: InitializationName
+) -> None:
+    """Score an arm's chosen networks, one a seed, on the test split, and send the arm to MLflow.
+
+    Nothing is chosen here: this is the one stage that reads the test split.
+    """
+    from pipeline import arms, datasets, evaluation, networks, params, records, tracking
+    from stages.track import tracking_uri
+
+    settings = params.load()
+    arm = arms.arm_of(settings, dataset, activation, initialization)
+    with only_here(arm.scores), records.whole_folder(arm.scores) as out:
+        lines = evaluation.evaluate(
+            arm,
+            networks.load(arm.networks / "weights.safetensors"),
+            datasets.read(arm.ready / "test.npz"),
+            trained=records.read_lines(arm.networks / "records.jsonl"),
+            pretrained=records.read_lines(arm.start / "records.jsonl"),
+        )
+        about = records.read_json(arm.networks / "about.json")
+        records.write_lines(out / "records.jsonl", [line | about for line in lines])
+    tracking.publish_or_warn(arm, settings, uri=tracking_uri())
+
+
+if __name__ == "__main__":
+    run(main)

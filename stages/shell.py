@@ -1,0 +1,64 @@
+"""What every stage shares: errors in one line, and one process at a time on an output."""
+
+import errno
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from filelock import FileLock, Timeout
+
+from pipeline.errors import Problem
+
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EROFS: "make the disk writable",
+    errno.EACCES: "make it writable",
+}
+
+
+def run(main: Callable[..., None]) -> None:
+    """Run a stage's main as a command line program."""
+    typer.run(guarded(main))
+
+
+def guarded(main: Callable[..., None]) -> Callable[..., None]:
+    """Return main with every error that the user can mend as one line and exit status 1."""
+
+    @functools.wraps(main)
+    def command(*args: object, **options: object) -> None:
+        try:
+            main(*args, **options)
+        except Problem as problem:
+            _fail(str(problem))
+        except OSError as error:
+            remedy = REMEDIES.get(error.errno or 0)
+            if remedy is None:
+                raise
+            where = error.filename or "the disk"
+            _fail(f"{where}: {error.strerror}: {remedy}, then run the same command again")
+
+    return command
+
+
+@contextmanager
+def only_here(output: Path) -> Iterator[None]:
+    """Hold the lock of a stage's output; refuse to run where another process holds it."""
+    path = Path("runs/locks", "-".join(output.parts) + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise Problem(
+            f"another process is making {output}: wait until it ends, or stop it, and run again"
+        ) from error
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(1)

@@ -1,0 +1,89 @@
+"""A transparent trainer of one network at a time, by torch's autograd: what the engine must equal."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def unit(name: str, z: Tensor, hardness: float) -> Tensor:
+    """Return f(z)."""
+    if name == "rectifier":
+        return z.clamp(min=0)
+    if name == "tanh":
+        return z.tanh()
+    assert name == "softplus"
+    return F.softplus(z * hardness) / hardness
+
+
+@dataclass
+class Network:
+    """One network: W[l] [I, O], b[l] [O], signs[l] [O]."""
+
+    W: list[Tensor]
+    b: list[Tensor]
+    signs: list[Tensor]
+    function: str
+    hardness: float = 1.0
+
+    def cost(self, x: Tensor, y: Tensor, l1: float) -> tuple[Tensor, Tensor]:
+        """Return the penalized cost, and -log P(y) alone; means over the batch."""
+        penalty = torch.zeros((), dtype=x.dtype)
+        for W, b, sign in zip(self.W[:-1], self.b[:-1], self.signs, strict=True):
+            x = unit(self.function, x @ W + b, self.hardness) * sign
+            penalty = penalty + x.abs().sum(1).mean()
+        nll = F.cross_entropy(x @ self.W[-1] + self.b[-1], y)
+        return nll + l1 * penalty, nll
+
+    def gradients(self, x: Tensor, y: Tensor, l1: float) -> list[Tensor]:
+        """Return the gradients of the penalized cost, weights then biases."""
+        parameters = [tensor.requires_grad_() for tensor in (*self.W, *self.b)]
+        return list(torch.autograd.grad(self.cost(x, y, l1)[0], parameters))
+
+    def step(self, x: Tensor, y: Tensor, *, rate: float, l1: float) -> None:
+        """Take one SGD step."""
+        gradients = self.gradients(x, y, l1)
+        with torch.no_grad():
+            for tensor, gradient in zip((*self.W, *self.b), gradients, strict=True):
+                tensor -= rate * gradient
+
+
+@dataclass
+class Autoencoder:
+    """One denoising auto-encoder; `V` is None where the weights are tied."""
+
+    W: Tensor
+    b: Tensor
+    c: Tensor
+    V: Tensor | None
+    signs: Tensor
+    signs_below: Tensor
+    function: str
+    reconstruction: str
+    symmetric: bool
+    hardness: float = 1.0
+
+    def cost(self, x: Tensor, keep: Tensor, l1: float) -> tuple[Tensor, Tensor]:
+        """Return the penalized cost, and the reconstruction error alone; means over the batch."""
+        h = unit(self.function, (x * keep) @ self.W + self.b, self.hardness) * self.signs
+        z = h @ (self.W.T if self.V is None else self.V) + self.c
+        target = x * self.signs_below
+        if self.reconstruction == "softplus":
+            error = (F.softplus(z) - target).square().sum(1).mean()
+        else:
+            share = (target + 1) / 2 if self.symmetric else target
+            error = F.binary_cross_entropy_with_logits(z, share, reduction="none").sum(1).mean()
+        return error + l1 * h.abs().sum(1).mean(), error
+
+    def parameters(self) -> list[Tensor]:
+        """Return what is trained."""
+        return [self.W, self.b, self.c] + ([] if self.V is None else [self.V])
+
+    def step(self, x: Tensor, keep: Tensor, *, rate: float, l1: float) -> None:
+        """Take one SGD step."""
+        parameters = [tensor.requires_grad_() for tensor in self.parameters()]
+        gradients = torch.autograd.grad(self.cost(x, keep, l1)[0], parameters)
+        with torch.no_grad():
+            for tensor, gradient in zip(parameters, gradients, strict=True):
+                tensor -= rate * gradient

@@ -1,0 +1,176 @@
+"""The hand-written gradients against autograd and finite differences, and stacks against lone networks."""
+
+import itertools
+
+import pytest
+import torch
+
+from pipeline import activations, backprop, networks
+from pipeline.backprop import Step
+from pipeline.networks import Stack
+from pipeline.params import Activation
+from tests import reference
+
+K, B, WIDTHS = 3, 10, [7, 6, 5, 4]
+L1 = torch.tensor([0.0, 0.01, 0.3], dtype=torch.float64)
+RATES = torch.tensor([0.1, 0.5, 0.02], dtype=torch.float64)
+CASES = [*itertools.product(activations.FUNCTIONS, [False, True])]
+
+
+def make_stack(function: str, *, half_negated: bool) -> Stack:
+    unit = Activation(
+        function=function,
+        hardness=1.0,
+        l1=0.0,
+        half_negated=half_negated,
+        reconstruction="softplus",
+    )
+    stack = networks.initialize("test", WIDTHS, range(K), unit)
+    tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
+    noise = torch.Generator().manual_seed(1)
+    for name, tensor in tensors.items():
+        if name.startswith("b."):
+            tensor.normal_(generator=noise).mul_(0.3)
+    tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
+    return Stack(tensors, function)
+
+
+def make_batch(rows: int = B) -> tuple[torch.Tensor, torch.Tensor]:
+    draws = torch.Generator().manual_seed(2)
+    x = torch.randn(K, rows, WIDTHS[0], generator=draws, dtype=torch.float64)
+    return x, torch.randint(WIDTHS[-1], (K, rows), generator=draws)
+
+
+def lone(stack: Stack, k: int) -> reference.Network:
+    layers = range(stack.depth + 1)
+    ones = [torch.ones(WIDTHS[layer + 1], dtype=torch.float64) for layer in range(stack.depth)]
+    signs = [stack.signs_K1O(layer) for layer in range(stack.depth)]
+    return reference.Network(
+        [stack.W_KIO(layer)[k].clone() for layer in layers],
+        [stack.b_K1O(layer)[k, 0].clone() for layer in layers],
+        [one if sign is None else sign[k, 0] for one, sign in zip(ones, signs, strict=True)],
+        stack.function,
+        float(stack.hardness_K11[k]),
+    )
+
+
+def parameters(stack: Stack, k: int) -> list[torch.Tensor]:
+    layers = range(stack.depth + 1)
+    return [stack.W_KIO(layer)[k] for layer in layers] + [
+        stack.b_K1O(layer)[k, 0] for layer in layers
+    ]
+
+
+def copy(stack: Stack) -> Stack:
+    return stack.select(list(range(len(stack))))
+
+
+@pytest.mark.parametrize(("function", "half_negated"), CASES)
+def test_step_equals_autograd(function: str, half_negated: bool) -> None:  # noqa: FBT001
+    """Three steps on a stack give each network the weights that autograd's SGD gives it alone."""
+    stack = make_stack(function, half_negated=half_negated)
+    alone = [lone(stack, k) for k in range(K)]
+    x, y = make_batch()
+    for _ in range(3):
+        cost = backprop.supervised_step_(stack, x, y, Step.of(RATES, L1, B))
+        for k, network in enumerate(alone):
+            expected = network.cost(x[k], y[k], 0.0)[1]
+            torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-12, atol=0)
+            network.step(x[k], y[k], rate=float(RATES[k]), l1=float(L1[k]))
+    for k, network in enumerate(alone):
+        for mine, theirs in zip(parameters(stack, k), (*network.W, *network.b), strict=True):
+            torch.testing.assert_close(mine, theirs.detach(), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("function", "half_negated"), CASES)
+def test_step_equals_finite_differences(function: str, half_negated: bool) -> None:  # noqa: FBT001
+    """The step of every weight is -rate times the central difference of the penalized cost."""
+    stack = make_stack(function, half_negated=half_negated)
+    x, y = make_batch()
+    after = copy(stack)
+    backprop.supervised_step_(after, x, y, Step.of(RATES, L1, B))
+    for k, tensor in itertools.product(range(K), range(2 * len(WIDTHS) - 2)):
+        network = lone(stack, k)
+        weights = [*network.W, *network.b][tensor]
+        step = (parameters(after, k)[tensor] - parameters(stack, k)[tensor]) / -RATES[k]
+        for index in range(0, weights.numel(), 5):
+            slopes = []
+            for shift in (1e-6, -2e-6):
+                weights.view(-1)[index] += shift
+                slopes.append(network.cost(x[k], y[k], float(L1[k]))[0])
+            weights.view(-1)[index] += 1e-6
+            difference = (slopes[0] - slopes[1]) / 2e-6
+            torch.testing.assert_close(step.view(-1)[index], difference, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("function", activations.FUNCTIONS)
+def test_networks_do_not_depend_on_their_stack(function: str, dtype: torch.dtype) -> None:
+    """A network alone, or among others in any order, ends with the same bits."""
+    stack = make_stack(function, half_negated=True)
+    stack = Stack({name: tensor.to(dtype) for name, tensor in stack.tensors.items()}, function)
+    x, y = make_batch()
+    x = x.to(dtype)
+    ends = {}
+    for order in ([0, 1, 2], [2, 0, 1], [1]):
+        some = stack.select(order)
+        step = Step.of(RATES.to(dtype)[order], L1.to(dtype)[order], B)
+        for _ in range(5):
+            backprop.supervised_step_(some, x[order], y[order], step)
+        ends[tuple(order)] = some
+    for order, some in ends.items():
+        for row, k in enumerate(order):
+            for name, tensor in ends[0, 1, 2].tensors.items():
+                assert torch.equal(some.tensors[name][row], tensor[k]), (name, order)
+
+
+@pytest.mark.parametrize(("function", "half_negated"), CASES)
+def test_gradient_norms_equal_autograd(function: str, half_negated: bool) -> None:  # noqa: FBT001
+    """The norms told from pairs of rows are those of the gradients that autograd forms."""
+    stack = make_stack(function, half_negated=half_negated)
+    x, y = make_batch(13)
+    norms = backprop.gradient_norms(copy(stack), x, y, L1)
+    for k in range(K):
+        gradients = lone(stack, k).gradients(x[k], y[k], float(L1[k]))
+        expected = torch.stack([gradient.norm() for gradient in gradients[: len(WIDTHS) - 1]])
+        torch.testing.assert_close(norms[k], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
+    """Without pre-training, negating outputs and mirroring the weights above changes no bit."""
+    negated = make_stack("rectifier", half_negated=True)
+    tensors = {name: t.clone() for name, t in negated.tensors.items() if "signs" not in name}
+    for layer in range(negated.depth):
+        signs_K1O = negated.signs_K1O(layer)
+        assert signs_K1O is not None
+        tensors[f"W.{layer + 1}"] *= signs_K1O.mT
+    plain = Stack(tensors, "rectifier")
+    x, y = make_batch()
+    for _ in range(5):
+        costs = [
+            backprop.supervised_step_(s, x, y, Step.of(RATES, L1, B)) for s in (negated, plain)
+        ]
+        assert torch.equal(*costs)
+
+
+def test_training_allocates_no_weight_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step never makes a new tensor of the shape of a weight matrix."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    made: list[tuple[str, tuple[int, ...]]] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            out = func(*args, **(kwargs or {}))
+            inputs = {t.untyped_storage().data_ptr() for t in args if isinstance(t, torch.Tensor)}
+            if isinstance(out, torch.Tensor) and out.untyped_storage().data_ptr() not in inputs:
+                made.append((str(func), tuple(out.shape)))
+            return out
+
+    stack = make_stack("rectifier", half_negated=False)
+    shapes = {tuple(stack.W_KIO(layer).shape) for layer in range(stack.depth + 1)}
+    x, y = make_batch()
+    with Watch():
+        backprop.supervised_step_(stack, x, y, Step.of(RATES, L1, B))
+    assert made
+    assert not [entry for entry in made if entry[1] in shapes]
