@@ -43,10 +43,10 @@ class Autoencoder:
         return self.tensors["V"] if "V" in self.tensors else self.tensors["W"].mT
 
 
-Reconstruction = Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor]]
+Reconstruction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor, symmetric: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
+def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     rebuilt_KBI = activations.softplus(z_KBI)
     error_KBI = rebuilt_KBI - t_KBI
     cost_K = error_KBI.square().sum(2).mean(1)
@@ -54,11 +54,10 @@ def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor, symmetric: bool) -> tuple[
     return error_KBI.mul_(slope_KBI).mul_(2), cost_K
 
 
-def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor, symmetric: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
-    share_KBI = t_KBI.add(1).div_(2) if symmetric else t_KBI
+def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     log_p_KBI = F.logsigmoid(z_KBI)
-    cost_K = ((1 - share_KBI) * z_KBI - log_p_KBI).sum(2).mean(1)
-    return log_p_KBI.exp_().sub_(share_KBI), cost_K
+    cost_K = ((1 - t_KBI) * z_KBI - log_p_KBI).sum(2).mean(1)
+    return log_p_KBI.exp_().sub_(t_KBI), cost_K
 
 
 # Linear outputs z and targets t to the gradient of the cost at z and the cost: the sum over the
@@ -67,6 +66,7 @@ RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
     "sigmoid": _sigmoid_crossentropy,
 }
+BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
 
 
 def autoencoder(
@@ -98,9 +98,9 @@ def _check(function: str, reconstruction: str) -> None:
     if reconstruction not in RECONSTRUCTIONS:
         known = ", ".join(RECONSTRUCTIONS)
         raise Problem(f"unknown reconstruction {reconstruction!r}: use one of {known}")
-    if reconstruction == "sigmoid" and function != "tanh":
+    if reconstruction in BOUNDED and function != "tanh":
         raise Problem(
-            f"reconstruction sigmoid cannot rebuild the codes of {function}, which are not bounded:"
+            f"reconstruction {reconstruction} cannot rebuild the codes of {function}, which are not bounded:"
             " use softplus"
         )
 
@@ -122,7 +122,9 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Tensor) -> tuple[Tensor
     z_KBI = torch.baddbmm(auto.tensors["c"], h_KBO, auto.decoder_KOI())
     below_K1I = auto.tensors.get("signs_below")
     t_KBI = x_KBI if below_K1I is None else x_KBI * below_K1I
-    return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI, auto.symmetric)
+    if auto.symmetric and auto.reconstruction in BOUNDED:
+        t_KBI = (t_KBI + 1) / 2
+    return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
 
 
 def denoising_step_(auto: Autoencoder, x_KBI: Tensor, keep_KBI: Tensor, step: Step) -> Tensor:

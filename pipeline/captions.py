@@ -66,7 +66,7 @@ def first_filters(results: Results) -> str:
         if arm_key(row) in shown["seeds"]
     ]
     return (
-        f"{findings.sentence(shown['rule'])}. Each is scaled by its own largest weight: mid-grey is 0, "
-        "white positive, black negative. Strokes and blobs are learned; even noise is a filter "
-        f"that has stayed near its random start. Seeds shown: {', '.join(seeds)}."
+        f"{findings.sentence(shown['rule'])}. Each is scaled by its own largest weight: mid-grey "
+        "is 0, white positive, black negative. Look for strokes and blobs, which training makes; "
+        f"even noise is what a random start looks like. Seeds shown: {', '.join(seeds)}."
     )

@@ -16,9 +16,8 @@ from pipeline.backprop import Step
 from pipeline.measures import ROWS
 from pipeline.minibatches import Minibatches, gather, seeds_of
 from pipeline.networks import Stack, Tensors
-from pipeline.population import Candidate
+from pipeline.population import Candidate, settings_K
 from pipeline.seeds import generator
-from pipeline.supervised import settings_K
 
 NOISE_STEPS = 50  # mini-batches whose noise is drawn at once: bounds the memory it takes
 
@@ -34,7 +33,7 @@ class Denoising:
     seeds: list[int]  # S: whose inputs there are, in order
     x_SNI: Tensor  # one slice for all seeds (the dataset) or one a seed (codes of the layer below)
     valid_x_SNI: Tensor
-    criteria: tuple[str, ...] = ("valid_costs",)
+    criteria = ("valid_costs",)
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every auto-encoder by one epoch, in place; return its mean cost [K]."""

@@ -2,7 +2,7 @@
 
 from pipeline import measures
 from pipeline.arms import Arm
-from pipeline.datasets import Examples
+from pipeline.datasets.examples import Examples
 from pipeline.networks import Stack
 from pipeline.records import Record
 

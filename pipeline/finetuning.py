@@ -1,4 +1,4 @@
-"""The supervised phase of an arm: a grid of rates for every seed, one chosen by validation error."""
+"""The supervised phase of an arm: a grid of rates for every seed, one chosen on validation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,16 @@ from typing import Any
 
 import torch
 
-from pipeline import datasets, measures, networks
+from pipeline import measures, networks
 from pipeline.arms import Arm
+from pipeline.datasets import examples
 from pipeline.minibatches import Minibatches
 from pipeline.networks import Stack, Tensors, select
 from pipeline.params import Finetune, Params
 from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.selection import choose, grid
 from pipeline.supervised import Supervised
 
 
@@ -30,7 +32,7 @@ class Finetuning:
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Supervised, Tensors]:
         """Read the splits, and give each candidate a copy of its seed's starting network."""
-        train, valid = datasets.read(self.train), datasets.read(self.valid)
+        train, valid = examples.read(self.train), examples.read(self.valid)
         start = networks.load(self.start)
         batches = Minibatches(self.dataset, "finetune", self.settings.batch_size, len(train.y_N))
         splits = (train.x_NI, train.y_N, valid.x_NI, valid.y_N)
@@ -66,33 +68,11 @@ def finetune(work: Finetuning, pool: Pool) -> tuple[Stack, list[Record]]:
         chosen.get(seed, seed * len(work.settings.learning_rates)) for seed in range(len(start))
     ]
     stack = Stack(select(tensors, kept), start.function)
-    dead = measures.dead_units(stack, datasets.read(work.train).x_NI)
+    dead = measures.dead_units(stack, examples.read(work.train).x_NI)
     lines = [_record(*pair) for pair in zip(candidates, results, strict=True)]
     for seed, k in chosen.items():
         lines[k] |= {"chosen": True, "dead_units": dead[seed]}
     return stack, lines
-
-
-def grid(seeds: int, learning_rates: list[float], l1: float) -> list[Candidate]:
-    """Return a candidate for each seed and rate, the seeds in order."""
-    return [Candidate(seed, rate, l1) for seed in range(seeds) for rate in learning_rates]
-
-
-def choose(candidates: list[Candidate], results: list[Result]) -> dict[int, int]:
-    """Return, for each seed that has one, the position of its best network by its criteria."""
-    chosen: dict[int, int] = {}
-    for k, (candidate, result) in enumerate(zip(candidates, results, strict=True)):
-        if result.diverged or result.best is None:
-            continue
-        rival = chosen.get(candidate.seed)
-        if rival is None or _criteria(result) < _criteria(results[rival]):
-            chosen[candidate.seed] = k
-    return chosen
-
-
-def _criteria(result: Result) -> tuple[float, ...]:
-    assert result.best is not None
-    return tuple(result.best.values())
 
 
 def _record(candidate: Candidate, result: Result) -> dict[str, Any]:

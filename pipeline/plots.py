@@ -137,7 +137,7 @@ def validation_curves(results: Results, theme: Theme) -> "Figure":
         curve = results.curves["arms"][arm_key(row)]
         if curve is not None:
             _draw_curve((errors, training), curve, row, results, theme)
-    if all(min(line.get_ydata()) > 0 for line in errors.lines):  # type: ignore[arg-type]
+    if all(min(line.get_ydata()) > 0 for line in errors.lines):
         _log_scale(errors)
     for axes in (errors, training):
         axes.grid(axis="y")

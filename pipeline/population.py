@@ -29,10 +29,19 @@ class Candidate:
     l1: float
 
 
+def settings_K(stack: list[Candidate], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the learning rates [K] and L1 coefficients [K], of the type and place of `like`."""
+    rates_K = like.new_tensor([candidate.learning_rate for candidate in stack])
+    return rates_K, like.new_tensor([candidate.l1 for candidate in stack])
+
+
 class Task(Protocol):
     """What a stack learns."""
 
-    criteria: tuple[str, ...]  # measures that decide which epoch is better: lowest, in this order
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The measures that decide which epoch is better: the lowest, in this order."""
+        ...
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean cost a network [K]."""

@@ -1,4 +1,4 @@
-"""The unsupervised phase of an arm: greedy denoising auto-encoders, a rate chosen per layer and seed."""
+"""The unsupervised phase of an arm: greedy denoising auto-encoders, a rate a layer and seed."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, datasets, denoising, networks
+from pipeline import autoencoders, denoising, networks
 from pipeline.arms import Arm
+from pipeline.datasets import examples
 from pipeline.denoising import Denoising
-from pipeline.finetuning import choose, grid
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Params, Pretrain
 from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.selection import choose, grid
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Pretraining:
         start = networks.load(self.start)
         seeds, _ = seeds_of(stack)
         x_NI, valid_x_NI = (
-            datasets.read(path).x_NI.to(device) for path in (self.train, self.valid)
+            examples.read(path).x_NI.to(device) for path in (self.train, self.valid)
         )
         auto = autoencoders.autoencoder(
             start.select([candidate.seed for candidate in stack]).to(device),
@@ -76,7 +77,7 @@ def starting_networks(
     arm: Arm, params: Params, work: Pretraining, pool: Pool
 ) -> tuple[Stack, list[Record]]:
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
-    train = datasets.read(work.train)
+    train = examples.read(work.train)
     hidden = params.dataset(arm.dataset).network.hidden
     widths = [train.x_NI.shape[1], *hidden, train.classes]
     unit = params.activation(arm.activation)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class Board:
     def __init__(self, path: Path, stacks: int, *, create: bool = False) -> None:
         """Open the board of `stacks` rows at `path`; `create` starts it anew."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "w+" if create else "r+"
+        mode: Literal["w+", "r+"] = "w+" if create else "r+"
         self.rows: NDArray[np.int64] = np.memmap(path, np.int64, mode, shape=(stacks, 3))
 
     def write(self, stack: int, epoch: int, live: int, done: int) -> None:
@@ -61,8 +62,8 @@ def shown(board: Board, title: str, total: int) -> Iterator[None]:
 
         def follow() -> None:
             while not ended.wait(REFRESH_SECONDS):
-                epoch, live, done = board.rows.max(0)[0], *board.rows.sum(0)[1:]
-                bar.update(task, completed=int(done), epoch=int(epoch), live=int(live))
+                epochs, lives, done = board.rows.T.tolist()
+                bar.update(task, completed=sum(done), epoch=max(epochs), live=sum(lives))
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()

@@ -68,13 +68,15 @@ def span(test: Row) -> str:
 def _section(results: Results) -> Section:
     shown = FIGURES if results.filters and mosaics.drawable(results.shape) else FIGURES[:-1]
     pictures = [
-        Picture(title, *(_address(draw, results, theme) for theme in THEMES), caption(results))
+        Picture(
+            title,
+            light=_address(draw, results, plots.LIGHT),
+            dark=_address(draw, results, plots.DARK),
+            caption=caption(results),
+        )
         for title, draw, caption in shown
     ]
     return Section(results, pictures, _conditions(results.protocol))
-
-
-THEMES = (plots.LIGHT, plots.DARK)
 
 
 def _address(draw: plots.Draw, results: Results, theme: plots.Theme) -> str:

@@ -12,7 +12,7 @@ from pipeline import measures
 from pipeline.backprop import Step, gradient_norms, supervised_step_
 from pipeline.minibatches import Minibatches, gather
 from pipeline.networks import Stack, Tensors
-from pipeline.population import Candidate
+from pipeline.population import Candidate, settings_K
 
 PROBE = 50  # training examples on which the gradient norms are measured, the same for all
 
@@ -28,7 +28,7 @@ class Supervised:
     y_N: Tensor
     valid_x_NI: Tensor
     valid_y_N: Tensor
-    criteria: tuple[str, ...] = ("valid_errors", "valid_costs")
+    criteria = ("valid_errors", "valid_costs")
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
@@ -56,9 +56,3 @@ class Supervised:
             "zeros": found.zeros_KL,
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
-
-
-def settings_K(stack: list[Candidate], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the learning rates [K] and L1 coefficients [K], of the type and place of `like`."""
-    rates_K = like.new_tensor([candidate.learning_rate for candidate in stack])
-    return rates_K, like.new_tensor([candidate.l1 for candidate in stack])

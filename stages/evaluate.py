@@ -11,16 +11,18 @@ def main(
 
     Nothing is chosen here: this is the one stage that reads the test split.
     """
-    from pipeline import arms, datasets, evaluation, networks, params, records, tracking
+    from pipeline import arms, device, evaluation, networks, params, records, tracking
+    from pipeline.datasets import examples
     from stages.track import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
+    device.prepare_for_training()
     with only_here(arm.scores), records.whole_folder(arm.scores) as out:
         lines = evaluation.evaluate(
             arm,
             networks.load(arm.networks / "weights.safetensors"),
-            datasets.read(arm.ready / "test.npz"),
+            examples.read(arm.ready / "test.npz"),
             trained=records.read_lines(arm.networks / "records.jsonl"),
             pretrained=records.read_lines(arm.start / "records.jsonl"),
         )

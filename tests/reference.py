@@ -1,4 +1,4 @@
-"""A transparent trainer of one network at a time, by torch's autograd: what the engine must equal."""
+"""A transparent trainer of one network at a time, by autograd: what the engine must equal."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The hand-written gradients against autograd and finite differences, and stacks against lone networks."""
+"""The hand-written gradients: against autograd, finite differences, and lone networks."""
 
 import itertools
 
@@ -66,7 +66,7 @@ def copy(stack: Stack) -> Stack:
 
 
 @pytest.mark.parametrize(("function", "half_negated"), CASES)
-def test_step_equals_autograd(function: str, half_negated: bool) -> None:  # noqa: FBT001
+def test_step_equals_autograd(function: str, half_negated: bool) -> None:
     """Three steps on a stack give each network the weights that autograd's SGD gives it alone."""
     stack = make_stack(function, half_negated=half_negated)
     alone = [lone(stack, k) for k in range(K)]
@@ -83,7 +83,7 @@ def test_step_equals_autograd(function: str, half_negated: bool) -> None:  # noq
 
 
 @pytest.mark.parametrize(("function", "half_negated"), CASES)
-def test_step_equals_finite_differences(function: str, half_negated: bool) -> None:  # noqa: FBT001
+def test_step_equals_finite_differences(function: str, half_negated: bool) -> None:
     """The step of every weight is -rate times the central difference of the penalized cost."""
     stack = make_stack(function, half_negated=half_negated)
     x, y = make_batch()
@@ -125,7 +125,7 @@ def test_networks_do_not_depend_on_their_stack(function: str, dtype: torch.dtype
 
 
 @pytest.mark.parametrize(("function", "half_negated"), CASES)
-def test_gradient_norms_equal_autograd(function: str, half_negated: bool) -> None:  # noqa: FBT001
+def test_gradient_norms_equal_autograd(function: str, half_negated: bool) -> None:
     """The norms told from pairs of rows are those of the gradients that autograd forms."""
     stack = make_stack(function, half_negated=half_negated)
     x, y = make_batch(13)

@@ -1,0 +1,41 @@
+# Everything a newcomer needs. Each target works alone, in any order, any number of times.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+READY := .venv/ready
+
+.PHONY: help setup repro test lint ui track bench readme
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+setup: $(READY)  ## make .venv with the pinned packages
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $(READY)
+
+repro: $(READY)  ## run the whole pipeline; only what changed runs again
+	dvc repro
+
+test: $(READY)  ## run the tests
+	pytest
+
+lint: $(READY)  ## check format, style and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+track: $(READY)  ## send every finished arm to MLflow
+	python -m stages.track
+
+ui: track  ## open the MLflow UI on http://127.0.0.1:5000
+	python -m stages.ui
+
+bench: $(READY)  ## time the engine beside ordinary PyTorch
+	python -m stages.bench
+
+readme: $(READY)  ## refresh the generated tables in README.md
+	python -m stages.readme

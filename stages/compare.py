@@ -1,0 +1,46 @@
+"""Compare the arms of one dataset: tables, intervals, paired tests, and what the figures show."""
+
+from pathlib import Path
+
+from stages.arguments import DatasetName
+from stages.shell import run
+
+
+def main(dataset: DatasetName) -> None:
+    """Write results/<dataset>/ from the scores and the chosen networks of its arms."""
+    from pipeline import comparison, conditions, exhibits, networks, params, records
+    from pipeline.datasets import examples
+    from pipeline.arms import arms_of
+
+    settings = params.load()
+    confidence, significance = settings.compare.confidence, settings.compare.significance
+    arms = arms_of(settings, dataset)
+    files = {arm.key: arm.scores / "records.jsonl" for arm in arms}
+    scores = {key: records.read_lines(file) for key, file in files.items() if file.exists()}
+    results = comparison.outcomes(settings, dataset, scores)
+    histories = {arm.key: records.read_lines(arm.networks / "records.jsonl") for arm in arms}
+    filters = {
+        outcome.arm.key: exhibits.filters(
+            outcome, networks.load(outcome.arm.networks / "weights.safetensors")
+        )
+        for outcome in results
+        if not outcome.failed
+    }
+    shape = examples.read(Path("data/ready", dataset, "valid.npz")).shape
+    table = comparison.table(results, confidence)
+    tests = comparison.paired_tests(results, confidence, significance)
+    out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
+    records.write_bytes(out / "table.csv", comparison.as_csv(comparison.TABLE, table))
+    records.write_bytes(
+        out / "runs.csv", comparison.as_csv(comparison.RUNS, comparison.runs(results))
+    )
+    records.write_bytes(out / "tests.csv", comparison.as_csv(comparison.TESTS, tests))
+    records.write_bytes(out / "filters.npz", exhibits.as_npz(filters, shape))
+    records.write_json(out / "errors.json", comparison.errors(results, confidence))
+    records.write_json(out / "curves.json", exhibits.curves(results, histories))
+    records.write_json(out / "protocol.json", conditions.protocol(settings, dataset, results))
+    records.write_json(out / "metrics.json", comparison.metrics(results, confidence))
+
+
+if __name__ == "__main__":
+    run(main)

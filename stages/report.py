@@ -1,0 +1,19 @@
+"""Report: one self-contained HTML file from results/ alone."""
+
+from pathlib import Path
+
+from stages.shell import run
+
+
+def main() -> None:
+    """Write report/index.html for the datasets of params.yaml."""
+    from pipeline import params, records, report, results
+
+    datasets = params.load().run.datasets
+    page = report.page([results.read(Path("results", dataset)) for dataset in datasets])
+    with records.whole_folder(Path("report")) as folder:
+        records.write_bytes(folder / "index.html", page.encode())
+
+
+if __name__ == "__main__":
+    run(main)

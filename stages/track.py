@@ -1,0 +1,46 @@
+"""Send the finished arms to MLflow."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from stages.shell import run
+
+# MLflow phones home, and waits four minutes for a server that is down, unless told otherwise.
+MANNERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+}
+
+
+def tracking_uri() -> str:
+    """Return MLFLOW_TRACKING_URI, or the sqlite store in the root; set MLflow's manners."""
+    for name, value in MANNERS.items():
+        os.environ.setdefault(name, value)
+    root = Path(os.environ.get("DVC_ROOT") or ".").resolve()  # of `dvc exp run --temp` as well
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+
+
+def main() -> None:
+    """Send every finished arm of params.yaml to MLflow; what is there already stays as it is."""
+    uri = tracking_uri()
+    from pipeline import arms, params, tracked_runs, tracking
+    from pipeline.tracking_store import Unreachable
+
+    settings = params.load()
+    for arm in (arm for name in settings.run.datasets for arm in arms.arms_of(settings, name)):
+        if not tracked_runs.finished(arm, settings):
+            typer.echo(f"{arm.name}: not finished, skipped")
+            continue
+        try:
+            new = tracking.publish(arm, settings, uri=uri)
+        except Unreachable as problem:
+            typer.echo(f"warning: {problem}", err=True)
+            return
+        typer.echo(f"{arm.name}: {'published' if new else 'there already'}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,173 @@
+"""Denoising auto-encoders against autograd, finite differences and lone networks."""
+
+import itertools
+
+import pytest
+import torch
+
+from pipeline import autoencoders, networks
+from pipeline.autoencoders import Autoencoder
+from pipeline.backprop import Step
+from pipeline.errors import Problem
+from pipeline.networks import Stack
+from pipeline.params import Activation
+from tests import reference
+
+K, B, WIDTHS = 3, 10, [7, 6, 5, 4]
+L1 = torch.tensor([0.0, 0.01, 0.3], dtype=torch.float64)
+RATES = torch.tensor([0.02, 0.1, 0.01], dtype=torch.float64)
+UNITS = [
+    ("rectifier", "softplus", False),
+    ("rectifier", "softplus", True),
+    ("softplus", "softplus", False),
+    ("softplus", "softplus", True),
+    ("tanh", "sigmoid", False),
+    ("tanh", "sigmoid", True),
+    ("tanh", "softplus", False),
+]
+CASES = [(*unit, *rest) for unit in UNITS for rest in itertools.product([0, 1], [True, False])]
+each_case = pytest.mark.parametrize(
+    ("function", "reconstruction", "half_negated", "layer", "tied"), CASES
+)
+
+
+def make(
+    function: str, reconstruction: str, half_negated: bool, layer: int, tied: bool
+) -> Autoencoder:
+    unit = Activation(
+        function=function,
+        hardness=1.0,
+        l1=0.0,
+        half_negated=half_negated,
+        reconstruction=reconstruction,  # type: ignore[arg-type]
+    )
+    stack = networks.initialize("test", WIDTHS, range(K), unit)
+    tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
+    tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
+    auto = autoencoders.autoencoder(
+        Stack(tensors, function),
+        layer,
+        reconstruction=reconstruction,
+        tied=tied,
+        symmetric_inputs=False,
+    )
+    noise = torch.Generator().manual_seed(1)
+    for name in {"b", "c", "V"} & set(auto.tensors):
+        auto.tensors[name].add_(torch.randn(auto.tensors[name].shape, generator=noise) * 0.3)
+    return auto
+
+
+def make_batch(auto: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
+    draws = torch.Generator().manual_seed(2)
+    inputs = auto.tensors["W"].shape[1]
+    x = torch.rand(K, B, inputs, generator=draws, dtype=torch.float64)
+    x = x * 2 - 1 if auto.symmetric else x
+    x = x * auto.tensors.get("signs_below", torch.ones(K, 1, inputs))
+    keep = torch.rand(K, B, inputs, generator=draws) > 0.25
+    return x, keep.double()
+
+
+def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
+    tensors = {name: tensor[k].clone() for name, tensor in auto.tensors.items()}
+    inputs, units = tensors["W"].shape
+    return reference.Autoencoder(
+        tensors["W"],
+        tensors["b"][0],
+        tensors["c"][0],
+        tensors.get("V"),
+        tensors.get("signs", torch.ones(1, units))[0],
+        tensors.get("signs_below", torch.ones(1, inputs))[0],
+        auto.function,
+        auto.reconstruction,
+        auto.symmetric,
+        float(tensors["hardness"]),
+    )
+
+
+def parameters(auto: Autoencoder, k: int) -> list[torch.Tensor]:
+    tensors = auto.tensors
+    found = [tensors["W"][k], tensors["b"][k, 0], tensors["c"][k, 0]]
+    return found + ([tensors["V"][k]] if "V" in tensors else [])
+
+
+@each_case
+def test_step_equals_autograd(function, reconstruction, half_negated, layer, tied) -> None:  # type: ignore[no-untyped-def]
+    """Three steps on a stack give each auto-encoder the weights that autograd's SGD gives it."""
+    auto = make(function, reconstruction, half_negated, layer, tied)
+    alone = [lone(auto, k) for k in range(K)]
+    x, keep = make_batch(auto)
+    for _ in range(3):
+        cost = autoencoders.denoising_step_(auto, x, keep, Step.of(RATES, L1, B))
+        for k, one in enumerate(alone):
+            expected = one.cost(x[k], keep[k], 0.0)[1]
+            torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-10, atol=0)
+            one.step(x[k], keep[k], rate=float(RATES[k]), l1=float(L1[k]))
+    for k, one in enumerate(alone):
+        for mine, theirs in zip(parameters(auto, k), one.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs.detach(), rtol=1e-10, atol=1e-12)
+
+
+@each_case
+def test_step_equals_finite_differences(
+    function, reconstruction, half_negated, layer, tied
+) -> None:  # type: ignore[no-untyped-def]
+    """The step of every weight is -rate times the central difference of the penalized cost."""
+    auto = make(function, reconstruction, half_negated, layer, tied)
+    x, keep = make_batch(auto)
+    alone = [lone(auto, k) for k in range(K)]
+    before = [[tensor.clone() for tensor in parameters(auto, k)] for k in range(K)]
+    autoencoders.denoising_step_(auto, x, keep, Step.of(RATES, L1, B))
+    for k, one in enumerate(alone):
+        for weights, old, new in zip(one.parameters(), before[k], parameters(auto, k), strict=True):
+            step = (new - old) / -RATES[k]
+            for index in range(0, weights.numel(), 7):
+                costs = []
+                for shift in (1e-6, -2e-6):
+                    weights.view(-1)[index] += shift
+                    costs.append(one.cost(x[k], keep[k], float(L1[k]))[0])
+                weights.view(-1)[index] += 1e-6
+                difference = (costs[0] - costs[1]) / 2e-6
+                torch.testing.assert_close(
+                    step.reshape(-1)[index], difference, rtol=1e-5, atol=1e-7
+                )
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("function", "reconstruction", "half_negated"), UNITS)
+def test_autoencoders_do_not_depend_on_their_stack(
+    function, reconstruction, half_negated, tied
+) -> None:  # type: ignore[no-untyped-def]
+    """An auto-encoder alone, or among others in any order, ends with the same bits (float32)."""
+    auto = make(function, reconstruction, half_negated, 1, tied)
+    x, keep = (tensor.float() for tensor in make_batch(auto))
+    auto = Autoencoder(
+        {name: t.float() for name, t in auto.tensors.items()},
+        function,
+        reconstruction,
+        auto.symmetric,
+    )
+    ends = {}
+    for order in ([0, 1, 2], [2, 0, 1], [1]):
+        some = Autoencoder(
+            networks.select(auto.tensors, order), function, reconstruction, auto.symmetric
+        )
+        for _ in range(5):
+            step = Step.of(RATES.float()[order], L1.float()[order], B)
+            autoencoders.denoising_step_(some, x[order], keep[order], step)
+        ends[tuple(order)] = some
+    for order, some in ends.items():
+        for row, k in enumerate(order):
+            for name, tensor in ends[0, 1, 2].tensors.items():
+                assert torch.equal(some.tensors[name][row], tensor[k]), (name, order)
+
+
+def test_tanh_targets_are_mapped_only_above_the_inputs() -> None:
+    """Codes of tanh lie in [-1, 1] and are mapped to [0, 1] for cross-entropy; images are not."""
+    assert not make("tanh", "sigmoid", False, 0, True).symmetric
+    assert make("tanh", "sigmoid", False, 1, True).symmetric
+
+
+def test_unbounded_codes_refuse_a_sigmoid() -> None:
+    """A sigmoid cannot rebuild what a rectifier puts out: said, not trained."""
+    with pytest.raises(Problem, match="not bounded"):
+        make("rectifier", "sigmoid", False, 0, True)

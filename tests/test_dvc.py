@@ -1,0 +1,73 @@
+"""dvc.yaml tells the truth: what a stage's numbers depend on is what DVC watches."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, imported
+
+STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+
+# Nothing in these can change a number: words, progress bars, and what is sent to MLflow.
+NO_NUMBERS = {
+    ROOT / name
+    for name in (
+        "pipeline/__init__.py",
+        "pipeline/datasets/__init__.py",
+        "pipeline/errors.py",
+        "pipeline/progress.py",
+        "pipeline/tracking/__init__.py",
+        "stages/__init__.py",
+        "stages/arguments.py",
+        "stages/shell.py",
+        "stages/track.py",
+    )
+}
+
+
+def code_of(stage: str) -> set[Path]:
+    """Return the files whose content can change what a stage writes."""
+    found: set[Path] = set()
+    new = {ROOT / f"stages/{stage}.py"}
+    while new:
+        found |= new
+        new = {file for path in new for file in imported(path)} - found - NO_NUMBERS
+    return found
+
+
+def deps(stage: str) -> list[str]:
+    return [str(dep) for dep in STAGES[stage]["deps"]]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
+    """The modules that a stage imports, however indirectly, are its dependencies, and no others."""
+    listed = {ROOT / dep for dep in deps(stage) if dep.endswith(".py")}
+    assert {str(path.relative_to(ROOT)) for path in listed ^ code_of(stage)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_says_what_it_does(stage: str) -> None:
+    """A stage has a description, and its command is the module of its name."""
+    assert STAGES[stage]["desc"]
+    assert STAGES[stage]["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
+
+
+def test_only_evaluate_reads_the_test_split() -> None:
+    """The test split decides nothing: one stage depends on it."""
+    readers = [stage for stage in STAGES if any("test.npz" in dep for dep in deps(stage))]
+    assert readers == ["evaluate"]
+
+
+def test_parameters_that_are_watched_exist() -> None:
+    """Each watched key is in params.yaml (DVC itself refuses a missing one)."""
+    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    names = {"dataset": "digits", "activation": "tanh"}
+    for stage in STAGES.values():
+        for key in stage.get("params", []):
+            value: Any = params
+            for part in key.replace("${item.", "${item_").split("."):
+                value = value[names[part[7:-1]] if part.startswith("${") else part]
+            assert value is not None

@@ -1,0 +1,184 @@
+"""The training loop: stopping, divergence, resume, and independence of the split into stacks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import checkpoints, population
+from pipeline.minibatches import Minibatches
+from pipeline.networks import Stack, Tensors, initialize
+from pipeline.params import Activation
+from pipeline.population import Candidate, Result
+from pipeline.supervised import Supervised
+
+UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the library catches it."""
+
+
+def make_task() -> Supervised:
+    draws = torch.Generator().manual_seed(0)
+    x, y = torch.rand(57, 9, generator=draws), torch.randint(3, (57,), generator=draws)
+    valid = torch.rand(31, 9, generator=draws), torch.randint(3, (31,), generator=draws)
+    return Supervised("rectifier", Minibatches("test", "finetune", 10, 57), x, y, *valid)
+
+
+def make_candidates() -> list[Candidate]:
+    return [Candidate(seed, rate, 0.001) for seed in (0, 1) for rate in (0.5, 0.05, 1e30)]
+
+
+def start(candidates: list[Candidate]) -> Tensors:
+    stack = initialize("test", [9, 8, 8, 3], [0, 1], UNIT)
+    return stack.select([candidate.seed for candidate in candidates]).tensors
+
+
+def train(
+    path: Path, candidates: list[Candidate], *, epochs: int = 12, patience: int = 4, die_at: int = 0
+) -> tuple[Tensors, list[Result]]:
+    def report(epoch: int, live: int, done: int) -> None:
+        if epoch == die_at:
+            raise Killed
+
+    return population.train(
+        make_task(),
+        start(candidates),
+        candidates,
+        epochs=epochs,
+        patience=patience,
+        checkpoint=path,
+        report=report,
+    )
+
+
+def assert_same(one: tuple[Tensors, list[Result]], other: tuple[Tensors, list[Result]]) -> None:
+    assert repr(one[1]) == repr(other[1])  # repr: NaN equals NaN
+    for name, tensor in one[0].items():
+        assert torch.equal(tensor, other[0][name]), name
+
+
+@pytest.mark.parametrize("die_at", [1, 2, 6])
+def test_resumed_equals_uninterrupted(
+    die_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after any epoch, with a checkpoint after each, the run ends with the same bits."""
+    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    whole = train(tmp_path / "whole", make_candidates())
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", make_candidates(), die_at=die_at)
+    assert_same(whole, train(tmp_path / "killed", make_candidates()))
+
+
+def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
+    """What has ended is not trained again."""
+    whole = train(tmp_path / "run", make_candidates())
+    assert_same(whole, train(tmp_path / "run", make_candidates(), die_at=1))
+
+
+def test_damaged_checkpoint_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A flipped bit is noticed; work goes on from the checkpoint before it, to the same bits."""
+    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    whole = train(tmp_path / "whole", make_candidates())
+    path = tmp_path / "run"
+    with pytest.raises(Killed):
+        train(path, make_candidates(), die_at=5)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert_same(whole, train(path, make_candidates()))
+    assert "is damaged: set aside" in caplog.text
+    assert (tmp_path / "run.damaged").exists()
+
+
+def test_truncated_checkpoints_are_set_aside(tmp_path: Path) -> None:
+    """Where no good checkpoint is left, there is none."""
+    checkpoints.save(tmp_path / "run", {"W": torch.ones(2)}, {"epoch": 1})
+    (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:20])
+    assert checkpoints.load(tmp_path / "run") is None
+
+
+def test_networks_do_not_depend_on_the_split(tmp_path: Path) -> None:
+    """Each candidate alone ends with the bits and the curves that it has in the whole stack."""
+    candidates = make_candidates()
+    tensors, results = train(tmp_path / "together", candidates)
+    for k, candidate in enumerate(candidates):
+        lone = train(tmp_path / f"alone-{k}", [candidate])
+        one = {name: tensor[k : k + 1] for name, tensor in tensors.items()}
+        assert_same((one, [results[k]]), lone)
+
+
+def test_diverged_networks_are_frozen_and_recorded(tmp_path: Path) -> None:
+    """An absurd rate ends as diverged at once; its neighbors learn."""
+    _, results = train(tmp_path / "run", make_candidates())
+    assert [result.diverged for result in results] == [False, False, True] * 2
+    assert results[2].epochs == 1
+    assert min(result.epochs for result in results if not result.diverged) > 4
+
+
+def test_early_stopping_keeps_the_best_epoch(tmp_path: Path) -> None:
+    """A network stops `patience` epochs after its best, the lowest point of its curve."""
+    tensors, results = train(tmp_path / "run", make_candidates(), epochs=60, patience=4)
+    assert any(0 < result.epochs < 60 for result in results if not result.diverged)
+    for k, result in enumerate(results):
+        if result.diverged:
+            continue
+        assert result.curves is not None
+        pairs = list(zip(result.curves["valid_errors"], result.curves["valid_costs"], strict=True))
+        assert result.best_epoch == pairs.index(min(pairs)) + 1
+        assert result.epochs == min(60, result.best_epoch + 4)
+        one = {name: tensor[k : k + 1] for name, tensor in tensors.items()}
+        found = make_task().measure(one, [make_candidates()[k]])
+        assert found["valid_errors"].item() == min(pairs)[0]
+
+
+def test_seeds_are_paired_over_rates_and_apart_over_epochs() -> None:
+    """Networks of a seed see the same examples in the same order; no two seeds or epochs do."""
+    batches = Minibatches("test", "finetune", 10, 57)
+    orders = batches.orders_KN(make_candidates(), 1)
+    assert orders.shape == (6, 50)
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[3])
+    assert not torch.equal(orders, batches.orders_KN(make_candidates(), 2))
+    assert len(set(orders[0].tolist())) == 50
+
+
+@dataclass
+class Recorder:
+    """A task that only moves its tensors by one each epoch, and gets worse from the third on."""
+
+    criteria = ("valid_costs",)
+
+    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> torch.Tensor:
+        tensors["W"] += 1
+        return torch.zeros(len(stack))
+
+    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+        return {"valid_costs": (tensors["W"][:, 0] - 3).abs()}
+
+
+def test_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    """The tensors that come back are the ones after the best epoch, not the last."""
+    tensors, [result] = population.train(
+        Recorder(),
+        {"W": torch.zeros(1, 1)},
+        [Candidate(0, 0.1, 0.0)],
+        epochs=50,
+        patience=2,
+        checkpoint=tmp_path / "run",
+        report=lambda *_: None,
+    )
+    assert (result.best_epoch, result.epochs, tensors["W"].item()) == (3, 5, 3.0)
+
+
+def test_stack_of_one_layer_shapes() -> None:
+    """`only` shares memory, `select` copies."""
+    stack = Stack(start(make_candidates()), "rectifier")
+    stack.only(1).W_KIO(0).zero_()
+    assert stack.W_KIO(0)[1].abs().sum() == 0
+    stack.select([0]).W_KIO(0).zero_()
+    assert stack.W_KIO(0)[0].abs().sum() > 0
