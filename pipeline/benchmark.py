@@ -4,7 +4,6 @@ A net-step is one SGD step of one network on one mini-batch of 10. Every contend
 networks on random data, each with mini-batches of its own, in float32.
 """
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -212,7 +211,6 @@ def machine() -> dict[str, Any]:
         "processor": platform.processor() or platform.machine(),
         "cores": joblib.cpu_count(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        **device.about(torch.device("cpu")),
         "mkl": torch.backends.mkl.is_available(),
-        "MKL_CBWR": os.environ.get("MKL_CBWR", ""),
     }

@@ -52,7 +52,7 @@ class Denoising:
         """Return the reconstruction error on the validation inputs: a sum over the inputs."""
         auto = replace(self.like, tensors=tensors)
         costs = [self._valid_cost(auto, k, candidate) for k, candidate in enumerate(stack)]
-        return {"valid_costs": torch.tensor(costs)}
+        return {"valid_costs": torch.tensor(costs, dtype=torch.float64)}
 
     def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> float:
         one = replace(auto, tensors={name: t[k : k + 1] for name, t in auto.tensors.items()})

@@ -28,7 +28,9 @@ def classify(stack: Stack, x_NI: Tensor, y_N: Tensor) -> Measures:
     """Measure every network on the same examples."""
     each = [_classify_one(stack.only(k), x_NI, y_N) for k in range(len(stack))]
     errors, costs, zeros = zip(*each, strict=True)
-    return Measures(torch.tensor(errors), torch.tensor(costs), torch.tensor(zeros))
+    return Measures(
+        *(torch.tensor(values, dtype=torch.float64) for values in (errors, costs, zeros))
+    )
 
 
 def _classify_one(network: Stack, x_NI: Tensor, y_N: Tensor) -> tuple[float, float, list[float]]:

@@ -85,6 +85,16 @@ def starting_networks(
     return pretrain(work, stack, pool) if arm.initialization == "pretrained" else (stack, [])
 
 
+def about(arm: Arm, params: Params) -> dict[str, Any]:
+    """Return the settings that an arm's starting networks were made with, for its records."""
+    pretrained = arm.initialization == "pretrained"
+    return {
+        "hidden": params.dataset(arm.dataset).network.hidden,
+        "activation": params.activation(arm.activation).model_dump(),
+        "pretrain": params.pretrain_for(arm.dataset).model_dump() if pretrained else None,
+    }
+
+
 def pretrain(work: Pretraining, start: Stack, pool: Pool) -> tuple[Stack, list[Record]]:
     """Pre-train every hidden layer, lowest first; return one network a seed, and all records.
 

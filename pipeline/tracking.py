@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import records, tracked_artifacts, tracked_runs, tracking_store
+from pipeline import records, tracked_artifacts, tracked_runs, tracking_store, tracking_view
 from pipeline.arms import Arm
 from pipeline.params import Params
 from pipeline.records import Record
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 1000  # metrics in one call, MLflow's limit
+# The kind makes the pages those of training, not those of language models.
+EXPERIMENT = {
+    "mlflow.experimentKind": "custom_model_development",
+    tracking_view.TAG: tracking_view.arms(),
+}
 ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
 
 
@@ -59,11 +64,12 @@ def _experiment(client: "MlflowClient", dataset: str, uri: str) -> str:
     found = client.get_experiment_by_name(dataset)
     if found is None:
         location = tracking_store.artifact_location(uri, dataset)
-        # The kind makes the UI open on the table of runs, not on traces of language models.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return client.create_experiment(dataset, location, tags)
+        return client.create_experiment(dataset, location, EXPERIMENT)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    for name, value in EXPERIMENT.items():
+        if found.tags.get(name) != value:
+            client.set_experiment_tag(found.experiment_id, name, value)
     return found.experiment_id
 
 

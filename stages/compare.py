@@ -9,8 +9,8 @@ from stages.shell import run
 def main(dataset: DatasetName) -> None:
     """Write results/<dataset>/ from the scores and the chosen networks of its arms."""
     from pipeline import comparison, conditions, exhibits, networks, params, records
-    from pipeline.datasets import examples
     from pipeline.arms import arms_of
+    from pipeline.datasets import examples
 
     settings = params.load()
     confidence, significance = settings.compare.confidence, settings.compare.significance

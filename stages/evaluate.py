@@ -26,8 +26,9 @@ def main(
             trained=records.read_lines(arm.networks / "records.jsonl"),
             pretrained=records.read_lines(arm.start / "records.jsonl"),
         )
-        about = records.read_json(arm.networks / "about.json")
-        records.write_lines(out / "records.jsonl", [line | about for line in lines])
+        records.write_lines(out / "records.jsonl", lines)
+        parts = [records.read_json(path / "about.json") for path in (arm.start, arm.networks)]
+        records.write_json(out / "about.json", parts[0] | parts[1])
     tracking.publish_or_warn(arm, settings, uri=tracking_uri())
 
 

@@ -28,7 +28,8 @@ def main(
         stack, lines = finetuning.finetune(work, pool)
         networks.save(stack, out / "weights.safetensors")
         records.write_lines(out / "records.jsonl", lines)
-        records.write_json(out / "about.json", device.about(where))
+        about = {"finetune": work.settings.model_dump(), **device.about(where)}
+        records.write_json(out / "about.json", about)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def main(
         stack, lines = pretraining.starting_networks(arm, settings, work, pool)
         networks.save(stack, out / "weights.safetensors")
         records.write_lines(out / "records.jsonl", lines)
+        records.write_json(out / "about.json", pretraining.about(arm, settings))
 
 
 if __name__ == "__main__":

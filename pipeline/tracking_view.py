@@ -1,0 +1,39 @@
+"""The view of an experiment that MLflow's pages open with: the current arms, best first.
+
+MLflow's own table starts without a single metric. A view that is shared there is a tag of the
+experiment; ours is at `#/experiments/<id>/runs?viewStateShareKey=arms`, with
+`&compareRunsMode=CHART` as charts. A page that does not know the tag ignores it.
+"""
+
+import json
+
+TAG = "mlflow.sharedViewState.arms"
+METRICS = [
+    "test_error_mean",
+    "zeros_mean",
+    "test_error_low",
+    "test_error_high",
+    "valid_error_mean",
+    "dead_units_mean",
+    "seeds",
+]
+NAME = "attributes.`Run Name`"
+
+
+def arms() -> str:
+    """Return the view as the value of its tag."""
+    columns = [f"metrics.`{name}`" for name in METRICS]
+    return json.dumps(
+        {
+            "searchFilter": "tags.kind = 'arm' and tags.current = 'true'",
+            "orderByKey": columns[0],
+            "orderByAsc": True,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "modelVersionFilter": "All Runs",
+            "datasetsFilter": [],
+            "selectedColumns": columns,
+            "columnOrder": [NAME, *columns],
+            "columnWidths": {NAME: 270} | dict.fromkeys(columns, 140),  # pixels
+        }
+    )

@@ -1,0 +1,90 @@
+"""The house style, as far as a machine can hold it."""
+
+import ast
+import re
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+
+from tests.imports import ROOT, imported
+
+LIBRARY = sorted(ROOT.glob("pipeline/**/*.py"))
+STAGES = sorted(ROOT.glob("stages/*.py"))
+READS_THE_WORLD = {"params.py", "device.py"}
+BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")
+FLOORS = [
+    "errors records seeds activations device params arms datasets",
+    "networks backprop autoencoders checkpoints",
+    "population minibatches measures supervised denoising progress pool selection",
+    "pretraining finetuning evaluation",
+]
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+
+
+def lines(function: ast.FunctionDef) -> int:
+    """Return a function's lines of code: neither signature nor docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    assert function.end_lineno is not None
+    return function.end_lineno - body[0].lineno + 1 if body else 0
+
+
+def test_functions_are_small() -> None:
+    """Median at most 10 lines of code, nine in ten at most 30, none over 60."""
+    sizes = [lines(function) for path in LIBRARY for function in functions(path)]
+    assert median(sizes) <= 10
+    assert quantiles(sizes, n=10)[-1] <= 30
+    assert max(sizes) <= 60
+
+
+@pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
+def test_files_are_small(path: Path) -> None:
+    """One concept a file: 250 lines in the library, 70 in a stage."""
+    assert len(path.read_text().splitlines()) <= (70 if path in STAGES else 250)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
+def test_the_library_does_not_look_outside(path: Path) -> None:
+    """No argv, YAML, environment, ambient randomness or pickle; no import of a stage."""
+    text = path.read_text()
+    words = r"typer|sys\.argv|torch\.manual_seed|np\.random\.(?!Generator|default_rng)"
+    words += r"|import pickle|(?<!safetensors\.)torch\.load\("
+    if path.name not in READS_THE_WORLD:
+        words += r"|ruamel|os\.environ|getenv"
+    code = ast.unparse(_without_docstrings(ast.parse(text)))
+    assert not re.findall(words, code)
+    assert not [file for file in imported(path) if file.parent.name == "stages"]
+
+
+@pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
+def test_names_are_nouns_of_the_field(path: Path) -> None:
+    """Nothing is called Manager, Helper, Handler, Utils or Base."""
+    tree = ast.parse(path.read_text())
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)] + [path.stem]
+    assert not [name for name in names if BANNED_NAMES.search(name)]
+
+
+def test_floors_stand_on_those_below() -> None:
+    """A module of the engine imports nothing from the floors above it."""
+    level = {name: n for n, names in enumerate(FLOORS) for name in names.split()}
+    for path in LIBRARY:
+        name = path.stem if path.parent.name == "pipeline" else path.parent.name
+        if name not in level:
+            continue
+        for file in imported(path) - {path}:
+            below = file.stem if file.parent.name == "pipeline" else file.parent.name
+            if below != "__init__":
+                assert level.get(below, 99) <= level[name], f"{path.name} imports {below}"
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
