@@ -1,13 +1,14 @@
 """Under which conditions a dataset's numbers were made: what the header of its tables must say."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline import exhibits, published, statistics
 from pipeline.comparison import Outcome
 from pipeline.errors import Problem
-from pipeline.params import Params
+from pipeline.params import Compare
+from pipeline.records import Record
 
 SELECTION = (
     "learning rate and epoch by lowest validation error (ties: lower validation cost); "
@@ -15,27 +16,31 @@ SELECTION = (
 )
 
 
-def protocol(settings: Params, dataset: str, results: Sequence[Outcome]) -> dict[str, Any]:
-    """Return protocol.json. Raises Problem where the arms were scored on different test splits.
+def protocol(
+    compare: Compare, results: Sequence[Outcome], abouts: Mapping[str, Record]
+) -> dict[str, Any]:
+    """Return protocol.json, from the arms' outcomes and the settings `abouts` that made them.
 
+    Raises Problem where the arms had different test splits, networks or tuning budgets.
     `binomial_standard_error` is that of one network's test error on a split of this size, at the
     mean over the arms; None where all arms failed.
     """
     n = _test_examples(results)
     return {
-        "dataset": dataset,
-        "seeds": settings.run.seeds,
+        "dataset": results[0].arm.dataset,
+        "seeds": len(results[0].records),
         "selection": SELECTION,
-        "confidence": settings.compare.confidence,
-        "significance": settings.compare.significance,
-        "hidden": settings.dataset(dataset).network.hidden,
-        "l1": {name: settings.activation(name).l1 for name in settings.run.activations},
-        "finetune": settings.finetune_for(dataset).model_dump(),
-        "pretrain": _pretrain(settings, dataset),
+        "confidence": compare.confidence,
+        "significance": compare.significance,
+        "hidden": _common("hidden", abouts),
+        "l1": {o.arm.activation: abouts[o.arm.key]["activation"]["l1"] for o in results},
+        "finetune": _common("finetune", abouts),
+        "pretrain": _common("pretrain", {k: a for k, a in abouts.items() if a["pretrain"]}),
+        "device": _common("device", abouts),
         "test_examples": n,
         "binomial_standard_error": _binomial(results, n),
         "filters": _filters(results),
-        "paper": _paper(dataset, results),
+        "paper": _paper(results),
     }
 
 
@@ -59,10 +64,17 @@ def _binomial(results: Sequence[Outcome], n: int) -> float | None:
     return math.sqrt(error * (1 - error) / n)
 
 
-def _pretrain(settings: Params, dataset: str) -> dict[str, Any] | None:
-    if "pretrained" not in settings.run.initializations:
-        return None
-    return settings.pretrain_for(dataset).model_dump()
+def _common(key: str, abouts: Mapping[str, Record]) -> Any:
+    """Return what all arms have under `key`, None where there is no arm."""
+    values = {arm: about[key] for arm, about in abouts.items()}
+    first = next(iter(values.values()), None)
+    others = [arm for arm, value in values.items() if value != first]
+    if others:
+        raise Problem(
+            f"arms were made with different settings ({key} of {others[0]}), so they are not"
+            " comparable: run `dvc repro` to bring all up to date"
+        )
+    return first
 
 
 def _filters(results: Sequence[Outcome]) -> dict[str, Any]:
@@ -70,9 +82,10 @@ def _filters(results: Sequence[Outcome]) -> dict[str, Any]:
     return {"rule": exhibits.FILTERS_RULE, "seeds": seeds}
 
 
-def _paper(dataset: str, results: Sequence[Outcome]) -> dict[str, Any]:
+def _paper(results: Sequence[Outcome]) -> dict[str, Any]:
     """Return what the paper says of this dataset's arms: marks of the errors, zeros (a share)."""
     arms = [outcome.arm for outcome in results]
+    dataset = arms[0].dataset
     found = {
         arm.key: published.TABLE_1.get((dataset, arm.activation, arm.initialization))
         for arm in arms

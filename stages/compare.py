@@ -18,6 +18,7 @@ def main(dataset: DatasetName) -> None:
     files = {arm.key: arm.scores / "records.jsonl" for arm in arms}
     scores = {key: records.read_lines(file) for key, file in files.items() if file.exists()}
     results = comparison.outcomes(settings, dataset, scores)
+    abouts = {arm.key: records.read_json(arm.scores / "about.json") for arm in arms}
     histories = {arm.key: records.read_lines(arm.networks / "records.jsonl") for arm in arms}
     filters = {
         outcome.arm.key: exhibits.filters(
@@ -38,7 +39,9 @@ def main(dataset: DatasetName) -> None:
     records.write_bytes(out / "filters.npz", exhibits.as_npz(filters, shape))
     records.write_json(out / "errors.json", comparison.errors(results, confidence))
     records.write_json(out / "curves.json", exhibits.curves(results, histories))
-    records.write_json(out / "protocol.json", conditions.protocol(settings, dataset, results))
+    records.write_json(
+        out / "protocol.json", conditions.protocol(settings.compare, results, abouts)
+    )
     records.write_json(out / "metrics.json", comparison.metrics(results, confidence))
 
 

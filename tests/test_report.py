@@ -1,0 +1,187 @@
+"""The report, from made-up records through compare to the page."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import findings, records, results
+from pipeline.arms import Arm
+from pipeline.errors import Problem
+from pipeline.report import FIGURES
+from stages import compare, report
+from tests import synthetic
+
+HOSTILE = "<b>&'\"x"
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Return a function that compares made-up records in an empty folder, and reads the results."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(dataset="digits", change=None, figures=4, **options):
+        monkeypatch.setattr("pipeline.report.FIGURES", FIGURES[:figures])
+        settings = synthetic.settings(dataset, **options)
+        monkeypatch.setattr("pipeline.params.load", lambda: settings)
+        synthetic.write(settings, dataset)
+        if change:
+            change()
+        compare.main(dataset)
+        return results.read(Path("results", dataset))
+
+    return make
+
+
+def fail_tanh():
+    """Let seed 1 of tanh, random end without a network."""
+    arm = Arm("digits", "tanh", "random")
+    scores = synthetic.scores(arm, 3)
+    scores[1] = synthetic.fail(scores[1])
+    records.write_lines(arm.scores / "records.jsonl", scores)
+
+
+def page():
+    """Write the report and return it."""
+    report.main()
+    return Path("report/index.html").read_text()
+
+
+def test_page_is_whole_and_loads_nothing(make):
+    """One file with four figures in two themes inside, no address to fetch, at most 5 MB."""
+    make(seeds=3)
+    html = page()
+    assert html.count("data:image/svg+xml;base64,") == 8
+    assert not re.search(r"https?:|//\w|<script|<link|@import|url\(", html)
+    assert len(html) < 5_000_000
+    assert [path.name for path in Path("report").iterdir()] == ["index.html"]
+
+
+def test_page_repeats_to_the_byte(make):
+    """Comparing and reporting twice changes nothing, neither in results nor in the page."""
+    make(seeds=2, figures=1)
+    first = page(), {path.name: path.read_bytes() for path in Path("results/digits").iterdir()}
+    compare.main("digits")
+    assert first == (
+        page(),
+        {path.name: path.read_bytes() for path in Path("results/digits").iterdir()},
+    )
+
+
+def test_compare_keeps_what_people_keep_beside_the_results(make):
+    """A README in the results folder survives a comparison."""
+    readme = Path("results/digits/README.md")
+    make(seeds=2, change=lambda: records.write_bytes(readme, b"kept"))
+    assert readme.read_bytes() == b"kept"
+
+
+def test_hostile_names_are_escaped(make):
+    """A dataset's name cannot become a part of the page."""
+    make(HOSTILE, seeds=2, figures=1)
+    html = page()
+    assert HOSTILE not in html
+    assert "&lt;b&gt;&amp;&#39;&#34;x" in html
+
+
+def test_answer_comes_first_and_from_the_records(make):
+    """The first sentence names the arm with the lowest mean, with its own numbers."""
+    found = make(figures=1)
+    best = min(found.table, key=lambda row: row["test_error_mean"])
+    low, high = (f"{best[column] * 100:.2f}" for column in ("test_error_low", "test_error_high"))
+    assert findings.answer(found) == (
+        f"Pre-trained rectifier has the lowest mean test error: {best['test_error_mean']:.2%} "
+        f"(95% interval {low} to {high}, 10 seeds)."
+    )
+    html = page()
+    assert html.index(findings.answer(found)) < html.index("<table>")
+
+
+def test_a_difference_that_is_not_shown_is_not_called_equal(make):
+    """The two best arms are too close to separate, and the sentence says just that."""
+    sentences = " ".join(findings.standing(make()))
+    assert "does not separate the two, which is not to say that they are equal" in sentences
+    assert "a significant difference" not in sentences
+
+
+def test_a_clear_winner_is_called_significant(make):
+    """With the best arm far below the next, the sentence gives the gap as next - best."""
+
+    def lower():
+        arm = Arm("digits", "rectifier", "pretrained")
+        scores = [s | {"test_error": s["test_error"] - 0.02} for s in synthetic.scores(arm, 10)]
+        records.write_lines(arm.scores / "records.jsonl", scores)
+
+    first, second = findings.standing(make(change=lower))
+    assert first.endswith("a significant difference.")
+    assert re.search(r"is 2\.\d\d points higher \(95% interval 1\.\d\d to 2\.\d\d;", first)
+    assert second == (
+        "Pre-trained rectifier differs significantly from 5 of the 5 arms with a higher mean."
+    )
+
+
+def test_failed_arm_is_named(make):
+    """A failed arm stands in the page with how many of its seeds have a network."""
+    make(seeds=3, change=fail_tanh)
+    html = " ".join(page().split())
+    assert "Random tanh failed: 2 of 3 seeds have a network" in html
+    assert "not tested: an arm failed" in html
+    assert "tanh, random, at 0.1 (1 of 3 seeds), 0.01 (1 of 3 seeds)" in html
+
+
+def test_every_arm_may_fail(make):
+    """With no arm left there is still a page, and it calls none the best."""
+
+    def fail_all():
+        for activation in ("rectifier", "tanh"):
+            arm = Arm("digits", activation, "random")
+            scores = [synthetic.fail(score) for score in synthetic.scores(arm, 2)]
+            records.write_lines(arm.scores / "records.jsonl", scores)
+
+    arms = {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
+    found = make(seeds=2, change=fail_all, **arms)
+    assert "none can be called the best" in findings.answer(found)
+    assert "none can be called the best" in page()
+
+
+def test_one_seed_has_no_interval_and_no_test(make):
+    """One seed is said to be one seed."""
+    found = make(seeds=1)
+    assert "(one seed: no interval)" in findings.answer(found)
+    assert findings.standing(found) == [
+        "One seed allows no test: the order of the arms may be chance."
+    ]
+    assert "±" not in page().split("<tbody>")[1].split("</tbody>")[0]
+
+
+def test_one_arm_has_nothing_to_be_compared_with(make):
+    """A comparison of one arm makes a page without tests."""
+    found = make(seeds=2, activations=["tanh"], initializations=["random"])
+    assert findings.standing(found) == ["There is no second arm to compare it with."]
+    assert "Paired tests" not in page()
+
+
+def test_papers_numbers_stand_beside_ours(make):
+    """On MNIST the table has the paper's error of each arm, and the mark of the unsure ones."""
+    found = make("mnist", seeds=3, figures=1)
+    html = page()
+    assert ">1.43</td>" in html
+    assert '1.16<span class="soft">*</span>' in html
+    assert findings.agreement(found) == (
+        "The paper's test error lies inside our interval for 0 of 6 arms."
+    )
+
+
+def test_missing_results_are_a_problem(make):
+    """The report names the file that is not there."""
+    make(seeds=2)
+    Path("results/digits/curves.json").unlink()
+    with pytest.raises(Problem, match=r"results/digits/curves\.json is missing"):
+        report.main()
+
+
+def test_broken_filters_are_a_problem(make):
+    """A file cut short is named, not drawn."""
+    make(seeds=2)
+    Path("results/digits/filters.npz").write_bytes(b"PK")
+    with pytest.raises(Problem, match=r"filters\.npz cannot be read"):
+        report.main()
