@@ -100,8 +100,8 @@ def _check(function: str, reconstruction: str) -> None:
         raise Problem(f"unknown reconstruction {reconstruction!r}: use one of {known}")
     if reconstruction in BOUNDED and function != "tanh":
         raise Problem(
-            f"reconstruction {reconstruction} cannot rebuild the codes of {function}, which are not bounded:"
-            " use softplus"
+            f"reconstruction {reconstruction} cannot rebuild the codes of {function}, which are not"
+            " bounded: use softplus"
         )
 
 

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import joblib
@@ -70,7 +71,7 @@ def _timed_stack(widths: list[int], first: int, K: int, steps: int) -> tuple[flo
 
 
 def _engine(widths: list[int], steps: int) -> tuple[int, float]:
-    bytes_each = 4 * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    bytes_each = 4 * sum(a * b for a, b in pairwise(widths))
     candidates = [Candidate(k, RATE, L1) for k in range(NETWORKS)]
     sizes = [len(stack) for stack in pool.split(candidates, bytes_each, torch.device("cpu"))]
     processes = min(joblib.cpu_count(), len(sizes))
@@ -190,7 +191,7 @@ def measure(size: str, *, repeats: int, seconds: float) -> dict[str, Any]:
 
 def _steps(contender: Contender, widths: list[int], seconds: float) -> int:
     contender.run(widths, 5)  # warm-up: processes start, memory is touched
-    done, took = contender.run(widths, 20)
+    _, took = contender.run(widths, 20)
     return max(20, int(20 * seconds / took))
 
 

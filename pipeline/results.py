@@ -39,14 +39,17 @@ class Results:
         return str(self.protocol["dataset"])
 
 
-def read(folder: Path) -> Results:
-    """Read results/<dataset>/. Raises Problem that names the first file absent or broken."""
-    arrays = _read_arrays(folder / "filters.npz")
+def read(folder: Path, *, figures: bool = True) -> Results:
+    """Read results/<dataset>/. Raises Problem that names the first file absent or broken.
+
+    Without `figures` what only they need, and git does not keep, is left out: curves and filters.
+    """
+    arrays = _read_arrays(folder / "filters.npz") if figures else {"shape": np.array([], int)}
     return Results(
         table=_read_csv(folder / "table.csv"),
         runs=_read_csv(folder / "runs.csv"),
         tests=_read_csv(folder / "tests.csv"),
-        curves=records.read_json(folder / "curves.json"),
+        curves=records.read_json(folder / "curves.json") if figures else {},
         protocol=records.read_json(folder / "protocol.json"),
         filters={key: array for key, array in arrays.items() if key != "shape"},
         shape=tuple(int(length) for length in arrays["shape"]),

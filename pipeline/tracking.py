@@ -1,8 +1,8 @@
 """Finished arms in MLflow: one parent run an arm, one child a seed, all from what is on disk.
 
 The experiment is the dataset. A parent's status says that it is complete: it is set last. Runs of
-an arm's earlier content are kept, with the tag `current` = "false"; `tags.current = 'true'` shows
-one parent an arm.
+an arm's earlier content are kept, with the tag `current` = "false": the filter
+`tags.kind = 'arm' and tags.current = 'true'` leaves one parent an arm.
 """
 
 import logging
@@ -53,7 +53,7 @@ def publish(arm: Arm, settings: Params, *, uri: str) -> bool:
         running = _search(client, experiment, told, where="attributes.status = 'RUNNING'")
         parent = _complete(same)
         new = parent is None
-        _clear_remains(client, _remains(same, running, parent))
+        _clear_remains(client, _remains(same + running, parent))
         if parent is None:
             parent = _publish(client, experiment, told)
         _make_current(client, parent, told)
@@ -83,7 +83,9 @@ def _search(
 def _complete(same: list["Run"]) -> "Run | None":
     """Return the newest parent that a publisher brought to its end."""
     ended = {"FINISHED", "FAILED"}
-    return next((r for r in same if r.info.status in ended and r.data.tags["kind"] == "arm"), None)
+    return next(
+        (r for r in same if r.info.status in ended and r.data.tags.get("kind") == "arm"), None
+    )
 
 
 def _clear_remains(client: "MlflowClient", remains: list["Run"]) -> None:
@@ -94,10 +96,10 @@ def _clear_remains(client: "MlflowClient", remains: list["Run"]) -> None:
         client.delete_run(run.info.run_id)
 
 
-def _remains(same: list["Run"], running: list["Run"], parent: "Run | None") -> list["Run"]:
-    loose = [run for run in same if not _belongs(run, parent)]
-    known = {run.info.run_id for run in same}
-    return loose + [run for run in running if _dead(run) and run.info.run_id not in known]
+def _remains(found: list["Run"], parent: "Run | None") -> list["Run"]:
+    """Return the runs, each once, that belong to no complete parent and that nobody works on."""
+    runs = {run.info.run_id: run for run in found}.values()
+    return [run for run in runs if not _belongs(run, parent) and _abandoned(run)]
 
 
 def _belongs(run: "Run", parent: "Run | None") -> bool:
@@ -105,8 +107,8 @@ def _belongs(run: "Run", parent: "Run | None") -> bool:
     return parent is not None and parent.info.run_id in ids
 
 
-def _dead(run: "Run") -> bool:
-    """Tell whether a RUNNING run has no publisher: we hold the lock of this checkout's."""
+def _abandoned(run: "Run") -> bool:
+    """Tell whether a run has no publisher: of this checkout's runs we hold the lock."""
     ours = run.data.tags.get("checkout") == _checkout()
     return ours or run.info.start_time < _now() - ABANDONED
 

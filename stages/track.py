@@ -7,11 +7,14 @@ import typer
 
 from stages.shell import run
 
-# MLflow phones home, and waits four minutes for a server that is down, unless told otherwise.
+# MLflow phones home, waits four minutes for a server that is down, and prints a link a run, unless
+# told otherwise.
 MANNERS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import subprocess
 import time
 from contextlib import chdir
 from pathlib import Path
@@ -11,7 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import networks, records, tracked_artifacts, tracked_runs, tracking, tracking_store
+from pipeline import (
+    networks,
+    records,
+    tracked_artifacts,
+    tracked_runs,
+    tracking,
+    tracking_store,
+    tracking_view,
+)
 from pipeline.arms import Arm
 from pipeline.errors import Problem
 from pipeline.tracking_store import Unreachable
@@ -400,6 +409,51 @@ def test_a_failed_arm_is_published_once(client):
     publish(FAILED, settings())
     assert not publish(FAILED, settings())
     assert len(runs_of(client)) == 1 + SEEDS
+
+
+def test_runs_say_where_they_come_from(client):
+    """Each run names the commit of the checkout and the device of the training."""
+    write(RANDOM, settings(), [score | {"device": "cpu"} for score in best_of(0)])
+    commit = ["git", "-c", "user.name=me", "-c", "user.email=me", "commit", "--allow-empty", "-qmx"]
+    for command in (["git", "init", "-q"], commit):
+        subprocess.run(command, check=True)
+    publish(RANDOM, settings())
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    for run in runs_of(client):
+        assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
+        assert run.data.tags["device"] == "cpu"
+
+
+def test_the_experiment_shares_a_view_of_its_arms(client):
+    """The view that links point to stands in the experiment, and comes back when changed."""
+    write(RANDOM, settings())
+    publish(RANDOM, settings())
+    number = client.get_experiment_by_name("digits").experiment_id
+    client.set_experiment_tag(number, tracking_view.TAG, "changed")
+    publish(RANDOM, settings())
+    view = json.loads(client.get_experiment(number).tags["mlflow.sharedViewState.arms"])
+    (parent,) = client.search_runs([number], view["searchFilter"], order_by=[view["orderByKey"]])
+    names = [column.split("`")[1] for column in view["selectedColumns"]]
+    assert set(names) <= parent.data.metrics.keys()
+
+
+@pytest.mark.usefixtures("client")
+def test_nothing_is_said_where_all_is_well(capfd, caplog):
+    """MLflow's own lines about pickles, migrations and runs stay out of a stage's output."""
+    write(RANDOM, settings())
+    tracking.publish_or_warn(RANDOM, settings(), uri=f"sqlite:///{Path.cwd()}/new.db")
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("client")
+def test_the_store_is_the_users_or_the_roots(monkeypatch):
+    """MLFLOW_TRACKING_URI comes first; a temporary experiment of DVC writes to the real root."""
+    assert track.tracking_uri() == f"sqlite:///{Path.cwd()}/mlflow.db"
+    monkeypatch.setenv("DVC_ROOT", "/somewhere")
+    assert track.tracking_uri() == "sqlite:////somewhere/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DOWN)
+    assert track.tracking_uri() == DOWN
 
 
 def test_a_long_curve_is_logged_whole(client, monkeypatch):

@@ -1,0 +1,72 @@
+"""The generated parts of README files: numbers from results/, words from dvc.yaml, never typed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import findings
+from pipeline.results import Results, Row
+
+BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
+
+
+def refresh(text: str, blocks: Mapping[str, str]) -> str:
+    """Return a text whose marked blocks hold their content; a block without one stays as it is.
+
+    >>> refresh("<!-- begin: n -->\\n1\\n<!-- end: n -->", {"n": "2"})
+    '<!-- begin: n -->\\n2\\n<!-- end: n -->'
+    """
+
+    def content(match: re.Match[str]) -> str:
+        block = blocks.get(match["name"])
+        return match[0] if block is None else f"{match[1]}{block}\n{match[3]}"
+
+    return BLOCK.sub(content, text)
+
+
+def comparison(results: Results) -> str:
+    """Return a dataset's table in Markdown, what it says in a sentence, and how it was made."""
+    protocol = results.protocol
+    head = f"| {results.dataset} | test error, paper | test error, here | zeros | dead units |"
+    rows = [head, "|---|---|---|---|---|", *(_row(row) for row in results.table)]
+    confidence = findings.percent(protocol["confidence"], 0)
+    grid = ", ".join(f"{rate:g}" for rate in protocol["finetune"]["learning_rates"])
+    small = (
+        f"Mean ± half of the {confidence}% interval over n = {protocol['seeds']} paired seeds,"
+        f" in %, on {protocol['test_examples']} test examples. Selection: {protocol['selection']};"
+        f" learning rates {grid}, at most {protocol['finetune']['epochs']} epochs."
+    )
+    says = " ".join([findings.answer(results), *findings.standing(results)])
+    return "\n".join([*rows, "", says, "", f"<sub>{small}</sub>"])
+
+
+def _row(row: Row) -> str:
+    low, high = row["test_error_low"], row["test_error_high"]
+    error = findings.percent(row["test_error_mean"])
+    if low is not None:
+        error += f" ± {findings.percent((high - low) / 2)} (n = {row['seeds']:g})"
+    paper = findings.percent(row["paper_test_error"])
+    zeros = findings.percent(row["zeros_mean"], 1)
+    dead = findings.percent(row["dead_units_mean"], 1)
+    return f"| {findings.spoken(row)} | {paper} | {error} | {zeros} | {dead} |"
+
+
+def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table of stages from dvc.yaml's `stages`."""
+    rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
+    return "\n".join(["| stage | what it does |", "|---|---|", *rows])
+
+
+def speed(bench: Mapping[str, Any]) -> str:
+    """Return the table of a benchmark, results/bench.json."""
+    machine = bench["machine"]
+    rows = ["| size | contender | ms a net-step [quartiles] | times eager |", "|---|---|---|---|"]
+    for size in (key for key in bench if key != "machine"):
+        for name, row in bench[size].items():
+            quartiles = f"[{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
+            time = f"{row['ms_per_net_step']:.3f} {quartiles}"
+            rows.append(f"| {size} | {name} | {time} | {row['times_the_speed_of_eager']:.1f} |")
+    small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
+    return "\n".join(
+        [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]
+    )

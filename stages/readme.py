@@ -1,0 +1,35 @@
+"""Refresh the generated parts of the README files."""
+
+from pathlib import Path
+
+from stages.shell import run
+
+FILES = ("README.md", "results/mnist/README.md")
+
+
+def blocks() -> dict[str, str]:
+    """Return the content of every generated block by its name."""
+    from ruamel.yaml import YAML
+
+    from pipeline import readme, records, results
+
+    found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
+    for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
+        found[f"results {folder.name}"] = readme.comparison(results.read(folder, figures=False))
+    if (bench := Path("results/bench.json")).exists():
+        found["speed"] = readme.speed(records.read_json(bench))
+    return found
+
+
+def main() -> None:
+    """Write the tables of results/ and the stages of dvc.yaml into the README files."""
+    from pipeline import readme, records
+
+    found = blocks()
+    for path in map(Path, FILES):
+        if path.exists():
+            records.write_bytes(path, readme.refresh(path.read_text(), found).encode())
+
+
+if __name__ == "__main__":
+    run(main)
