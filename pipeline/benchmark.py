@@ -116,7 +116,7 @@ def _train_eager(
     start = time.monotonic()
     for rows_B in batches:
         descent.zero_grad()
-        _penalized(module, x_NI[rows_B], y_N[rows_B]).backward()  # type: ignore[no-untyped-call]
+        _penalized(module, x_NI[rows_B], y_N[rows_B]).backward()
         descent.step()
     return module, time.monotonic() - start
 
