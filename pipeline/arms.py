@@ -65,3 +65,16 @@ def arm_of(params: Params, dataset: str, activation: str, initialization: str) -
         known = ", ".join(INITIALIZATIONS)
         raise Problem(f"unknown initialization {initialization!r}: use one of {known}")
     return Arm(dataset, activation, initialization)
+
+
+def unowned(params: Params, root: Path = Path()) -> list[Path]:
+    """Return the folders under runs/ of arms that are not run, and all checkpoints.
+
+    Work that is going on keeps checkpoints too: ask only while nothing runs.
+    """
+    arms = [arm for dataset in params.run.datasets for arm in arms_of(params, dataset)]
+    owned = {root / path for arm in arms for path in (arm.start, arm.networks, arm.scores)}
+    made = [
+        path for kind in ("start", "networks", "scores") for path in root.glob(f"runs/{kind}/*/*")
+    ]
+    return sorted({*made} - owned) + sorted(root.glob("runs/checkpoints/*"))

@@ -25,9 +25,10 @@ def workplace(files: list[Path], *settings: Any) -> Iterator[Path]:
     """Yield the folder for the checkpoints of this work; it goes when the block ends well.
 
     Other files, settings, code, device or torch: another folder, so nothing stale is continued.
+    Raises Problem where a file is absent.
     """
     sources = sorted(Path(__file__).parent.glob("**/*.py"))
-    content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files, *sources]]
+    content = [records.digest(path) for path in [*files, *sources]]
     folder = Path("runs/checkpoints", records.fingerprint(content, settings, torch.__version__))
     folder.mkdir(parents=True, exist_ok=True)
     yield folder

@@ -65,7 +65,9 @@ def filters(outcome: Outcome, stack: Stack) -> NDArray[np.float16]:
     W_IO = stack.W_KIO(0)[best_seed(outcome)].numpy()
     width = W_IO.shape[1]
     n = min(MOST_FILTERS, width)
-    return np.asarray(W_IO[:, np.arange(n) * width // n].T, np.float16)
+    shown_UI = W_IO[:, np.arange(n) * width // n].T
+    limit = np.finfo(np.float16).max  # a network that all but diverged may have larger weights
+    return shown_UI.clip(-limit, limit).astype(np.float16)
 
 
 def as_npz(arrays: Mapping[str, NDArray[Any]], shape: Sequence[int]) -> bytes:

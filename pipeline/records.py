@@ -55,6 +55,14 @@ def read_lines(path: Path) -> list[Record]:
         raise unreadable(path, error) from error
 
 
+def digest(path: Path) -> str:
+    """Return the sha256 of a file's content. Raises Problem where the file is absent."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise unreadable(path, error) from error
+
+
 def unreadable(path: Path, error: Exception) -> Problem:
     """Return the Problem for a file that a stage should have written."""
     what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import records, tracked_artifacts, tracked_runs, tracking_store, tracking_view
+from pipeline import plots, records, tracked_artifacts, tracked_runs, tracking_store, tracking_view
 from pipeline.arms import Arm
 from pipeline.params import Params
 from pipeline.records import Record
@@ -115,7 +115,8 @@ def _abandoned(run: "Run") -> bool:
 
 def _publish(client: "MlflowClient", experiment: str, told: FinishedArm) -> "Run":
     tags = _tags(told)
-    parent = client.create_run(experiment, tags=tags | {"kind": "arm"}, run_name=told.arm.name)
+    own = {"kind": "arm", "mlflow.runColor": _color(told)}
+    parent = client.create_run(experiment, tags=tags | own, run_name=told.arm.name)
     for score in told.scores:
         _publish_seed(client, parent, told, score=score, tags=tags)
     _log(client, parent, tracked_runs.params_of(told), points=tracked_runs.metrics_of(told))
@@ -160,6 +161,13 @@ def _tags(told: FinishedArm) -> dict[str, str]:
         "mlflow.source.name": "python -m stages.track",
         "mlflow.source.type": "LOCAL",
     } | {name: value for name, value in (made | _commit()).items() if value}
+
+
+def _color(told: FinishedArm) -> str:
+    """Return the report's color of the arm's activation, lighter for random starts."""
+    theme = plots.LIGHT if told.arm.initialization == "pretrained" else plots.DARK
+    order = list(told.settings.activations).index(told.arm.activation)
+    return theme.hues[order % len(theme.hues)]
 
 
 def _make_current(client: "MlflowClient", parent: "Run", told: FinishedArm) -> None:

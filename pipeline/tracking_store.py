@@ -57,8 +57,9 @@ def _database(uri: str) -> Path:
 def _lock(uri: str) -> Path:
     if uri.startswith(SQLITE):
         return _database(uri).with_name(_database(uri).name + ".lock")
-    Path("runs").mkdir(exist_ok=True)
-    return Path("runs/tracking.lock")
+    path = Path("runs/locks/tracking.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _unreachable(uri: str, error: Exception) -> str:

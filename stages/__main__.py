@@ -2,30 +2,19 @@
 
 from importlib import import_module
 
-import typer
+from stages.shell import guarded, program
 
-from stages.shell import guarded
+STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
+TOOLS = ("track", "ui", "bench", "readme", "prune")
 
-COMMANDS = (
-    "download",
-    "preprocess",
-    "pretrain",
-    "finetune",
-    "evaluate",
-    "compare",
-    "report",
-    "track",
-    "bench",
-)
-
-app = typer.Typer(
-    help="Deep Sparse Rectifier Neural Networks: the stages of the pipeline, in their order.",
+app = program(
+    help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
 )
-for name in COMMANDS:
-    app.command(name)(guarded(import_module(f"stages.{name}").main))
+for panel, names in (("Stages", STAGES), ("Tools", TOOLS)):
+    for name in names:
+        main = import_module(f"stages.{name}").main
+        app.command(name, rich_help_panel=panel)(guarded(main))
 
 if __name__ == "__main__":
     app()

@@ -8,7 +8,7 @@ from stages.shell import only_here, run
 
 
 def main(dataset: DatasetName) -> None:
-    """Fetch the official files into data/raw/<dataset>, from the folder DATA_MIRROR first."""
+    """Fetch the official files into `data/raw/<dataset>`, from the folder DATA_MIRROR first."""
     from pipeline.datasets import catalogue
 
     entry = catalogue.get(dataset)

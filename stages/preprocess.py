@@ -7,7 +7,7 @@ from stages.shell import only_here, run
 
 
 def main(dataset: DatasetName) -> None:
-    """Write data/ready/<dataset>/{train,valid,test}.npz from data/raw/<dataset> alone."""
+    """Write `data/ready/<dataset>/{train,valid,test}.npz` from the raw files alone."""
     from pipeline.datasets import catalogue
 
     entry = catalogue.get(dataset)

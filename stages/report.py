@@ -6,7 +6,7 @@ from stages.shell import run
 
 
 def main() -> None:
-    """Write report/index.html for the datasets of params.yaml."""
+    """Write `report/index.html` for the datasets of params.yaml."""
     from pipeline import params, records, report, results
 
     datasets = params.load().run.datasets

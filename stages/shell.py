@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from filelock import FileLock, Timeout
@@ -23,7 +23,19 @@ REMEDIES = {
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage's main as a command line program."""
-    typer.run(guarded(main))
+    app = program()
+    app.command()(guarded(main))
+    app()
+
+
+def program(**options: Any) -> typer.Typer:
+    """Return an empty command line program, in the form that all of ours have."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_show_locals=False,
+        **options,
+    )
 
 
 def guarded(main: Callable[..., None]) -> Callable[..., None]:

@@ -6,6 +6,7 @@ import multiprocessing
 import subprocess
 import time
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,97 +24,25 @@ from pipeline import (
 )
 from pipeline.arms import Arm
 from pipeline.errors import Problem
+from pipeline.params import Params
 from pipeline.tracking_store import Unreachable
 from stages import track
 from tests import synthetic
+from tests.finished import (
+    EPOCHS,
+    FAILED,
+    PRETRAINED,
+    RANDOM,
+    SEEDS,
+    best_of,
+    failed,
+    fine_tuning,
+    settings,
+    stack_of,
+    write,
+)
 
-SEEDS, EPOCHS, HIDDEN = 3, 5, [6, 6]
 DOWN = "http://127.0.0.1:9"  # nothing listens there
-
-
-RANDOM = Arm("digits", "rectifier", "random")
-PRETRAINED = Arm("digits", "tanh", "pretrained")
-FAILED = Arm("digits", "softplus", "random")
-
-
-def settings(seeds=SEEDS):
-    """Return the params of a comparison of tiny networks."""
-    content = synthetic.settings(seeds=seeds).model_dump()
-    content["datasets"]["digits"]["network"]["hidden"] = HIDDEN
-    return type(synthetic.settings()).model_validate(content)
-
-
-def best_of(seed):
-    """Return scores whose best seed by validation is the worst by test."""
-    scores = synthetic.scores(RANDOM, SEEDS)
-    for score in scores:
-        better = score["seed"] == seed
-        score |= {"valid_error": 0.1 if better else 0.2, "test_error": 0.3 if better else 0.15}
-    return scores
-
-
-def failed():
-    """Return scores of which the first seed's every rate diverged."""
-    first, *others = synthetic.scores(FAILED, SEEDS)
-    return [synthetic.fail(first), *others]
-
-
-def fine_tuning(scores, epochs=EPOCHS):
-    """Return the records of fine-tuning: two rates a seed, the first one chosen."""
-    lines = []
-    for score in scores:
-        for rate in (0.1, 0.01):
-            base = score["valid_error"] or 0.9
-            errors = [base + (epochs - n) / 50 for n in range(1, epochs + 1)]
-            lines.append(
-                {
-                    "seed": score["seed"],
-                    "learning_rate": rate,
-                    "best_epoch": epochs,
-                    "epochs": epochs,
-                    "valid_error": base,
-                    "valid_cost": base * 3,
-                    "dead_units": 0.0,
-                    "diverged": score["test_error"] is None,
-                    "chosen": rate == 0.1 and score["test_error"] is not None,
-                    "train_costs": [1 / n for n in range(1, epochs)] + [None],
-                    "valid_errors": errors,
-                    "zeros": [[0.5, 0.25]] * epochs,
-                    "gradient_norms": [[0.1, 0.2, 0.3]] * epochs,
-                }
-            )
-    return lines
-
-
-def auto_encoders(arm):
-    """Return the records of pre-training: none for random starts."""
-    if arm.initialization == "random":
-        return []
-    costs = [3.0, 2.0, 1.5]
-    return [
-        {"seed": seed, "layer": layer, "learning_rate": rate, "chosen": rate == 0.1}
-        | {"valid_costs": costs, "train_costs": costs}
-        for seed in range(SEEDS)
-        for layer in (1, 2)
-        for rate in (0.1, 0.01)
-    ]
-
-
-def stack_of(arm, params):
-    """Return the arm's networks."""
-    unit = params.activation(arm.activation)
-    return networks.initialize("digits", [64, *HIDDEN, 2], range(params.run.seeds), unit)
-
-
-def write(arm, params, scores=None):
-    """Write a finished arm's files in the current folder."""
-    scores = scores or synthetic.scores(arm, params.run.seeds)
-    networks.save(stack_of(arm, params), arm.networks / "weights.safetensors")
-    records.write_lines(arm.networks / "records.jsonl", fine_tuning(scores))
-    records.write_lines(arm.start / "records.jsonl", auto_encoders(arm))
-    records.write_lines(arm.scores / "records.jsonl", scores)
-    for split in ("train", "valid"):
-        synthetic.write_split(arm.ready / f"{split}.npz")
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +176,9 @@ def test_a_child_has_its_chosen_networks_curves(published):
         return [point.value for point in published.get_metric_history(run_id, name)]
 
     assert curve("by_epoch/train_cost") == [1, 1 / 2, 1 / 3, 1 / 4]
-    assert len(curve("by_epoch/valid_error")) == EPOCHS
+    assert (
+        curve("by_epoch/valid_error")[-1] == synthetic.scores(PRETRAINED, SEEDS)[2]["valid_error"]
+    )
     assert curve("by_epoch/zeros_layer_2") == [0.25] * EPOCHS
     assert curve("by_epoch/gradient_norm_layer_3") == [0.3] * EPOCHS
     assert curve("pretraining/reconstruction_layer_2") == [3, 2, 1.5]
@@ -277,6 +208,39 @@ def test_changed_content_makes_new_runs_and_the_newest_are_current(client):
     write(arm, params)
     assert not publish(arm, params)
     assert one(client, "tags.kind = 'arm' and tags.current = 'true'").info.run_id == old
+
+
+@pytest.mark.usefixtures("client")
+def test_all_that_is_told_is_in_the_fingerprint():
+    """A change of any record or any param of the arm is a change of content."""
+    write(PRETRAINED, settings())
+    told = tracked_runs.read(PRETRAINED, settings())
+    others = settings().model_dump()
+    others["activations"]["tanh"]["l1"] = 0.5
+    changes = [
+        {"settings": Params.model_validate(others)},
+        *({name: getattr(told, name)[1:]} for name in ("scores", "trained", "pretrained")),
+    ]
+    prints = {replace(told, **change).fingerprint for change in [{}, *changes]}
+    assert len(prints) == 1 + len(changes)
+
+
+def test_another_arms_params_are_not_in_the_fingerprint(client):
+    """An arm is not published anew since another activation's penalty changed."""
+    write(RANDOM, settings())
+    publish(RANDOM, settings())
+    others = settings().model_dump()
+    others["activations"]["tanh"]["l1"] = 0.5
+    assert not publish(RANDOM, Params.model_validate(others))
+
+
+def test_arms_have_colors_of_their_own(client):
+    """Charts tell the arms apart by the report's colors."""
+    for arm in (RANDOM, PRETRAINED, FAILED, Arm("digits", "tanh", "random")):
+        write(arm, settings())
+        publish(arm, settings())
+    parents = runs_of(client, "tags.kind = 'arm'")
+    assert len({run.data.tags["mlflow.runColor"] for run in parents}) == 4
 
 
 def test_arms_do_not_disturb_each_other(client):

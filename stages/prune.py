@@ -1,0 +1,28 @@
+"""Delete what no stage owns."""
+
+from typing import Annotated
+
+import typer
+
+from stages.shell import run
+
+Really = Annotated[bool, typer.Option("--yes", help="delete; without it, only list")]
+
+
+def main(really: Really = False) -> None:
+    """List, or delete, arms that params.yaml no longer runs, and checkpoints of unfinished work.
+
+    Neither DVC's cache nor MLflow's runs are touched: an arm that is run again is back at once.
+    """
+    import shutil
+
+    from pipeline import arms, params
+
+    for path in arms.unowned(params.load()):
+        typer.echo(f"{'deleted' if really else 'would delete'} {path}")
+        if really:
+            shutil.rmtree(path)
+
+
+if __name__ == "__main__":
+    run(main)

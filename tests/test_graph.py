@@ -1,0 +1,155 @@
+"""The whole graph in miniature, by calling the stages' main functions in a folder of their own."""
+
+import csv
+import filecmp
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import joblib
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import pool, population, records
+from pipeline.errors import Problem
+from tests.imports import ROOT
+
+ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
+MODULES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def main(stage: str, *arguments: str) -> None:
+    import_module(f"stages.{stage}").main(*arguments)
+
+
+@pytest.fixture
+def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty folder with a params.yaml for seconds; one process; no MLflow."""
+    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params["run"] |= {"activations": ["rectifier", "tanh"], "seeds": 2}
+    for phase in ("pretrain", "finetune"):
+        params[phase] |= {"learning_rates": [0.1, 0.01]}
+        params["datasets"]["digits"][phase] = {"epochs": 3, "patience": 3}
+    params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr("pipeline.tracking.publish_or_warn", lambda *_, **__: None)
+    return tmp_path
+
+
+def run_all() -> None:
+    main("download", "digits")
+    main("preprocess", "digits")
+    for activation in ("rectifier", "tanh"):
+        for initialization in ("random", "pretrained"):
+            for stage in ("pretrain", "finetune", "evaluate"):
+                main(stage, "digits", activation, initialization)
+    main("compare", "digits")
+    main("report")
+
+
+def test_the_whole_graph(miniature: Path) -> None:
+    """From nothing to the report: every file is there, with a row for each arm and seed."""
+    run_all()
+    with (miniature / "results/digits/table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["activation"], row["initialization"]) for row in rows] == [
+        ("rectifier", "random"),
+        ("rectifier", "pretrained"),
+        ("tanh", "random"),
+        ("tanh", "pretrained"),
+    ]
+    assert {row["seeds"] for row in rows} == {"2"}
+    assert all(0 < float(row["test_error_mean"]) < 1 for row in rows)
+    assert "rectifier" in (miniature / "report/index.html").read_text()
+    assert not list((miniature / "runs/checkpoints").iterdir())
+    starts = records.read_lines(miniature / "runs/start/digits/tanh-pretrained/records.jsonl")
+    assert len(starts) == 2 * 2 * 2  # seeds, layers, rates
+
+
+@pytest.mark.parametrize(("stage", "die_at"), [("pretrain", 1), ("pretrain", 4), ("finetune", 2)])
+def test_killed_stages_go_on(
+    miniature: Path, monkeypatch: pytest.MonkeyPatch, stage: str, die_at: int
+) -> None:
+    """A stage killed after some epoch leaves no output, goes on, and ends with the same bytes."""
+    arm = ("digits", "rectifier", "pretrained")
+    main("download", "digits")
+    main("preprocess", "digits")
+    main("pretrain", *arm)
+    main("finetune", *arm)
+    out = Path("runs", {"pretrain": "start", "finetune": "networks"}[stage], "digits", arm[1])
+    out = out.with_name("rectifier-pretrained")
+    whole = shutil.copytree(out, miniature / "whole")
+    shutil.rmtree(out)
+    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    epochs: list[int] = []
+    end_epoch = population._Run.end_epoch
+
+    def dying(self, *args):  # type: ignore[no-untyped-def]
+        epochs.append(1)
+        if len(epochs) == die_at:
+            raise Killed
+        end_epoch(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(population._Run, "end_epoch", dying)
+        with pytest.raises(Killed):
+            main(stage, *arm)
+    assert not out.exists()
+    main(stage, *arm)
+    names = [path.name for path in whole.iterdir()]
+    assert filecmp.cmpfiles(whole, out, names, shallow=False) == (names, [], [])
+
+
+def test_all_rates_diverged_is_reported(miniature: Path) -> None:
+    """An arm that cannot be trained is named as failed; the others are compared."""
+    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params["activations"]["rectifier"] |= {"function": "softplus", "hardness": 1e38}
+    with Path("params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    run_all()
+    with Path("results/digits/table.csv").open() as file:
+        errors = {row["activation"]: row["test_error_mean"] for row in csv.DictReader(file)}
+    assert errors["rectifier"] == ""
+    assert float(errors["tanh"]) > 0
+    assert "every learning rate diverged" in Path("report/index.html").read_text()
+
+
+def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes with a stack each end with the bytes of one process with one stack."""
+    arm = ("digits", "rectifier", "pretrained")
+    main("download", "digits")
+    main("preprocess", "digits")
+    main("pretrain", *arm)
+    main("finetune", *arm)
+    one = shutil.copytree("runs/networks/digits/rectifier-pretrained", miniature / "one")
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pool, "CACHE_BYTES", 1)  # every network alone in its stack
+    main("finetune", *arm)
+    two = Path("runs/networks/digits/rectifier-pretrained")
+    names = [path.name for path in one.iterdir()]
+    assert filecmp.cmpfiles(one, two, names, shallow=False) == (names, [], [])
+
+
+def test_unknown_names_are_listed(miniature: Path) -> None:
+    """A dataset, activation or initialization that nobody knows: the known ones are named."""
+    with pytest.raises(Problem, match="the catalogue has digits, mnist"):
+        main("download", "mnsit")
+    with pytest.raises(Problem, match="params.yaml has digits, mnist"):
+        main("pretrain", "mnsit", "tanh", "random")
+    with pytest.raises(Problem, match="params.yaml has rectifier, tanh"):
+        main("finetune", "digits", "relu", "random")
+    with pytest.raises(Problem, match="use one of random, pretrained"):
+        main("evaluate", "digits", "tanh", "warm")
+
+
+def test_a_stage_before_its_inputs_says_what_to_run(miniature: Path) -> None:
+    """A missing input is a Problem that names the file and the remedy."""
+    with pytest.raises(Problem, match=r"data/ready/digits/train.npz .*dvc repro"):
+        main("pretrain", "digits", "tanh", "random")

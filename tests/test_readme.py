@@ -1,0 +1,26 @@
+"""The README's numbers are those of results/, its stages those of dvc.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import readme
+from stages.readme import FILES, blocks
+from tests.imports import ROOT
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_generated_parts_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make readme` would change nothing."""
+    monkeypatch.chdir(ROOT)
+    if not (path := Path(name)).exists():
+        pytest.skip(f"{name} is not written yet")
+    text = path.read_text()
+    assert "<!-- begin: " in text
+    assert readme.refresh(text, blocks()) == text
+
+
+def test_unknown_blocks_are_left_alone() -> None:
+    """A block that nobody generates keeps its content."""
+    text = "<!-- begin: mine -->\nkept\n<!-- end: mine -->"
+    assert readme.refresh(text, {"other": "new"}) == text
