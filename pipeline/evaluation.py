@@ -49,6 +49,7 @@ def _record(
         ],
         "best_epoch": chosen.get("best_epoch"),
         "valid_error": chosen.get("valid_error"),
+        "valid_cost": chosen.get("valid_cost"),
         **tested,
         "dead_units": chosen.get("dead_units"),
         "diverged": [record["learning_rate"] for record in mine if record["diverged"]],

@@ -8,7 +8,8 @@ from stages.shell import run
 
 def main(dataset: DatasetName) -> None:
     """Write `results/<dataset>/` from the scores and the chosen networks of its arms."""
-    from pipeline import comparison, conditions, exhibits, networks, params, records
+    from pipeline import networks, params, records
+    from pipeline.analysis import comparison, conditions, exhibits
     from pipeline.arms import arms_of
     from pipeline.datasets import examples
 

@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from stages.arguments import DatasetName
-from stages.shell import only_here, run
+from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
     """Fetch the official files into `data/raw/<dataset>`, from the folder DATA_MIRROR first."""
     from pipeline.datasets import catalogue
+    from pipeline.locks import only_here
 
     entry = catalogue.get(dataset)
     raw = Path("data/raw", entry.name)

@@ -1,7 +1,7 @@
 """Read the test split, once, for an arm's chosen networks."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
-from stages.shell import only_here, run
+from stages.shell import run
 
 
 def main(
@@ -11,8 +11,10 @@ def main(
 
     Nothing is chosen here: this is the one stage that reads the test split.
     """
-    from pipeline import arms, device, evaluation, networks, params, records, tracking
+    from pipeline import arms, device, evaluation, networks, params, records
     from pipeline.datasets import examples
+    from pipeline.locks import only_here
+    from pipeline.tracking import publishing
     from stages.track import tracking_uri
 
     settings = params.load()
@@ -29,7 +31,7 @@ def main(
         records.write_lines(out / "records.jsonl", lines)
         parts = [records.read_json(path / "about.json") for path in (arm.start, arm.networks)]
         records.write_json(out / "about.json", parts[0] | parts[1])
-    tracking.publish_or_warn(arm, settings, uri=tracking_uri())
+    publishing.publish_or_warn(arm, settings, uri=tracking_uri())
 
 
 if __name__ == "__main__":

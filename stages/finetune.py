@@ -1,7 +1,7 @@
 """Train an arm's networks on the labels."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
-from stages.shell import only_here, run
+from stages.shell import run
 
 
 def main(
@@ -13,6 +13,7 @@ def main(
     a seed. The test split is not read.
     """
     from pipeline import arms, checkpoints, device, finetuning, networks, params, records
+    from pipeline.locks import only_here
     from pipeline.pool import Pool
 
     settings = params.load()

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from stages.arguments import DatasetName
-from stages.shell import only_here, run
+from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
     """Write `data/ready/<dataset>/{train,valid,test}.npz` from the raw files alone."""
     from pipeline.datasets import catalogue
+    from pipeline.locks import only_here
 
     entry = catalogue.get(dataset)
     ready = Path("data/ready", entry.name)

@@ -1,7 +1,7 @@
 """Make an arm's starting networks: random, or pre-trained layer by layer."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
-from stages.shell import only_here, run
+from stages.shell import run
 
 
 def main(
@@ -13,6 +13,7 @@ def main(
     error on the validation inputs chooses. Neither labels nor the test split are read.
     """
     from pipeline import arms, checkpoints, device, networks, params, pretraining, records
+    from pipeline.locks import only_here
     from pipeline.pool import Pool
 
     settings = params.load()

@@ -11,7 +11,9 @@ def blocks() -> dict[str, str]:
     """Return the content of every generated block by its name."""
     from ruamel.yaml import YAML
 
-    from pipeline import readme, records, results
+    from pipeline import records
+    from pipeline.analysis import results
+    from pipeline.report import readme
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
     for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
@@ -23,7 +25,8 @@ def blocks() -> dict[str, str]:
 
 def main() -> None:
     """Write the tables of results/ and the stages of dvc.yaml into the README files."""
-    from pipeline import readme, records
+    from pipeline import records
+    from pipeline.report import readme
 
     found = blocks()
     for path in map(Path, FILES):

@@ -7,12 +7,14 @@ from stages.shell import run
 
 def main() -> None:
     """Write `report/index.html` for the datasets of params.yaml."""
-    from pipeline import params, records, report, results
+    from pipeline import params, records
+    from pipeline.analysis import results
+    from pipeline.report import page
 
     datasets = params.load().run.datasets
-    page = report.page([results.read(Path("results", dataset)) for dataset in datasets])
+    html = page.page([results.read(Path("results", dataset)) for dataset in datasets])
     with records.whole_folder(Path("report")) as folder:
-        records.write_bytes(folder / "index.html", page.encode())
+        records.write_bytes(folder / "index.html", html.encode())
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
-"""What every stage shares: errors in one line, and one process at a time on an output."""
+"""What every command shares: the form of its help, and errors in one line."""
 
 import errno
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
-from filelock import FileLock, Timeout
 
 from pipeline.errors import Problem
 
@@ -55,20 +52,6 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
             _fail(f"{where}: {error.strerror}: {remedy}, then run the same command again")
 
     return command
-
-
-@contextmanager
-def only_here(output: Path) -> Iterator[None]:
-    """Hold the lock of a stage's output; refuse to run where another process holds it."""
-    path = Path("runs/locks", "-".join(output.parts) + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
-        raise Problem(
-            f"another process is making {output}: wait until it ends, or stop it, and run again"
-        ) from error
 
 
 def _fail(message: str) -> NoReturn:

@@ -29,16 +29,17 @@ def tracking_uri() -> str:
 def main() -> None:
     """Send every finished arm of params.yaml to MLflow; what is there already stays as it is."""
     uri = tracking_uri()
-    from pipeline import arms, params, tracked_runs, tracking
-    from pipeline.tracking_store import Unreachable
+    from pipeline import arms, params
+    from pipeline.tracking import contents, publishing
+    from pipeline.tracking.store import Unreachable
 
     settings = params.load()
     for arm in (arm for name in settings.run.datasets for arm in arms.arms_of(settings, name)):
-        if not tracked_runs.finished(arm, settings):
+        if not contents.finished(arm, settings):
             typer.echo(f"{arm.name}: not finished, skipped")
             continue
         try:
-            new = tracking.publish(arm, settings, uri=uri)
+            new = publishing.publish(arm, settings, uri=uri)
         except Unreachable as problem:
             typer.echo(f"warning: {problem}", err=True)
             return

@@ -89,5 +89,6 @@ def write(arm, params, scores=None):
     records.write_lines(arm.networks / "records.jsonl", fine_tuning(scores))
     records.write_lines(arm.start / "records.jsonl", auto_encoders(arm))
     records.write_lines(arm.scores / "records.jsonl", scores)
+    records.write_json(arm.scores / "about.json", synthetic.about(arm, params))
     for split in ("train", "valid"):
         synthetic.write_split(arm.ready / f"{split}.npz")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline import comparison, conditions, exhibits
+from pipeline.analysis import comparison, conditions, exhibits
 from pipeline.arms import arms_of
 from pipeline.errors import Problem
 from tests import synthetic

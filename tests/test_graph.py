@@ -39,7 +39,7 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         YAML().dump(params, file)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr("pipeline.tracking.publish_or_warn", lambda *_, **__: None)
+    monkeypatch.setattr("pipeline.tracking.publishing.publish_or_warn", lambda *_, **__: None)
     return tmp_path
 
 
@@ -141,9 +141,9 @@ def test_unknown_names_are_listed(miniature: Path) -> None:
     """A dataset, activation or initialization that nobody knows: the known ones are named."""
     with pytest.raises(Problem, match="the catalogue has digits, mnist"):
         main("download", "mnsit")
-    with pytest.raises(Problem, match="params.yaml has digits, mnist"):
+    with pytest.raises(Problem, match=r"params\.yaml has digits, mnist"):
         main("pretrain", "mnsit", "tanh", "random")
-    with pytest.raises(Problem, match="params.yaml has rectifier, tanh"):
+    with pytest.raises(Problem, match=r"params\.yaml has rectifier, tanh"):
         main("finetune", "digits", "relu", "random")
     with pytest.raises(Problem, match="use one of random, pretrained"):
         main("evaluate", "digits", "tanh", "warm")

@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from pipeline import mosaics, plots, results
+from pipeline.analysis import results
+from pipeline.report import mosaics, plots
 from stages import compare
 from tests import synthetic
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import published
+from pipeline.analysis import published
 
 
 def test_table_1_is_whole():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import readme
+from pipeline.report import readme
 from stages.readme import FILES, blocks
 from tests.imports import ROOT
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import findings, records, results
+from pipeline import records
+from pipeline.analysis import results
 from pipeline.arms import Arm
 from pipeline.errors import Problem
-from pipeline.report import FIGURES
+from pipeline.report.page import FIGURES, findings
 from stages import compare, report
 from tests import synthetic
 
@@ -21,7 +22,7 @@ def make(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def make(dataset="digits", change=None, figures=4, **options):
-        monkeypatch.setattr("pipeline.report.FIGURES", FIGURES[:figures])
+        monkeypatch.setattr("pipeline.report.page.FIGURES", FIGURES[:figures])
         settings = synthetic.settings(dataset, **options)
         monkeypatch.setattr("pipeline.params.load", lambda: settings)
         synthetic.write(settings, dataset)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline import statistics
+from pipeline.analysis import statistics
 
 
 def test_summary_matches_hand_worked_values():

@@ -13,19 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import (
-    networks,
-    records,
-    tracked_artifacts,
-    tracked_runs,
-    tracking,
-    tracking_store,
-    tracking_view,
-)
+from pipeline import networks, records
 from pipeline.arms import Arm
 from pipeline.errors import Problem
 from pipeline.params import Params
-from pipeline.tracking_store import Unreachable
+from pipeline.tracking import artifacts, contents, publishing, store, view
+from pipeline.tracking.store import Unreachable
 from stages import track
 from tests import synthetic
 from tests.finished import (
@@ -49,7 +42,7 @@ DOWN = "http://127.0.0.1:9"  # nothing listens there
 def empty_store(tmp_path_factory):
     """Return the content of a new sqlite store: making its tables takes two seconds."""
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    with tracking_store.opened(f"sqlite:///{path}") as client:
+    with store.opened(f"sqlite:///{path}") as client:
         client.search_experiments()
     return path.read_bytes()
 
@@ -65,7 +58,7 @@ def published(tmp_path_factory, empty_store):
         Path("mlflow.db").write_bytes(empty_store)
         for arm, scores in ((RANDOM, best_of(1)), (PRETRAINED, None), (FAILED, failed())):
             write(arm, settings(), scores)
-            tracking.publish(arm, settings(), uri=uri)
+            publishing.publish(arm, settings(), uri=uri)
     return MlflowClient(uri)
 
 
@@ -75,7 +68,7 @@ def client(tmp_path, monkeypatch, empty_store):
     from mlflow import MlflowClient
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracked_artifacts, "figures", lambda *_, **__: {})
+    monkeypatch.setattr(artifacts, "figures", lambda *_, **__: {})
     for name, value in track.MANNERS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -85,7 +78,7 @@ def client(tmp_path, monkeypatch, empty_store):
 
 
 def publish(arm, params):
-    return tracking.publish(arm, params, uri=track.tracking_uri())
+    return publishing.publish(arm, params, uri=track.tracking_uri())
 
 
 def runs_of(client, where=""):
@@ -155,7 +148,7 @@ def test_a_child_repeats_the_arms_params_and_adds_its_own(published):
 def test_params_of_pretraining_are_those_of_pretrained_arms(client):
     """An arm with random starts has nothing to say of auto-encoders."""
     write(RANDOM, settings())
-    told = tracked_runs.params_of(tracked_runs.read(RANDOM, settings()))
+    told = contents.params_of(contents.read(RANDOM, settings()))
     assert not [name for name in told if "pretrain" in name or name == "reconstruction"]
 
 
@@ -214,23 +207,23 @@ def test_changed_content_makes_new_runs_and_the_newest_are_current(client):
 def test_all_that_is_told_is_in_the_fingerprint():
     """A change of any record or any param of the arm is a change of content."""
     write(PRETRAINED, settings())
-    told = tracked_runs.read(PRETRAINED, settings())
-    others = settings().model_dump()
-    others["activations"]["tanh"]["l1"] = 0.5
+    told = contents.read(PRETRAINED, settings())
+    other_unit = told.about["activation"] | {"l1": 0.5}
     changes = [
-        {"settings": Params.model_validate(others)},
+        {"about": told.about | {"activation": other_unit}},
+        {"confidence": 0.9},
         *({name: getattr(told, name)[1:]} for name in ("scores", "trained", "pretrained")),
     ]
     prints = {replace(told, **change).fingerprint for change in [{}, *changes]}
     assert len(prints) == 1 + len(changes)
 
 
-def test_another_arms_params_are_not_in_the_fingerprint(client):
-    """An arm is not published anew since another activation's penalty changed."""
+def test_params_come_from_the_records(client):
+    """What params.yaml says after the arm was made is not told of it, nor published anew."""
     write(RANDOM, settings())
     publish(RANDOM, settings())
     others = settings().model_dump()
-    others["activations"]["tanh"]["l1"] = 0.5
+    others["activations"]["rectifier"]["l1"] = 0.5
     assert not publish(RANDOM, Params.model_validate(others))
 
 
@@ -256,7 +249,7 @@ def test_arms_do_not_disturb_each_other(client):
 def test_what_a_killed_publisher_left_is_removed(client, monkeypatch, killed_in):
     """A publisher that died half-way leaves RUNNING runs; the next one clears them and succeeds."""
     write(RANDOM, settings())
-    whole, calls = getattr(tracking, killed_in), []
+    whole, calls = getattr(publishing, killed_in), []
 
     def killed(*args, **options):
         calls.append(args)
@@ -265,7 +258,7 @@ def test_what_a_killed_publisher_left_is_removed(client, monkeypatch, killed_in)
         whole(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracking, killed_in, killed)
+        patch.setattr(publishing, killed_in, killed)
         with pytest.raises(KeyboardInterrupt):
             publish(RANDOM, settings())
     assert runs_of(client, "attributes.status = 'RUNNING'")
@@ -281,7 +274,7 @@ def test_a_publisher_elsewhere_is_left_at_work(client, monkeypatch):
     tags = {"arm": RANDOM.name, "fingerprint": "another", "checkout": "another"}
     now = int(time.time() * 1000)
     fresh = client.create_run(experiment, start_time=now, tags=tags)
-    old = client.create_run(experiment, start_time=now - 2 * tracking.ABANDONED, tags=tags)
+    old = client.create_run(experiment, start_time=now - 2 * publishing.ABANDONED, tags=tags)
     publish(RANDOM, settings())
     found = {run.info.run_id for run in runs_of(client)}
     assert fresh.info.run_id in found
@@ -341,7 +334,7 @@ def test_equal_validation_errors_fall_to_the_lower_cost(client):
     for line in lines:
         line |= {"valid_error": 0.1, "valid_cost": [0.5, 0.4, 0.4][line["seed"]]}
     records.write_lines(arm.networks / "records.jsonl", lines)
-    assert tracked_runs.read(arm, params).best["seed"] == 1
+    assert contents.read(arm, params).best["seed"] == 1
 
 
 def test_the_figures_and_the_dataset_stand_with_the_parent(published):
@@ -377,7 +370,7 @@ def test_a_failed_arm_is_published_once(client):
 
 def test_runs_say_where_they_come_from(client):
     """Each run names the commit of the checkout and the device of the training."""
-    write(RANDOM, settings(), [score | {"device": "cpu"} for score in best_of(0)])
+    write(RANDOM, settings())
     commit = ["git", "-c", "user.name=me", "-c", "user.email=me", "commit", "--allow-empty", "-qmx"]
     for command in (["git", "init", "-q"], commit):
         subprocess.run(command, check=True)
@@ -393,11 +386,12 @@ def test_the_experiment_shares_a_view_of_its_arms(client):
     write(RANDOM, settings())
     publish(RANDOM, settings())
     number = client.get_experiment_by_name("digits").experiment_id
-    client.set_experiment_tag(number, tracking_view.TAG, "changed")
+    client.set_experiment_tag(number, view.TAG, "changed")
     publish(RANDOM, settings())
-    view = json.loads(client.get_experiment(number).tags["mlflow.sharedViewState.arms"])
-    (parent,) = client.search_runs([number], view["searchFilter"], order_by=[view["orderByKey"]])
-    names = [column.split("`")[1] for column in view["selectedColumns"]]
+    shared = json.loads(client.get_experiment(number).tags["mlflow.sharedViewState.arms"])
+    order = [shared["orderByKey"]]
+    (parent,) = client.search_runs([number], shared["searchFilter"], order_by=order)
+    names = [column.split("`")[1] for column in shared["selectedColumns"]]
     assert set(names) <= parent.data.metrics.keys()
 
 
@@ -405,7 +399,7 @@ def test_the_experiment_shares_a_view_of_its_arms(client):
 def test_nothing_is_said_where_all_is_well(capfd, caplog):
     """MLflow's own lines about pickles, migrations and runs stay out of a stage's output."""
     write(RANDOM, settings())
-    tracking.publish_or_warn(RANDOM, settings(), uri=f"sqlite:///{Path.cwd()}/new.db")
+    publishing.publish_or_warn(RANDOM, settings(), uri=f"sqlite:///{Path.cwd()}/new.db")
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
@@ -422,7 +416,7 @@ def test_the_store_is_the_users_or_the_roots(monkeypatch):
 
 def test_a_long_curve_is_logged_whole(client, monkeypatch):
     """More metrics than MLflow takes in one call go in several, with the params once."""
-    monkeypatch.setattr(tracking, "BATCH", 7)
+    monkeypatch.setattr(publishing, "BATCH", 7)
     write(RANDOM, settings())
     publish(RANDOM, settings())
     child = one(client, "params.seed = '0'")
@@ -443,7 +437,7 @@ def test_a_server_that_is_down_costs_one_line_and_seconds(caplog):
     """The caller goes on; the line says what to do later and shows no password."""
     write(RANDOM, settings())
     start = time.monotonic()
-    tracking.publish_or_warn(RANDOM, settings(), uri="http://me:secret@127.0.0.1:9")
+    publishing.publish_or_warn(RANDOM, settings(), uri="http://me:secret@127.0.0.1:9")
     assert time.monotonic() - start < 10
     (line,) = [
         record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
@@ -460,7 +454,7 @@ def test_a_store_that_is_no_store_is_unreachable(client):
     Path("broken.db").write_text("this is not a database" * 100)
     uri = f"sqlite:///{Path.cwd()}/broken.db"
     with pytest.raises(Unreachable, match=r"broken\.db.*stages\.track"):
-        tracking.publish(RANDOM, settings(), uri=uri)
+        publishing.publish(RANDOM, settings(), uri=uri)
 
 
 def test_track_publishes_what_is_finished_and_skips_the_rest(client, monkeypatch, capsys):
@@ -504,7 +498,7 @@ def test_four_first_users_at_once_make_one_store(tmp_path):
     uri = f"sqlite:///{tmp_path}/new.db"
     spawn = multiprocessing.get_context("spawn")
     users = [
-        spawn.Process(target=tracking.publish, args=(arm, settings()), kwargs={"uri": uri})
+        spawn.Process(target=publishing.publish, args=(arm, settings()), kwargs={"uri": uri})
         for arm in arms
     ]
     for user in users:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import captions, findings, mosaics, plots
-from pipeline.findings import p_value, percent, plural
-from pipeline.results import Results, Row, arm_key
+from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.report import captions, findings, mosaics, plots
+from pipeline.report.findings import p_value, percent, plural
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def page(datasets: Sequence[Results]) -> str:
     )
     environment.filters |= {"percent": percent, "p_value": p_value, "margin": margin, "span": span}
     environment.globals |= {"findings": findings, "arm_key": arm_key, "plural": plural}
-    return environment.get_template("report.html").render(sections=[_section(r) for r in datasets])
+    return environment.get_template("page.html").render(sections=[_section(r) for r in datasets])
 
 
 def margin(row: Row) -> str:

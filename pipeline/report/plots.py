@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import mosaics
-from pipeline.results import Results, Row, arm_key
+from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.report import mosaics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from pipeline import published, statistics
+from pipeline.analysis import published, statistics
 from pipeline.arms import Arm, arms_of
 from pipeline.errors import Problem
 from pipeline.params import Params

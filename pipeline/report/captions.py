@@ -1,8 +1,8 @@
 """What stands under each figure: how to read it, and what there is to see."""
 
-from pipeline import findings
-from pipeline.findings import percent, plural
-from pipeline.results import Results, Row, arm_key
+from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.report import findings
+from pipeline.report.findings import percent, plural
 
 
 def errors_by_arm(results: Results) -> str:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline import exhibits, published, statistics
-from pipeline.comparison import Outcome
+from pipeline.analysis import exhibits, published, statistics
+from pipeline.analysis.comparison import Outcome
 from pipeline.errors import Problem
 from pipeline.params import Compare
 from pipeline.records import Record
@@ -32,11 +32,11 @@ def protocol(
         "selection": SELECTION,
         "confidence": compare.confidence,
         "significance": compare.significance,
-        "hidden": _common("hidden", abouts),
+        "hidden": _shared_by_all("hidden", abouts),
         "l1": {o.arm.activation: abouts[o.arm.key]["activation"]["l1"] for o in results},
-        "finetune": _common("finetune", abouts),
-        "pretrain": _common("pretrain", {k: a for k, a in abouts.items() if a["pretrain"]}),
-        "device": _common("device", abouts),
+        "finetune": _shared_by_all("finetune", abouts),
+        "pretrain": _shared_by_all("pretrain", {k: a for k, a in abouts.items() if a["pretrain"]}),
+        "device": _shared_by_all("device", abouts),
         "test_examples": n,
         "binomial_standard_error": _binomial(results, n),
         "filters": _filters(results),
@@ -64,7 +64,7 @@ def _binomial(results: Sequence[Outcome], n: int) -> float | None:
     return math.sqrt(error * (1 - error) / n)
 
 
-def _common(key: str, abouts: Mapping[str, Record]) -> Any:
+def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
     """Return what all arms have under `key`, None where there is no arm."""
     values = {arm: about[key] for arm, about in abouts.items()}
     first = next(iter(values.values()), None)

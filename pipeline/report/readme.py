@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import findings
-from pipeline.results import Results, Row
+from pipeline.analysis.results import Results, Row
+from pipeline.report import findings
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
 

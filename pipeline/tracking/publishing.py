@@ -12,11 +12,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import plots, records, tracked_artifacts, tracked_runs, tracking_store, tracking_view
+from pipeline import records
 from pipeline.arms import Arm
 from pipeline.params import Params
 from pipeline.records import Record
-from pipeline.tracked_runs import FinishedArm, Point
+from pipeline.report import plots
+from pipeline.tracking import artifacts, contents, store, view
+from pipeline.tracking.contents import FinishedArm, Point
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +30,7 @@ BATCH = 1000  # metrics in one call, MLflow's limit
 # The kind makes the pages those of training, not those of language models.
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
-    tracking_view.TAG: tracking_view.arms(),
+    view.TAG: view.arms(),
 }
 ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
 
@@ -46,8 +48,8 @@ def publish(arm: Arm, settings: Params, *, uri: str) -> bool:
 
     Raises Problem where the arm is not finished, and Unreachable where the store fails.
     """
-    told = tracked_runs.read(arm, settings)
-    with tracking_store.opened(uri) as client:
+    told = contents.read(arm, settings)
+    with store.opened(uri) as client:
         experiment = _experiment(client, arm.dataset, uri)
         same = _search(client, experiment, told, where=f"tags.fingerprint = '{told.fingerprint}'")
         running = _search(client, experiment, told, where="attributes.status = 'RUNNING'")
@@ -63,7 +65,7 @@ def publish(arm: Arm, settings: Params, *, uri: str) -> bool:
 def _experiment(client: "MlflowClient", dataset: str, uri: str) -> str:
     found = client.get_experiment_by_name(dataset)
     if found is None:
-        location = tracking_store.artifact_location(uri, dataset)
+        location = store.artifact_location(uri, dataset)
         return client.create_experiment(dataset, location, EXPERIMENT)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -119,8 +121,8 @@ def _publish(client: "MlflowClient", experiment: str, told: FinishedArm) -> "Run
     parent = client.create_run(experiment, tags=tags | own, run_name=told.arm.name)
     for score in told.scores:
         _publish_seed(client, parent, told, score=score, tags=tags)
-    _log(client, parent, tracked_runs.params_of(told), points=tracked_runs.metrics_of(told))
-    tracked_artifacts.log(client, parent, told)
+    _log(client, parent, contents.params_of(told), points=contents.metrics_of(told))
+    artifacts.log(client, parent, told)
     client.set_terminated(parent.info.run_id, "FAILED" if told.outcome.failed else "FINISHED")
     return parent
 
@@ -132,8 +134,8 @@ def _publish_seed(
     child = client.create_run(
         parent.info.experiment_id, tags=tags, run_name=f"seed {score['seed']}"
     )
-    points = tracked_runs.seed_metrics(told, score)
-    _log(client, child, tracked_runs.seed_params(told, score), points=points)
+    points = contents.seed_metrics(told, score)
+    _log(client, child, contents.seed_params(told, score), points=points)
     failed = score["test_error"] is None
     client.set_terminated(child.info.run_id, "FAILED" if failed else "FINISHED")
 
@@ -152,7 +154,7 @@ def _log(
 
 
 def _tags(told: FinishedArm) -> dict[str, str]:
-    made = {name: told.scores[0].get(name) for name in ("device", "torch")}
+    made = {name: told.about[name] for name in ("device", "torch")}
     return {
         "arm": told.arm.name,
         "fingerprint": told.fingerprint,
@@ -166,7 +168,7 @@ def _tags(told: FinishedArm) -> dict[str, str]:
 def _color(told: FinishedArm) -> str:
     """Return the report's color of the arm's activation, lighter for random starts."""
     theme = plots.LIGHT if told.arm.initialization == "pretrained" else plots.DARK
-    order = list(told.settings.activations).index(told.arm.activation)
+    order = told.activations.index(told.arm.activation)
     return theme.hues[order % len(theme.hues)]
 
 

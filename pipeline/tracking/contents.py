@@ -6,9 +6,10 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
-from pipeline import comparison, exhibits, records
+from pipeline import records
+from pipeline.analysis import comparison, exhibits
+from pipeline.analysis.comparison import Outcome
 from pipeline.arms import Arm
-from pipeline.comparison import Outcome
 from pipeline.errors import Problem
 from pipeline.params import Params
 from pipeline.records import Record
@@ -26,10 +27,15 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class FinishedArm:
-    """An arm, its part of params.yaml and its records: scores in order of seed, both phases."""
+    """An arm, the settings it was made with, and its records: scores by seed, both phases.
+
+    The settings are those of its records, not of params.yaml, which may have changed since.
+    """
 
     arm: Arm
-    settings: Params
+    about: Record
+    confidence: float  # of the interval over seeds
+    activations: list[str]  # of params.yaml: their order gives them their colors
     scores: list[Record]
     trained: list[Record]
     pretrained: list[Record]
@@ -57,7 +63,7 @@ class FinishedArm:
     @cached_property
     def fingerprint(self) -> str:
         """What tells whether the arm was published already: 16 hex digits of all that is told."""
-        told = [LAYOUT, params_of(self), self.settings.compare.confidence]
+        told = [LAYOUT, params_of(self), self.confidence]
         return records.fingerprint(*told, self.scores, self.trained, self.pretrained)
 
 
@@ -78,7 +84,9 @@ def read(arm: Arm, settings: Params) -> FinishedArm:
     scores = records.read_lines(arm.scores / "records.jsonl")
     return FinishedArm(
         arm,
-        settings,
+        records.read_json(arm.scores / "about.json"),
+        settings.compare.confidence,
+        list(settings.activations),
         scores=sorted(scores, key=lambda line: int(line["seed"])),
         trained=records.read_lines(arm.networks / "records.jsonl"),
         pretrained=records.read_lines(arm.start / "records.jsonl"),
@@ -87,11 +95,11 @@ def read(arm: Arm, settings: Params) -> FinishedArm:
 
 def params_of(told: FinishedArm) -> dict[str, Any]:
     """Return the params of an arm: its names, its unit, its network, its schedules."""
-    arm, settings = told.arm, told.settings
-    unit = settings.activation(arm.activation).model_dump()
-    phases = {"finetune": settings.finetune_for(arm.dataset).model_dump()}
-    if arm.initialization == "pretrained":
-        phases["pretrain"] = settings.pretrain_for(arm.dataset).model_dump()
+    arm, about = told.arm, told.about
+    unit = dict(about["activation"])
+    phases = {"finetune": about["finetune"]}
+    if about["pretrain"]:
+        phases["pretrain"] = about["pretrain"]
     else:
         del unit["reconstruction"]  # plays no part: nothing was reconstructed
     return {
@@ -99,8 +107,8 @@ def params_of(told: FinishedArm) -> dict[str, Any]:
         "activation": arm.activation,
         "initialization": arm.initialization,
         **unit,
-        "hidden": settings.dataset(arm.dataset).network.hidden,
-        "seeds": settings.run.seeds,
+        "hidden": about["hidden"],
+        "seeds": len(told.scores),
         **{
             f"{phase}.{key}": value for phase, keys in phases.items() for key, value in keys.items()
         },
@@ -120,7 +128,7 @@ def metrics_of(told: FinishedArm) -> list[Point]:
 
     A failed arm has the number of its finished seeds alone: no average over the survivors.
     """
-    (row,) = comparison.table([told.outcome], told.settings.compare.confidence)
+    (row,) = comparison.table([told.outcome], told.confidence)
     points = [Point(name, value) for name, value in row.items() if isinstance(value, int | float)]
     curves = curves_of(told)
     if curves is None:

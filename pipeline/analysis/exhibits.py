@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import statistics
-from pipeline.comparison import Outcome
+from pipeline.analysis import statistics
+from pipeline.analysis.comparison import Outcome
 from pipeline.networks import Stack
 from pipeline.records import Record
 
@@ -55,9 +55,9 @@ def _finite(errors: Sequence[float | None]) -> list[float]:
 
 
 def best_seed(outcome: Outcome) -> int:
-    """Return the seed with the lowest validation error, of equals the first."""
-    errors = outcome.by_seed("valid_error")
-    return min(errors, key=lambda seed: (errors[seed], seed))
+    """Return the seed of the lowest validation error, then validation cost; of equals the first."""
+    errors, costs = outcome.by_seed("valid_error"), outcome.by_seed("valid_cost")
+    return min(errors, key=lambda seed: (errors[seed], costs[seed], seed))
 
 
 def filters(outcome: Outcome, stack: Stack) -> NDArray[np.float16]:

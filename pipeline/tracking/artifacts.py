@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pipeline import comparison, datasets, exhibits, mosaics, networks, plots
+from pipeline import datasets, networks
+from pipeline.analysis import comparison, exhibits
+from pipeline.analysis.comparison import Outcome
+from pipeline.analysis.results import Results
 from pipeline.arms import Arm
-from pipeline.comparison import Outcome
 from pipeline.networks import Stack
 from pipeline.records import Record
-from pipeline.results import Results
-from pipeline.tracked_runs import FinishedArm, curves_of
+from pipeline.report import mosaics, plots
+from pipeline.tracking.contents import FinishedArm, curves_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,14 +74,14 @@ def figures(told: FinishedArm, stack: Stack, *, shape: tuple[int, ...]) -> dict[
 
 def _results(told: FinishedArm, stack: Stack, shape: tuple[int, ...]) -> Results:
     """Return what compare would write of a dataset with this one arm."""
-    key, dataset = told.arm.key, told.settings.dataset(told.arm.dataset)
+    key = told.arm.key
     best = Outcome(told.arm, [_score_of_best(told)])
     return Results(
-        table=comparison.table([told.outcome], told.settings.compare.confidence),
+        table=comparison.table([told.outcome], told.confidence),
         runs=comparison.runs([told.outcome]),
         tests=[],
         curves={"arms": {key: curves_of(told)}},
-        protocol={"dataset": told.arm.dataset, "hidden": dataset.network.hidden},
+        protocol={"dataset": told.arm.dataset, "hidden": told.about["hidden"]},
         filters={key: exhibits.filters(best, stack)},
         shape=shape,
     )

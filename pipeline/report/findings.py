@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.plots import label
-from pipeline.results import Results, Row, arm_key
+from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.report.plots import label
 
 UNKNOWN = "\N{EN DASH}"
 

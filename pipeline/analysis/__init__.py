@@ -1,0 +1,1 @@
+"""From records to results: tables, intervals, paired tests, and what the figures show."""

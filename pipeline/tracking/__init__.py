@@ -1,0 +1,1 @@
+"""Finished arms in MLflow."""
