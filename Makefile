@@ -31,7 +31,7 @@ lint: $(READY)  ## check format, style and types
 track: $(READY)  ## send every finished arm to MLflow
 	python -m stages.track
 
-ui: track  ## open the MLflow UI on http://127.0.0.1:5000
+ui: track  ## serve the MLflow UI on 127.0.0.1:5000 and print where to look
 	python -m stages.ui
 
 bench: $(READY)  ## time the engine beside ordinary PyTorch

@@ -13,11 +13,23 @@ Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 
 
 def main(port: Port = 5000) -> None:
-    """Serve the MLflow UI on 127.0.0.1, until Ctrl-C."""
+    """Serve the MLflow UI on 127.0.0.1, until Ctrl-C, and say where the arms are compared."""
     uri = tracking_uri()
-    typer.echo(f"MLflow UI: http://127.0.0.1:{port}  (Ctrl-C ends it)")
-    server = ["mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1"]
-    os.execv(sys.executable, [sys.executable, "-m", *server, "--port", str(port)])
+    from pipeline import params
+    from pipeline.tracking import store, view
+
+    with store.opened(uri) as client:
+        for dataset in params.load().run.datasets:
+            if experiment := client.get_experiment_by_name(dataset):
+                address = f"http://127.0.0.1:{port}/{view.page(experiment.experiment_id)}"
+                typer.echo(f"{dataset}, table:  {address}")
+                typer.echo(f"{dataset}, charts: {address}&compareRunsMode=CHART")
+    sys.stdout.flush()
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = (
+        "false"  # a scheduler that nothing here needs
+    )
+    server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    os.execv(sys.executable, [*server, "--host", "127.0.0.1", "--port", str(port)])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ METRICS = [
     "seeds",
 ]
 NAME = "attributes.`Run Name`"
+PAGE = "#/experiments/{}/runs?viewStateShareKey=arms&workflowType=machine_learning"
+
+
+def page(experiment: str) -> str:
+    """Return the part of an address that opens the view of the experiment with this id."""
+    return PAGE.format(experiment)
 
 
 def arms() -> str:
