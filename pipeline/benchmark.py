@@ -26,6 +26,7 @@ from pipeline.population import Candidate
 SIZES = {"digits": [64, 200, 200, 200, 10], "mnist": [784, 1000, 1000, 1000, 10]}
 NETWORKS = 40  # seeds x learning rates of one arm of the default protocol
 BATCH, EXAMPLES, RATE, L1 = 10, 1000, 0.01, 0.001
+SET_UP_SECONDS = 0.5  # for each process to draw its weights before the clock starts
 CHECKED_STEPS, TOLERANCE = 10, 1e-4  # share of the distance moved in float64
 UNIT = Activation(function="rectifier", l1=L1, half_negated=False, reconstruction="softplus")
 
@@ -54,20 +55,25 @@ def rows(k: int, step: int) -> Tensor:
 # The engine
 
 
-def _train_stack(widths: list[int], first: int, K: int, steps: int) -> tuple[Stack, float, float]:
+def _train_stack(
+    widths: list[int], first: int, K: int, steps: int, *, begin: float = 0.0
+) -> tuple[Stack, float, float]:
     device.prepare_for_training()
     stack = networks.initialize("bench", widths, range(first, first + K), UNIT)
     x_NI, y_N = examples(widths)
     step = Step.of(torch.full((K,), RATE), torch.full((K,), L1), BATCH)
     orders = [torch.stack([rows(first + k, t) for k in range(K)]) for t in range(steps)]
+    time.sleep(max(0.0, begin - time.monotonic()))  # all processes begin together
     start = time.monotonic()
     for rows_KB in orders:
         backprop.supervised_step_(stack, gather(x_NI, rows_KB), y_N[rows_KB], step)
     return stack, start, time.monotonic()
 
 
-def _timed_stack(widths: list[int], first: int, K: int, steps: int) -> tuple[float, float]:
-    return _train_stack(widths, first, K, steps)[1:]
+def _timed_stack(
+    widths: list[int], first: int, K: int, steps: int, *, begin: float
+) -> tuple[float, float]:
+    return _train_stack(widths, first, K, steps, begin=begin)[1:]
 
 
 def _engine(widths: list[int], steps: int) -> tuple[int, float]:
@@ -75,9 +81,10 @@ def _engine(widths: list[int], steps: int) -> tuple[int, float]:
     candidates = [Candidate(k, RATE, L1) for k in range(NETWORKS)]
     sizes = [len(stack) for stack in pool.split(candidates, bytes_each, torch.device("cpu"))]
     processes = min(joblib.cpu_count(), len(sizes))
+    begin = time.monotonic() + SET_UP_SECONDS
     with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
         spans = joblib.Parallel()(
-            joblib.delayed(_timed_stack)(widths, sum(sizes[:row]), sizes[row], steps)
+            joblib.delayed(_timed_stack)(widths, sum(sizes[:row]), sizes[row], steps, begin=begin)
             for row in range(processes)
         )
     seconds = max(end for _, end in spans) - min(start for start, _ in spans)
@@ -130,7 +137,8 @@ def _eager(threads: int) -> Callable[[list[int], int], tuple[int, float]]:
 
 
 def _eager_move(widths: list[int], dtype: torch.dtype = torch.float32) -> Tensor:
-    module, _ = _train_eager(widths, 0, CHECKED_STEPS, dtype)
+    module, _ = _train_eager(widths, 0, SET_UP_SECONDS = 0.5  # for each process to draw its weights before the clock starts
+CHECKED_STEPS, dtype)
     weights = [layer.weight.detach().T for layer in module if isinstance(layer, torch.nn.Linear)]
     return torch.cat([weight.flatten() for weight in weights])
 

@@ -37,9 +37,17 @@ def start(candidates: list[Candidate]) -> Tensors:
 
 
 def train(
-    path: Path, candidates: list[Candidate], *, epochs: int = 12, patience: int = 4, die_at: int = 0
+    path: Path,
+    candidates: list[Candidate],
+    *,
+    epochs: int = 12,
+    patience: int = 4,
+    die_at: int = 0,
+    seen: list[int] | None = None,
 ) -> tuple[Tensors, list[Result]]:
     def report(epoch: int, live: int, done: int) -> None:
+        if seen is not None:
+            seen.append(epoch)
         if epoch == die_at:
             raise Killed
 
@@ -90,7 +98,9 @@ def test_damaged_checkpoint_is_set_aside(
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert_same(whole, train(path, make_candidates()))
+    seen: list[int] = []
+    assert_same(whole, train(path, make_candidates(), seen=seen))
+    assert seen[0] == 5  # the damaged one held epoch 5: epoch 4 was read and 5 done again
     assert "is damaged: set aside" in caplog.text
     assert (tmp_path / "run.damaged").exists()
 

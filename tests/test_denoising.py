@@ -1,0 +1,84 @@
+"""The denoising task: its noise, its inputs, its validation error."""
+
+import torch
+
+from pipeline import autoencoders, denoising, networks
+from pipeline.denoising import Denoising
+from pipeline.minibatches import Minibatches
+from pipeline.networks import Stack
+from pipeline.params import Activation
+from pipeline.population import Candidate
+
+UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
+WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
+STACK = [Candidate(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
+
+
+def starts() -> Stack:
+    return networks.initialize("test", WIDTHS, SEEDS, UNIT)
+
+
+def inputs(rows: int = 30) -> torch.Tensor:
+    return torch.rand(rows, WIDTHS[0], generator=torch.Generator().manual_seed(0))
+
+
+def make(layer: int, corruption: float = 0.25) -> Denoising:
+    start = starts()
+    x = inputs()
+    codes = denoising.codes(start, layer, x) if layer else x[None]
+    auto = autoencoders.autoencoder(
+        start.select([candidate.seed for candidate in STACK]),
+        layer,
+        reconstruction="softplus",
+        tied=True,
+        symmetric_inputs=False,
+    )
+    batches = Minibatches("test", f"pretrain-{layer + 1}", 10, 30)
+    return Denoising(auto, batches, corruption, SEEDS, codes, codes)
+
+
+def test_masks_hide_the_share_that_is_asked_for() -> None:
+    """Each input is kept with probability 1 - corruption; networks of a seed share the noise."""
+    task = make(0)
+    masks = torch.stack([keep for epoch in range(200) for keep in task._noise(STACK, epoch)])
+    assert set(masks.unique().tolist()) == {0.0, 1.0}
+    assert abs(masks.mean() - 0.75) < 0.01
+    assert torch.equal(masks[:, 0], masks[:, 1])
+    assert not torch.equal(masks[:, 0], masks[:, 2])
+    assert not torch.equal(masks[:3], masks[3:6])
+
+
+def test_each_seed_learns_from_its_own_codes() -> None:
+    """Above the first layer a network sees the codes of its own seed's network below."""
+    task = make(1)
+    offsets = task._offsets_K1(STACK).flatten().tolist()
+    assert offsets == [0, 0, 30, 30]
+    assert make(0)._offsets_K1(STACK).flatten().tolist() == [0, 0, 0, 0]
+    expected = networks.hidden_outputs(starts().only(1), inputs()[None], 1)[-1][0]
+    assert torch.equal(task.x_SNI.flatten(0, 1)[30:], expected)
+
+
+def test_training_lowers_the_validation_error() -> None:
+    """Some epochs of denoising rebuild the inputs better than the start did, in both layers."""
+    for layer in (0, 1):
+        task = make(layer)
+        tensors = {name: tensor.clone() for name, tensor in task.like.tensors.items()}
+        before = task.measure(tensors, STACK)["valid_costs"]
+        for epoch in range(1, 30):
+            task.train_epoch(tensors, STACK, epoch)
+        after = task.measure(tensors, STACK)["valid_costs"]
+        assert (after < before).all()
+
+
+def test_rates_are_compared_on_the_same_noise() -> None:
+    """Validation noise is drawn once a seed: the same weights get the same error, each time."""
+    task = make(0)
+    one = {name: tensor[:1].repeat(4, 1, 1) for name, tensor in task.like.tensors.items()}
+    costs = task.measure(one, STACK)["valid_costs"]
+    assert costs[0] == costs[1] == task.measure(one, STACK)["valid_costs"][0]
+    assert costs[0] != costs[2]
+
+
+def test_without_corruption_nothing_is_hidden() -> None:
+    """Corruption 0 trains a plain auto-encoder."""
+    assert all(keep.all() for keep in make(0, corruption=0.0)._noise(STACK, 1))

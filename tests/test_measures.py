@@ -1,0 +1,54 @@
+"""What is measured on a split, against the plainest way to measure it."""
+
+import pytest
+import torch
+
+from pipeline import measures, networks
+from pipeline.networks import Stack
+from pipeline.params import Activation
+
+UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
+
+
+@pytest.fixture
+def stack() -> Stack:
+    """Return two networks, the second with two dead units and one of zero output for most."""
+    made = networks.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
+    made.b_K1O(0)[1, 0, :2] = -100
+    return made
+
+
+@pytest.fixture
+def split() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return more examples than a forward pass takes at once."""
+    draws = torch.Generator().manual_seed(0)
+    n = measures.ROWS + 37
+    return torch.rand(n, 6, generator=draws), torch.randint(3, (n,), generator=draws)
+
+
+def test_errors_costs_and_zeros(stack: Stack, split: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Errors, costs and zeros are those of the plain torch module, all examples at once."""
+    x, y = split
+    found = measures.classify(stack, x, y)
+    for k in range(2):
+        p = networks.module(stack, k)(x).detach()
+        assert found.errors_K[k] == (p.argmax(1) != y).double().mean()
+        torch.testing.assert_close(
+            found.costs_K[k].float(), torch.nn.functional.nll_loss(p.log(), y)
+        )
+        for layer, h in enumerate(networks.hidden_outputs(stack.only(k), x[None])[1:]):
+            assert found.zeros_KL[k, layer] == (h == 0).double().mean()
+    assert 0 < found.zeros_KL.min() < found.zeros_KL.max() < 1
+
+
+def test_dead_units_are_zero_for_every_example(
+    stack: Stack, split: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    """Two units that nothing wakes are two more of the thirteen hidden units."""
+    x, _ = split
+    expected = []
+    for k in range(2):
+        layers = networks.hidden_outputs(stack.only(k), x[None])[1:]
+        expected.append(float(torch.cat([(h[0] == 0).all(0) for h in layers]).double().mean()))
+    assert measures.dead_units(stack, x) == expected
+    assert expected[1] >= 2 / 13

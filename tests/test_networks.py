@@ -1,0 +1,113 @@
+"""Starting networks, stacks on disk, and the plain torch module of one network."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import networks
+from pipeline.activations import FUNCTIONS
+from pipeline.errors import Problem
+from pipeline.networks import Stack
+from pipeline.params import Activation
+
+WIDTHS = [30, 20, 10, 4]
+
+
+def unit(
+    function: str = "rectifier", *, half_negated: bool = True, hardness: float = 1.0
+) -> Activation:
+    return Activation(
+        function=function,
+        hardness=hardness,
+        l1=0.0,
+        half_negated=half_negated,
+        reconstruction="softplus",
+    )
+
+
+def test_starting_weights_fill_the_range_of_the_paper() -> None:
+    """Weights are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0."""
+    stack = networks.initialize("test", WIDTHS, range(50), unit())
+    for layer, (fan_in, fan_out) in enumerate(pairwise(WIDTHS)):
+        bound = (6 / (fan_in + fan_out)) ** 0.5
+        W = stack.W_KIO(layer)
+        assert bound * 0.99 < W.abs().max() <= bound
+        assert abs(W.std() - bound / 3**0.5) < 0.02 * bound
+        assert not stack.b_K1O(layer).any()
+
+
+def test_arms_of_a_seed_start_alike() -> None:
+    """The same seed has the same weights whatever the unit; another seed has others."""
+    rectifier = networks.initialize("test", WIDTHS, [3, 4], unit())
+    tanh = networks.initialize("test", WIDTHS, [4, 5], unit("tanh", half_negated=False))
+    for layer in range(3):
+        assert torch.equal(rectifier.W_KIO(layer)[1], tanh.W_KIO(layer)[0])
+        assert not torch.equal(rectifier.W_KIO(layer)[0], rectifier.W_KIO(layer)[1])
+
+
+def test_half_of_each_hidden_layer_is_negated() -> None:
+    """Exactly half of the units of a hidden layer have the sign -1, another half in each seed."""
+    stack = networks.initialize("test", WIDTHS, [0, 1], unit())
+    for layer in range(stack.depth):
+        signs = stack.signs_K1O(layer)
+        assert signs is not None
+        assert signs.sum(2).abs().max() == 0
+        assert not torch.equal(signs[0], signs[1])
+    assert networks.initialize("test", WIDTHS, [0], unit(half_negated=False)).signs_K1O(0) is None
+
+
+def test_random_rectifiers_are_half_silent() -> None:
+    """A random start gives about 50% exact zeros in every layer (paper, section 3.1)."""
+    stack = networks.initialize("test", [100, 400, 400, 400, 4], [0], unit())
+    x = torch.randn(1, 500, 100, generator=torch.Generator().manual_seed(0))
+    for h in networks.hidden_outputs(stack, x)[1:]:
+        assert abs((h == 0).float().mean() - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("half_negated", [True, False])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_module_is_the_network(function: str, half_negated: bool) -> None:
+    """The plain torch module gives the stack's class probabilities."""
+    stack = networks.initialize(
+        "test", WIDTHS, [0, 1], unit(function, half_negated=half_negated, hardness=2.5)
+    )
+    stack.b_K1O(1).normal_(generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 7, 30, generator=torch.Generator().manual_seed(1))
+    p = networks.scores(stack, networks.hidden_outputs(stack, x)[-1]).softmax(2)
+    for k in range(2):
+        torch.testing.assert_close(networks.module(stack, k)(x[k]).detach(), p[k])
+
+
+def test_saved_stacks_come_back(tmp_path: Path) -> None:
+    """Same stack, same bytes; what is read is what was written."""
+    stack = networks.initialize("test", WIDTHS, [0, 1], unit())
+    networks.save(stack, tmp_path / "a")
+    networks.save(stack, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    back = networks.load(tmp_path / "a")
+    assert back.function == "rectifier"
+    assert back.tensors.keys() == stack.tensors.keys()
+    assert all(torch.equal(back.tensors[name], tensor) for name, tensor in stack.tensors.items())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a stack at all"])
+def test_broken_stacks_are_named(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is absent or broken is a Problem that says what to run."""
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Problem, match=r"weights\.safetensors .*dvc repro"):
+        networks.load(path)
+
+
+def test_selection_copies_and_only_shares() -> None:
+    """`select` copies rows in the order asked; `only` is a view."""
+    stack: Stack = networks.initialize("test", WIDTHS, [0, 1, 2], unit())
+    chosen = stack.select([2, 0])
+    assert torch.equal(chosen.W_KIO(0)[0], stack.W_KIO(0)[2])
+    chosen.W_KIO(0).zero_()
+    assert stack.W_KIO(0)[2].any()
+    stack.only(1).W_KIO(0).zero_()
+    assert not stack.W_KIO(0)[1].any()

@@ -1,0 +1,109 @@
+"""How networks are split into stacks, and what is said of their progress."""
+
+import os
+from pathlib import Path
+
+import joblib
+import pytest
+import torch
+
+from pipeline import pool, population, progress
+from pipeline.networks import Tensors
+from pipeline.params import Finetune
+from pipeline.pool import Pool, split
+from pipeline.population import Candidate
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CANDIDATES = [Candidate(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
+SCHEDULE = Finetune(learning_rates=[0.1], batch_size=10, epochs=4, patience=2)
+
+
+class Counting:
+    """A task that improves until its network's limit, then stops."""
+
+    criteria = ("valid_costs",)
+
+    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> torch.Tensor:
+        tensors["W"] += 1
+        return torch.zeros(len(stack))
+
+    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+        limits = torch.tensor([candidate.seed for candidate in stack])
+        return {"valid_costs": (tensors["W"][:, 0] - limits).abs()}
+
+
+class CountingWork:
+    """Counting from zero, for any stack."""
+
+    def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Counting, Tensors]:
+        return Counting(), {"W": torch.zeros(len(stack), 1)}
+
+
+@pytest.mark.parametrize(
+    ("cores", "network_bytes"), [(1, 1), (2, 1), (2, 1 << 21), (3, 1 << 30), (16, 1)]
+)
+def test_stacks_fit_the_cache_and_feed_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, network_bytes: int
+) -> None:
+    """Stacks hold every candidate once, in order, none too large, and no core has nothing to do."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    stacks = split(CANDIDATES, network_bytes, CPU)
+    assert [candidate for stack in stacks for candidate in stack] == CANDIDATES
+    assert max(map(len, stacks)) <= max(1, pool.CACHE_BYTES // network_bytes)
+    assert len(stacks) >= min(cores, len(CANDIDATES)) // 2 + 1 or cores == 1
+
+
+def test_a_gpu_takes_all_at_once() -> None:
+    """One stack on a GPU."""
+    assert split(CANDIDATES, 1 << 30, CUDA) == [CANDIDATES]
+
+
+def test_results_come_back_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they were split, tensors and results stand in the order of the candidates."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    made = Pool(CPU, tmp_path, "test").train(
+        CountingWork(), CANDIDATES, SCHEDULE, network_bytes=1 << 30
+    )
+    best = [result.best_epoch for result in made[1]]
+    assert best == [max(1, min(candidate.seed, 4)) for candidate in CANDIDATES]
+    assert made[0]["W"].flatten().tolist() == best
+
+
+def test_the_board_ends_full(tmp_path: Path) -> None:
+    """At the end every network-epoch is done or not needed, and none is in training."""
+    Pool(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
+    board = progress.Board(tmp_path / "progress", 1)
+    epoch, live, done = board.rows[0].tolist()
+    assert (live, done) == (0, SCHEDULE.epochs)
+    assert epoch == 3
+
+
+def test_quiet_without_a_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where stderr is no terminal, training says nothing."""
+    Pool(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose main process is gone ends at its next epoch."""
+    stopped: list[int] = []
+
+    def stop(status: int) -> None:
+        stopped.append(status)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", stop)
+    progress.Board(tmp_path / "progress", 1, create=True)
+    job = pool._Job(
+        Pool(CPU, tmp_path, "test"),
+        CountingWork(),
+        CANDIDATES[:1],
+        SCHEDULE,
+        0,
+        1,
+        main_process=1 << 30,
+    )
+    with pytest.raises(SystemExit):
+        job.run()
+    assert stopped == [1]
+    assert population.CHECKPOINT_SECONDS > 0

@@ -1,0 +1,62 @@
+"""Files and folders that are whole or absent."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import records
+from pipeline.errors import Problem
+
+
+def test_numbers_come_back(tmp_path: Path) -> None:
+    """Every float survives bit for bit; what is not finite becomes null."""
+    lines = [{"a": 0.1 + 0.2, "b": [1e-300, float("nan")]}, {"a": None}]
+    records.write_lines(tmp_path / "x.jsonl", lines)
+    assert records.read_lines(tmp_path / "x.jsonl") == [
+        {"a": 0.1 + 0.2, "b": [1e-300, None]},
+        {"a": None},
+    ]
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full half-way, readers still see what was there."""
+    path = tmp_path / "x"
+    records.write_bytes(path, b"old")
+
+    def full(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:1])
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        records.write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
+    """A folder is replaced when the block that fills it ends well, and only then."""
+    path = tmp_path / "out"
+    with records.whole_folder(path) as folder:
+        (folder / "a").write_text("1")
+    with pytest.raises(KeyError), records.whole_folder(path) as folder:  # noqa: PT012
+        (folder / "b").write_text("2")
+        raise KeyError
+    assert [file.name for file in path.iterdir()] == ["a"]
+    with records.whole_folder(path) as folder:
+        (folder / "b").write_text("2")
+    assert [file.name for file in path.iterdir()] == ["b"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"a": 1}\n{'])
+def test_broken_files_are_named(tmp_path: Path, content: str | None) -> None:
+    """A file that is absent or cut is a Problem that names it."""
+    path = tmp_path / "x.jsonl"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Problem, match=r"x\.jsonl .*dvc repro"):
+        records.read_lines(path)
