@@ -137,8 +137,7 @@ def _eager(threads: int) -> Callable[[list[int], int], tuple[int, float]]:
 
 
 def _eager_move(widths: list[int], dtype: torch.dtype = torch.float32) -> Tensor:
-    module, _ = _train_eager(widths, 0, SET_UP_SECONDS = 0.5  # for each process to draw its weights before the clock starts
-CHECKED_STEPS, dtype)
+    module, _ = _train_eager(widths, 0, CHECKED_STEPS, dtype)
     weights = [layer.weight.detach().T for layer in module if isinstance(layer, torch.nn.Linear)]
     return torch.cat([weight.flatten() for weight in weights])
 

@@ -37,6 +37,22 @@ def test_a_failed_write_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_appears_by_a_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own name is never written to: what has that name is whole at any moment."""
+    written: list[str] = []
+    write = Path.write_bytes
+
+    def watched(self: Path, content: bytes) -> int:
+        written.append(self.name)
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", watched)
+    records.write_bytes(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
+    assert written
+    assert "x" not in written
+
+
 def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
     """A folder is replaced when the block that fills it ends well, and only then."""
     path = tmp_path / "out"
