@@ -6,12 +6,15 @@ No network's result depends on the split.
 """
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import joblib
 import torch
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline import device as devices
@@ -22,6 +25,7 @@ from pipeline.params import Schedule
 from pipeline.population import Candidate, Result, Task
 
 CACHE_BYTES = 8 << 20  # of weights in one stack on a CPU
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
 
 
 class Work(Protocol):
@@ -55,7 +59,7 @@ class Pool:
         ]
         total = len(candidates) * schedule.epochs
         with progress.shown(board, self.title, total):
-            parts = [jobs[0].run()] if len(jobs) == 1 else _run_all(jobs)
+            parts = _run_all(jobs)
         names = parts[0][0].keys()
         tensors = {name: torch.cat([part[name] for part, _ in parts]) for name in names}
         return tensors, [result for _, results in parts for result in results]
@@ -112,12 +116,32 @@ class _Job:
 
 
 def _run_all(jobs: list[_Job]) -> list[tuple[Tensors, list[Result]]]:
+    """Run every job; this process takes its share, so that one fewer has to hold torch."""
     processes = min(joblib.cpu_count(), len(jobs))
-    with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
+    if processes == 1:
+        return [job.run() for job in jobs]
+    waiting = iter(range(len(jobs)))  # shared: each row is taken by one
+    done: dict[int, tuple[Tensors, list[Result]]] = {}
+
+    def work(run: Callable[[_Job], tuple[Tensors, list[Result]]]) -> None:
+        for row in waiting:
+            done[row] = run(jobs[row])
+
+    others = get_reusable_executor(processes - 1, env=ONE_THREAD)
+    with ThreadPoolExecutor(processes - 1) as threads:
+        remote = [
+            threads.submit(work, lambda job: others.submit(job.run).result())
+            for _ in range(processes - 1)
+        ]
         try:
-            return list(joblib.Parallel()(joblib.delayed(job.run)() for job in jobs))
+            work(_Job.run)
+            for thread in remote:
+                thread.result()
         except TerminatedWorkerError as error:
             raise Problem(
                 "a training process was killed, perhaps for want of memory: free some and run the"
                 " same command again, it goes on from the last checkpoint"
             ) from error
+        finally:
+            list(waiting)  # where one failed, nobody takes another
+    return [done[row] for row in range(len(jobs))]

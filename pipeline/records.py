@@ -98,10 +98,12 @@ def fingerprint(*parts: Any) -> str:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a new sibling folder that replaces `path` when the block ends well.
 
-    A block that fails, or a process that is killed in it, leaves `path` as it was.
+    A block that fails, or a process that is killed in it, leaves `path` as it was. What a killed
+    one left beside it goes: the caller sees to it that nobody else is at work on `path`.
     """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary

@@ -14,9 +14,8 @@ import torch
 
 import stages.download
 import stages.preprocess
-from pipeline import datasets
-from pipeline.datasets import digits, mnist
-from pipeline.datasets.examples import Split
+from pipeline.datasets import catalogue, digits, mnist
+from pipeline.datasets.examples import Split, read, write
 from pipeline.errors import Problem
 
 MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
@@ -41,7 +40,7 @@ def test_digits_have_the_promised_sizes(ready: Path) -> None:
     """Digits give 1000 / 297 / 500 examples of 64 inputs in [0, 1] and ten classes."""
     assert sorted(path.name for path in ready.iterdir()) == ["test.npz", "train.npz", "valid.npz"]
     for name, count in {"train": 1000, "valid": 297, "test": 500}.items():
-        examples = datasets.read(ready / f"{name}.npz")
+        examples = read(ready / f"{name}.npz")
         assert examples.x_NI.shape == (count, 64)
         assert examples.x_NI.dtype == torch.float32
         assert (examples.x_NI.min().item(), examples.x_NI.max().item()) == (0, 1)
@@ -57,7 +56,7 @@ def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
 
     found = []
     for name in ("train", "valid", "test"):
-        examples = datasets.read(ready / f"{name}.npz")
+        examples = read(ready / f"{name}.npz")
         found += pairs(examples.x_NI.numpy() * 16, examples.y_N.numpy())
     assert len(set(found)) == 1797
     assert set(found) == set(pairs(*load_digits(return_X_y=True)))
@@ -66,7 +65,7 @@ def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
 def test_digits_are_stratified(ready: Path) -> None:
     """Each class has its share of each split, to within one example."""
     counts = [
-        torch.bincount(datasets.read(ready / f"{name}.npz").y_N, minlength=10)
+        torch.bincount(read(ready / f"{name}.npz").y_N, minlength=10)
         for name in ("train", "valid", "test")
     ]
     for count in counts:
@@ -78,7 +77,7 @@ def test_digits_are_drawn_once_and_for_all(ready: Path) -> None:
     """The split is the one that every published number rests on: a change must be declared."""
     drawn = hashlib.sha256()
     for name in ("train", "valid", "test"):
-        examples = datasets.read(ready / f"{name}.npz")
+        examples = read(ready / f"{name}.npz")
         drawn.update((examples.x_NI * 16).to(torch.uint8).numpy().tobytes())
         drawn.update(examples.y_N.numpy().tobytes())
     assert drawn.hexdigest() == "dcde3a6e0f3840136fad3efabbd89104475adfb0b33d6f36be2bb9437366a7ec"
@@ -107,8 +106,8 @@ def test_other_digits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_split_is_read_as_written(tmp_path: Path) -> None:
     """What is written comes back, its inputs scaled."""
     split = example_split()
-    datasets.write(split, tmp_path / "train.npz")
-    examples = datasets.read(tmp_path / "train.npz")
+    write(split, tmp_path / "train.npz")
+    examples = read(tmp_path / "train.npz")
     assert torch.equal(examples.x_NI, torch.from_numpy(split.x_NI) / 16)
     assert torch.equal(examples.y_N, torch.tensor([2, 0, 1]))
     assert (examples.shape, examples.classes) == ((2, 2), 3)
@@ -117,7 +116,7 @@ def test_split_is_read_as_written(tmp_path: Path) -> None:
 def test_absent_split_is_named(tmp_path: Path) -> None:
     """A missing file is a Problem that names it."""
     with pytest.raises(Problem, match=r"train\.npz is missing"):
-        datasets.read(tmp_path / "train.npz")
+        read(tmp_path / "train.npz")
 
 
 def flip(whole: bytes, position: int) -> bytes:
@@ -135,14 +134,14 @@ def test_damage_never_changes_a_split(
 ) -> None:
     """A file with a flipped bit, or cut short, is a Problem or (unused bits) reads as before."""
     path = tmp_path / "train.npz"
-    datasets.write(example_split(), path)
-    whole, sound = path.read_bytes(), datasets.read(path)
+    write(example_split(), path)
+    whole, sound = path.read_bytes(), read(path)
     positions = range(0, len(whole), 3)
     refused = 0
     for position in positions:
         path.write_bytes(damage(whole, position))
         try:
-            examples = datasets.read(path)
+            examples = read(path)
         except Problem:
             refused += 1
             continue
@@ -172,9 +171,9 @@ def test_inconsistent_split_is_refused(
     tmp_path: Path, change: dict[str, object], says: str
 ) -> None:
     """A file whose parts contradict each other is a Problem that says which."""
-    datasets.write(dataclasses.replace(example_split(), **change), tmp_path / "train.npz")  # type: ignore[arg-type]
+    write(dataclasses.replace(example_split(), **change), tmp_path / "train.npz")  # type: ignore[arg-type]
     with pytest.raises(Problem, match=rf"train\.npz cannot be read \({says}"):
-        datasets.read(tmp_path / "train.npz")
+        read(tmp_path / "train.npz")
 
 
 def test_pickles_are_not_opened(tmp_path: Path) -> None:
@@ -187,27 +186,27 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
     trap = np.array([Trap()], dtype=object)
     np.savez(tmp_path / "train.npz", x=trap, y=trap, scale=1, shape=[1], classes=2)
     with pytest.raises(Problem, match=r"train\.npz cannot be read"):
-        datasets.read(tmp_path / "train.npz")
+        read(tmp_path / "train.npz")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
     """A header that claims a petabyte is found damaged before any memory is asked for."""
     path = tmp_path / "train.npz"
-    datasets.write(example_split(), path)
+    write(example_split(), path)
     true, false = b"(3, 4), }", b"(9999999999, 99999), }"
     true = true.ljust(len(false))
     whole = path.read_bytes()
     assert whole.count(true) == 1
     path.write_bytes(whole.replace(true, false))
     with pytest.raises(Problem, match=r"train\.npz cannot be read \(x\.npy is damaged"):
-        datasets.read(path)
+        read(path)
 
 
 def test_unknown_dataset_lists_the_known() -> None:
     """A mistyped name is answered with the names that there are."""
     with pytest.raises(Problem, match="unknown dataset 'minst': the catalogue has digits, mnist"):
-        datasets.get("minst")
+        catalogue.get("minst")
 
 
 def test_preprocess_before_download_names_the_file(
@@ -257,8 +256,7 @@ def test_mnist_of_the_mirror_is_the_official_one(
     stages.download.main("mnist")
     stages.preprocess.main("mnist")
     train, valid, test = (
-        datasets.read(Path("data/ready/mnist", f"{name}.npz"))
-        for name in ("train", "valid", "test")
+        read(Path("data/ready/mnist", f"{name}.npz")) for name in ("train", "valid", "test")
     )
     assert [len(split.y_N) for split in (train, valid, test)] == [50_000, 10_000, 10_000]
     assert (train.x_NI.min().item(), train.x_NI.max().item()) == (0, 1)

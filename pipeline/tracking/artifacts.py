@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pipeline import datasets, networks
+from pipeline import networks
 from pipeline.analysis import comparison, exhibits
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.results import Results
 from pipeline.arms import Arm
+from pipeline.datasets import examples
 from pipeline.networks import Stack
 from pipeline.records import Record
 from pipeline.report import mosaics, plots
@@ -33,7 +34,7 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
     if told.best is None:
         return
     stack = networks.load(told.arm.networks / "weights.safetensors")
-    valid = datasets.read(told.arm.ready / "valid.npz")
+    valid = examples.read(told.arm.ready / "valid.npz")
     with TemporaryDirectory() as folder:
         for name, figure in figures(told, stack, shape=valid.shape).items():
             Path(folder, name).write_bytes(figure)
