@@ -18,24 +18,24 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 repro: $(READY)  ## run the whole pipeline; only what changed runs again
-	dvc repro
+	.venv/bin/dvc repro
 
 test: $(READY)  ## run the tests
-	pytest
+	.venv/bin/pytest
 
 lint: $(READY)  ## check format, style and types
-	ruff format --check .
-	ruff check .
-	mypy
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
 
 track: $(READY)  ## send every finished arm to MLflow
-	python -m stages.track
+	.venv/bin/python -m stages.track
 
 ui: track  ## serve the MLflow UI on 127.0.0.1:5000 and print where to look
-	python -m stages.ui
+	.venv/bin/python -m stages.ui
 
 bench: $(READY)  ## time the engine beside ordinary PyTorch
-	python -m stages.bench
+	.venv/bin/python -m stages.bench
 
 readme: $(READY)  ## refresh the generated tables in README.md
-	python -m stages.readme
+	.venv/bin/python -m stages.readme
