@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from pipeline.errors import Problem
-from pipeline.params import Params
+from pipeline.params import Initialization, Params
 
-INITIALIZATIONS = ("random", "pretrained")
+INITIALIZATIONS = get_args(Initialization)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Denoising:
         return {"valid_costs": torch.tensor(costs, dtype=torch.float64)}
 
     def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> float:
-        one = replace(auto, tensors={name: t[k : k + 1] for name, t in auto.tensors.items()})
+        one = replace(auto, tensors=networks.only(auto.tensors, k))
         draws = self._draws(candidate.seed, "valid-corruption", 0)
         total = 0.0
         x_NI = self.valid_x_SNI[self._slice(candidate.seed)]

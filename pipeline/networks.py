@@ -73,9 +73,7 @@ class Stack:
 
     def only(self, k: int) -> "Stack":
         """Return network k as a stack of one that shares its memory."""
-        return Stack(
-            {name: tensor[k : k + 1] for name, tensor in self.tensors.items()}, self.function
-        )
+        return Stack(only(self.tensors, k), self.function)
 
     def to(self, device: torch.device) -> "Stack":
         """Return the stack on a device."""
@@ -89,6 +87,11 @@ def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
     device = next(iter(tensors.values())).device
     rows = torch.as_tensor(index, dtype=torch.long, device=device)
     return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+
+
+def only(tensors: Tensors, k: int) -> Tensors:
+    """Return row k of each tensor, as a view that keeps its first dimension."""
+    return {name: tensor[k : k + 1] for name, tensor in tensors.items()}
 
 
 def initialize(
