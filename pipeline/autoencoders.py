@@ -25,7 +25,7 @@ class Autoencoder:
     `tensors` holds the encoder `W` [K, I, O] and `b` [K, 1, O], the decoder's bias `c` [K, 1, I],
     and where the decoder has weights of its own (untied) `V` [K, O, I]; `signs` [K, 1, O] and
     `signs_below` [K, 1, I] where units of this layer and of the layer below are negated;
-    `hardness` [K, 1, 1]. `symmetric` says that the inputs lie in [-1, 1] rather than in [0, 1].
+    `hardness` [K, 1, 1]. `symmetric`: the inputs x lie in [-1, 1] and are rebuilt as (x + 1) / 2.
     """
 
     tensors: Tensors
@@ -37,6 +37,11 @@ class Autoencoder:
     def units(self) -> Units:
         """The function of the units and its hardness."""
         return Units(activations.function(self.function), self.tensors["hardness"])
+
+    @property
+    def inputs(self) -> int:
+        """I, the number of inputs."""
+        return self.tensors["W"].shape[1]
 
     def decoder_KOI(self) -> Tensor:
         """Return the decoder's weights: its own, or the encoder's transposed (tied)."""
@@ -54,6 +59,11 @@ def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     return error_KBI.mul_(slope_KBI).mul_(2), cost_K
 
 
+def _linear_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
+    error_KBI = z_KBI - t_KBI
+    return error_KBI.mul(2), error_KBI.square().sum(2).mean(1)
+
+
 def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     log_p_KBI = F.logsigmoid(z_KBI)
     cost_K = ((1 - t_KBI) * z_KBI - log_p_KBI).sum(2).mean(1)
@@ -61,21 +71,25 @@ def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]
 
 
 # Linear outputs z and targets t to the gradient of the cost at z and the cost: the sum over the
-# inputs, its mean over the rows (paper, section 3.2, strategy 1; cross-entropy for tanh, 4.1).
+# inputs, its mean over the rows (paper, section 3.2, strategies 1 and 3; 4.1 for tanh).
 RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
     "sigmoid": _sigmoid_crossentropy,
+    "linear": _linear_quadratic,
 }
 BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
 
 
 def autoencoder(
-    start: Stack, layer: int, *, reconstruction: str, tied: bool, symmetric_inputs: bool
+    start: Stack, layer: int, *, reconstruction: str, tied: bool, bounds: tuple[float, float]
 ) -> Autoencoder:
     """Return auto-encoders whose encoders are layer `layer` of the starting networks.
 
-    An untied decoder starts as the encoder transposed. Raises Problem for an unknown reconstruction
-    and for a sigmoid one of codes that leave [-1, 1].
+    `bounds` hold the dataset's inputs. Inputs in [-1, 1] are rebuilt as (x + 1) / 2; inputs without
+    bounds, which no other unit can rebuild, by linear units at the quadratic cost (paper, section
+    3.2, strategy 3). An untied decoder starts as the encoder transposed.
+
+    Raises Problem for an unknown reconstruction, and for a sigmoid one of codes that leave [-1, 1].
     """
     _check(start.function, reconstruction)
     W_KIO = start.W_KIO(layer)
@@ -90,7 +104,9 @@ def autoencoder(
     signs = {"signs": start.signs_K1O(layer)}
     signs["signs_below"] = start.signs_K1O(layer - 1) if layer else None
     tensors |= {name: sign.clone() for name, sign in signs.items() if sign is not None}
-    symmetric = start.function == "tanh" if layer else symmetric_inputs
+    low = (-1.0 if start.function == "tanh" else 0.0) if layer else bounds[0]
+    reconstruction = "linear" if low < -1 else reconstruction
+    symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
 
 
@@ -122,7 +138,7 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Tensor) -> tuple[Tensor
     z_KBI = torch.baddbmm(auto.tensors["c"], h_KBO, auto.decoder_KOI())
     below_K1I = auto.tensors.get("signs_below")
     t_KBI = x_KBI if below_K1I is None else x_KBI * below_K1I
-    if auto.symmetric and auto.reconstruction in BOUNDED:
+    if auto.symmetric:
         t_KBI = (t_KBI + 1) / 2
     return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
 

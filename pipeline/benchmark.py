@@ -18,7 +18,6 @@ from torch import Tensor
 
 from pipeline import backprop, device, networks, pool
 from pipeline.backprop import Step
-from pipeline.minibatches import gather
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.population import Candidate
@@ -66,7 +65,7 @@ def _train_stack(
     time.sleep(max(0.0, begin - time.monotonic()))  # all processes begin together
     start = time.monotonic()
     for rows_KB in orders:
-        backprop.supervised_step_(stack, gather(x_NI, rows_KB), y_N[rows_KB], step)
+        backprop.supervised_step_(stack, x_NI[rows_KB], y_N[rows_KB], step)
     return stack, start, time.monotonic()
 
 

@@ -4,7 +4,7 @@ Legend of shape suffixes: K networks, S seeds, N examples, B rows of a mini-batc
 I inputs of the layer, O its units.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,9 +13,8 @@ from torch import Tensor
 from pipeline import autoencoders, networks
 from pipeline.autoencoders import Autoencoder, denoising_step_
 from pipeline.backprop import Step
-from pipeline.measures import ROWS
-from pipeline.minibatches import Minibatches, gather, seeds_of
-from pipeline.networks import Stack, Tensors
+from pipeline.minibatches import Minibatches, seeds_of
+from pipeline.networks import Tensors
 from pipeline.population import Candidate, settings_K
 from pipeline.seeds import generator
 
@@ -28,24 +27,25 @@ class Denoising:
     reconstruction error of the validation inputs, under noise that is drawn once a seed."""
 
     like: Autoencoder  # the shape of what is trained; its tensors are not used
-    batches: Minibatches
+    dataset: str
+    phase: str  # names the noise
     corruption: float  # probability that an input is set to 0
-    seeds: list[int]  # S: whose inputs there are, in order
-    x_SNI: Tensor  # one slice for all seeds (the dataset) or one a seed (codes of the layer below)
-    valid_x_SNI: Tensor
+    batches: Minibatches  # of the layer's inputs: the dataset's, or codes of the layers below
+    valid: Callable[[int], Iterable[Tensor]]  # a seed to its validation inputs, [n, I] at a time
     criteria = ("valid_costs",)
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every auto-encoder by one epoch, in place; return its mean cost [K]."""
         auto = replace(self.like, tensors=tensors)
-        rates_K, l1_K = settings_K(stack, self.x_SNI)
+        rates_K, l1_K = settings_K(stack, tensors["W"])
         step = Step.of(rates_K, l1_K, self.batches.size)
-        orders_KN = self.batches.orders_KN(stack, epoch) + self._offsets_K1(stack)
-        rows = orders_KN.to(self.x_SNI.device).split(self.batches.size, 1)
-        x_NI = self.x_SNI.flatten(0, 1)
+        seeds, source_K = seeds_of(stack)
+        source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
-        for rows_KB, keep_KBI in zip(rows, self._noise(stack, epoch), strict=True):
-            total_K += denoising_step_(auto, gather(x_NI, rows_KB), keep_KBI, step)
+        batches = self.batches.epoch(seeds, epoch)
+        for (x_SBI, _), keep_SBI in zip(batches, self._noise(seeds, epoch), strict=True):
+            x_KBI, keep_KBI = (part.index_select(0, source_K) for part in (x_SBI, keep_SBI))
+            total_K += denoising_step_(auto, x_KBI, keep_KBI, step)
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
@@ -57,52 +57,27 @@ class Denoising:
     def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> float:
         one = replace(auto, tensors=networks.only(auto.tensors, k))
         draws = self._draws(candidate.seed, "valid-corruption", 0)
-        total = 0.0
-        x_NI = self.valid_x_SNI[self._slice(candidate.seed)]
-        for rows_NI in x_NI.split(ROWS):
-            x_1NI = rows_NI.unsqueeze(0)
+        total, rows = 0.0, 0
+        for x_NI in self.valid(candidate.seed):
+            x_1NI = x_NI.unsqueeze(0)
             h_1NO = autoencoders.encode(one, x_1NI * self._keep(x_1NI.shape, draws))
             _, cost_1 = autoencoders.reconstruct(one, h_1NO, x_1NI)
-            total += float(cost_1) * len(rows_NI)
-        return total / len(x_NI)
+            total += float(cost_1) * len(x_NI)
+            rows += len(x_NI)
+        return total / rows
 
-    def _noise(self, stack: list[Candidate], epoch: int) -> Iterator[Tensor]:
-        seeds, source_K = seeds_of(stack)
-        source_K = source_K.to(self.x_SNI.device)
+    def _noise(self, seeds: list[int], epoch: int) -> Iterator[Tensor]:
         draws = [self._draws(seed, "corruption", epoch) for seed in seeds]
-        size, inputs = self.batches.size, self.x_SNI.shape[2]
+        shape = (self.batches.size, self.like.inputs)
         for first in range(0, self.batches.steps, NOISE_STEPS):
             steps = min(NOISE_STEPS, self.batches.steps - first)
-            keep_TSBI = torch.stack([self._keep((steps, size, inputs), seed) for seed in draws], 1)
-            for keep_SBI in keep_TSBI:
-                yield keep_SBI.index_select(0, source_K)
+            keep_TSBI = torch.stack([self._keep((steps, *shape), seed) for seed in draws], 1)
+            yield from keep_TSBI
 
     def _keep(self, shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
-        return self.x_SNI.new_empty(shape).bernoulli_(1 - self.corruption, generator=draws)
+        kept = torch.empty(shape, device=draws.device)
+        return kept.bernoulli_(1 - self.corruption, generator=draws)
 
     def _draws(self, seed: int, use: str, epoch: int) -> torch.Generator:
-        names = (self.batches.dataset, seed, use, self.batches.phase, epoch)
-        return generator(*names, device=str(self.x_SNI.device))
-
-    def _slice(self, seed: int) -> int:
-        return self.seeds.index(seed) if len(self.x_SNI) > 1 else 0
-
-    def _offsets_K1(self, stack: list[Candidate]) -> Tensor:
-        slices = [self._slice(candidate.seed) for candidate in stack]
-        return torch.tensor(slices).unsqueeze(1) * self.x_SNI.shape[1]
-
-
-def codes(below: Stack, layers: int, x_NI: Tensor) -> Tensor:
-    """Return the outputs [S, N, O] of hidden layer `layers` (1 the lowest) of S networks.
-
-    No noise: each layer is trained on what the layers below make of clean inputs.
-    """
-    tops = [
-        torch.cat([_top(below.only(s), layers, rows_NI) for rows_NI in x_NI.split(ROWS)], 1)
-        for s in range(len(below))
-    ]
-    return torch.cat(tops)
-
-
-def _top(network: Stack, layers: int, x_NI: Tensor) -> Tensor:
-    return networks.hidden_outputs(network, x_NI.unsqueeze(0), layers)[-1]
+        device = str(self.like.tensors["W"].device)
+        return generator(self.dataset, seed, use, self.phase, epoch, device=device)

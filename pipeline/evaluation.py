@@ -15,7 +15,7 @@ def evaluate(
     `trained` and `pretrained` are the records of the two phases. A seed whose every learning rate
     diverged has nothing to test: its errors are None.
     """
-    found = measures.classify(stack, test.x_NI, test.y_N)
+    found = measures.classify(stack, test)
     lines = []
     for seed in range(len(stack)):
         zeros = found.zeros_KL[seed].tolist()

@@ -9,14 +9,14 @@ import torch
 from pipeline import measures, networks
 from pipeline.arms import Arm
 from pipeline.datasets import examples
-from pipeline.minibatches import Minibatches
-from pipeline.networks import Stack, Tensors, select
+from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
+from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
 from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
 from pipeline.selection import choose, grid
-from pipeline.supervised import Supervised
+from pipeline.supervised import PROBE, Supervised
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class Finetuning:
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Supervised, Tensors]:
         """Read the splits, and give each candidate a copy of its seed's starting network."""
-        train, valid = examples.read(self.train), examples.read(self.valid)
-        start = networks.load(self.start)
-        batches = Minibatches(self.dataset, "finetune", self.settings.batch_size, len(train.y_N))
-        splits = (train.x_NI, train.y_N, valid.x_NI, valid.y_N)
-        task = Supervised(start.function, batches, *(tensor.to(device) for tensor in splits))
-        return task, start.select([candidate.seed for candidate in stack]).to(device).tensors
+        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
+        seeds, source_K = seeds_of(stack)
+        start = networks.load(self.start, seeds)
+        batches = minibatches(self.dataset, "finetune", self.settings, train)
+        probe = reference(self.dataset, train, PROBE)
+        task = Supervised(start.function, batches, valid, probe)
+        return task, start.select(source_K).to(device).tensors
 
 
 def work_for(arm: Arm, params: Params) -> Finetuning:
@@ -60,16 +61,16 @@ def finetune(work: Finetuning, pool: Pool) -> tuple[Stack, list[Record]]:
     A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
     """
     start = networks.load(work.start)
-    candidates = grid(len(start), work.settings.learning_rates, work.l1)
-    size = sum(tensor[0].nbytes for tensor in start.tensors.values())
-    tensors, results = pool.train(work, candidates, work.settings, network_bytes=size)
-    chosen = choose(candidates, results)
-    kept = [
-        chosen.get(seed, seed * len(work.settings.learning_rates)) for seed in range(len(start))
-    ]
-    stack = Stack(select(tensors, kept), start.function)
-    dead = measures.dead_units(stack, examples.read(work.train).x_NI)
-    lines = [_record(*pair) for pair in zip(candidates, results, strict=True)]
+    seeds, size = len(start), sum(tensor[0].nbytes for tensor in start.tensors.values())
+    rates = work.settings.learning_rates
+    candidates = grid(seeds, rates, work.l1)
+    trained = pool.train(work, candidates, work.settings, network_bytes=size)
+    chosen = choose(candidates, trained.results)
+    kept = [chosen.get(seed, seed * len(rates)) for seed in range(seeds)]
+    stack = Stack(trained.tensors(kept), start.function)
+    train = reference(work.dataset, examples.read(work.train), REFERENCE_IMAGES)
+    dead = measures.dead_units(stack, train)
+    lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
     for seed, k in chosen.items():
         lines[k] |= {"chosen": True, "dead_units": dead[seed]}
     return stack, lines

@@ -3,13 +3,13 @@
 Legend of shape suffixes: K networks, N examples, I inputs, L hidden layers.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipeline import networks
+from pipeline.datasets.examples import Examples
 from pipeline.networks import Stack
 
 ROWS = 1000  # examples a forward pass takes at once: bounds its memory
@@ -24,44 +24,40 @@ class Measures:
     zeros_KL: Tensor  # share of exact zeros among each hidden layer's outputs
 
 
-def classify(stack: Stack, x_NI: Tensor, y_N: Tensor) -> Measures:
+def classify(stack: Stack, examples: Examples) -> Measures:
     """Measure every network on the same examples."""
-    each = [_classify_one(stack.only(k), x_NI, y_N) for k in range(len(stack))]
+    each = [_classify_one(stack.only(k), examples) for k in range(len(stack))]
     errors, costs, zeros = zip(*each, strict=True)
     return Measures(
         *(torch.tensor(values, dtype=torch.float64) for values in (errors, costs, zeros))
     )
 
 
-def _classify_one(network: Stack, x_NI: Tensor, y_N: Tensor) -> tuple[float, float, list[float]]:
+def _classify_one(network: Stack, examples: Examples) -> tuple[float, float, list[float]]:
     wrong, cost = 0, 0.0
     zeros = [0] * network.depth
     widths = [network.W_KIO(layer).shape[2] for layer in range(network.depth)]
-    for x_1NI, y_rows in zip(_chunks(x_NI), y_N.split(ROWS), strict=True):
-        outputs = networks.hidden_outputs(network, x_1NI)
+    for x_NI, y_rows in zip(examples.chunks(ROWS), examples.y_N.split(ROWS), strict=True):
+        outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
         log_p_NC = networks.scores(network, outputs[-1])[0].log_softmax(1)
         wrong += int((log_p_NC.argmax(1) != y_rows).sum())
         cost -= float(log_p_NC.gather(1, y_rows[:, None]).sum(dtype=torch.float64))
         for layer, h_1NO in enumerate(outputs[1:]):
             zeros[layer] += h_1NO.numel() - int(h_1NO.count_nonzero())
-    N = len(y_N)
+    N = len(examples)
     shares = [zero / (N * width) for zero, width in zip(zeros, widths, strict=True)]
     return wrong / N, cost / N, shares
 
 
-def dead_units(stack: Stack, x_NI: Tensor) -> list[float]:
+def dead_units(stack: Stack, examples: Examples) -> list[float]:
     """Return, for each network, the share of hidden units that are 0 for every example."""
     shares = []
     for k in range(len(stack)):
         network = stack.only(k)
         alive = [torch.zeros(network.W_KIO(layer).shape[2]) for layer in range(network.depth)]
-        for x_1NI in _chunks(x_NI):
-            for layer, h_1NO in enumerate(networks.hidden_outputs(network, x_1NI)[1:]):
+        for x_NI in examples.chunks(ROWS):
+            outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
+            for layer, h_1NO in enumerate(outputs[1:]):
                 alive[layer] += (h_1NO[0] != 0).any(0).cpu()
         shares.append(float((torch.cat(alive) == 0).double().mean()))
     return shares
-
-
-def _chunks(x_NI: Tensor) -> Iterator[Tensor]:
-    for rows in x_NI.split(ROWS):
-        yield rows.unsqueeze(0)

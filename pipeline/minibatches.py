@@ -4,46 +4,147 @@ Legend of shape suffixes: K networks, S seeds, N examples of an epoch, B rows of
 I inputs.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from pipeline.datasets.examples import Examples, decode
+from pipeline.distortions import recipes
+from pipeline.errors import Problem
+from pipeline.params import Schedule
 from pipeline.population import Candidate
 from pipeline.seeds import generator
 
+DRAWN_STEPS = 50  # mini-batches of fresh images that are drawn at once: bounds their memory
+REFERENCE_IMAGES = 10_000  # of a generated dataset, for what is measured on the training split
+
+Batch = tuple[Tensor, Tensor]  # inputs [S, B, I], float32, and labels [S, B]
+
+
+class Minibatches(Protocol):
+    """The mini-batches of one dataset in one phase."""
+
+    @property
+    def size(self) -> int:
+        """B."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches in an epoch."""
+        ...
+
+    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        ...
+
 
 @dataclass(frozen=True)
-class Minibatches:
-    """Mini-batches of one dataset in one phase (`finetune`, or `pretrain-1` and so on)."""
+class Shuffled:
+    """Passes over a training split, in a new order each; what fills no mini-batch waits."""
 
     dataset: str
-    phase: str
-    size: int  # B
-    examples: int  # of the training split
+    phase: str  # `finetune`, or `pretrain-1` and so on: each has orders of its own
+    size: int
+    examples: Examples
 
     @property
     def steps(self) -> int:
         """Mini-batches in an epoch; examples left over wait for the next one."""
-        return self.examples // self.size
+        return len(self.examples) // self.size
 
-    def orders_KN(self, stack: list[Candidate], epoch: int) -> Tensor:
-        """Return the examples [K, steps * B] of an epoch in order; networks of a seed share it."""
-        seeds, source_K = seeds_of(stack)
-        orders_SN = torch.stack([self._order(seed, epoch) for seed in seeds])
-        return orders_SN[source_K]
+    def rows_SN(self, seeds: list[int], epoch: int) -> Tensor:
+        """Return the examples [S, steps * B] of an epoch in order, on their device."""
+        rows_SN = torch.stack([self._order(seed, epoch) for seed in seeds])
+        return rows_SN.to(self.examples.x_NI.device)
+
+    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        for rows_SB in self.rows_SN(seeds, epoch).split(self.size, 1):
+            x_SBI = self.examples.inputs(rows_SB.flatten()).view(*rows_SB.shape, -1)
+            yield x_SBI, self.examples.y_N[rows_SB]
 
     def _order(self, seed: int, epoch: int) -> Tensor:
         draws = generator(self.dataset, seed, "order", self.phase, epoch)
-        return torch.randperm(self.examples, generator=draws)[: self.steps * self.size]
+        return torch.randperm(len(self.examples), generator=draws)[: self.steps * self.size]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Images that nobody has seen before: image i of a seed is drawn from (recipe, seed, i).
+
+    Every phase sees the same images in the same order, as passes over a stored set would.
+    """
+
+    dataset: str
+    size: int
+    epoch_images: int
+    characters: Examples  # the clean ones, whose form names the recipe
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches in an epoch."""
+        return self.epoch_images // self.size
+
+    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        start = (epoch - 1) * self.steps
+        for first in range(0, self.steps, DRAWN_STEPS):
+            steps = min(DRAWN_STEPS, self.steps - first)
+            i_N = torch.arange((start + first) * self.size, (start + first + steps) * self.size)
+            drawn = [fresh(self.characters, (self.dataset, seed), i_N) for seed in seeds]
+            x_STBI = torch.stack([x_NI.view(steps, self.size, -1) for x_NI, _ in drawn])
+            y_STB = torch.stack([y_N.view(steps, self.size) for _, y_N in drawn])
+            for step in range(steps):
+                yield decode(x_STBI[:, step], self.characters.form), y_STB[:, step]
+
+
+def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Batch:
+    """Return images i of the stream `names`, as stored: uint8 [N, I], and their labels [N]."""
+    form = characters.form
+    sources = recipes.Characters(characters.x_NI.view(-1, *form.shape), characters.y_N)
+    return recipes.draw(form.recipe, sources, names, i_N.to(characters.y_N.device))
+
+
+def minibatches(dataset: str, phase: str, schedule: Schedule, train: Examples) -> Minibatches:
+    """Return the mini-batches of a training split, as its form and the schedule have them.
+
+    Raises Problem where the schedule has no number of images for a generated dataset, or has one
+    for another.
+    """
+    if bool(train.form.recipe) != bool(schedule.images):
+        raise Problem(
+            f"params.yaml: datasets.{dataset}.{phase.split('-')[0]}.images "
+            + ("is missing: say how many a network trains on" if train.form.recipe else
+               "is for generated datasets alone: remove it")
+        )  # fmt: skip
+    if schedule.epoch_images is None:
+        found: Shuffled | Generated = Shuffled(dataset, phase, schedule.batch_size, train)
+    else:
+        found = Generated(dataset, schedule.batch_size, schedule.epoch_images, train)
+    if not found.steps:
+        raise Problem(
+            f"params.yaml: an epoch of {dataset} does not fill one mini-batch of {found.size}: "
+            "lower batch_size, or raise the number of images"
+        )
+    return found
+
+
+def reference(dataset: str, train: Examples, images: int) -> Examples:
+    """Return training images to measure every network on: the first ones, or fixed fresh ones.
+
+    Of a stored split there are as many as it has, of a generated dataset `images`.
+    """
+    if not train.form.recipe:
+        return train
+    x_NI, y_N = fresh(train, (dataset, "reference"), torch.arange(images))
+    return Examples(x_NI, y_N, replace(train.form, recipe=""))
 
 
 def seeds_of(stack: list[Candidate]) -> tuple[list[int], Tensor]:
     """Return the seeds of a stack, once each, and for each network the position of its seed [K]."""
     seeds = sorted({candidate.seed for candidate in stack})
     return seeds, torch.tensor([seeds.index(candidate.seed) for candidate in stack])
-
-
-def gather(x_NI: Tensor, rows_KB: Tensor) -> Tensor:
-    """Return the examples [K, B, I] at `rows_KB`."""
-    return x_NI.index_select(0, rows_KB.reshape(-1)).view(*rows_KB.shape, -1)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -173,11 +174,22 @@ def save(stack: Stack, path: Path) -> None:
     records.write_bytes(path, safetensors.torch.save(tensors, metadata=about))
 
 
-def load(path: Path) -> Stack:
-    """Read a stack onto the CPU. Raises Problem where the file is absent or broken."""
+def load(path: Path, rows: Sequence[int] | None = None) -> Stack:
+    """Read a stack, or the networks `rows` of it alone, onto the CPU.
+
+    Raises Problem where the file is absent or broken.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["stack"])
-            return Stack({name: file.get_tensor(name) for name in file.keys()}, about["function"])  # noqa: SIM118
+            function = json.loads(file.metadata()["stack"])["function"]
+            tensors = {name: _rows(file.get_slice(name), rows) for name in file.keys()}  # noqa: SIM118
+            return Stack(tensors, function)
     except (FileNotFoundError, SafetensorError, KeyError, ValueError) as error:
         raise records.unreadable(path, error) from error
+
+
+def _rows(stored: Any, rows: Sequence[int] | None) -> Tensor:
+    """Return rows of a tensor of a file, which is read no further than they need."""
+    if rows is None:
+        return torch.as_tensor(stored[:])
+    return torch.cat([stored[row : row + 1] for row in rows])

@@ -14,6 +14,7 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Initialization = Literal["random", "pretrained"]
+PAPER_IMAGES = 81_920_000  # the training images of NISTP (section 4.1): 100 files of 819,200
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -42,6 +43,14 @@ class Schedule(Section):
     batch_size: Count
     epochs: Count
     patience: Count
+    images: Count | Literal["paper"] | None = None  # of a generated dataset: in all epochs together
+
+    @property
+    def epoch_images(self) -> int | None:
+        """The fresh images of one epoch, None where an epoch is a pass over the training split."""
+        if self.images is None:
+            return None
+        return (PAPER_IMAGES if self.images == "paper" else self.images) // self.epochs
 
 
 class Pretrain(Schedule):
@@ -69,7 +78,7 @@ class Activation(Section):
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     l1: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     half_negated: bool
-    reconstruction: Literal["softplus", "sigmoid"]
+    reconstruction: Literal["softplus", "sigmoid", "linear"]
 
 
 class Network(Section):
@@ -79,8 +88,11 @@ class Network(Section):
 
 
 class Dataset(Section):
-    """One dataset's network, and its departures from the default schedules."""
+    """One dataset: what `download` and `preprocess` have to know, in the forms of the catalogue's
+    entry, its network, and its departures from the default schedules."""
 
+    source: dict[str, Any]
+    preprocess: dict[str, Any]
     network: Network
     pretrain: dict[str, Any]
     finetune: dict[str, Any]
@@ -103,6 +115,14 @@ class Params(Section):
     def dataset(self, name: str) -> Dataset:
         """Return the block of a dataset. Raises Problem that lists the known ones."""
         return _block(self.datasets, name, "dataset")
+
+    def source_for(self, dataset: str, form: type[SectionType]) -> SectionType:
+        """Return what `download` has to know of a dataset, in the form of its entry."""
+        return _checked(form, self.dataset(dataset).source, f"datasets.{dataset}.source")
+
+    def preprocess_for(self, dataset: str, form: type[SectionType]) -> SectionType:
+        """Return how a dataset's raw files become splits, in the form of its entry."""
+        return _checked(form, self.dataset(dataset).preprocess, f"datasets.{dataset}.preprocess")
 
     def pretrain_for(self, dataset: str) -> Pretrain:
         """Return the pre-training schedule with the dataset's overrides."""

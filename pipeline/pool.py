@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from pipeline import device as devices
 from pipeline import population, progress, records
 from pipeline.errors import Problem
-from pipeline.networks import Tensors
+from pipeline.networks import Tensors, select
 from pipeline.params import Schedule
 from pipeline.population import Candidate, Result, Task
 
@@ -46,8 +46,8 @@ class Pool:
 
     def train(
         self, work: Work, candidates: list[Candidate], schedule: Schedule, *, network_bytes: int
-    ) -> tuple[Tensors, list[Result]]:
-        """Train every candidate; return their best tensors and results, in order.
+    ) -> "Trained":
+        """Train every candidate.
 
         Raises Problem where a process is killed, say for want of memory.
         """
@@ -60,9 +60,31 @@ class Pool:
         total = len(candidates) * schedule.epochs
         with progress.shown(board, self.title, total):
             parts = _run_all(jobs)
-        names = parts[0][0].keys()
-        tensors = {name: torch.cat([part[name] for part, _ in parts]) for name in names}
-        return tensors, [result for _, results in parts for result in results]
+        return Trained([job.checkpoint for job in jobs], parts)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What became of the candidates. Their weights stay on disk: few of them are chosen."""
+
+    checkpoints: list[Path]  # one a stack
+    parts: list[list[Result]]  # one a network of each
+
+    @property
+    def results(self) -> list[Result]:
+        """The results in the order of the candidates."""
+        return [result for part in self.parts for result in part]
+
+    def tensors(self, rows: list[int]) -> Tensors:
+        """Return the best tensors of the candidates `rows`, which ascend."""
+        chosen: list[Tensors] = []
+        first = 0
+        for checkpoint, part in zip(self.checkpoints, self.parts, strict=True):
+            mine = [row - first for row in rows if first <= row < first + len(part)]
+            if mine:
+                chosen.append(select(population.best(checkpoint), mine))
+            first += len(part)
+        return {name: torch.cat([part[name] for part in chosen]) for name in chosen[0]}
 
 
 def split(
@@ -73,8 +95,12 @@ def split(
         return [candidates]
     most = max(1, CACHE_BYTES // network_bytes)
     fair = -(-len(candidates) // min(joblib.cpu_count(), len(candidates)))
-    rounds = -(-fair // most)
-    size = -(-fair // rounds)
+    size = -(-fair // -(-fair // most))
+    shares = _cut(candidates, fair)  # one a process, so that none waits for another at the end
+    return [stack for share in shares for stack in _cut(share, size)]
+
+
+def _cut(candidates: list[Candidate], size: int) -> list[list[Candidate]]:
     return [candidates[first : first + size] for first in range(0, len(candidates), size)]
 
 
@@ -88,7 +114,13 @@ class _Job:
     rows: int
     main_process: int
 
-    def run(self) -> tuple[Tensors, list[Result]]:
+    @property
+    def checkpoint(self) -> Path:
+        """Where the stack's training is kept, and in the end its best networks."""
+        name = records.fingerprint([vars(candidate) for candidate in self.stack])
+        return self.pool.scratch / f"{name}.checkpoint"
+
+    def run(self) -> list[Result]:
         devices.prepare_for_training()
         board = progress.Board(self.pool.scratch / "progress", self.rows)
 
@@ -97,17 +129,16 @@ class _Job:
             self._stop_if_orphaned()
 
         task, tensors = self.work.prepare(self.stack, self.pool.device)
-        name = records.fingerprint([vars(candidate) for candidate in self.stack])
-        best, results = population.train(
+        _, results = population.train(
             task,
             tensors,
             self.stack,
             epochs=self.schedule.epochs,
             patience=self.schedule.patience,
-            checkpoint=self.pool.scratch / f"{name}.checkpoint",
+            checkpoint=self.checkpoint,
             report=report,
         )
-        return {key: tensor.cpu() for key, tensor in best.items()}, results
+        return results
 
     def _stop_if_orphaned(self) -> None:
         # Whoever kills the main process with no chance to tell its workers wants them gone too.
@@ -115,15 +146,15 @@ class _Job:
             os._exit(1)
 
 
-def _run_all(jobs: list[_Job]) -> list[tuple[Tensors, list[Result]]]:
+def _run_all(jobs: list[_Job]) -> list[list[Result]]:
     """Run every job; this process takes its share, so that one fewer has to hold torch."""
     processes = min(joblib.cpu_count(), len(jobs))
     if processes == 1:
         return [job.run() for job in jobs]
     waiting = iter(range(len(jobs)))  # shared: each row is taken by one
-    done: dict[int, tuple[Tensors, list[Result]]] = {}
+    done: dict[int, list[Result]] = {}
 
-    def work(run: Callable[[_Job], tuple[Tensors, list[Result]]]) -> None:
+    def work(run: Callable[[_Job], list[Result]]) -> None:
         for row in waiting:
             done[row] = run(jobs[row])
 

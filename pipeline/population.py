@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pipeline import checkpoints
+from pipeline.errors import Problem
 from pipeline.networks import Tensors, select
 
 CHECKPOINT_SECONDS = 5.0  # at most this much work, or one epoch, is lost to a kill
@@ -95,6 +96,16 @@ def train(
             saved = time.monotonic()
         report(run.epoch, len(run.live), run.epochs_done(epochs))
     return run.best, run.results
+
+
+def best(checkpoint: Path) -> Tensors:
+    """Return the networks at their best epochs, in order, from where `train` left them."""
+    run = _Run.resume(checkpoint, torch.device("cpu"))
+    if run is None or run.live:
+        raise Problem(
+            f"{checkpoint} is not that of a finished training: run the same command again"
+        )
+    return run.best
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The unsupervised phase of an arm: greedy denoising auto-encoders, a rate a layer and seed."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, denoising, networks
+from pipeline import autoencoders, codes, networks
 from pipeline.arms import Arm
+from pipeline.codes import Below
 from pipeline.datasets import examples
+from pipeline.datasets.examples import Examples
 from pipeline.denoising import Denoising
-from pipeline.minibatches import Minibatches, seeds_of
+from pipeline.measures import ROWS
+from pipeline.minibatches import Minibatches, minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Params, Pretrain
 from pipeline.pool import Pool
@@ -38,26 +42,30 @@ class Pretraining:
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Denoising, Tensors]:
         """Read the inputs, and give each candidate its seed's codes and starting weights."""
-        start = networks.load(self.start)
-        seeds, _ = seeds_of(stack)
-        x_NI, valid_x_NI = (
-            examples.read(path).x_NI.to(device) for path in (self.train, self.valid)
-        )
+        seeds, source_K = seeds_of(stack)
+        start = networks.load(self.start, seeds).to(device)
+        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
         auto = autoencoders.autoencoder(
-            start.select([candidate.seed for candidate in stack]).to(device),
+            start.select(source_K),
             self.layer,
             reconstruction=self.reconstruction,
             tied=self.settings.tied,
-            symmetric_inputs=bool((x_NI < 0).any()),
+            bounds=train.form.bounds,
         )
         phase = f"pretrain-{self.layer + 1}"
-        batches = Minibatches(self.dataset, phase, self.settings.batch_size, len(x_NI))
-        below = start.select(seeds).to(device)
-        inputs = (self._inputs(below, split_NI) for split_NI in (x_NI, valid_x_NI))
-        return Denoising(auto, batches, self.settings.corruption, seeds, *inputs), auto.tensors
+        batches = minibatches(self.dataset, phase, self.settings, train)
+        inputs = _inputs(batches, valid, Below(start, seeds, self.layer))
+        task = Denoising(auto, self.dataset, phase, self.settings.corruption, *inputs)
+        return task, auto.tensors
 
-    def _inputs(self, below: Stack, x_NI: Tensor) -> Tensor:
-        return denoising.codes(below, self.layer, x_NI) if self.layer else x_NI.unsqueeze(0)
+
+def _inputs(
+    batches: Minibatches, valid: Examples, below: Below
+) -> tuple[Minibatches, Callable[[int], Iterable[Tensor]]]:
+    """Return the mini-batches of a layer's inputs, and its validation inputs by seed."""
+    if not below.layers:
+        return batches, lambda _: valid.chunks(ROWS)
+    return codes.training(batches, below), codes.validation(valid, below)
 
 
 def work_for(arm: Arm, params: Params) -> Pretraining:
@@ -77,9 +85,8 @@ def starting_networks(
     arm: Arm, params: Params, work: Pretraining, pool: Pool
 ) -> tuple[Stack, list[Record]]:
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
-    train = examples.read(work.train)
-    hidden = params.dataset(arm.dataset).network.hidden
-    widths = [train.x_NI.shape[1], *hidden, train.classes]
+    form = examples.read_form(work.train)
+    widths = [form.inputs, *params.dataset(arm.dataset).network.hidden, form.classes]
     unit = params.activation(arm.activation)
     stack = networks.initialize(arm.dataset, widths, range(params.run.seeds), unit)
     return pretrain(work, stack, pool) if arm.initialization == "pretrained" else (stack, [])
@@ -108,7 +115,7 @@ def pretrain(work: Pretraining, start: Stack, pool: Pool) -> tuple[Stack, list[R
     for layer in range(start.depth):
         below = pool.scratch / f"below-{layer + 1}.safetensors"
         networks.save(stack, below)
-        tensors, results = replace(
+        trained = replace(
             pool,
             scratch=pool.scratch / f"layer-{layer + 1}",
             title=f"{pool.title}, layer {layer + 1} of {start.depth}",
@@ -118,20 +125,23 @@ def pretrain(work: Pretraining, start: Stack, pool: Pool) -> tuple[Stack, list[R
             work.settings,
             network_bytes=stack.W_KIO(layer)[0].nbytes,
         )
-        chosen = choose(candidates, results)
-        stack = _with_layer(stack, layer, tensors, [chosen.get(s) for s in range(len(start))])
-        for k, (candidate, result) in enumerate(zip(candidates, results, strict=True)):
+        chosen = choose(candidates, trained.results)
+        kept = [chosen.get(seed, seed * len(rates)) for seed in range(len(start))]
+        stack = _with_layer(
+            stack, layer, trained.tensors(kept), failed={*range(len(start))} - {*chosen}
+        )
+        for k, (candidate, result) in enumerate(zip(candidates, trained.results, strict=True)):
             is_chosen = chosen.get(candidate.seed) == k
             lines.append(_record(candidate, result, layer=layer, chosen=is_chosen))
     return stack, lines
 
 
-def _with_layer(stack: Stack, layer: int, tensors: Tensors, chosen: list[int | None]) -> Stack:
-    trained = {}
-    for name in ("W", "b"):
-        rows = [tensors[name][0] * torch.nan if k is None else tensors[name][k] for k in chosen]
-        trained[f"{name}.{layer}"] = torch.stack(rows)
-    return Stack(stack.tensors | trained, stack.function)
+def _with_layer(stack: Stack, layer: int, trained: Tensors, failed: set[int]) -> Stack:
+    """Return the stack with a layer of the trained auto-encoders, not a number where all failed."""
+    for seed in failed:
+        trained["W"][seed] = trained["b"][seed] = torch.nan
+    new = {f"{name}.{layer}": trained[name] for name in ("W", "b")}
+    return Stack(stack.tensors | new, stack.function)
 
 
 def _record(candidate: Candidate, result: Result, *, layer: int, chosen: bool) -> dict[str, Any]:

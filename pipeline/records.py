@@ -15,16 +15,26 @@ from pipeline.errors import Problem
 Record = dict[str, Any]
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part of it."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file that becomes `path` when the block ends well.
+
+    Readers see the old content or the new, never a part of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
+        yield temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old content or the new, never a part of it."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -58,7 +68,8 @@ def read_lines(path: Path) -> list[Record]:
 def digest(path: Path) -> str:
     """Return the sha256 of a file's content. Raises Problem where the file is absent."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise unreadable(path, error) from error
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pipeline import measures
 from pipeline.backprop import Step, gradient_norms, supervised_step_
-from pipeline.minibatches import Minibatches, gather
+from pipeline.datasets.examples import Examples
+from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.population import Candidate, settings_K
 
@@ -24,32 +25,31 @@ class Supervised:
 
     function: str
     batches: Minibatches
-    x_NI: Tensor
-    y_N: Tensor
-    valid_x_NI: Tensor
-    valid_y_N: Tensor
+    valid: Examples
+    probe: Examples  # its first PROBE training examples serve for the gradient norms
     criteria = ("valid_errors", "valid_costs")
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
         networks = Stack(tensors, self.function)
-        rates_K, l1_K = settings_K(stack, self.x_NI)
+        rates_K, l1_K = settings_K(stack, networks.hardness_K11)
         step = Step.of(rates_K, l1_K, self.batches.size)
-        orders_KN = self.batches.orders_KN(stack, epoch).to(self.x_NI.device)
+        seeds, source_K = seeds_of(stack)
+        source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
-        for rows_KB in orders_KN.split(self.batches.size, 1):
-            x_KBI = gather(self.x_NI, rows_KB)
-            total_K += supervised_step_(networks, x_KBI, self.y_N[rows_KB], step)
+        for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
+            x_KBI, y_KB = (part.index_select(0, source_K) for part in (x_SBI, y_SB))
+            total_K += supervised_step_(networks, x_KBI, y_KB, step)
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
         """Return validation errors, costs and zeros, and the gradient norms on a training probe."""
         networks = Stack(tensors, self.function)
-        found = measures.classify(networks, self.valid_x_NI, self.valid_y_N)
+        found = measures.classify(networks, self.valid)
         K = len(networks)
-        probe_KBI = self.x_NI[:PROBE].expand(K, -1, -1).contiguous()
-        probe_KB = self.y_N[:PROBE].expand(K, -1)
-        _, l1_K = settings_K(stack, self.x_NI)
+        probe_KBI = self.probe.inputs(slice(PROBE)).expand(K, -1, -1).contiguous()
+        probe_KB = self.probe.y_N[:PROBE].expand(K, -1)
+        _, l1_K = settings_K(stack, networks.hardness_K11)
         return {
             "valid_errors": found.errors_K,
             "valid_costs": found.costs_K,

@@ -5,7 +5,7 @@ from importlib import import_module
 from stages.shell import guarded, program
 
 STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
-TOOLS = ("track", "ui", "bench", "readme", "prune")
+TOOLS = ("datasets", "track", "ui", "bench", "readme", "prune")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",

@@ -23,12 +23,14 @@ def main(dataset: DatasetName) -> None:
     histories = {arm.key: records.read_lines(arm.networks / "records.jsonl") for arm in arms}
     filters = {
         outcome.arm.key: exhibits.filters(
-            outcome, networks.load(outcome.arm.networks / "weights.safetensors")
+            networks.load(
+                outcome.arm.networks / "weights.safetensors", [exhibits.best_seed(outcome)]
+            )
         )
         for outcome in results
         if not outcome.failed
     }
-    shape = examples.read(Path("data/ready", dataset, "valid.npz")).shape
+    shape = examples.read_form(Path("data/ready", dataset, "valid.npz")).shape
     table = comparison.table(results, confidence)
     tests = comparison.paired_tests(results, confidence, significance)
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole

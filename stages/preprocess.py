@@ -7,14 +7,21 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
-    """Write `data/ready/<dataset>/{train,valid,test}.npz` from the raw files alone."""
+    """Write `data/ready/<dataset>/{train,valid,test}.npz` and the dataset's card in results/."""
+    from pipeline import params
     from pipeline.datasets import catalogue
     from pipeline.locks import only_here
 
-    entry = catalogue.get(dataset)
-    ready = Path("data/ready", entry.name)
+    settings = params.load()
+    ready = Path("data/ready", dataset)
     with only_here(ready):
-        catalogue.preprocess(entry, Path("data/raw", entry.name), ready)
+        catalogue.preprocess(
+            settings,
+            dataset,
+            Path("data/raw", dataset),
+            ready=ready,
+            results=Path("results", dataset),
+        )
 
 
 if __name__ == "__main__":

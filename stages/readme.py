@@ -4,7 +4,10 @@ from pathlib import Path
 
 from stages.shell import run
 
-FILES = ("README.md", "results/mnist/README.md")
+
+def files() -> list[Path]:
+    """Return the README files, that of the root first."""
+    return [Path("README.md"), *sorted(Path("results").glob("*/README.md"))]
 
 
 def blocks() -> dict[str, str]:
@@ -13,9 +16,11 @@ def blocks() -> dict[str, str]:
 
     from pipeline import records
     from pipeline.analysis import results
+    from pipeline.datasets import overview
     from pipeline.report import readme
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
+    found["datasets"] = readme.datasets(overview.catalogued())
     for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
         found[f"results {folder.name}"] = readme.comparison(results.read(folder, figures=False))
     if (bench := Path("results/bench.json")).exists():
@@ -29,9 +34,8 @@ def main() -> None:
     from pipeline.report import readme
 
     found = blocks()
-    for path in map(Path, FILES):
-        if path.exists():
-            records.write_bytes(path, readme.refresh(path.read_text(), found).encode())
+    for path in files():
+        records.write_bytes(path, readme.refresh(path.read_text(), found).encode())
 
 
 if __name__ == "__main__":

@@ -69,11 +69,12 @@ class Autoencoder:
         h = unit(self.function, (x * keep) @ self.W + self.b, self.hardness) * self.signs
         z = h @ (self.W.T if self.V is None else self.V) + self.c
         target = x * self.signs_below
-        if self.reconstruction == "softplus":
-            error = (F.softplus(z) - target).square().sum(1).mean()
+        target = (target + 1) / 2 if self.symmetric else target
+        if self.reconstruction == "sigmoid":
+            error = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(1).mean()
         else:
-            share = (target + 1) / 2 if self.symmetric else target
-            error = F.binary_cross_entropy_with_logits(z, share, reduction="none").sum(1).mean()
+            rebuilt = F.softplus(z) if self.reconstruction == "softplus" else z
+            error = (rebuilt - target).square().sum(1).mean()
         return error + l1 * h.abs().sum(1).mean(), error
 
     def parameters(self) -> list[Tensor]:

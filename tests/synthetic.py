@@ -7,6 +7,7 @@ import torch
 
 from pipeline import params, pretraining, records
 from pipeline.arms import Arm, arms_of
+from pipeline.datasets import examples
 from pipeline.networks import Stack, save
 
 MEANS = {
@@ -29,7 +30,8 @@ def settings(dataset="digits", seeds=10, **run):
             "compare": {"confidence": 0.95, "significance": 0.05},
             "activations": {n: unit | {"function": n} for n in names},
             "datasets": {
-                dataset: {"network": {"hidden": [64, 64]}, "pretrain": {}, "finetune": {}}
+                dataset: {"network": {"hidden": [64, 64]}}
+                | {part: {} for part in ("source", "preprocess", "pretrain", "finetune")}
             },
         }
     )
@@ -119,6 +121,5 @@ def write(chosen: params.Params, dataset: str) -> None:
 
 def write_split(path: Path) -> None:
     """Write four examples of 8 x 8 inputs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    x, y = np.zeros((4, 64), np.float32), np.arange(4) % 2
-    np.savez(path, x=x, y=y, scale=np.float32(1), shape=np.array([8, 8]), classes=np.int64(2))
+    form = examples.Form((8, 8), ("even", "odd"))
+    examples.write(examples.Split(np.zeros((4, 64), np.float32), np.arange(4) % 2, form), path)

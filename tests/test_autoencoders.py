@@ -8,6 +8,7 @@ import torch
 from pipeline import autoencoders, networks
 from pipeline.autoencoders import Autoencoder
 from pipeline.backprop import Step
+from pipeline.datasets.examples import UNBOUNDED
 from pipeline.errors import Problem
 from pipeline.networks import Stack
 from pipeline.params import Activation
@@ -24,6 +25,8 @@ UNITS = [
     ("tanh", "sigmoid", False),
     ("tanh", "sigmoid", True),
     ("tanh", "softplus", False),
+    ("rectifier", "linear", True),
+    ("tanh", "linear", False),
 ]
 CASES = [(*unit, *rest) for unit in UNITS for rest in itertools.product([0, 1], [True, False])]
 each_case = pytest.mark.parametrize(
@@ -32,7 +35,12 @@ each_case = pytest.mark.parametrize(
 
 
 def make(
-    function: str, reconstruction: str, half_negated: bool, layer: int, tied: bool
+    function: str,
+    reconstruction: str,
+    half_negated: bool,
+    layer: int,
+    tied: bool,
+    bounds: tuple[float, float] = (0, 1),
 ) -> Autoencoder:
     unit = Activation(
         function=function,
@@ -49,7 +57,7 @@ def make(
         layer,
         reconstruction=reconstruction,
         tied=tied,
-        symmetric_inputs=False,
+        bounds=bounds,
     )
     noise = torch.Generator().manual_seed(1)
     for name in {"b", "c", "V"} & set(auto.tensors):
@@ -161,10 +169,19 @@ def test_autoencoders_do_not_depend_on_their_stack(
                 assert torch.equal(some.tensors[name][row], tensor[k]), (name, order)
 
 
-def test_tanh_targets_are_mapped_only_above_the_inputs() -> None:
-    """Codes of tanh lie in [-1, 1] and are mapped to [0, 1] for cross-entropy; images are not."""
+def test_targets_are_mapped_where_they_lie_on_both_sides_of_zero() -> None:
+    """Codes of tanh, and inputs in [-1, 1], are rebuilt as (x + 1) / 2; others as they are."""
     assert not make("tanh", "sigmoid", False, 0, True).symmetric
     assert make("tanh", "sigmoid", False, 1, True).symmetric
+    for unit in UNITS:
+        assert make(*unit, 0, True, (-1, 1)).symmetric == (unit[1] != "linear")
+    assert not make("rectifier", "softplus", True, 1, True, (-1, 1)).symmetric
+
+
+def test_unbounded_inputs_are_rebuilt_by_linear_units() -> None:
+    """Only the lowest layer sees standardized inputs: the others keep their reconstruction."""
+    assert make("tanh", "sigmoid", False, 0, True, UNBOUNDED).reconstruction == "linear"
+    assert make("tanh", "sigmoid", False, 1, True, UNBOUNDED).reconstruction == "sigmoid"
 
 
 def test_unbounded_codes_refuse_a_sigmoid() -> None:

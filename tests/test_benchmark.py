@@ -2,9 +2,10 @@
 
 import json
 
+import joblib
 import pytest
 
-from pipeline import benchmark
+from pipeline import benchmark, drawing
 from pipeline.report import readme
 
 WIDTHS = [12, 9, 8, 4]
@@ -34,5 +35,16 @@ def test_figures_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         assert 0 < row["minimum"] <= row["first_quartile"] <= row["ms_per_net_step"]
         assert row["ms_per_net_step"] <= row["third_quartile"]
         assert row["repeats"] == 3
-    told = {"machine": benchmark.machine(), "tiny": found}
+    told = {"machine": benchmark.machine(), "net_steps": {"tiny": found}, "images": {}}
     assert readme.speed(json.loads(json.dumps(told))).count("| tiny |") == 4
+
+
+def test_every_recipe_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each recipe has its images a second, and the README a row for it."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(drawing, "AT_ONCE", 20)
+    images = drawing.everything(repeats=2, seconds=0.001)
+    for row in images.values():
+        assert 0 < row["first_quartile"] <= row["images_per_second"] <= row["third_quartile"]
+    text = readme.speed({"machine": benchmark.machine(), "net_steps": {}, "images": images})
+    assert all(f"| {recipe} |" in text for recipe in ("clean", "nistp", "p07"))

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import hashlib
 import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,11 @@ import torch
 import stages.download
 import stages.preprocess
 from pipeline.datasets import catalogue, digits, mnist
-from pipeline.datasets.examples import Split, read, write
+from pipeline.datasets.entry import NoOptions
+from pipeline.datasets.examples import Blocks, Examples, Form, Split, decode, read, read_form, write
 from pipeline.errors import Problem
+from pipeline.params import load
+from tests.imports import ROOT
 
 MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
 
@@ -26,14 +30,22 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The ready folder of digits, made by the stages themselves."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     stages.download.main("digits")
     stages.preprocess.main("digits")
     return tmp_path / "data" / "ready" / "digits"
 
 
+PIXELS = np.array([[0, 8, 16, 4], [1, 2, 3, 0], [16, 0, 0, 7]], np.uint8)
+FORM = Form((2, 2), ("a", "b", "c"), scale=1 / 16)
+
+
 def example_split() -> Split:
-    x_NI = np.array([[0, 8, 16, 4], [1, 2, 3, 0], [16, 0, 0, 7]], np.uint8)
-    return Split(x_NI, np.array([2, 0, 1]), 1 / 16, (2, 2), 3)
+    return Split(PIXELS, np.array([2, 0, 1]), FORM)
+
+
+def all_inputs(examples: Examples) -> torch.Tensor:
+    return examples.inputs(slice(None))
 
 
 def test_digits_have_the_promised_sizes(ready: Path) -> None:
@@ -42,9 +54,9 @@ def test_digits_have_the_promised_sizes(ready: Path) -> None:
     for name, count in {"train": 1000, "valid": 297, "test": 500}.items():
         examples = read(ready / f"{name}.npz")
         assert examples.x_NI.shape == (count, 64)
-        assert examples.x_NI.dtype == torch.float32
-        assert (examples.x_NI.min().item(), examples.x_NI.max().item()) == (0, 1)
-        assert (examples.shape, examples.classes) == ((8, 8), 10)
+        assert all_inputs(examples).dtype == torch.float32
+        assert (all_inputs(examples).min().item(), all_inputs(examples).max().item()) == (0, 1)
+        assert (examples.form.shape, examples.form.classes) == ((8, 8), 10)
 
 
 def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
@@ -57,7 +69,7 @@ def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
     found = []
     for name in ("train", "valid", "test"):
         examples = read(ready / f"{name}.npz")
-        found += pairs(examples.x_NI.numpy() * 16, examples.y_N.numpy())
+        found += pairs(examples.x_NI.numpy(), examples.y_N.numpy())
     assert len(set(found)) == 1797
     assert set(found) == set(pairs(*load_digits(return_X_y=True)))
 
@@ -78,7 +90,7 @@ def test_digits_are_drawn_once_and_for_all(ready: Path) -> None:
     drawn = hashlib.sha256()
     for name in ("train", "valid", "test"):
         examples = read(ready / f"{name}.npz")
-        drawn.update((examples.x_NI * 16).to(torch.uint8).numpy().tobytes())
+        drawn.update(examples.x_NI.numpy().tobytes())
         drawn.update(examples.y_N.numpy().tobytes())
     assert drawn.hexdigest() == "dcde3a6e0f3840136fad3efabbd89104475adfb0b33d6f36be2bb9437366a7ec"
 
@@ -97,20 +109,47 @@ def test_other_digits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A scikit-learn that brings other digits is a Problem, and so is another raw file."""
     monkeypatch.setattr(digits, "SHA256", "0" * 64)
     with pytest.raises(Problem, match=f"scikit-learn's digits have sha256 .* expected {'0' * 64}"):
-        digits.embed(tmp_path)
+        digits.embed(tmp_path, NoOptions())
     np.savez(tmp_path / digits.FILE, x=np.zeros((1797, 64), np.uint8), y=np.zeros(1797, np.int64))
     with pytest.raises(Problem, match=r"digits\.npz cannot be read \(sha256 is not"):
-        digits.split(tmp_path)
+        digits.split(tmp_path, NoOptions())
 
 
 def test_split_is_read_as_written(tmp_path: Path) -> None:
-    """What is written comes back, its inputs scaled."""
-    split = example_split()
-    write(split, tmp_path / "train.npz")
+    """What is written comes back, its inputs scaled, and numpy reads the file as well."""
+    write(example_split(), tmp_path / "train.npz")
     examples = read(tmp_path / "train.npz")
-    assert torch.equal(examples.x_NI, torch.from_numpy(split.x_NI) / 16)
+    assert torch.equal(all_inputs(examples), torch.from_numpy(PIXELS) / 16)
     assert torch.equal(examples.y_N, torch.tensor([2, 0, 1]))
-    assert (examples.shape, examples.classes) == ((2, 2), 3)
+    assert examples.form == read_form(tmp_path / "train.npz") == FORM
+    np.testing.assert_array_equal(np.load(tmp_path / "train.npz")["x"], PIXELS)
+
+
+def test_blocks_are_written_as_the_whole(tmp_path: Path) -> None:
+    """Rows that come in blocks give the bytes of rows that come at once; a row less is an error."""
+    whole = example_split()
+    write(whole, tmp_path / "whole.npz")
+    blocks = Blocks((3, 4), "uint8", lambda: iter([PIXELS[:1], PIXELS[1:]]))
+    for _ in range(2):
+        write(dataclasses.replace(whole, x_NI=blocks), tmp_path / "blocks.npz")
+        assert (tmp_path / "blocks.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    short = Blocks((3, 4), "uint8", lambda: iter([PIXELS[:1]]))
+    with pytest.raises(AssertionError, match="x has 1 rows, 3 were promised"):
+        write(dataclasses.replace(whole, x_NI=short), tmp_path / "short.npz")
+    assert not (tmp_path / "short.npz").exists()
+
+
+def test_inputs_follow_the_form() -> None:
+    """An input is value * scale + offset, less its example's mean where the form says so."""
+    x_NI, y_N = torch.from_numpy(PIXELS), torch.tensor([2, 0, 1])
+    plain = x_NI.float() / 8 - 1
+    form = Form((2, 2), ("a", "b", "c"), scale=1 / 8, offset=-1.0)
+    examples = Examples(x_NI, y_N, form)
+    assert torch.equal(all_inputs(examples), plain)
+    assert torch.equal(examples.inputs(torch.tensor([2, 0, 2])), plain[[2, 0, 2]])
+    assert torch.equal(torch.cat([*examples.chunks(2)]), plain)
+    centered = decode(x_NI, dataclasses.replace(form, centered=True))
+    torch.testing.assert_close(centered, plain - plain.mean(1, keepdim=True))
 
 
 def test_absent_split_is_named(tmp_path: Path) -> None:
@@ -147,24 +186,27 @@ def test_damage_never_changes_a_split(
             continue
         assert torch.equal(examples.x_NI, sound.x_NI)
         assert torch.equal(examples.y_N, sound.y_N)
-        assert (examples.shape, examples.classes) == (sound.shape, sound.classes)
+        assert examples.form == sound.form
     assert refused > len(positions) / 2
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"x_NI": np.zeros((3, 4))}, "x is float64"),
-        ({"x_NI": np.zeros((3, 2, 2), np.uint8)}, r"x is uint8 of shape \(3, 2, 2\)"),
+        ({"x_NI": np.zeros((3, 4))}, r"x is torch\.float64"),
+        ({"x_NI": np.zeros((3, 2, 2), np.uint8)}, r"x is torch\.uint8 of shape \[3, 2, 2\]"),
         ({"x_NI": np.full((3, 4), np.nan, np.float32)}, "not every input is a finite number"),
-        ({"x_NI": np.zeros((0, 4), np.uint8), "y_N": np.zeros(0, np.int64)}, "y is int64 of shape"),
-        ({"y_N": np.array([0, 1])}, r"y is int64 of shape \(2,\)"),
-        ({"y_N": np.array([0, 1, 2], np.int32)}, "y is int32"),
+        (
+            {"x_NI": np.zeros((0, 4), np.uint8), "y_N": np.zeros(0, np.int64)},
+            r"y is torch\.int64 \[0\]",
+        ),
+        ({"y_N": np.array([0, 1])}, r"y is torch\.int64 \[2\]"),
+        ({"y_N": np.array([0, 1, 2], np.int32)}, r"y is torch\.int32"),
         ({"y_N": np.array([0, 1, 3])}, "labels run from 0 to 3, expected 0 to 2"),
         ({"y_N": np.array([0, -1, 2])}, "labels run from -1 to 2"),
-        ({"shape": (3, 2)}, r"shape \(3, 2\) does not hold 4 inputs"),
-        ({"scale": 0.0}, "not every input is a finite number"),
-        ({"scale": float("nan")}, "not every input is a finite number"),
+        ({"form": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
+        ({"form": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
+        ({"form": dataclasses.replace(FORM, scale=np.nan)}, "not every input is a finite number"),
     ],
 )
 def test_inconsistent_split_is_refused(
@@ -184,7 +226,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "sprung"),)
 
     trap = np.array([Trap()], dtype=object)
-    np.savez(tmp_path / "train.npz", x=trap, y=trap, scale=1, shape=[1], classes=2)
+    np.savez(tmp_path / "train.npz", x=trap, y=trap, form=trap)
     with pytest.raises(Problem, match=r"train\.npz cannot be read"):
         read(tmp_path / "train.npz")
     assert not (tmp_path / "sprung").exists()
@@ -197,7 +239,7 @@ def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
     true, false = b"(3, 4), }", b"(9999999999, 99999), }"
     true = true.ljust(len(false))
     whole = path.read_bytes()
-    assert whole.count(true) == 1
+    assert whole.count(true) == 1  # the header of x
     path.write_bytes(whole.replace(true, false))
     with pytest.raises(Problem, match=r"train\.npz cannot be read \(x\.npy is damaged"):
         read(path)
@@ -205,8 +247,37 @@ def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
 
 def test_unknown_dataset_lists_the_known() -> None:
     """A mistyped name is answered with the names that there are."""
-    with pytest.raises(Problem, match="unknown dataset 'minst': the catalogue has digits, mnist"):
-        catalogue.get("minst")
+    settings = load(ROOT / "params.yaml")
+    with pytest.raises(Problem, match=r"unknown dataset 'minst': params\.yaml has digits, mnist"):
+        catalogue.entry(settings, "minst")
+    blocks = settings.datasets | {"minst": settings.datasets["mnist"]}
+    with pytest.raises(Problem, match=r"datasets\.minst is not in the catalogue \(digits, mnist"):
+        catalogue.entry(settings.model_copy(update={"datasets": blocks}), "minst")
+
+
+def test_every_block_of_params_has_its_entry() -> None:
+    """Each dataset of params.yaml is known, and its source and preprocess have its entry's form."""
+    settings = load(ROOT / "params.yaml")
+    for name in settings.datasets:
+        dataset = catalogue.entry(settings, name)
+        assert dataset.name == name
+        source = settings.source_for(name, dataset.source)
+        settings.preprocess_for(name, dataset.preprocess)
+        assert bool(dataset.files(source)) != bool(dataset.embed)
+    assert set(catalogue.CATALOGUE) <= set(settings.datasets)
+
+
+def test_misspelled_options_are_named() -> None:
+    """A key that an entry does not know, or a value it does not take, is named with its path."""
+    settings = load(ROOT / "params.yaml")
+    for key, value, says in (
+        ("scalings", "range", r"datasets\.norb\.preprocess\.scalings is not a known key"),
+        ("scaling", "rank", r"datasets\.norb\.preprocess\.scaling = 'rank' is wrong"),
+    ):
+        block = settings.datasets["norb"].model_copy(update={"preprocess": {key: value}})
+        changed = settings.model_copy(update={"datasets": {"norb": block}})
+        with pytest.raises(Problem, match=says):
+            changed.preprocess_for("norb", catalogue.CATALOGUE["norb"].preprocess)
 
 
 def test_preprocess_before_download_names_the_file(
@@ -214,6 +285,7 @@ def test_preprocess_before_download_names_the_file(
 ) -> None:
     """Without raw files preprocess says what is missing, and leaves nothing behind."""
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     with pytest.raises(Problem, match=r"data/raw/mnist/train-images-idx3-ubyte\.gz is missing"):
         stages.preprocess.main("mnist")
     assert not (tmp_path / "data").exists()
@@ -237,13 +309,18 @@ def test_mnist_is_split_at_its_50_000th_image(tmp_path: Path) -> None:
     publish("train", 60_000, 1)
     publish("t10k", 10_000, 2)
     for split, first, count, mark in zip(
-        mnist.split(tmp_path), (0, 50_000, 0), (50_000, 10_000, 10_000), (1, 1, 2), strict=True
+        mnist.split(tmp_path, NoOptions()),
+        (0, 50_000, 0),
+        (50_000, 10_000, 10_000),
+        (1, 1, 2),
+        strict=True,
     ):
         where = np.arange(first, first + count)
-        np.testing.assert_array_equal(split.x_NI[:, 0].astype(int) * 256 + split.x_NI[:, 1], where)
+        x_NI = np.asarray(split.x_NI)
+        np.testing.assert_array_equal(x_NI[:, 0].astype(int) * 256 + x_NI[:, 1], where)
         np.testing.assert_array_equal(split.y_N, where % 10)
-        assert (split.x_NI[:, 2] == mark).all()
-        assert split.x_NI.shape == (count, 784)
+        assert (x_NI[:, 2] == mark).all()
+        assert x_NI.shape == (count, 784)
 
 
 @pytest.mark.skipif(not (MIRROR / "mnist").is_dir(), reason="no mirror of MNIST here")
@@ -253,13 +330,14 @@ def test_mnist_of_the_mirror_is_the_official_one(
     """From mirror to splits through the stages: inputs in [0, 1], the first labels as published."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_MIRROR", str(MIRROR))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     stages.download.main("mnist")
     stages.preprocess.main("mnist")
     train, valid, test = (
         read(Path("data/ready/mnist", f"{name}.npz")) for name in ("train", "valid", "test")
     )
     assert [len(split.y_N) for split in (train, valid, test)] == [50_000, 10_000, 10_000]
-    assert (train.x_NI.min().item(), train.x_NI.max().item()) == (0, 1)
+    assert (all_inputs(train).min().item(), all_inputs(train).max().item()) == (0, 1)
     assert train.y_N[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert test.y_N[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert test.shape == (28, 28)
+    assert test.form.shape == (28, 28)

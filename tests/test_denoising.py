@@ -1,10 +1,13 @@
 """The denoising task: its noise, its inputs, its validation error."""
 
+import pytest
 import torch
 
-from pipeline import autoencoders, denoising, networks
+from pipeline import autoencoders, codes, networks
+from pipeline.codes import Below
+from pipeline.datasets.examples import Examples, Form
 from pipeline.denoising import Denoising
-from pipeline.minibatches import Minibatches
+from pipeline.minibatches import Shuffled
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.population import Candidate
@@ -22,40 +25,53 @@ def inputs(rows: int = 30) -> torch.Tensor:
     return torch.rand(rows, WIDTHS[0], generator=torch.Generator().manual_seed(0))
 
 
+def train() -> Examples:
+    form = Form((3, 3), ("a", "b", "c"))
+    return Examples(inputs(), torch.zeros(30, dtype=torch.long), form)
+
+
 def make(layer: int, corruption: float = 0.25) -> Denoising:
     start = starts()
-    x = inputs()
-    codes = denoising.codes(start, layer, x) if layer else x[None]
+    phase, below = f"pretrain-{layer + 1}", Below(start, SEEDS, layer)
     auto = autoencoders.autoencoder(
         start.select([candidate.seed for candidate in STACK]),
         layer,
         reconstruction="softplus",
         tied=True,
-        symmetric_inputs=False,
+        bounds=(0, 1),
     )
-    batches = Minibatches("test", f"pretrain-{layer + 1}", 10, 30)
-    return Denoising(auto, batches, corruption, SEEDS, codes, codes)
+    batches = Shuffled("test", phase, 10, train())
+    if not layer:
+        return Denoising(auto, "test", phase, corruption, batches, lambda _: train().chunks(1000))
+    above = codes.training(batches, below), codes.validation(train(), below)
+    return Denoising(auto, "test", phase, corruption, *above)
 
 
 def test_masks_hide_the_share_that_is_asked_for() -> None:
-    """Each input is kept with probability 1 - corruption; networks of a seed share the noise."""
+    """Each input is kept with probability 1 - corruption; seeds and steps have their own noise."""
     task = make(0)
-    masks = torch.stack([keep for epoch in range(200) for keep in task._noise(STACK, epoch)])
+    masks = torch.stack([keep for epoch in range(200) for keep in task._noise(SEEDS, epoch)])
     assert set(masks.unique().tolist()) == {0.0, 1.0}
     assert abs(masks.mean() - 0.75) < 0.01
-    assert torch.equal(masks[:, 0], masks[:, 1])
-    assert not torch.equal(masks[:, 0], masks[:, 2])
+    assert masks.shape[1] == len(SEEDS)
+    assert not torch.equal(masks[:, 0], masks[:, 1])
     assert not torch.equal(masks[:3], masks[3:6])
 
 
-def test_each_seed_learns_from_its_own_codes() -> None:
+def test_each_seed_learns_from_its_own_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the first layer a network sees the codes of its own seed's network below."""
-    task = make(1)
-    offsets = task._offsets_K1(STACK).flatten().tolist()
-    assert offsets == [0, 0, 30, 30]
-    assert make(0)._offsets_K1(STACK).flatten().tolist() == [0, 0, 0, 0]
-    expected = networks.hidden_outputs(starts().only(1), inputs()[None], 1)[-1][0]
-    assert torch.equal(task.x_SNI.flatten(0, 1)[30:], expected)
+    expected = networks.hidden_outputs(starts(), inputs().expand(2, -1, -1), 2)[-1]
+    for kept_bytes in (codes.KEPT_BYTES, 0):
+        monkeypatch.setattr(codes, "KEPT_BYTES", kept_bytes)
+        task = make(2)
+        assert isinstance(task.batches, codes.Kept if kept_bytes else codes.Passed)
+        rows_SN = Shuffled("test", "pretrain-3", 10, train()).rows_SN(SEEDS, 1)
+        for (h_SBO, _), rows_SB in zip(
+            task.batches.epoch(SEEDS, 1), rows_SN.split(10, 1), strict=True
+        ):
+            for s in SEEDS:
+                torch.testing.assert_close(h_SBO[s], expected[s][rows_SB[s]])
+        torch.testing.assert_close(torch.cat([*task.valid(1)]), expected[1])
 
 
 def test_training_lowers_the_validation_error() -> None:
@@ -81,4 +97,4 @@ def test_rates_are_compared_on_the_same_noise() -> None:
 
 def test_without_corruption_nothing_is_hidden() -> None:
     """Corruption 0 trains a plain auto-encoder."""
-    assert all(keep.all() for keep in make(0, corruption=0.0)._noise(STACK, 1))
+    assert all(keep.all() for keep in make(0, corruption=0.0)._noise(SEEDS, 1))

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import joblib
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from pipeline import pool, population, records
+from pipeline.datasets import examples
 from pipeline.errors import Problem
 from tests.imports import ROOT
 
@@ -35,6 +37,19 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         params[phase] |= {"learning_rates": [0.1, 0.01]}
         params["datasets"]["digits"][phase] = {"epochs": 3, "patience": 3}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
+    params["datasets"]["glyphs"] |= {
+        "preprocess": {"valid": 80, "test": 90},
+        "network": {"hidden": [12, 10]},
+        "pretrain": {"epochs": 3, "patience": 3, "images": 300},
+        "finetune": {"epochs": 3, "patience": 3, "images": 600},
+    }
+    params["datasets"]["pictures"] = {
+        "source": {"folder": "mine"},
+        "preprocess": {"size": [6, 5], "color": True},
+        "network": {"hidden": [12]},
+        "pretrain": {"epochs": 2},
+        "finetune": {"epochs": 2},
+    }
     with (tmp_path / "params.yaml").open("w") as file:
         YAML().dump(params, file)
     monkeypatch.chdir(tmp_path)
@@ -43,15 +58,16 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run_all() -> None:
-    main("download", "digits")
-    main("preprocess", "digits")
+def run_all(dataset: str = "digits") -> None:
+    main("download", dataset)
+    main("preprocess", dataset)
     for activation in ("rectifier", "tanh"):
         for initialization in ("random", "pretrained"):
             for stage in ("pretrain", "finetune", "evaluate"):
-                main(stage, "digits", activation, initialization)
-    main("compare", "digits")
-    main("report")
+                main(stage, dataset, activation, initialization)
+    main("compare", dataset)
+    if dataset == "digits":
+        main("report")
 
 
 def test_the_whole_graph(miniature: Path) -> None:
@@ -73,17 +89,45 @@ def test_the_whole_graph(miniature: Path) -> None:
     assert len(starts) == 2 * 2 * 2  # seeds, layers, rates
 
 
-@pytest.mark.parametrize(("stage", "die_at"), [("pretrain", 1), ("pretrain", 4), ("finetune", 2)])
+def test_generated_datasets_and_ones_own_run_alike(miniature: Path) -> None:
+    """Images that are drawn without end, and a folder of pictures, get their tables and cards."""
+    for label in ("left", "right"):
+        (miniature / "mine" / label).mkdir(parents=True)
+        for n in range(40):
+            picture = Image.new("RGB", (8, 9), (n, 2 * n, 200))
+            picture.paste((255, 0, 0), (0, 0, 4, 9) if label == "left" else (4, 0, 8, 9))
+            picture.save(miniature / "mine" / label / f"{n}.png")
+    for dataset, inputs, classes in (("glyphs", (32, 32), 62), ("pictures", (3, 6, 5), 2)):
+        run_all(dataset)
+        form = examples.read_form(Path("data/ready", dataset, "train.npz"))
+        assert (form.shape, form.classes) == (inputs, classes)
+        with Path("results", dataset, "table.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == 4
+        assert all(0 <= float(row["test_error_mean"]) <= 1 for row in rows)
+        assert records.read_json(Path("results", dataset, "card.json"))["dataset"] == dataset
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stage", "die_at"),
+    [
+        ("digits", "pretrain", 1),
+        ("digits", "pretrain", 4),
+        ("digits", "finetune", 2),
+        ("glyphs", "pretrain", 4),
+        ("glyphs", "finetune", 2),
+    ],
+)
 def test_killed_stages_go_on(
-    miniature: Path, monkeypatch: pytest.MonkeyPatch, stage: str, die_at: int
+    miniature: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, stage: str, die_at: int
 ) -> None:
     """A stage killed after some epoch leaves no output, goes on, and ends with the same bytes."""
-    arm = ("digits", "rectifier", "pretrained")
-    main("download", "digits")
-    main("preprocess", "digits")
+    arm = (dataset, "rectifier", "pretrained")
+    main("download", dataset)
+    main("preprocess", dataset)
     main("pretrain", *arm)
     main("finetune", *arm)
-    out = Path("runs", {"pretrain": "start", "finetune": "networks"}[stage], "digits", arm[1])
+    out = Path("runs", {"pretrain": "start", "finetune": "networks"}[stage], dataset, arm[1])
     out = out.with_name("rectifier-pretrained")
     whole = shutil.copytree(out, miniature / "whole")
     shutil.rmtree(out)
@@ -139,7 +183,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
 
 def test_unknown_names_are_listed(miniature: Path) -> None:
     """A dataset, activation or initialization that nobody knows: the known ones are named."""
-    with pytest.raises(Problem, match="the catalogue has digits, mnist"):
+    with pytest.raises(Problem, match=r"params\.yaml has digits, mnist"):
         main("download", "mnsit")
     with pytest.raises(Problem, match=r"params\.yaml has digits, mnist"):
         main("pretrain", "mnsit", "tanh", "random")

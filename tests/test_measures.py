@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pipeline import measures, networks
+from pipeline.datasets.examples import Examples, Form
 from pipeline.networks import Stack
 from pipeline.params import Activation
 
@@ -19,17 +20,18 @@ def stack() -> Stack:
 
 
 @pytest.fixture
-def split() -> tuple[torch.Tensor, torch.Tensor]:
+def split() -> Examples:
     """Return more examples than a forward pass takes at once."""
     draws = torch.Generator().manual_seed(0)
     n = measures.ROWS + 37
-    return torch.rand(n, 6, generator=draws), torch.randint(3, (n,), generator=draws)
+    x, y = torch.rand(n, 6, generator=draws), torch.randint(3, (n,), generator=draws)
+    return Examples(x, y, Form((6,), ("a", "b", "c")))
 
 
-def test_errors_costs_and_zeros(stack: Stack, split: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_errors_costs_and_zeros(stack: Stack, split: Examples) -> None:
     """Errors, costs and zeros are those of the plain torch module, all examples at once."""
-    x, y = split
-    found = measures.classify(stack, x, y)
+    x, y = split.x_NI, split.y_N
+    found = measures.classify(stack, split)
     for k in range(2):
         p = networks.module(stack, k)(x).detach()
         assert found.errors_K[k] == (p.argmax(1) != y).double().mean()
@@ -41,14 +43,11 @@ def test_errors_costs_and_zeros(stack: Stack, split: tuple[torch.Tensor, torch.T
     assert 0 < found.zeros_KL.min() < found.zeros_KL.max() < 1
 
 
-def test_dead_units_are_zero_for_every_example(
-    stack: Stack, split: tuple[torch.Tensor, torch.Tensor]
-) -> None:
+def test_dead_units_are_zero_for_every_example(stack: Stack, split: Examples) -> None:
     """Two units that nothing wakes are two more of the thirteen hidden units."""
-    x, _ = split
     expected = []
     for k in range(2):
-        layers = networks.hidden_outputs(stack.only(k), x[None])[1:]
+        layers = networks.hidden_outputs(stack.only(k), split.x_NI[None])[1:]
         expected.append(float(torch.cat([(h[0] == 0).all(0) for h in layers]).double().mean()))
-    assert measures.dead_units(stack, x) == expected
+    assert measures.dead_units(stack, split) == expected
     assert expected[1] >= 2 / 13

@@ -58,15 +58,20 @@ def test_a_gpu_takes_all_at_once() -> None:
     assert split(CANDIDATES, 1 << 30, CUDA) == [CANDIDATES]
 
 
-def test_results_come_back_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network_bytes", [1 << 20, 1 << 30])
+def test_results_come_back_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network_bytes: int
+) -> None:
     """However they were split, tensors and results stand in the order of the candidates."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(pool, "CACHE_BYTES", 3 * network_bytes)
     made = Pool(CPU, tmp_path, "test").train(
-        CountingWork(), CANDIDATES, SCHEDULE, network_bytes=1 << 30
+        CountingWork(), CANDIDATES, SCHEDULE, network_bytes=network_bytes
     )
-    best = [result.best_epoch for result in made[1]]
+    best = [result.best_epoch for result in made.results]
     assert best == [max(1, min(candidate.seed, 4)) for candidate in CANDIDATES]
-    assert made[0]["W"].flatten().tolist() == best
+    assert made.tensors([*range(10)])["W"].flatten().tolist() == best
+    assert made.tensors([3, 8])["W"].flatten().tolist() == [best[3], best[8]]
 
 
 def test_the_board_ends_full(tmp_path: Path) -> None:

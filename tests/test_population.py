@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipeline import checkpoints, population
-from pipeline.minibatches import Minibatches
+from pipeline.datasets.examples import Examples, Form
+from pipeline.minibatches import Shuffled
 from pipeline.networks import Stack, Tensors, initialize
 from pipeline.params import Activation
 from pipeline.population import Candidate, Result
@@ -22,9 +23,13 @@ class Killed(BaseException):
 
 def make_task() -> Supervised:
     draws = torch.Generator().manual_seed(0)
-    x, y = torch.rand(57, 9, generator=draws), torch.randint(3, (57,), generator=draws)
-    valid = torch.rand(31, 9, generator=draws), torch.randint(3, (31,), generator=draws)
-    return Supervised("rectifier", Minibatches("test", "finetune", 10, 57), x, y, *valid)
+    train, valid = make_examples(57, draws), make_examples(31, draws)
+    return Supervised("rectifier", Shuffled("test", "finetune", 10, train), valid, train)
+
+
+def make_examples(n: int, draws: torch.Generator) -> Examples:
+    x, y = torch.rand(n, 9, generator=draws), torch.randint(3, (n,), generator=draws)
+    return Examples(x, y, Form((3, 3), ("a", "b", "c")))
 
 
 def make_candidates() -> list[Candidate]:
@@ -148,12 +153,13 @@ def test_early_stopping_keeps_the_best_epoch(tmp_path: Path) -> None:
 
 def test_seeds_are_paired_over_rates_and_apart_over_epochs() -> None:
     """Networks of a seed see the same examples in the same order; no two seeds or epochs do."""
-    batches = Minibatches("test", "finetune", 10, 57)
-    orders = batches.orders_KN(make_candidates(), 1)
-    assert orders.shape == (6, 50)
-    assert torch.equal(orders[0], orders[1])
-    assert not torch.equal(orders[0], orders[3])
-    assert not torch.equal(orders, batches.orders_KN(make_candidates(), 2))
+    batches = make_task().batches
+    assert isinstance(batches, Shuffled)
+    orders = batches.rows_SN([0, 1], 1)
+    assert orders.shape == (2, 50)
+    assert torch.equal(orders[1:], batches.rows_SN([1], 1))
+    assert not torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders, batches.rows_SN([0, 1], 2))
     assert len(set(orders[0].tolist())) == 50
 
 

@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import records
 from pipeline.analysis import results
 from pipeline.arms import Arm
+from pipeline.datasets import cards, examples
+from pipeline.datasets.entry import Dataset, NoOptions
 from pipeline.errors import Problem
 from pipeline.report.page import FIGURES, findings
 from stages import compare, report
@@ -185,4 +188,70 @@ def test_broken_filters_are_a_problem(make):
     make(seeds=2)
     Path("results/digits/filters.npz").write_bytes(b"PK")
     with pytest.raises(Problem, match=r"filters\.npz cannot be read"):
+        report.main()
+
+
+def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
+    """Write the card of made-up data as preprocess does; its address is one to be fetched."""
+    form = examples.Form(shape, classes, 1 / 255, recipe=recipe)
+    x_NI = np.random.default_rng(0).integers(0, 256, (1200, form.inputs)).astype(np.uint8)
+    split = examples.Split(x_NI, np.arange(1200) % len(classes), form)
+    for part in ("train", "valid", "test"):
+        examples.write(split, Path("made", f"{part}.npz"))
+    words = {"name": "digits", "title": HOSTILE, "address": "https://some.where/"}
+    dataset = Dataset(**words, citation=HOSTILE, license="http://a", split=lambda *_: None)
+    Path("raw").mkdir()
+    folders = {"raw": Path("raw"), "ready": Path("made"), "out": Path("results/digits")}
+    cards.write(dataset, NoOptions(), NoOptions(), **folders)
+
+
+def test_data_have_a_card(make):
+    """The card has the counts, each class, one sheet of pictures and no address to fetch."""
+    make(seeds=2, figures=1, change=write_card)
+    html = page()
+    assert html.count("data:image/png;base64,") == 1
+    assert "3,600 gray images of 4 \N{MULTIPLICATION SIGN} 4 pixels in 2 classes." in html
+    assert "<td>even</td><td>600</td><td>600</td><td>600</td>" in html
+    assert "<dd>some.where</dd>" in html
+    assert HOSTILE not in html
+    assert not re.search(r"https?:|//\w|<script|<link|@import|url\(", html)
+
+
+def test_modules_of_a_generator_are_named_beside_their_pictures(make):
+    """The rows have the modules' names, and a second sheet shows what is trained on."""
+    generated = {"shape": (32, 32), "recipe": "nistp"}
+    make(seeds=2, figures=1, change=lambda: write_card(**generated))
+    html = page()
+    assert html.count("data:image/png;base64,") == 2
+    rows = re.findall(r"<li title=\"[^\"]*\"><span>(.*?)</span>", html)
+    assert rows[:3] == ["source", "slant", "thickness"]
+    assert "The same characters before and after each module" in html
+    assert "drawn without end from 1,200 clean characters" in html
+
+
+def test_data_without_pictures_have_a_card_without(make):
+    """Rows of numbers are described and not drawn."""
+    make(seeds=2, figures=1, change=lambda: write_card((16,)))
+    html = page()
+    assert "rows of 16 numbers" in html
+    assert "data:image/png" not in html
+
+
+def test_a_card_without_its_pictures_is_shown(make):
+    """Git keeps the card and not the samples; results without either have no card."""
+    make(seeds=2, figures=1, change=write_card)
+    Path("results/digits/samples.npz").unlink()
+    assert "The data" in page()
+    Path("results/digits/card.json").unlink()
+    assert "The data" not in page()
+
+
+def test_a_broken_card_is_a_problem(make):
+    """A file cut short is named."""
+    make(seeds=2, figures=1, change=write_card)
+    np.savez("results/digits/samples.npz", y=np.zeros(1))
+    with pytest.raises(Problem, match=r"samples\.npz cannot be read"):
+        report.main()
+    Path("results/digits/card.json").write_text("{")
+    with pytest.raises(Problem, match=r"card\.json cannot be read"):
         report.main()

@@ -60,9 +60,9 @@ def best_seed(outcome: Outcome) -> int:
     return min(errors, key=lambda seed: (errors[seed], costs[seed], seed))
 
 
-def filters(outcome: Outcome, stack: Stack) -> NDArray[np.float16]:
-    """Return the weights [units, I] into up to 48 first-layer units of the best seed's network."""
-    W_IO = stack.W_KIO(0)[best_seed(outcome)].numpy()
+def filters(network: Stack) -> NDArray[np.float16]:
+    """Return the weights [units, I] into up to 48 first-layer units of a stack of one network."""
+    W_IO = network.W_KIO(0)[0].numpy()
     width = W_IO.shape[1]
     n = min(MOST_FILTERS, width)
     shown_UI = W_IO[:, np.arange(n) * width // n].T

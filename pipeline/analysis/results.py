@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -23,7 +23,10 @@ LISTS = {"pretrain_learning_rates", "zeros_by_layer", "diverged"}
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that compare wrote for one dataset; rows as in design: fractions, not percent."""
+    """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
+
+    `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
+    """
 
     table: list[Row]
     runs: list[Row]
@@ -32,6 +35,8 @@ class Results:
     protocol: dict[str, Any]
     filters: Mapping[str, NDArray[np.float16]]
     shape: tuple[int, ...]
+    card: dict[str, Any] | None = None
+    samples: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def dataset(self) -> str:
@@ -42,9 +47,13 @@ class Results:
 def read(folder: Path, *, figures: bool = True) -> Results:
     """Read results/<dataset>/. Raises Problem that names the first file absent or broken.
 
-    Without `figures` what only they need, and git does not keep, is left out: curves and filters.
+    Without `figures` what only they need, and git does not keep, is left out: curves, filters and
+    samples.
     """
-    arrays = _read_arrays(folder / "filters.npz") if figures else {"shape": np.array([], int)}
+    arrays = (
+        _read_arrays(folder / "filters.npz", "shape") if figures else {"shape": np.array([], int)}
+    )
+    card, samples = read_card(folder, figures=figures)
     return Results(
         table=_read_csv(folder / "table.csv"),
         runs=_read_csv(folder / "runs.csv"),
@@ -53,6 +62,22 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         protocol=records.read_json(folder / "protocol.json"),
         filters={key: array for key, array in arrays.items() if key != "shape"},
         shape=tuple(int(length) for length in arrays["shape"]),
+        card=card,
+        samples=samples,
+    )
+
+
+def read_card(
+    folder: Path, *, figures: bool = True
+) -> tuple[dict[str, Any] | None, dict[str, NDArray[Any]]]:
+    """Read the data card of results/<dataset>/ and its samples: None and {} where there are none.
+
+    Raises Problem where one is broken.
+    """
+    card, samples = folder / "card.json", folder / "samples.npz"
+    return (
+        records.read_json(card) if card.exists() else None,
+        _read_arrays(samples, "x") if figures and samples.exists() else {},
     )
 
 
@@ -79,9 +104,9 @@ def _cell(column: str, text: str) -> Cell | list[float]:
     return float(text) if text else None
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _read_arrays(path: Path, needed: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {"shape": file["shape"]} | {key: file[key] for key in file.files}
+            return {needed: file[needed]} | {key: file[key] for key in file.files}
     except (FileNotFoundError, ValueError, KeyError, BadZipFile) as error:
         raise records.unreadable(path, error) from error

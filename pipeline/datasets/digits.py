@@ -9,19 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import records
-from pipeline.datasets.examples import Split, Splits, arrays
+from pipeline.datasets.entry import Dataset, NoOptions
+from pipeline.datasets.examples import Form, Split, Splits, arrays
 from pipeline.errors import Problem
 
-SHAPE = (8, 8)
-CLASSES = 10
-SCALE = 1 / 16  # a pixel of 0 to 16 becomes an input in [0, 1]
+FORM = Form((8, 8), tuple("0123456789"), scale=1 / 16)  # pixels of 0 to 16
 FILE = "digits.npz"
 SHA256 = "65e5b4619795efb40c1082f4c350c049e4ad552200d369b6ae99e21eef5e72c5"  # of x, then of y
 VALID, TEST = 297, 500  # the other 1,000 of the 1,797 are for training
 RANDOM_STATE = 0
 
 
-def embed(raw: Path) -> None:
+def embed(raw: Path, _source: NoOptions) -> None:
     """Write scikit-learn's copy, x [1797, 64] uint8 and y [1797] int64, into the folder `raw`.
 
     Raises Problem where scikit-learn's copy is not the one known here.
@@ -41,7 +40,7 @@ def embed(raw: Path) -> None:
     records.write_bytes(raw / FILE, file.getvalue())
 
 
-def split(raw: Path) -> Splits:
+def split(raw: Path, _options: NoOptions) -> Splits:
     """Return 1,000 / 297 / 500 examples, drawn once and for all with equal shares of each class.
 
     Raises Problem where the file of the folder `raw` is absent or wrong.
@@ -57,8 +56,19 @@ def split(raw: Path) -> Splits:
     train, valid = train_test_split(
         rest, test_size=VALID, stratify=y_N[rest], random_state=RANDOM_STATE
     )
-    return Splits(*(Split(x_NI[n], y_N[n], SCALE, SHAPE, CLASSES) for n in (train, valid, test)))
+    return Splits(*(Split(x_NI[n], y_N[n], FORM) for n in (train, valid, test)))
 
 
 def _digest(x_NI: NDArray[Any], y_N: NDArray[Any]) -> str:
     return hashlib.sha256(x_NI.tobytes() + y_N.tobytes()).hexdigest()
+
+
+DIGITS = Dataset(
+    name="digits",
+    title="Optical recognition of handwritten digits",
+    address="scikit-learn, sklearn.datasets.load_digits",
+    citation="Alpaydin and Kaynak (1998), UCI Machine Learning Repository, doi:10.24432/C50P49",
+    license="CC BY 4.0",
+    split=split,
+    embed=embed,
+)

@@ -10,22 +10,22 @@ import requests
 CHUNK = 1 << 16
 TIMEOUT = (10, 30)  # seconds to connect, and between two chunks
 
-Advance = Callable[[int], None]  # told how many bytes there are by now
+Advance = Callable[[int, int | None], None]  # told the bytes there are by now, and will be if known
 
 
 class OversizeError(Exception):
-    """The server sends more than the official file holds."""
+    """The server sends more than the official file can hold."""
 
 
-def receive(url: str, part: Path, size: int, *, advance: Advance) -> None:
+def receive(url: str, part: Path, most: int, *, advance: Advance) -> None:
     """Bring `part` to the whole of the file at `url`, asking only for the bytes that it lacks.
 
     Starts over where the server ignores that wish. Whatever arrived stays in `part` when the
-    connection breaks. Raises requests.RequestException, and OversizeError after `size` bytes.
+    connection breaks. Raises requests.RequestException, and OversizeError after `most` bytes.
     """
     with part.open("ab") as file:
         start = file.tell()
-        sink = _Sink(file, size, advance)
+        sink = _Sink(file, most, advance)
         # Servers may compress on the way; offsets count the bytes of the file as it is stored.
         headers = {"Accept-Encoding": "identity"}
         if start:
@@ -42,20 +42,26 @@ def receive(url: str, part: Path, size: int, *, advance: Advance) -> None:
 class _Sink:
     """The partial file as pooch's downloader sees it."""
 
-    def __init__(self, file: BinaryIO, size: int, advance: Advance) -> None:
-        self.file, self.size, self.advance = file, size, advance
+    def __init__(self, file: BinaryIO, most: int, advance: Advance) -> None:
+        self.file, self.most, self.advance = file, most, advance
+        self.total: int | None = None
         self.responses: list[requests.Response] = []
 
     def place(self, response: requests.Response, *_: Any, **__: Any) -> None:
         """Decide, before the first byte, where the bytes of this response belong."""
         self.responses.append(response)
+        # A server that calls a stored .gz file an encoding would have it expanded on arrival.
+        response.raw.headers.pop("Content-Encoding", None)
         if response.status_code == requests.codes.ok:
-            self.file.truncate(0)
+            self.file.seek(0)
+            self.file.truncate()
+        length = response.headers.get("Content-Length", "")
+        self.total = self.file.tell() + int(length) if length.isdecimal() else None
 
     def write(self, chunk: bytes) -> None:
         self.file.write(chunk)
-        self.advance(self.file.tell())
-        if self.file.tell() > self.size:
+        self.advance(self.file.tell(), self.total)
+        if self.file.tell() > self.most:
             raise OversizeError
 
     def flush(self) -> None:

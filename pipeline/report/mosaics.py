@@ -1,9 +1,11 @@
-"""Filters as pictures, side by side."""
+"""Filters and examples as pictures, side by side."""
 
+import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def drawable(shape: tuple[int, ...]) -> bool:
@@ -33,3 +35,33 @@ def _tile(weights: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.fl
         planes = np.moveaxis(planes, 0, -1)
     colors = planes if planes.shape[-1] == 3 else planes[..., :1]
     return 0.5 + colors / (2 * max(float(np.abs(colors).max()), 1e-12))
+
+
+def sheet(tiles: NDArray[np.uint8], filled: NDArray[np.bool_]) -> bytes:
+    """Return tiles [rows, columns, *shape] as one PNG; gaps and what is not filled are transparent.
+
+    Tiles are [H, W] or planes first: two are the eyes of a stereo pair and stand side by side,
+    three are colors, of four the first three are.
+    """
+    colors = _colors(tiles)
+    rows, columns, height, width, _ = colors.shape
+    gap = max(1, height // 16)
+    picture = np.zeros((rows, height + gap, columns, width + gap, 4), np.uint8)
+    opaque = np.where(filled, 255, 0)[:, None, :, None, None]
+    picture[:, :height, :, :width, :3] = np.moveaxis(colors, 2, 1)
+    picture[:, :height, :, :width, 3:] = opaque
+    flat = picture.reshape(rows * (height + gap), columns * (width + gap), 4)
+    content = io.BytesIO()
+    Image.fromarray(flat[:-gap, :-gap]).save(content, "PNG", optimize=True)
+    return content.getvalue()
+
+
+def _colors(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return tiles [rows, columns, H, W, 3]; grey ones have three equal colors."""
+    if tiles.ndim == 4:
+        planes = tiles[:, :, None]
+    elif tiles.shape[2] == 2:
+        planes = np.concatenate([tiles[:, :, 0], tiles[:, :, 1]], -1)[:, :, None]
+    else:
+        planes = tiles[:, :, :3]
+    return np.moveaxis(np.broadcast_to(planes, (*planes.shape[:2], 3, *planes.shape[3:])), 2, -1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report import captions, findings, mosaics, plots
+from pipeline.report import captions, data, findings, mosaics, plots
 from pipeline.report.findings import p_value, percent, plural
 
 
@@ -28,6 +28,7 @@ class Section:
     results: Results
     pictures: list[Picture]
     conditions: list[tuple[str, str]]
+    data: data.Data | None
 
 
 FIGURES: list[tuple[str, plots.Draw, Callable[[Results], str]]] = [
@@ -51,6 +52,7 @@ def page(datasets: Sequence[Results]) -> str:
     )
     environment.filters |= {"percent": percent, "p_value": p_value, "margin": margin, "span": span}
     environment.globals |= {"findings": findings, "arm_key": arm_key, "plural": plural}
+    environment.globals["size"] = data.size
     return environment.get_template("page.html").render(sections=[_section(r) for r in datasets])
 
 
@@ -76,7 +78,7 @@ def _section(results: Results) -> Section:
         )
         for title, draw, caption in shown
     ]
-    return Section(results, pictures, _conditions(results.protocol))
+    return Section(results, pictures, _conditions(results.protocol), data.data(results))
 
 
 def _address(draw: plots.Draw, results: Results, theme: plots.Theme) -> str:

@@ -1,7 +1,7 @@
 """The generated parts of README files: numbers from results/, words from dvc.yaml, never typed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.analysis.results import Results, Row
@@ -51,6 +51,12 @@ def _row(row: Row) -> str:
     return f"| {findings.spoken(row)} | {paper} | {error} | {zeros} | {dead} |"
 
 
+def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:
+    """Return the table of datasets from their names, titles and sizes to download."""
+    rows = [f"| `{name}` | {title} | {download} |" for name, title, download in catalogued]
+    return "\n".join(["| dataset | what it is | download |", "|---|---|---|", *rows])
+
+
 def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of stages from dvc.yaml's `stages`."""
     rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
@@ -58,14 +64,18 @@ def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def speed(bench: Mapping[str, Any]) -> str:
-    """Return the table of a benchmark, results/bench.json."""
+    """Return the tables of a benchmark, results/bench.json."""
     machine = bench["machine"]
     rows = ["| size | contender | ms a net-step [quartiles] | times eager |", "|---|---|---|---|"]
-    for size in (key for key in bench if key != "machine"):
-        for name, row in bench[size].items():
+    for size, contenders in bench["net_steps"].items():
+        for name, row in contenders.items():
             quartiles = f"[{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
             time = f"{row['ms_per_net_step']:.3f} {quartiles}"
             rows.append(f"| {size} | {name} | {time} | {row['times_the_speed_of_eager']:.1f} |")
+    rows += ["", "| recipe of the generator | images a second [quartiles] |", "|---|---|"]
+    for recipe, row in bench["images"].items():
+        quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
+        rows.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
     small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
     return "\n".join(
         [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]

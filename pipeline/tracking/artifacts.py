@@ -1,23 +1,20 @@
 """What MLflow keeps of a finished arm beside numbers: figures, the best model, the dataset."""
 
-import hashlib
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from pipeline import networks
+from pipeline import networks, records
 from pipeline.analysis import comparison, exhibits
-from pipeline.analysis.comparison import Outcome
-from pipeline.analysis.results import Results
+from pipeline.analysis.results import Results, read_card
 from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.networks import Stack
-from pipeline.records import Record
-from pipeline.report import mosaics, plots
+from pipeline.report import data, mosaics, plots
 from pipeline.tracking.contents import FinishedArm, curves_of
 
 if TYPE_CHECKING:
@@ -31,29 +28,49 @@ EXAMPLES = 3  # validation inputs that are kept with the model
 def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
     """Log the dataset, the figures and the best seed's model; of a failed arm the dataset alone."""
     client.log_inputs(run.info.run_id, [dataset_input(told.arm)])
+    log_card(client, run, told.arm)
     if told.best is None:
         return
-    stack = networks.load(told.arm.networks / "weights.safetensors")
+    seed = told.best["seed"]
+    best = networks.load(told.arm.networks / "weights.safetensors", [seed])
     valid = examples.read(told.arm.ready / "valid.npz")
     with TemporaryDirectory() as folder:
-        for name, figure in figures(told, stack, shape=valid.shape).items():
+        for name, figure in figures(told, best, shape=valid.form.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
-    model = networks.module(stack, told.best["seed"])
-    log_model(client, run, model, examples_NI=valid.x_NI[:EXAMPLES])
+    model = networks.module(best, 0)
+    log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
+
+
+def log_card(client: "MlflowClient", run: "Run", arm: Arm) -> None:
+    """Log the dataset's card and its sheets of pictures, where preprocess left them."""
+    card, samples = read_card(Path("results", arm.dataset))
+    with TemporaryDirectory() as folder:
+        if card is not None:
+            records.write_json(Path(folder, "card.json"), card)
+        for name, picture in data.pictures(samples).items():
+            Path(folder, f"{name}.png").write_bytes(picture)
+        if any(Path(folder).iterdir()):
+            client.log_artifacts(run.info.run_id, folder, "data")
 
 
 def dataset_input(arm: Arm) -> "DatasetInput":
-    """Return the training examples as MLflow names a dataset: its file, number and digest."""
+    """Return the training examples as MLflow names a dataset: its file, number and digest.
+
+    Its profile has the counts and the origin of the data card, where there is one.
+    """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = arm.ready / "train.npz"
+    form = examples.read_form(path)
     with np.load(path) as file:
-        profile = {"examples": len(file["y"]), "shape": file["shape"].tolist()}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        profile = {"examples": len(file["y"]), "shape": form.shape}
+    if form.recipe:
+        profile |= {"recipe": form.recipe}
+    profile |= _origin(read_card(Path("results", arm.dataset), figures=False)[0])
     dataset = Dataset(
         name=arm.dataset,
-        digest=digest,
+        digest=records.digest(path)[:16],
         source_type="local",
         source=json.dumps({"uri": path.as_posix()}),
         profile=json.dumps(profile),
@@ -61,9 +78,20 @@ def dataset_input(arm: Arm) -> "DatasetInput":
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def figures(told: FinishedArm, stack: Stack, *, shape: tuple[int, ...]) -> dict[str, bytes]:
-    """Return the report's figures, drawn of this arm alone, as SVG by file name."""
-    results = _results(told, stack, shape)
+def _origin(card: dict[str, Any] | None) -> dict[str, Any]:
+    if card is None:
+        return {}
+    counts = {part: split["examples"] for part, split in card["splits"].items()}
+    names = ("title", "address", "license")
+    return {"splits": counts, "classes": len(card["class_names"])} | {n: card[n] for n in names}
+
+
+def figures(told: FinishedArm, best: Stack, *, shape: tuple[int, ...]) -> dict[str, bytes]:
+    """Return the report's figures, drawn of this arm alone, as SVG by file name.
+
+    `best` holds the network of the best seed alone.
+    """
+    results = _results(told, best, shape)
     draws = {
         "validation-curve.svg": plots.validation_curves,
         "zeros-by-layer.svg": plots.zeros_by_layer,
@@ -73,25 +101,18 @@ def figures(told: FinishedArm, stack: Stack, *, shape: tuple[int, ...]) -> dict[
     return {name: plots.svg(draw, results, plots.LIGHT) for name, draw in draws.items()}
 
 
-def _results(told: FinishedArm, stack: Stack, shape: tuple[int, ...]) -> Results:
+def _results(told: FinishedArm, best: Stack, shape: tuple[int, ...]) -> Results:
     """Return what compare would write of a dataset with this one arm."""
     key = told.arm.key
-    best = Outcome(told.arm, [_score_of_best(told)])
     return Results(
         table=comparison.table([told.outcome], told.confidence),
         runs=comparison.runs([told.outcome]),
         tests=[],
         curves={"arms": {key: curves_of(told)}},
         protocol={"dataset": told.arm.dataset, "hidden": told.about["hidden"]},
-        filters={key: exhibits.filters(best, stack)},
+        filters={key: exhibits.filters(best)},
         shape=shape,
     )
-
-
-def _score_of_best(told: FinishedArm) -> Record:
-    assert told.best is not None
-    seed = told.best["seed"]
-    return next(score for score in told.scores if score["seed"] == seed)
 
 
 def log_model(

@@ -1,0 +1,131 @@
+"""The inputs of a layer above the first: what the trained layers below make of clean images.
+
+Codes of a whole split are computed once and kept where they fit; where they do not (NORB's, or
+those of images that never come again) they are computed as they are needed.
+
+Legend of shape suffixes: S seeds, N examples, B rows of a mini-batch, I inputs, O units of a layer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline import networks
+from pipeline.datasets.examples import Examples
+from pipeline.measures import ROWS
+from pipeline.minibatches import Batch, Minibatches, Shuffled
+from pipeline.networks import Stack
+
+KEPT_BYTES = (
+    1 << 28
+)  # of one split's codes of one seed; it may not depend on the stack's other seeds
+
+
+@dataclass(frozen=True)
+class Below:
+    """The trained layers below: of one network a seed, in the order of `seeds`."""
+
+    stack: Stack
+    seeds: list[int]
+    layers: int  # how many are trained; at least 1
+
+    @property
+    def width(self) -> int:
+        """O, the units of the topmost trained layer."""
+        return self.stack.W_KIO(self.layers - 1).shape[2]
+
+    def of(self, seeds: list[int]) -> Stack:
+        """Return the networks of some seeds, in that order."""
+        return self.stack.select([self.seeds.index(seed) for seed in seeds])
+
+    def chunks(self, seed: int, examples: Examples) -> Iterator[Tensor]:
+        """Yield the codes [n, O] of a split, some rows at a time."""
+        network = self.of([seed])
+        for x_NI in examples.chunks(ROWS):
+            yield top(network, self.layers, x_NI.unsqueeze(0))[0]
+
+    def fits(self, examples: Examples) -> bool:
+        """Tell whether the codes of a split are few enough to be kept."""
+        return len(examples) * self.width * torch.float32.itemsize <= KEPT_BYTES
+
+
+def top(stack: Stack, layers: int, x_SBI: Tensor) -> Tensor:
+    """Return the outputs [S, B, O] of hidden layer `layers` (1 the lowest)."""
+    return networks.hidden_outputs(stack, x_SBI, layers)[-1]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Mini-batches of codes that were computed once; `codes` holds [N, O] by seed."""
+
+    batches: Shuffled
+    codes: dict[int, Tensor]
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return self.batches.size
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches in an epoch."""
+        return self.batches.steps
+
+    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        y_N = self.batches.examples.y_N
+        for rows_SB in self.batches.rows_SN(seeds, epoch).split(self.size, 1):
+            pairs = zip(seeds, rows_SB, strict=True)
+            h_SBO = torch.stack(
+                [self.codes[seed].index_select(0, rows_B) for seed, rows_B in pairs]
+            )
+            yield h_SBO, y_N[rows_SB]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Mini-batches of codes, computed as they are needed."""
+
+    batches: Minibatches
+    below: Below
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return self.batches.size
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches in an epoch."""
+        return self.batches.steps
+
+    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        stack = self.below.of(seeds)
+        for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
+            yield top(stack, self.below.layers, x_SBI), y_SB
+
+
+def training(batches: Minibatches, below: Below) -> Minibatches:
+    """Return the mini-batches of the layer above the trained ones."""
+    if not (isinstance(batches, Shuffled) and below.fits(batches.examples)):
+        return Passed(batches, below)
+    examples = batches.examples
+    codes = {}
+    for seed in below.seeds:
+        codes[seed] = torch.empty(len(examples), below.width, device=examples.x_NI.device)
+        for rows_NO, h_NO in zip(
+            codes[seed].split(ROWS), below.chunks(seed, examples), strict=True
+        ):
+            rows_NO.copy_(h_NO)
+    return Kept(batches, codes)
+
+
+def validation(valid: Examples, below: Below) -> Callable[[int], Iterable[Tensor]]:
+    """Return what gives the codes of the validation split of a seed, some rows [n, O] at a time."""
+    if not below.fits(valid):
+        return lambda seed: below.chunks(seed, valid)
+    kept = {seed: list(below.chunks(seed, valid)) for seed in below.seeds}
+    return kept.__getitem__

@@ -1,0 +1,201 @@
+"""The user's own data: folders of images, npz arrays or a CSV table, without a line of code.
+
+`download` takes stock of the files, which stay where they are; `preprocess` reads them.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from pipeline.datasets import folders, inventory, npz, tables
+from pipeline.datasets.entry import Dataset
+from pipeline.datasets.examples import Splits
+from pipeline.datasets.inventory import Kind, Stock
+from pipeline.errors import Problem
+from pipeline.params import Count, Section, Share
+
+KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv"))
+OPTIONS = {  # beside the shares, of which every kind has need
+    "folder": {"size", "color"},
+    "npz": {"x", "y", "scaling"},
+    "csv": {"label", "delimiter", "scaling"},
+}
+RANDOM_STATE = 0
+
+
+class Source(Section):
+    """Where the data are, one of three kinds, and what the data card is to say of them."""
+
+    folder: str | None = None
+    npz: str | None = None
+    csv: str | None = None
+    title: str | None = None
+    license: str | None = None
+    citation: str | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if len(self._given()) != 1:
+            raise ValueError("give one of folder, npz and csv")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the three it is."""
+        return self._given()[0]
+
+    @property
+    def path(self) -> str:
+        """Of the folder or file, as given."""
+        return str(getattr(self, self.kind))
+
+    def _given(self) -> list[Kind]:
+        return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+class Preprocess(Section):
+    """How the files become splits.
+
+    `size` (rows, columns) and `color` are for images: where they are not given, all images have to
+    agree. `x` and `y` name the arrays of an npz file, `label` the column of a CSV file with the
+    classes. `scaling` is for numbers other than bytes: `range` takes what a feature spans in the
+    training split to [0, 1] and clips the others to it, `standardized` gives it mean 0 and standard
+    deviation 1 there. `valid` and `test` are shares of the examples, of each class alike; where
+    files say what is for testing, `valid` is a share of the others.
+    """
+
+    size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
+    color: bool | None = None
+    valid: Share = 0.1
+    test: Share = 0.1
+    x: str = "X"
+    y: str = "y"
+    label: str = "label"
+    delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = ","
+    scaling: Literal["range", "standardized"] = "range"
+
+    @model_validator(mode="after")
+    def _some_to_train(self) -> Self:
+        if self.valid + self.test >= 1:
+            raise ValueError("valid and test leave nothing to train on: lower them")
+        return self
+
+
+class Found(Protocol):
+    """Labelled examples that wait to be split, in an order that is always the same."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the labels."""
+        ...
+
+    @property
+    def y_N(self) -> NDArray[np.int64]:
+        """Labels [N]."""
+        ...
+
+    @property
+    def part_N(self) -> NDArray[np.str_]:
+        """What each is for [N], as far as the files say; `train` where they do not."""
+        ...
+
+    def splits(self, rows: tuple[NDArray[np.int64], ...]) -> Splits:
+        """Return the splits that hold the given rows."""
+        ...
+
+
+def entry(name: str) -> Dataset:
+    """Return the entry of a dataset of the user's own."""
+    return Dataset(
+        name=name,
+        title=name,
+        address="your own files",
+        citation="none given",
+        license="none given",
+        split=partial(_split, name),
+        source=Source,
+        preprocess=Preprocess,
+        embed=partial(_embed, name),
+    )
+
+
+def _embed(name: str, raw: Path, source: Source) -> None:
+    inventory.write(inventory.take(name, source.kind, source.path), raw)
+
+
+def _split(name: str, raw: Path, options: Preprocess) -> Splits:
+    stock = inventory.read(raw)
+    where = f"params.yaml: datasets.{name}.preprocess"
+    for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[stock.kind]):
+        raise Problem(f"{where}.{option} means nothing to a source of kind {stock.kind}: remove it")
+    found = _found(stock, options)
+    for option in sorted(options.model_fields_set & set(found.part_N)):
+        raise Problem(f"{where}.{option}: {stock.path} says itself what {option} is: remove it")
+    return found.splits(_partition(found, stock.path, options))
+
+
+def _found(stock: Stock, options: Preprocess) -> Found:
+    if stock.kind == "folder":
+        return folders.pictures(stock, options.size, color=options.color)
+    content = stock.content(stock.files[0])
+    if stock.kind == "csv":
+        return tables.read_csv(
+            *(content, stock.path, options.label),
+            delimiter=options.delimiter,
+            scaled=options.scaling,
+        )
+    found = npz.table(content, stock.path, (options.x, options.y), scaled=options.scaling)
+    if found.x.dtype == np.uint8 and "scaling" in options.model_fields_set:
+        raise Problem(
+            f"params.yaml: datasets.{stock.dataset}.preprocess.scaling: {stock.path} has bytes, "
+            "which become inputs in [0, 1]: remove it, or save the array as float32"
+        )
+    return found
+
+
+def _partition(found: Found, path: str, options: Preprocess) -> tuple[NDArray[np.int64], ...]:
+    """Return the rows of the three splits, shuffled; each has its share of every class.
+
+    Raises Problem where there is one class, or where a class has too few examples.
+    """
+    if len(found.class_names) < 2:
+        raise Problem(f"{path} has one class alone, {found.class_names[0]}: add another")
+    given = set(found.part_N.tolist())
+    shares = [share for part, share in _shares(options) if part not in given]
+    drawn = [part for part, _ in _shares(options) if part not in given]
+    parts = {part: [np.flatnonzero(found.part_N == part)] for part in given - {"train"}}
+    parts |= {part: [] for part in ("train", *drawn)}
+    for label, name in enumerate(found.class_names):
+        for part in given:
+            if not (found.y_N[found.part_N == part] == label).any():
+                raise Problem(f"class {name} of {path} has no {part} examples: add some")
+        rows = np.flatnonzero((found.y_N == label) & (found.part_N == "train"))
+        for part, some in zip((*drawn, "train"), _shared(rows, shares), strict=True):
+            if not len(some):
+                raise Problem(
+                    f"class {name} of {path} has {len(rows)} examples to share between "
+                    f"{' and '.join(('train', *drawn))}: add some, or leave the class out"
+                )
+            parts[part].append(some)
+    return tuple(_shuffled(np.concatenate(parts[part])) for part in inventory.PARTS)
+
+
+def _shares(options: Preprocess) -> tuple[tuple[str, float], ...]:
+    return ("test", options.test), ("valid", options.valid)
+
+
+def _shared(rows: NDArray[np.int64], shares: list[float]) -> list[NDArray[np.int64]]:
+    """Deal rows of one class: at least one to each share, what is left to the last piece."""
+    counts = [max(1, round(share * len(rows))) for share in shares]
+    return np.split(_shuffled(rows), np.cumsum(counts))
+
+
+def _shuffled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    from sklearn.utils import shuffle
+
+    return np.asarray(shuffle(rows, random_state=RANDOM_STATE))

@@ -1,0 +1,62 @@
+"""A user's own files, small ones, and the way from there to the three splits."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.datasets import examples, own
+
+NAME = "mine"
+
+
+def stock(source: dict[str, Any], raw: Path) -> None:
+    """Take stock of the user's files as `download` does."""
+    raw.mkdir(parents=True, exist_ok=True)
+    embed = own.entry(NAME).embed
+    assert embed
+    embed(raw, own.Source.model_validate(source))
+
+
+def ready(raw: Path, **options: Any) -> dict[str, examples.Examples]:
+    """Return the three splits of what stock was taken of, as `preprocess` writes them."""
+    splits = own.entry(NAME).split(raw, own.Preprocess.model_validate(options))
+    for part, split in splits._asdict().items():
+        examples.write(split, raw / f"{part}.npz")
+    return {part: examples.read(raw / f"{part}.npz") for part in splits._fields}
+
+
+def made(source: dict[str, Any], raw: Path, **options: Any) -> dict[str, examples.Examples]:
+    """Go the whole way."""
+    stock(source, raw)
+    return ready(raw, **options)
+
+
+def picture(value: int, shape: tuple[int, ...] = (4, 3)) -> NDArray[np.uint8]:
+    """Return an image in which `value` can be told from any other."""
+    return np.random.default_rng(value).integers(0, 256, shape).astype(np.uint8)
+
+
+def save(path: Path, pixels: NDArray[Any], **options: Any) -> None:
+    """Write an image in the format that its name has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def classes(root: Path, counts: dict[str, int], shape: tuple[int, ...] = (4, 3)) -> Path:
+    """Write a folder of PNG images for each class; no two images are alike."""
+    for n, (name, count) in enumerate(counts.items()):
+        for image in range(count):
+            save(root / name / f"{image}.png", picture(1000 * n + image, shape))
+    return root
+
+
+def npz(path: Path, **arrays: NDArray[Any]) -> Path:
+    """Write the arrays, objects among them."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    path.write_bytes(file.getvalue())
+    return path

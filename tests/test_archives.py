@@ -1,0 +1,318 @@
+"""Archives are read where they are: what was packed comes out, and nothing else ever does."""
+
+import gzip
+import io
+import lzma
+import stat
+import struct
+import tarfile
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.datasets import archives
+from pipeline.datasets.archives import AtMost
+from pipeline.errors import Problem
+
+CONTENT = {"set/a.bin": bytes(range(256)) * 9, "set/b.bin": b"b" * 700, "set/page.html": b"<p>"}
+SIZES: dict[str, archives.Size] = {"set/a.bin": 2304, "set/b.bin": AtMost(1000)}
+WANTED = {name: CONTENT[name] for name in SIZES}
+KINDS = ["tar", "tar.gz", "tar.xz", "zip"]
+COMPRESSED = ["tar.gz", "tar.xz", "zip"]
+TARS: dict[str, Callable[[bytes], bytes]] = {
+    "tar": bytes,
+    "tar.gz": lambda tar: gzip.compress(tar, mtime=0),
+    "tar.xz": lambda tar: lzma.compress(tar, preset=0),
+}
+
+Members = list[tuple[str, bytes]]
+
+
+def tarred(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def packed(folder: Path, kind: str, members: Members) -> Path:
+    path = folder / f"set.{kind}"
+    if kind == "zip":
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            warnings.simplefilter("ignore")  # of duplicates
+            for name, content in members:
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    else:
+        path.write_bytes(TARS[kind](tarred([(tarfile.TarInfo(n), c) for n, c in members])))
+    return path
+
+
+def refused(path: Path, says: str, sizes: dict[str, archives.Size] = SIZES) -> None:
+    """Check that an archive is refused in one line, left as it is, and that nothing is written."""
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
+    above = sorted(path.parent.parent.iterdir())
+    with pytest.raises(Problem, match=says) as caught:
+        dict(archives.read(path, sizes))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+    assert sorted(path.parent.parent.iterdir()) == above
+
+
+def patched(path: Path, change: Callable[[bytearray], None]) -> Path:
+    content = bytearray(path.read_bytes())
+    change(content)
+    path.write_bytes(content)
+    return path
+
+
+def directory_entry(content: bytearray, name: str) -> int:
+    """Return where a zip's directory has a member."""
+    return content.rindex(name.encode()) - 46
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_are_read_as_packed(tmp_path: Path, kind: str) -> None:
+    """Every wanted member comes back whole, under its name, and no other does."""
+    path = packed(tmp_path, kind, list(CONTENT.items()))
+    assert dict(archives.read(path, SIZES)) == WANTED
+
+
+def test_members_of_a_zip_come_as_asked(tmp_path: Path) -> None:
+    """A zip is read in the order of the request, not in its own."""
+    path = packed(tmp_path, "zip", list(CONTENT.items())[::-1])
+    assert [name for name, _ in archives.read(path, SIZES)] == list(SIZES)
+
+
+def test_members_of_a_zip_are_listed_in_its_order(tmp_path: Path) -> None:
+    """The list has every file in the order of the directory, and no folder."""
+    path = packed(tmp_path, "zip", [("set/", b""), *list(CONTENT.items())[::-1]])
+    assert archives.members(path) == list(CONTENT)[::-1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_absent_archive_is_named(tmp_path: Path, kind: str) -> None:
+    """A missing file is a Problem that says so."""
+    with pytest.raises(Problem, match=f"nowhere.{kind} is missing"):
+        dict(archives.read(tmp_path / f"nowhere.{kind}", SIZES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_absent_member_is_named(tmp_path: Path, kind: str) -> None:
+    """An archive without a wanted member is refused, and the member is named."""
+    refused(packed(tmp_path, kind, [("set/a.bin", CONTENT["set/a.bin"])]), "set/b.bin is absent")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_member_that_is_there_twice_is_refused(tmp_path: Path, kind: str) -> None:
+    """Of two members with one name, neither is believed."""
+    members = [*CONTENT.items(), ("set/b.bin", b"other")]
+    refused(packed(tmp_path, kind, members), "set/b.bin is there twice")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name", ["../evil", "/evil", "set/../../evil", "C:evil", "..\\evil", "set/.."]
+)
+def test_names_that_leave_the_folder_are_refused(tmp_path: Path, kind: str, name: str) -> None:
+    """One such name, wanted or not, and the archive is refused."""
+    path = packed(tmp_path, kind, [(name, b"evil"), *CONTENT.items()])
+    refused(path, "leads out of the archive's folder")
+
+
+def test_list_of_a_zip_with_such_a_name_is_refused(tmp_path: Path) -> None:
+    """Listing is no less careful than reading."""
+    path = packed(tmp_path, "zip", [("../evil", b"")])
+    with pytest.raises(Problem, match="leads out"):
+        archives.members(path)
+
+
+def test_zero_byte_in_a_name_is_refused(tmp_path: Path) -> None:
+    """A name that zipfile would cut short to a wanted one is refused."""
+    path = packed(tmp_path, "zip", [("set/a.bin?x", CONTENT["set/a.bin"])])
+    path.write_bytes(path.read_bytes().replace(b"?", b"\0"))
+    refused(path, "leads out", {"set/a.bin": 2304})
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
+)
+def test_tar_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+    """A wanted member that is a link, a device or a folder is not followed."""
+    (tmp_path / "target").write_bytes(CONTENT["set/a.bin"])
+    link = tarfile.TarInfo("set/a.bin")
+    link.type, link.linkname = kind, str(tmp_path / "target")
+    path = tmp_path / "set.tar"
+    path.write_bytes(tarred([(link, b"")]))
+    refused(path, "set/a.bin is no ordinary file")
+
+
+def test_sparse_member_is_refused(tmp_path: Path) -> None:
+    """A member of holes, whose size is only claimed, is not filled with zeros."""
+    hole = tarfile.TarInfo("set/a.bin")
+    hole.type = tarfile.GNUTYPE_SPARSE
+    tar = bytearray(tarred([(hole, b"")]))
+    tar[386:410] = b"00000000000\0" * 2
+    tar[482:483], tar[483:495] = b"\0", b"00000004400\0"
+    tar[148:156] = b" " * 8
+    tar[148:156] = b"%06o\0 " % sum(tar[:512])
+    (tmp_path / "set.tar").write_bytes(tar)
+    refused(tmp_path / "set.tar", "set/a.bin is no ordinary file", {"set/a.bin": 2304})
+
+
+def test_zip_link_is_refused(tmp_path: Path) -> None:
+    """A wanted member that is marked as a symbolic link is refused."""
+    path = tmp_path / "set.zip"
+    link = zipfile.ZipInfo("set/a.bin")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, CONTENT["set/a.bin"])
+    refused(path, "set/a.bin is no ordinary file", {"set/a.bin": 2304})
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_expand_without_limit_are_refused(tmp_path: Path, method: int) -> None:
+    """Only what can be expanded bit by bit is expanded."""
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("set/a.bin", bytes(2304))
+    refused(path, "is compressed by method", {"set/a.bin": 2304})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("set/a.bin", bytes(2303), "set/a.bin has 2303 bytes, expected 2304"),
+        ("set/a.bin", bytes(2305), "set/a.bin has 2305 bytes, expected 2304"),
+        ("set/b.bin", bytes(1001), "set/b.bin has 1001 bytes, expected at most 1000"),
+    ],
+)
+def test_other_sizes_are_refused(
+    tmp_path: Path, kind: str, name: str, content: bytes, says: str
+) -> None:
+    """A member that is a byte short or long is named, with what was expected."""
+    refused(packed(tmp_path, kind, [*(WANTED | {name: content}).items()]), says)
+
+
+@pytest.mark.parametrize("stated", [1, 999, 1001])
+def test_size_that_a_zip_states_is_not_believed(tmp_path: Path, stated: int) -> None:
+    """A directory that states another size than the member has is found out."""
+    path = packed(tmp_path, "zip", [("set/b.bin", b"b" * 1000)])
+
+    def lie(content: bytearray) -> None:
+        struct.pack_into("<I", content, directory_entry(content, "set/b.bin") + 24, stated)
+
+    refused(patched(path, lie), "set/b.bin", {"set/b.bin": AtMost(5000)})
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+@pytest.mark.parametrize("name", ["set/a.bin", "set/other.bin"])
+def test_bomb_is_not_expanded(tmp_path: Path, kind: str, name: str) -> None:
+    """Of 50 MB of zeros in 50 kB, wanted or not, memory never sees more than a little."""
+    path = packed(tmp_path, kind, [(name, bytes(50_000_000)), *WANTED.items()])
+    if kind == "zip" and name == "set/a.bin":  # the first one states what was expected
+
+        def lie(content: bytearray) -> None:
+            first = content.index(b"PK\1\2")
+            struct.pack_into("<I", content, first + 24, 2304)
+
+        patched(path, lie)
+    tracemalloc.start()
+    try:
+        if kind == "zip" and name == "set/other.bin":
+            assert dict(archives.read(path, SIZES)) == WANTED
+        else:
+            refused(path, "expanded|2304|twice")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_bomb_among_the_headers_is_not_expanded(tmp_path: Path) -> None:
+    """A long name of 50 MB, which tarfile would read at once, meets the same limit."""
+    name = tarfile.TarInfo("././@LongLink")
+    name.type = tarfile.GNUTYPE_LONGNAME
+    path = tmp_path / "set.tar.gz"
+    path.write_bytes(gzip.compress(tarred([(name, bytes(50_000_000))])))
+    tracemalloc.start()
+    try:
+        refused(path, "more than .* bytes when expanded")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_archive_cut_short_is_refused(tmp_path: Path, kind: str) -> None:
+    """An archive that ends anywhere before its end is a Problem."""
+    path = packed(tmp_path, kind, list(WANTED.items()))
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(Problem, match=rf"set\.{kind} cannot be read \(.+\)"):
+            dict(archives.read(path, SIZES))
+
+
+def test_plain_tar_cut_short_is_refused(tmp_path: Path) -> None:
+    """A tar that ends before the last byte of its content is a Problem."""
+    path = packed(tmp_path, "tar", list(WANTED.items()))
+    whole = path.read_bytes()
+    for length in range(0, whole.rindex(b"b") + 1, 61):
+        path.write_bytes(whole[:length])
+        with pytest.raises(Problem, match=r"set\.tar cannot be read \(.+\)"):
+            dict(archives.read(path, SIZES))
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_flipped_bit_never_changes_a_member(tmp_path: Path, kind: str) -> None:
+    """With any bit flipped an archive is a Problem, or (bits without meaning) reads as before."""
+    path = packed(tmp_path, kind, list(WANTED.items()))
+    whole = path.read_bytes()
+    refusals = 0
+    for position in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            assert dict(archives.read(path, SIZES)) == WANTED
+        except Problem:
+            refusals += 1
+    assert refusals > 0.7 * len(whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_something_else_is_no_archive(tmp_path: Path, kind: str) -> None:
+    """A page that a server sent in an archive's place is refused."""
+    path = tmp_path / f"set.{kind}"
+    path.write_bytes(b"<html>not found</html>\n" * 100)
+    refused(path, "cannot be read")
+
+
+def test_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    """A member that asks for a password is one line, no question."""
+    path = packed(tmp_path, "zip", list(WANTED.items()))
+
+    def lock(content: bytearray) -> None:
+        content[directory_entry(content, "set/a.bin") + 8] |= 1
+        content[6] |= 1
+
+    refused(patched(path, lock), "encrypted")
+
+
+def test_zip_that_states_more_than_the_file_has_is_refused(tmp_path: Path) -> None:
+    """A member that would go on after the end of the file is refused in words."""
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("set/b.bin", b"b" * 700)
+
+    def lie(content: bytearray) -> None:
+        struct.pack_into("<2I", content, directory_entry(content, "set/b.bin") + 20, 5000, 5000)
+
+    refused(patched(path, lie), "it ends too early", {"set/b.bin": AtMost(5000)})

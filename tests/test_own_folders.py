@@ -1,0 +1,222 @@
+"""Folders of images: what every format and mode becomes, and what is refused."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.datasets import folders, inventory
+from pipeline.errors import Problem
+from tests.own_data import classes, made, picture, save, stock
+
+COLOR = (4, 3, 3)
+
+
+def one(path: Path, content: bytes | Image.Image, **options):
+    """Return how the image becomes an input, seen among others that are as plain as can be."""
+    root = path.parent.parent
+    save(root / "b/0.png", np.zeros((4, 3), np.uint8))
+    for n in range(3):
+        for label in "ab":
+            save(root / label / f"1{n}.png", np.zeros((4, 3), np.uint8))
+    if isinstance(content, Image.Image):
+        file = io.BytesIO()
+        content.save(file, Image.registered_extensions()[path.suffix])
+        content = file.getvalue()
+    path.write_bytes(content)
+    parts = made({"folder": str(root)}, root.parent / "raw", **options)
+    found = [row for part in parts.values() for row in part.x_NI.numpy() if row.any()]
+    assert len(found) == 1
+    return found[0].reshape(parts["train"].form.shape)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "in/a/9.png"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".gif"])
+def test_grey_images_come_back(path: Path, suffix: str) -> None:
+    """What a lossless format holds becomes the input, byte for byte."""
+    if suffix == ".webp":
+        file = io.BytesIO()
+        Image.fromarray(picture(1)).save(file, "WEBP", lossless=True)
+        read = one(path.with_suffix(suffix), file.getvalue(), color=False)
+    else:
+        read = one(path.with_suffix(suffix), Image.fromarray(picture(1)))
+    np.testing.assert_allclose(read.astype(int), picture(1), atol=suffix == ".webp")
+
+
+def test_color_planes_come_first(path: Path) -> None:
+    """An image [H, W, 3] becomes three planes [3, H, W]."""
+    read = one(path, Image.fromarray(picture(1, COLOR)), color=True)
+    np.testing.assert_array_equal(read, picture(1, COLOR).transpose(2, 0, 1))
+
+
+def test_grey_is_that_of_itu_r_601(path: Path) -> None:
+    """Of red, green and blue, grey has 299, 587 and 114 thousandths."""
+    grey = picture(1, COLOR) @ np.array([0.299, 0.587, 0.114])
+    read = one(path, Image.fromarray(picture(1, COLOR)), color=False)
+    np.testing.assert_allclose(read, grey, atol=1)
+
+
+def test_size_is_rows_and_columns(tmp_path: Path) -> None:
+    """Images of several sizes become one, and a larger one is averaged, not sampled."""
+    root = classes(tmp_path / "in", {"a": 3, "b": 3})
+    stripes = np.tile(np.array([0, 255], np.uint8), (40, 30))
+    stripes[:, 30:] = 0
+    save(root / "a/9.png", stripes)
+    parts = made({"folder": str(root)}, tmp_path / "raw", size=[4, 6])
+    assert parts["train"].form.shape == (4, 6)
+    rows = [row for part in parts.values() for row in part.x_NI.tolist()]
+    wanted = np.tile([127.5, 127.5, 127.5, 0, 0, 0], 4)
+    assert any(np.abs(wanted - row).max() < 25 for row in rows)
+
+
+def test_exif_orientation_is_applied(path: Path) -> None:
+    """An image that its camera held sideways is turned upright."""
+    image, file = Image.fromarray(picture(1).T.copy()), io.BytesIO()
+    exif = image.getexif()
+    exif[0x0112] = 5  # mirrored at the diagonal
+    image.save(file, "PNG", exif=exif)
+    np.testing.assert_array_equal(one(path, file.getvalue()), picture(1))
+
+
+def test_sixteen_bits_keep_the_high_byte(path: Path) -> None:
+    """A 16-bit value is divided by 256, not clipped at 255."""
+    deep = picture(1).astype(np.uint16) * 256 + picture(2)
+    np.testing.assert_array_equal(one(path, Image.fromarray(deep)), picture(1))
+
+
+def test_what_is_transparent_lies_on_white(path: Path) -> None:
+    """Alpha 0 shows white, 255 the image, whatever the color below."""
+    alpha = np.where(picture(2) < 128, 0, 255).astype(np.uint8)
+    read = one(path, Image.fromarray(np.dstack([picture(1), alpha]), "LA"))
+    np.testing.assert_array_equal(read, np.where(alpha, picture(1), 255))
+
+
+def test_palette_gives_its_colors(path: Path) -> None:
+    """An image with a palette is that of its colors; a palette of greys is grey."""
+    image = Image.fromarray(picture(1, COLOR)).quantize(12)
+    wanted = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(one(path, image, color=True), wanted)
+    grey = Image.fromarray(picture(1)).quantize(12)
+    np.testing.assert_array_equal(one(path, grey), np.asarray(grey.convert("L")))
+
+
+def test_blocks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images decoded two at a time are the images decoded at once."""
+    source = {"folder": str(classes(tmp_path / "in", {"a": 7, "b": 8}))}
+    whole = made(source, tmp_path / "raw")["train"]
+    monkeypatch.setattr(folders, "BLOCK", 24)
+    np.testing.assert_array_equal(made(source, tmp_path / "raw")["train"].x_NI, whole.x_NI)
+
+
+def bomb(side: int) -> bytes:
+    size = struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(b"\0" * 99)), (b"IEND", b"")]
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def encoded(image: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, **options)
+    return file.getvalue()
+
+
+FRAMES = [Image.fromarray(picture(n)) for n in (1, 2)]
+WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (bomb(60_000), r"a/9\.png has more than \d+ pixels"),
+        (bomb(10_000), r"a/9\.png has more than \d+ pixels"),
+        (WHOLE[:-2000], r"a/9\.png cannot be decoded \(.+\): replace or remove it"),
+        (b"no image", r"a/9\.png is no image of a known format"),
+        (b"", r"a/9\.png is no image of a known format"),
+        (
+            encoded(FRAMES[0], format="GIF", save_all=True, append_images=FRAMES[1:]),
+            r"a/9\.png has several frames",
+        ),
+        (encoded(Image.new("F", (3, 4)), format="TIFF"), r"a/9\.png has 32-bit pixels"),
+        (WHOLE, r"a/9\.png is 64 x 64 \(rows x columns\), .*a/1\d\.png 4 x 3: say size:"),
+        (
+            encoded(Image.fromarray(picture(1, COLOR)), format="PNG"),
+            r"a/9\.png is in color, .*a/1\d\.png grey: say color: true or false in datasets",
+        ),
+    ],
+    ids=["bomb", "small bomb", "truncated", "text", "empty", "animated", "deep", "size", "color"],
+)
+def test_images_of_no_use_are_named(path: Path, content: bytes, says: str) -> None:
+    """Each is a Problem of one line that names the file."""
+    with pytest.raises(Problem, match=says) as caught:
+        one(path, content)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_damaged_images_are_problems(tmp_path: Path, kind: str) -> None:
+    """Whatever is wrong with the bytes of an image, it is read or a Problem names it."""
+    whole = encoded(Image.fromarray(picture(1, (8, 8, 3))), format=kind)
+    rng, refused = np.random.default_rng(0), 0
+    names = [f"{n}.png" for n in range(60)]
+    for name in names:
+        content = bytearray(whole)
+        content[rng.integers(len(whole))] ^= 1 << int(rng.integers(8))
+        cut = len(whole) if rng.random() < 0.7 else int(rng.integers(len(whole)))
+        (tmp_path / "in" / name[0]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name[0] / name).write_bytes(content[:cut])
+    taken = inventory.take("mine", "folder", str(tmp_path / "in"))
+    for file in taken.files:
+        try:
+            folders._opened(taken, file)
+        except Problem as problem:
+            refused += file.path in str(problem)
+    assert refused > 5
+
+
+def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of more inputs than a network can have are refused before any is decoded."""
+    monkeypatch.setattr(folders, "MOST_INPUTS", 11)
+    source = {"folder": str(classes(tmp_path / "in", {"a": 3, "b": 3}))}
+    with pytest.raises(Problem, match=r"makes 12 inputs, more than 11: give a smaller"):
+        made(source, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ([], "in has no class folders: expected <class>/<image>"),
+        (["1.png"], "in has no class folders: expected"),
+        (["1.png", "a/1.png"], r"in/1\.png is in no class folder"),
+        (["a/1.png", "b/"], "in/b has no images"),
+        (["a/1.png", "a/more/1.png"], "in/a/more is a folder in a class folder"),
+        (["train/a/1.png", "val/a/1.png"], "in/train/a is a folder in a class folder"),
+        (["train/a/1.png", "test/a/1.png", "val/a/1.png"], "in/val lies beside train and test"),
+        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "in/test has no folder b"),
+        (["train/a/1.png", "train/1.png", "test/a/1.png"], r"train/1\.png is in no class"),
+        (["train/a/1.png", "test/"], "in/test has no class folders"),
+        (["a/1.png", "a/n.txt", "b/2.csv"], r"2 of the files in .* the first is .*a/n\.txt: move"),
+        (["a/1.png", "a/README.md", "LICENSE"], r"1 of the files in .*a/README\.md"),
+    ],
+)
+def test_other_layouts_are_refused(tmp_path: Path, files: list[str], says: str) -> None:
+    """What lies where it should not is named, with what was expected."""
+    (tmp_path / "in").mkdir()
+    for name in files:
+        place = tmp_path / "in" / name
+        (place if name.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            place.write_bytes(name.encode())
+    with pytest.raises(Problem, match=says):
+        stock({"folder": str(tmp_path / "in")}, tmp_path / "raw")

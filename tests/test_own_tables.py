@@ -1,0 +1,241 @@
+"""npz arrays and CSV files: what is in them comes back scaled, and the rest is refused."""
+
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.datasets import npz as archives
+from pipeline.errors import Problem
+from tests.own_data import made, npz
+
+LABELS = np.array([7, 10, 9] * 4)
+X_NI = np.random.default_rng(0).normal(size=(12, 4)) * [1, 10, 0, 1e-3] + [0, 5, 3, 0]
+
+
+def csv(path: Path, text: str | bytes, **options):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return made({"csv": str(path)}, path.parent / "raw", **options)
+
+
+def arrays(path: Path, options=None, **given):
+    return made({"npz": str(npz(path, **given))}, path.parent / "raw", **(options or {}))
+
+
+def lines(x_NI=X_NI, labels=LABELS, header="a,b,c,d,label") -> str:
+    rows = zip(x_NI.tolist(), labels.tolist(), strict=True)
+    return "\n".join([header, *(",".join(map(repr, [*x_I, y])) for x_I, y in rows)]) + "\n"
+
+
+def images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (12, *shape)).astype(np.uint8)
+
+
+def gathered(parts) -> dict[tuple, str]:
+    """Return the class of each example of all splits, by its values."""
+    return {
+        tuple(x_I): split.form.class_names[y]
+        for split in parts.values()
+        for x_I, y in zip(split.x_NI.tolist(), split.y_N.tolist(), strict=True)
+    }
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 2), (3, 2, 1), (3, 2, 3)])
+def test_bytes_come_back_as_they_are(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Every image is in one split, color planes first, with its own label."""
+    x = images(*shape)
+    parts = arrays(tmp_path / "in.npz", X=x, y=LABELS)
+    planes = x.transpose(0, 3, 1, 2) if len(shape) == 3 else x
+    wanted = zip(planes.reshape(12, -1).tolist(), LABELS, strict=True)
+    assert gathered(parts) == {tuple(x_I): str(y) for x_I, y in wanted}
+    drawn = (3, 3, 2) if shape == (3, 2, 3) else shape[:2]
+    assert parts["test"].form.shape == drawn
+    assert parts["train"].form.class_names == ("7", "9", "10")
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "i2", "u4", "i8", "?"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_range_spans_the_training_split(tmp_path: Path, dtype: str, order: str) -> None:
+    """Each feature runs from 0 to 1 in train, is clipped to it elsewhere, constant ones are 0."""
+    x_NI = np.array(X_NI * 100, dtype=dtype, order=order)
+    x_NI[:, 2] = 1
+    parts = arrays(tmp_path / "in.npz", X=x_NI, y=LABELS)
+    train_NI = parts["train"].x_NI.numpy()
+    spans = np.ptp(train_NI, axis=0)
+    assert set(spans.tolist()) <= {0, 1}
+    assert spans[1] == (dtype != "?")
+    assert not any(split.x_NI[:, 2].any() for split in parts.values())
+    assert all(split.x_NI.min() >= 0 and split.x_NI.max() <= 1 for split in parts.values())
+
+
+def test_other_splits_decide_nothing(tmp_path: Path) -> None:
+    """Test examples outside the training range change no training input and are clipped."""
+    given = {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI, "y_test": LABELS}
+    parts = arrays(tmp_path / "in.npz", **given)
+    given["x_test"] = X_NI + 1000 * (1 + np.arange(12))[:, None]
+    far = arrays(tmp_path / "in.npz", **given)
+    np.testing.assert_array_equal(far["train"].x_NI, parts["train"].x_NI)
+    assert far["test"].x_NI.unique().tolist() == [0, 1]
+    assert not far["test"].x_NI[:, 2].any()
+
+
+def test_standardized_features_have_deviation_one(tmp_path: Path) -> None:
+    """In train, each feature that varies has mean 0 and standard deviation 1; bounds are none."""
+    parts = arrays(tmp_path / "in.npz", {"scaling": "standardized"}, X=X_NI, y=LABELS)
+    x_NI = parts["train"].x_NI.numpy().astype(float)
+    np.testing.assert_allclose(x_NI.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(x_NI.std(0), [1, 1, 0, 1], atol=1e-6)
+    assert parts["train"].form.bounds == (-np.inf, np.inf)
+
+
+def test_text_labels_are_sorted(tmp_path: Path) -> None:
+    """Class names are the distinct labels in the order of their code points."""
+    labels = np.array(["b", "10", "9"] * 4)
+    parts = arrays(tmp_path / "in.npz", X=images(2), y=labels)
+    assert parts["train"].form.class_names == ("10", "9", "b")
+
+
+def test_names_of_arrays_are_chosen(tmp_path: Path) -> None:
+    """Arrays of other names are found by the options x and y."""
+    parts = arrays(tmp_path / "in.npz", {"x": "p", "y": "q"}, p=images(2), q=LABELS * 1.0)
+    assert parts["train"].form.class_names == ("7", "9", "10")
+
+
+def test_keras_layout_keeps_its_test_split(tmp_path: Path) -> None:
+    """x_test is the test split; validation comes from x_train."""
+    x = images(2)
+    given = {"x_train": x[:9], "y_train": LABELS[:9], "x_test": x[9:], "y_test": LABELS[9:]}
+    parts = arrays(tmp_path / "in.npz", **given)
+    assert sorted(parts["test"].x_NI.tolist()) == sorted(x[9:].tolist())
+    assert [len(split) for split in parts.values()] == [6, 3, 3]
+
+
+NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"X": X_NI}, r"has no arrays X and y, nor x_train, .*; it has X: say x and y"),
+        ({"X": NAN, "y": LABELS}, r"X\[2\] holds nan, which is no finite"),
+        ({"X": X_NI * 1e300, "y": LABELS}, r"X\[0\] holds .*, which is no finite"),
+        ({"X": X_NI.astype("O"), "y": LABELS}, "X holds Python objects"),
+        ({"X": X_NI, "y": LABELS.astype("O")}, "y holds Python objects"),
+        ({"X": X_NI.astype("c16"), "y": LABELS}, "X is complex128: save real numbers"),
+        ({"X": X_NI[0], "y": LABELS}, r"X has shape \[4\]: save it as"),
+        ({"X": images(3, 2, 4), "y": LABELS}, r"X has shape \[12, 3, 2, 4\]: save it as"),
+        ({"X": X_NI[:, :0], "y": LABELS}, r"X has shape \[12, 0\]: save it as"),
+        ({"X": X_NI, "y": LABELS[1:]}, r"y has shape \[11\], expected \[12\]"),
+        ({"X": X_NI, "y": LABELS[:, None]}, r"y has shape \[12, 1\], expected \[12\]"),
+        ({"X": X_NI, "y": LABELS + 0.5}, r"y\[0\] is 7.5: labels are whole numbers or text"),
+        ({"X": X_NI, "y": LABELS * np.nan}, r"y\[0\] is nan: labels"),
+        ({"X": X_NI, "y": LABELS.astype("S")}, r"y is \|S\d+: labels"),
+        (
+            {"x_train": X_NI, "y_train": LABELS, "x_test": images(4), "y_test": LABELS},
+            "training and test arrays are of different types",
+        ),
+        (
+            {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:, 1:], "y_test": LABELS},
+            "training and test examples differ in shape",
+        ),
+        (
+            {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:2], "y_test": LABELS[:2]},
+            "class 9 of .* has no test examples",
+        ),
+        (
+            {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI, "y_test": LABELS - 1},
+            "class 6 of .* has no train examples",
+        ),
+    ],
+)
+def test_arrays_of_no_use_are_refused(tmp_path: Path, given, says: str) -> None:
+    """File and array are named."""
+    with pytest.raises(Problem, match=r"in\.npz.*" + says if "class" not in says else says):
+        arrays(tmp_path / "in.npz", **given)
+
+
+def test_damaged_archives_are_refused(tmp_path: Path) -> None:
+    """A file with any byte changed is refused, or gives what it gave before."""
+    path = npz(tmp_path / "in.npz", X=images(4), y=LABELS)
+    whole = path.read_bytes()
+    before = gathered(made({"npz": str(path)}, tmp_path / "raw"))
+    refused = 0
+    for place in range(0, len(whole), 17):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        try:
+            assert gathered(made({"npz": str(path)}, tmp_path / "raw")) == before
+        except Problem as problem:
+            refused += "in.npz" in str(problem)
+    assert refused > 20
+
+
+def test_bombs_are_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array beyond the limit, or a header that promises another size, is refused unread."""
+    monkeypatch.setattr(archives, "MOST_BYTES", 1000)
+    with pytest.raises(Problem, match="X takes 12128 bytes, more than 1000"):
+        arrays(tmp_path / "in.npz", X=np.zeros((12, 1000), np.uint8), y=LABELS)
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (12, 1000000000)}\n"
+    with zipfile.ZipFile(tmp_path / "in.npz", "w") as archive:
+        for name in ("X.npy", "y.npy"):
+            size = struct.pack("<H", len(header))
+            archive.writestr(name, b"\x93NUMPY\x01\x00" + size + header)
+    with pytest.raises(Problem, match="its header promises 12000000078"):
+        made({"npz": str(tmp_path / "in.npz")}, tmp_path / "raw")
+
+
+def test_csv_is_as_good_as_its_arrays(tmp_path: Path) -> None:
+    """The same numbers from a CSV file and from an npz file make the same splits."""
+    parts = csv(tmp_path / "in.csv", lines())
+    same = arrays(tmp_path / "in.npz", X=X_NI, y=LABELS)
+    for part, split in parts.items():
+        np.testing.assert_array_equal(split.x_NI, same[part].x_NI, strict=True)
+        np.testing.assert_array_equal(split.y_N, same[part].y_N, strict=True)
+    assert parts["train"].form == same["train"].form
+
+
+def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
+    """Byte order mark, delimiter, quotes, spaces, line ends and the place of the label."""
+    rows = "".join(f'"cat; {n % 2}";{n};{-n}e1 \r\n' for n in range(8))
+    text = "\ufeffkind; ü;v\r\n" + rows + "\r\n"
+    parts = csv(tmp_path / "in.csv", text, label="kind", delimiter=";")
+    assert parts["train"].form.class_names == ("cat; 0", "cat; 1")
+    assert parts["train"].form.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", r"is empty, or begins with an empty line"),
+        ("a,label\n", "has no rows below its header"),
+        ("a,b\n1,2\n", "has no column 'label'; it has a, b: say label"),
+        ("a,a,label\n1,2,x\n", "has two columns 'a': rename"),
+        (",a,label\n0,1,x\n", "has a column without a name, number 1: rename"),
+        ("label\nx\n", "has no column but 'label'"),
+        ("a,label\n1,x\n\n1,2,x\n", "line 4: 3 cells, expected 2"),
+        ("a,label\n1,x\n,x\n", "line 3, column a is empty"),
+        ("a,label\n1,x\n2, \n", "line 3, column label is empty"),
+        ("a,b,label\n1,2,x\n2,nan,x\n", "line 3, column b is 'nan', which is no finite"),
+        ("a,b,label\n1,-inf,x\n", "line 2, column b is '-inf'"),
+        ("a,b,label\n1,1e39,x\n", "line 2, column b is '1e39'"),
+        ("a,b,label\n1,two,x\n", "line 2, column b is 'two'"),
+        ("a,b,label\n1,1_0,x\n", "line 2, column b is '1_0'"),
+        ('a,label\n1,"x\n2,x\n', "line 3: unexpected end of data: correct"),
+        ("a,label\n1,ä\n".encode("latin-1"), "is not UTF-8"),
+        ("a,label\n1,0.5\n2,1\n", r"label\[0\] is 0.5: labels are whole numbers"),
+        ("a,label\n1,x\n2,y\n", "class x of .* has 1 examples"),
+    ],
+)
+def test_csv_of_no_use_is_refused(tmp_path: Path, text: str | bytes, says: str) -> None:
+    """The file is named, and the line and column where there is one."""
+    with pytest.raises(Problem, match=says) as caught:
+        csv(tmp_path / "in.csv", text)
+    assert "in.csv" in str(caught.value)
+
+
+def test_many_large_numbers_are_read(tmp_path: Path) -> None:
+    """Numbers that are finite are read, though their sum would not be."""
+    rows = "".join(f"3e38,{n}e38,{n % 2}\n" for n in (1, 2, 3, 1, 2, 3, 2, 1))
+    parts = csv(tmp_path / "in.csv", "a,b,label\n" + rows)
+    assert parts["train"].x_NI[:, 1].max() == 1
