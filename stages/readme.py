@@ -22,7 +22,10 @@ def blocks() -> dict[str, str]:
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
     found["datasets"] = readme.datasets(overview.catalogued())
     for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
-        found[f"results {folder.name}"] = readme.comparison(results.read(folder, figures=False))
+        read = results.read(folder, figures=False)
+        found[f"results {folder.name}"] = readme.comparison(read)
+        if read.claims:
+            found[f"claims {folder.name}"] = readme.claims(read)
     if (bench := Path("results/bench.json")).exists():
         found["speed"] = readme.speed(records.read_json(bench))
     return found

@@ -17,7 +17,11 @@ Cell = str | float | bool | None
 Row = dict[str, Any]  # a cell of any of these types under each column
 
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
-WORDS = {"dataset", "activation", "initialization", "first", "second"}
+WORDS = {
+    *("dataset", "activation", "initialization", "first", "second"),
+    *("key", "number", "claim", "source", "mark", "paper_mark", "statistic", "rule", "verdict"),
+    "reason",
+}
 LISTS = {"pretrain_learning_rates", "zeros_by_layer", "diverged"}
 
 
@@ -25,12 +29,14 @@ LISTS = {"pretrain_learning_rates", "zeros_by_layer", "diverged"}
 class Results:
     """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
 
-    `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
+    `claims` are empty where an older compare did not judge them. `card` and `samples` are what
+    preprocess wrote of its data; None and {} where it did not.
     """
 
     table: list[Row]
     runs: list[Row]
     tests: list[Row]
+    claims: list[Row]
     curves: dict[str, Any]
     protocol: dict[str, Any]
     filters: Mapping[str, NDArray[np.float16]]
@@ -58,6 +64,7 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         table=_read_csv(folder / "table.csv"),
         runs=_read_csv(folder / "runs.csv"),
         tests=_read_csv(folder / "tests.csv"),
+        claims=_read_csv(claims) if (claims := folder / "claims.csv").exists() else [],
         curves=records.read_json(folder / "curves.json") if figures else {},
         protocol=records.read_json(folder / "protocol.json"),
         filters={key: array for key, array in arrays.items() if key != "shape"},

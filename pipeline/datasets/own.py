@@ -129,6 +129,7 @@ def _embed(name: str, raw: Path, source: Source) -> None:
 
 
 def _split(name: str, raw: Path, options: Preprocess) -> Splits:
+    """Return the splits that the files name, or shares of each class drawn once and for all."""
     stock = inventory.read(raw)
     where = f"params.yaml: datasets.{name}.preprocess"
     for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[stock.kind]):

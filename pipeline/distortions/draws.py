@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-import numpy as np
 import torch
-from scipy.special import ndtri
 from torch import Tensor
 
 from pipeline.seeds import stream
@@ -79,5 +77,6 @@ def _top(words: Tensor, bits: int) -> Tensor:
 
 @lru_cache
 def _quantiles(device: torch.device) -> Tensor:
-    middles_Q = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return torch.from_numpy(ndtri(middles_Q)).float().to(device)
+    middles_Q = (torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES
+    quantiles_Q: Tensor = torch.special.ndtri(middles_Q)
+    return quantiles_Q.float().to(device)

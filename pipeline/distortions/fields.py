@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 from torch import Tensor
 
 from pipeline.seeds import stream
@@ -36,6 +35,8 @@ def elastic_bank(rows: int, columns: int, device: torch.device) -> Tensor:
 
 def _displacements(rows: int, columns: int, tenth: int) -> NDArray[np.float64]:
     """Return fields [50, H, W, 2] in pixels."""
+    from scipy.ndimage import correlate1d  # not by every stage that could draw images
+
     pace = np.cbrt(tenth / TENTHS)
     alpha, sigma = 10 * pace, 10 - 7 * pace
     taps = np.arange(np.ceil(1.5 * sigma))

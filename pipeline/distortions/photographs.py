@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, the grey of PIL
@@ -20,5 +19,7 @@ def photographs(device: torch.device) -> Tensor:
     They stand in for the generator's ImageNet pictures. Read from the installed package when first
     asked for.
     """
+    from sklearn.datasets import load_sample_images  # a second, which only p07 has to wait
+
     grey = [np.asarray(image @ np.array(LUMA)).round() for image in load_sample_images().images]
     return torch.from_numpy(np.stack(grey).astype(np.uint8)).to(device)

@@ -1,9 +1,12 @@
 """What a dataset's results say, in words: every number in a sentence comes from the results."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.params import PAPER_IMAGES
 from pipeline.report.plots import label
 
 UNKNOWN = "\N{EN DASH}"
@@ -33,6 +36,18 @@ def equals(p: float | None) -> str:
     """Return `p = 0.0471`, or `p < 0.001`."""
     text = p_value(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def epochs(schedule: Mapping[str, Any]) -> str:
+    """Return the most epochs of a schedule, and of a generated dataset how many images they take.
+
+    >>> epochs({"epochs": 10, "images": 20000})
+    '10 epochs (20,000 fresh images)'
+    """
+    images = schedule.get("images")
+    total = PAPER_IMAGES if images == "paper" else images
+    fresh = f" ({total:,} fresh images)" if total else ""
+    return f"{schedule['epochs']} {plural(schedule['epochs'], 'epoch')}{fresh}"
 
 
 def name(row: Row) -> str:

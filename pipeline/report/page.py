@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report import captions, data, findings, mosaics, plots
+from pipeline.report import captions, data, findings, mosaics, plots, verdicts
 from pipeline.report.findings import p_value, percent, plural
 
 
@@ -52,6 +52,7 @@ def page(datasets: Sequence[Results]) -> str:
     )
     environment.filters |= {"percent": percent, "p_value": p_value, "margin": margin, "span": span}
     environment.globals |= {"findings": findings, "arm_key": arm_key, "plural": plural}
+    environment.globals["verdicts"] = verdicts
     environment.globals["size"] = data.size
     return environment.get_template("page.html").render(sections=[_section(r) for r in datasets])
 
@@ -124,5 +125,5 @@ def _schedule(schedule: dict[str, Any]) -> str:
     rates = ", ".join(f"{rate:g}" for rate in schedule["learning_rates"])
     return (
         f"learning rates {rates}; mini-batches of {schedule['batch_size']}; at most "
-        f"{schedule['epochs']} epochs, stopped after {schedule['patience']} without a better one"
+        f"{findings.epochs(schedule)}, stopped after {schedule['patience']} without a better one"
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.analysis.results import Results, Row
-from pipeline.report import findings
+from pipeline.report import findings, verdicts
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
 
@@ -34,7 +34,7 @@ def comparison(results: Results) -> str:
     small = (
         f"Mean ± half of the {confidence}% interval over n = {protocol['seeds']} paired seeds,"
         f" in %, on {protocol['test_examples']} test examples. Selection: {protocol['selection']};"
-        f" learning rates {grid}, at most {protocol['finetune']['epochs']} epochs."
+        f" learning rates {grid}, at most {findings.epochs(protocol['finetune'])}."
     )
     says = " ".join([findings.answer(results), *findings.standing(results)])
     return "\n".join([*rows, "", says, "", f"<sub>{small}</sub>"])
@@ -49,6 +49,19 @@ def _row(row: Row) -> str:
     zeros = findings.percent(row["zeros_mean"], 1)
     dead = findings.percent(row["dead_units_mean"], 1)
     return f"| {findings.spoken(row)} | {paper} | {error} | {zeros} | {dead} |"
+
+
+def claims(results: Results) -> str:
+    """Return a dataset's claims with their verdicts in Markdown."""
+    protocol = results.protocol
+    small = (
+        f"{verdicts.count(results.claims)}, on {results.dataset}, n = {protocol['seeds']} seeds."
+        " Each verdict follows from a rule fixed in the code (`pipeline/analysis/claims.py`)"
+        f" and an interval widened by Holm's correction at {protocol['significance']}; `claims.csv`"
+        " has the rules, margins and deciding intervals."
+    )
+    table = verdicts.markdown(results.claims, protocol["confidence"])
+    return f"{table}\n\n<sub>{small}</sub>"
 
 
 def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:

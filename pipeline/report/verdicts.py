@@ -1,0 +1,67 @@
+"""The paper's claims with their verdicts, as the report and the README show them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.analysis.results import Row
+from pipeline.report.findings import UNKNOWN, percent, plural
+
+VERDICTS = ("supported", "contradicted", "undecided")
+MINUS = " \N{MINUS SIGN} "  # a statistic that has one is a difference, in points
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One claim in words: what the paper has, what is found here, and what follows."""
+
+    claim: str
+    source: str
+    paper: str
+    here: str
+    interval: str
+    verdict: str
+    rule: str
+    reason: str
+
+
+def judged(claims: Sequence[Row]) -> list[Judged]:
+    """Return the rows of claims.csv in words."""
+    return [_judged(row) for row in claims]
+
+
+def count(claims: Sequence[Row]) -> str:
+    """Return how many claims have which verdict, e.g. `2 claims: 1 supported, 1 undecided`."""
+    found = Counter(row["verdict"] for row in claims)
+    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+    return f"{len(claims)} {plural(len(claims), 'claim')}: {told}"
+
+
+def markdown(claims: Sequence[Row], confidence: float) -> str:
+    """Return the claims as a table in Markdown."""
+    head = f"| claim | verdict | here ({percent(confidence, 0)}% interval) | paper |"
+    rows = [
+        f"| {one.claim} | **{one.verdict}** | {one.here} {one.interval} | {one.paper} |"
+        for one in judged(claims)
+    ]
+    return "\n".join([head, "|---|---|---|---|", *rows])
+
+
+def _judged(row: Row) -> Judged:
+    points = MINUS in row["statistic"]
+    unit = " points" if points else "%"
+    low, high = row["low"], row["high"]
+    return Judged(
+        claim=row["claim"],
+        source=row["source"],
+        paper=_with_unit(row["paper"], unit),
+        here=_with_unit(row["estimate"], unit),
+        interval="" if low is None else f"({percent(low)} to {percent(high)})",
+        verdict=row["verdict"],
+        rule=row["rule"],
+        reason=row["reason"],
+    )
+
+
+def _with_unit(share: float | None, unit: str) -> str:
+    return UNKNOWN if share is None else f"{percent(share)}{unit}"
