@@ -87,9 +87,14 @@ def starting_networks(
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
     form = examples.read_form(work.train)
     widths = [form.inputs, *params.dataset(arm.dataset).network.hidden, form.classes]
-    unit = params.activation(arm.activation)
-    stack = networks.initialize(arm.dataset, widths, range(params.run.seeds), unit)
-    return pretrain(work, stack, pool) if arm.initialization == "pretrained" else (stack, [])
+    unit, seeds = params.activation(arm.activation), params.run.seeds
+    stack = networks.initialize(arm.dataset, widths, range(seeds), unit)
+    if arm.initialization == "random":
+        return stack, []
+    start = pool.scratch / "start.safetensors"
+    networks.save(stack, start)
+    del stack  # large networks of many seeds: their room is for training
+    return pretrain(replace(work, start=start), pool, seeds=seeds)
 
 
 def about(arm: Arm, params: Params) -> dict[str, Any]:
@@ -102,41 +107,44 @@ def about(arm: Arm, params: Params) -> dict[str, Any]:
     }
 
 
-def pretrain(work: Pretraining, start: Stack, pool: Pool) -> tuple[Stack, list[Record]]:
+def pretrain(work: Pretraining, pool: Pool, *, seeds: int) -> tuple[Stack, list[Record]]:
     """Pre-train every hidden layer, lowest first; return one network a seed, and all records.
+
+    `work.start` holds the random networks of the seeds from 0 up.
 
     Selection rule: for each seed and layer the learning rate, and of each rate the epoch, of the
     lowest validation reconstruction error. Where every rate diverged the layer is not a number,
     so that nothing above it can look like a success. The softmax layer stays random.
     """
     rates = work.settings.learning_rates
-    candidates = grid(len(start), rates, work.l1)
-    stack, lines = start, []
-    for layer in range(start.depth):
-        below = pool.scratch / f"below-{layer + 1}.safetensors"
-        networks.save(stack, below)
+    candidates = grid(seeds, rates, work.l1)
+    first, below = networks.load(work.start, [0]), work.start
+    lines = []
+    for layer in range(first.depth):
         trained = replace(
             pool,
             scratch=pool.scratch / f"layer-{layer + 1}",
-            title=f"{pool.title}, layer {layer + 1} of {start.depth}",
+            title=f"{pool.title}, layer {layer + 1} of {first.depth}",
         ).train(
             replace(work, start=below, layer=layer),
             candidates,
             work.settings,
-            network_bytes=stack.W_KIO(layer)[0].nbytes,
+            network_bytes=first.W_KIO(layer).nbytes,
         )
         chosen = choose(candidates, trained.results)
-        kept = [chosen.get(seed, seed * len(rates)) for seed in range(len(start))]
-        stack = _with_layer(
-            stack, layer, trained.tensors(kept), failed={*range(len(start))} - {*chosen}
-        )
+        kept = [chosen.get(seed, seed * len(rates)) for seed in range(seeds)]
+        failed = {*range(seeds)} - {*chosen}
+        stack = _with_layer(networks.load(below), layer, trained.tensors(kept), failed=failed)
+        below = pool.scratch / f"below-{layer + 2}.safetensors"
+        networks.save(stack, below)
+        del stack
         for k, (candidate, result) in enumerate(zip(candidates, trained.results, strict=True)):
             is_chosen = chosen.get(candidate.seed) == k
             lines.append(_record(candidate, result, layer=layer, chosen=is_chosen))
-    return stack, lines
+    return networks.load(below), lines
 
 
-def _with_layer(stack: Stack, layer: int, trained: Tensors, failed: set[int]) -> Stack:
+def _with_layer(stack: Stack, layer: int, trained: Tensors, *, failed: set[int]) -> Stack:
     """Return the stack with a layer of the trained auto-encoders, not a number where all failed."""
     for seed in failed:
         trained["W"][seed] = trained["b"][seed] = torch.nan
