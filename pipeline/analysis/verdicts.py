@@ -45,7 +45,7 @@ def judge(results: Sequence[Outcome], *, confidence: float, significance: float)
         raise ValueError(f"arms of several datasets: {', '.join(sorted(datasets))}")
     lacks = {claim: _lack(claim, arms) for claim in CLAIMS}
     complete = [claim for claim in CLAIMS if lacks[claim] is None]
-    counted = {claim: _count(claim, arms) for claim in complete if claim.rule.kind == "equal"}
+    counted = {claim: _count(claim, arms) for claim in complete if claim.rule.kind == "never above"}
     estimates = {claim: estimate(claim, arms) for claim in complete if claim not in counted}
     judged = counted | _tests(estimates, confidence, significance)
     unknown = {claim: {"verdict": UNDECIDED, "reason": lacks[claim]} for claim in CLAIMS}
@@ -78,10 +78,12 @@ def _description(claim: Claim, dataset: str) -> Row:
 
 
 def _count(claim: Claim, arms: Mapping[str, Outcome]) -> Row:
-    """Return the verdict on an exact fact, which every layer of every seed has to bear out."""
+    """Return the verdict on what is counted: every layer of every seed has to bear it out."""
+    most = claim.rule.bound
+    assert isinstance(most, float)
     records = [record for key in claim.arms for record in arms[key].records]
     shares = [share for record in records for share in record[claim.quantity]]
-    agree = sum(share == claim.rule.bound for share in shares)
+    agree = sum(share <= most for share in shares)
     return {
         "estimate": max(shares),
         "n": len({record["seed"] for record in records}),
@@ -128,8 +130,10 @@ def _verdict(found: Estimate, p_holm: float, significance: float) -> str:
 
 def rule(claim: Claim, bound: float | None) -> str:
     """Return a claim's rule in words, with its bound, a fraction, where that is known."""
-    if claim.rule.kind == "equal":
-        return f"Supported if every value is {claim.rule.bound:g}, else contradicted: a count."
+    if claim.rule.kind == "never above":
+        assert isinstance(claim.rule.bound, float)
+        most = f"{100 * claim.rule.bound:g}%"
+        return f"Supported if no value is above {most}, else contradicted: a count."
     limit = "the margin" if bound is None else _shown(claim, bound)
     place = {
         "lower": f"below {limit}",
