@@ -307,7 +307,10 @@ def test_encrypted_zip_is_refused(tmp_path: Path) -> None:
 
 
 def test_zip_that_states_more_than_the_file_has_is_refused(tmp_path: Path) -> None:
-    """A member that would go on after the end of the file is refused in words."""
+    """A member that would go on after the end of the file is refused in words.
+
+    Which words depends on the release of Python: later ones see the overlap before they read.
+    """
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("set/b.bin", b"b" * 700)
@@ -315,4 +318,5 @@ def test_zip_that_states_more_than_the_file_has_is_refused(tmp_path: Path) -> No
     def lie(content: bytearray) -> None:
         struct.pack_into("<2I", content, directory_entry(content, "set/b.bin") + 20, 5000, 5000)
 
-    refused(patched(path, lie), "it ends too early", {"set/b.bin": AtMost(5000)})
+    says = "it ends too early|Overlapped entries"
+    refused(patched(path, lie), says, {"set/b.bin": AtMost(5000)})
