@@ -187,7 +187,8 @@ def measure(size: str, *, repeats: int, seconds: float) -> dict[str, Any]:
     eager = float(np.median(times[entered[1].name]))
     return {
         name: {
-            **_quartiles(values),
+            **quartiles(values, "ms_per_net_step"),
+            "minimum": min(values),
             "times_the_speed_of_eager": eager / float(np.median(values)),
             "error_against_float64": errors[name],
         }
@@ -201,13 +202,13 @@ def _steps(contender: Contender, widths: list[int], seconds: float) -> int:
     return max(20, int(20 * seconds / took))
 
 
-def _quartiles(values: list[float]) -> dict[str, float]:
+def quartiles(values: list[float], unit: str) -> dict[str, float]:
+    """Return the median under the name `unit`, the quartiles, and of how many repeats they are."""
     low, median, high = np.percentile(values, [25, 50, 75])
     return {
-        "ms_per_net_step": float(median),
+        unit: float(median),
         "first_quartile": float(low),
         "third_quartile": float(high),
-        "minimum": min(values),
         "repeats": len(values),
     }
 

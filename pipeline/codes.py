@@ -57,11 +57,10 @@ def top(stack: Stack, layers: int, x_SBI: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Mini-batches of codes that were computed once; `codes` holds [N, O] by seed."""
+class Coded:
+    """Mini-batches of codes: as many, and as large, as those of the images that they are of."""
 
-    batches: Shuffled
-    codes: dict[int, Tensor]
+    batches: Minibatches
 
     @property
     def size(self) -> int:
@@ -72,6 +71,14 @@ class Kept:
     def steps(self) -> int:
         """Mini-batches in an epoch."""
         return self.batches.steps
+
+
+@dataclass(frozen=True)
+class Kept(Coded):
+    """Mini-batches of codes that were computed once; `codes` holds [N, O] by seed."""
+
+    batches: Shuffled
+    codes: dict[int, Tensor]
 
     def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, those of all seeds together."""
@@ -85,21 +92,10 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Passed:
+class Passed(Coded):
     """Mini-batches of codes, computed as they are needed."""
 
-    batches: Minibatches
     below: Below
-
-    @property
-    def size(self) -> int:
-        """B."""
-        return self.batches.size
-
-    @property
-    def steps(self) -> int:
-        """Mini-batches in an epoch."""
-        return self.batches.steps
 
     def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, those of all seeds together."""

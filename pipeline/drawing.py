@@ -4,10 +4,9 @@ import time
 from typing import Any
 
 import joblib
-import numpy as np
 import torch
 
-from pipeline import device
+from pipeline import benchmark, device
 from pipeline.datasets import generated, glyphs
 from pipeline.distortions import recipes
 
@@ -22,13 +21,7 @@ def measure(recipe: str, *, repeats: int, seconds: float) -> dict[str, float]:
     `seconds` is how long one repeat takes.
     """
     rates = [_rate(recipe, seconds) for _ in range(1 + repeats)][1:]  # the first one warms up
-    low, median, high = np.percentile(rates, [25, 50, 75])
-    return {
-        "images_per_second": float(median),
-        "first_quartile": float(low),
-        "third_quartile": float(high),
-        "repeats": len(rates),
-    }
+    return benchmark.quartiles(rates, "images_per_second")
 
 
 def everything(*, repeats: int, seconds: float) -> dict[str, Any]:

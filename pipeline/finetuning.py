@@ -15,7 +15,7 @@ from pipeline.params import Finetune, Params
 from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
-from pipeline.selection import choose, grid
+from pipeline.selection import choose, grid, kept
 from pipeline.supervised import PROBE, Supervised
 
 
@@ -61,13 +61,14 @@ def finetune(work: Finetuning, pool: Pool) -> tuple[Stack, list[Record]]:
     A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
     """
     start = networks.load(work.start)
-    seeds, size = len(start), sum(tensor[0].nbytes for tensor in start.tensors.values())
+    seeds, function = len(start), start.function
+    size = sum(tensor[0].nbytes for tensor in start.tensors.values())
+    del start  # large networks of many seeds: their room is for training
     rates = work.settings.learning_rates
     candidates = grid(seeds, rates, work.l1)
     trained = pool.train(work, candidates, work.settings, network_bytes=size)
     chosen = choose(candidates, trained.results)
-    kept = [chosen.get(seed, seed * len(rates)) for seed in range(seeds)]
-    stack = Stack(trained.tensors(kept), start.function)
+    stack = Stack(trained.tensors(kept(chosen, seeds, len(rates))), function)
     train = reference(work.dataset, examples.read(work.train), REFERENCE_IMAGES)
     dead = measures.dead_units(stack, train)
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]

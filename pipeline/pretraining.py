@@ -21,7 +21,7 @@ from pipeline.params import Params, Pretrain
 from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
-from pipeline.selection import choose, grid
+from pipeline.selection import choose, grid, kept
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ def pretrain(work: Pretraining, pool: Pool, *, seeds: int) -> tuple[Stack, list[
             network_bytes=first.W_KIO(layer).nbytes,
         )
         chosen = choose(candidates, trained.results)
-        kept = [chosen.get(seed, seed * len(rates)) for seed in range(seeds)]
+        tensors = trained.tensors(kept(chosen, seeds, len(rates)))
         failed = {*range(seeds)} - {*chosen}
-        stack = _with_layer(networks.load(below), layer, trained.tensors(kept), failed=failed)
+        stack = _with_layer(networks.load(below), layer, tensors, failed=failed)
         below = pool.scratch / f"below-{layer + 2}.safetensors"
         networks.save(stack, below)
         del stack

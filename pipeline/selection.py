@@ -20,6 +20,11 @@ def choose(candidates: list[Candidate], results: list[Result]) -> dict[int, int]
     return chosen
 
 
+def kept(chosen: dict[int, int], seeds: int, rates: int) -> list[int]:
+    """Return one position a seed: of its chosen network, or of its first where none is eligible."""
+    return [chosen.get(seed, seed * rates) for seed in range(seeds)]
+
+
 def _criteria(result: Result) -> tuple[float, ...]:
     assert result.best is not None
     return tuple(result.best.values())

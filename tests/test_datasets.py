@@ -129,11 +129,11 @@ def test_blocks_are_written_as_the_whole(tmp_path: Path) -> None:
     """Rows that come in blocks give the bytes of rows that come at once; a row less is an error."""
     whole = example_split()
     write(whole, tmp_path / "whole.npz")
-    blocks = Blocks((3, 4), "uint8", lambda: iter([PIXELS[:1], PIXELS[1:]]))
+    blocks = Blocks((3, 4), lambda: iter([PIXELS[:1], PIXELS[1:]]))
     for _ in range(2):
         write(dataclasses.replace(whole, x_NI=blocks), tmp_path / "blocks.npz")
         assert (tmp_path / "blocks.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    short = Blocks((3, 4), "uint8", lambda: iter([PIXELS[:1]]))
+    short = Blocks((3, 4), lambda: iter([PIXELS[:1]]))
     with pytest.raises(AssertionError, match="x has 1 rows, 3 were promised"):
         write(dataclasses.replace(whole, x_NI=short), tmp_path / "short.npz")
     assert not (tmp_path / "short.npz").exists()

@@ -19,9 +19,7 @@ Quantity = Literal["test_error", "zeros", "zeros_by_layer", "dead_units"]
 LITTLE_EXAMPLES = 2500  # a margin is what chance does to an error on this many examples, or fewer
 SPARSE = 0.5  # share of zeros a random start has by symmetry, and the least that "sparse" may mean
 MANY_DEAD = 0.1  # share of dead units from which a layer is in effect a clearly narrower one
-PRINTS_AS_NONE = (
-    0.0005  # the largest share that is 0.0%; rounding alone makes some products exactly 0
-)
+PRINTS_AS_NONE = 0.0005  # the largest share that is 0.0%: rounding alone makes some outputs 0
 ONE_RUN_ERRORS = 2  # standard errors at which one run of each would count as a difference
 
 SPOKEN = {
@@ -86,14 +84,12 @@ class Rule:
     def region(self, bound: float) -> tuple[float, float]:
         """Return the ends of that set of values, given the bound as a number."""
         match self.kind:
-            case "lower" | "no higher":
+            case "lower" | "no higher" | "never above":
                 return -math.inf, bound
             case "at least":
                 return bound, math.inf
             case "equivalent":
                 return -bound, bound
-            case "never above":
-                return -math.inf, bound
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,6 @@ class Blocks:
     """Rows [N, I] that are too many for memory: each iteration makes them anew, block by block."""
 
     shape: tuple[int, int]
-    dtype: str
     make: Callable[[], Iterator[NDArray[Any]]]  # blocks [n, I], N rows in all
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
@@ -116,7 +115,9 @@ class Examples:
 
     def inputs(self, rows_B: Tensor | slice) -> Tensor:
         """Return the network inputs [B, I] of some rows, float32."""
-        stored_BI = self.x_NI[rows_B] if isinstance(rows_B, slice) else _take(self.x_NI, rows_B)
+        stored_BI = (
+            self.x_NI[rows_B] if isinstance(rows_B, slice) else self.x_NI.index_select(0, rows_B)
+        )
         return decode(stored_BI, self.form)
 
     def chunks(self, rows: int) -> Iterator[Tensor]:
@@ -127,10 +128,6 @@ class Examples:
     def to(self, device: torch.device) -> "Examples":
         """Return the examples on a device."""
         return Examples(self.x_NI.to(device), self.y_N.to(device), self.form)
-
-
-def _take(x_NI: Tensor, rows_B: Tensor) -> Tensor:
-    return x_NI.index_select(0, rows_B)
 
 
 def decode(stored_BI: Tensor, form: Form) -> Tensor:
@@ -181,7 +178,9 @@ def read(path: Path) -> Examples:
     """
     try:
         x_NI, y_N, form = arrays(path, FIELDS)
-        examples = Examples(_tensor(x_NI), _tensor(y_N), _form(json.loads(str(form))))
+        examples = Examples(
+            torch.from_numpy(x_NI), torch.from_numpy(y_N), _form(json.loads(str(form)))
+        )
     except (TypeError, ValueError) as error:
         raise records.unreadable(path, error) from error
     fault = _fault(examples)
@@ -197,10 +196,6 @@ def read_form(path: Path) -> Form:
             return _form(json.loads(str(stored["form"])))
     except (*DAMAGE, zipfile.BadZipFile) as error:
         raise records.unreadable(path, error) from error
-
-
-def _tensor(array: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(array)
 
 
 def _form(stored: dict[str, Any]) -> Form:

@@ -78,7 +78,7 @@ class Pictures:
     def _split(self, rows_N: NDArray[np.int64], wanted: Wanted, form: Form) -> Split:
         files = [self.stock.files[row] for row in rows_N]
         make = partial(_blocks, self.stock, files, wanted)
-        return Split(Blocks((len(files), form.inputs), "uint8", make), self.y_N[rows_N], form)
+        return Split(Blocks((len(files), form.inputs), make), self.y_N[rows_N], form)
 
 
 def pictures(stock: Stock, size: tuple[int, int] | None, *, color: bool | None) -> Pictures:

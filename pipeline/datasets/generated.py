@@ -59,7 +59,7 @@ def _drawn(
         for i_N in torch.arange(count).split(BLOCK):
             yield recipes.draw(recipe, characters, names, i_N)[0].numpy()
 
-    return Blocks((count, SHAPE[0] * SHAPE[1]), "uint8", make)
+    return Blocks((count, SHAPE[0] * SHAPE[1]), make)
 
 
 def _labels(

@@ -165,11 +165,16 @@ def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
             yield Place(file, folder.name, part)
 
 
+def passed_over(name: str) -> bool:
+    """Tell whether a file or folder of this name is left out: hidden, or what systems leave."""
+    return name.startswith(".") or name in JUNK
+
+
 def _listed(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders and the files in a folder, by name, and nothing that is junk."""
     folders, files = [], []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.name.startswith(".") or path.name in JUNK:
+        if passed_over(path.name):
             continue
         if path.is_symlink():
             _check_link(path, root)

@@ -57,7 +57,7 @@ def split(raw: Path, options: Generated) -> Splits:
 
 def _characters(archive: Path, members: Members, recipe: str) -> Split:
     shape = (len(members), SHAPE[0] * SHAPE[1])
-    blocks = Blocks(shape, "uint8", lambda: sd19.images(archive, members))
+    blocks = Blocks(shape, lambda: sd19.images(archive, members))
     return Split(blocks, _labels(members), form(recipe))
 
 

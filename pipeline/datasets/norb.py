@@ -133,7 +133,7 @@ def _images(edition: Edition, raw: Path, rows: Rows) -> Blocks:
                     yield subsampled(x_BEHW[wanted_B]).reshape(-1, INPUTS)
 
     count = sum(int(wanted_N.sum()) for wanted_N in rows.values())
-    return Blocks((count, INPUTS), "uint8", make)
+    return Blocks((count, INPUTS), make)
 
 
 def _form(edition: Edition, train: Blocks, scaling: str) -> Form:

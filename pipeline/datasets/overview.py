@@ -147,8 +147,8 @@ def changed(stock: Stock, source: own.Source) -> bool:
 
 def _images(root: Path) -> Iterator[tuple[str, int]]:
     for folder, names, files in walk(root):
-        names[:] = [name for name in names if not _passed_over(name)]
-        paths = [Path(folder, name) for name in files if not _passed_over(name)]
+        names[:] = [name for name in names if not inventory.passed_over(name)]
+        paths = [Path(folder, name) for name in files if not inventory.passed_over(name)]
         yield from _sized([path for path in paths if path.suffix.lower() in inventory.SUFFIXES])
 
 
@@ -156,7 +156,3 @@ def _sized(paths: list[Path]) -> Iterator[tuple[str, int]]:
     for path in paths:
         if path.exists():
             yield path.as_posix(), path.stat().st_size
-
-
-def _passed_over(name: str) -> bool:
-    return name.startswith(".") or name in inventory.JUNK

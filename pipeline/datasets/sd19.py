@@ -9,7 +9,6 @@ Legend of shape suffixes: B images of a block, I pixels of a character.
 
 import io
 import re
-import string
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from PIL import Image
 
 from pipeline import records
 from pipeline.datasets import archives
+from pipeline.datasets.generated import CLASS_NAMES
 from pipeline.datasets.remote import RemoteFile
 
 FILE = "by_class.zip"
@@ -34,7 +34,6 @@ FILES = (
         algorithm="md5",
     ),
 )
-CLASS_NAMES = (*string.digits, *string.ascii_uppercase, *string.ascii_lowercase)
 LABELS = {f"{ord(name):02x}": label for label, name in enumerate(CLASS_NAMES)}
 MEMBER = re.compile(r"by_class/([^/]+)/(?:hsf_(\d)/hsf_\2_\d+\.png)?")
 TEST_PART = 4  # the partition that NIST suggests for testing

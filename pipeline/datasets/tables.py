@@ -61,8 +61,7 @@ class Table:
             for x_BI in scaling.blocks(self.x, rows_N):
                 yield scale(x_BI.astype(np.float64)).astype(np.float32) if scale else x_BI
 
-        dtype = "float32" if scale else "uint8"
-        return Split(Blocks((len(rows_N), form.inputs), dtype, make), self.y_N[rows_N], form)
+        return Split(Blocks((len(rows_N), form.inputs), make), self.y_N[rows_N], form)
 
 
 def read_csv(content: bytes, path: str, label: str, *, delimiter: str, scaled: Scaled) -> Table:

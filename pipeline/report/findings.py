@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.analysis import claims
 from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.params import PAPER_IMAGES
 from pipeline.report.plots import label
@@ -57,8 +58,7 @@ def name(row: Row) -> str:
 
 def spoken(row: Row) -> str:
     """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    start = "pre-trained" if row["initialization"] == "pretrained" else row["initialization"]
-    return f"{start} {row['activation']}"
+    return claims.spoken(arm_key(row))
 
 
 def sentence(text: str) -> str:
