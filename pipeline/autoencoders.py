@@ -24,8 +24,9 @@ class Autoencoder:
 
     `tensors` holds the encoder `W` [K, I, O] and `b` [K, 1, O], the decoder's bias `c` [K, 1, I],
     and where the decoder has weights of its own (untied) `V` [K, O, I]; `signs` [K, 1, O] and
-    `signs_below` [K, 1, I] where units of this layer and of the layer below are negated;
-    `hardness` [K, 1, 1]. `symmetric`: the inputs x lie in [-1, 1] and are rebuilt as (x + 1) / 2.
+    `signs_below` [K, 1, I] where units of this layer and of the layer below are negated; `most`
+    [K, 1, I] where targets are divided by the largest that training codes have; `hardness`
+    [K, 1, 1]. `symmetric`: the inputs x lie in [-1, 1] and are rebuilt as (x + 1) / 2.
     """
 
     tensors: Tensors
@@ -70,24 +71,40 @@ def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]
     return log_p_KBI.exp_().sub_(t_KBI), cost_K
 
 
+def _rectifier_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
+    rebuilt_KBI = z_KBI.relu()
+    error_KBI = rebuilt_KBI - t_KBI
+    return error_KBI.mul(2).mul_(rebuilt_KBI > 0), error_KBI.square().sum(2).mean(1)
+
+
 # Linear outputs z and targets t to the gradient of the cost at z and the cost: the sum over the
-# inputs, its mean over the rows (paper, section 3.2, strategies 1 and 3; 4.1 for tanh).
+# inputs, its mean over the rows (paper, section 3.2, strategies 1 to 4; 4.1 for tanh).
 RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
-    "sigmoid": _sigmoid_crossentropy,
+    "scaled": _sigmoid_crossentropy,
     "linear": _linear_quadratic,
+    "rectifier": _rectifier_quadratic,
+    "sigmoid": _sigmoid_crossentropy,
 }
 BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
+SCALED = {"scaled"}  # rebuild codes divided by the largest of each unit
 
 
 def autoencoder(
-    start: Stack, layer: int, *, reconstruction: str, tied: bool, bounds: tuple[float, float]
+    start: Stack,
+    layer: int,
+    *,
+    reconstruction: str,
+    tied: bool,
+    bounds: tuple[float, float],
+    most_K1I: Tensor | None = None,
 ) -> Autoencoder:
     """Return auto-encoders whose encoders are layer `layer` of the starting networks.
 
     `bounds` hold the dataset's inputs. Inputs in [-1, 1] are rebuilt as (x + 1) / 2; inputs without
     bounds, which no other unit can rebuild, by linear units at the quadratic cost (paper, section
-    3.2, strategy 3). An untied decoder starts as the encoder transposed.
+    3.2, strategy 3). An untied decoder starts as the encoder transposed. `most_K1I` holds the
+    largest size of each input in training, which the reconstruction `scaled` divides codes by.
 
     Raises Problem for an unknown reconstruction, and for a sigmoid one of codes that leave [-1, 1].
     """
@@ -104,6 +121,8 @@ def autoencoder(
     signs = {"signs": start.signs_K1O(layer)}
     signs["signs_below"] = start.signs_K1O(layer - 1) if layer else None
     tensors |= {name: sign.clone() for name, sign in signs.items() if sign is not None}
+    if most_K1I is not None:
+        tensors["most"] = most_K1I
     low = (-1.0 if start.function == "tanh" else 0.0) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
@@ -140,6 +159,8 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Tensor) -> tuple[Tensor
     t_KBI = x_KBI if below_K1I is None else x_KBI * below_K1I
     if auto.symmetric:
         t_KBI = (t_KBI + 1) / 2
+    if "most" in auto.tensors:
+        t_KBI = (t_KBI / auto.tensors["most"]).clamp_(max=1)
     return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
 
 

@@ -125,3 +125,9 @@ def validation(valid: Examples, below: Below) -> Callable[[int], Iterable[Tensor
         return lambda seed: below.chunks(seed, valid)
     kept = {seed: list(below.chunks(seed, valid)) for seed in below.seeds}
     return kept.__getitem__
+
+
+def most(below: Below, seed: int, examples: Examples) -> Tensor:
+    """Return the largest size [1, O] of each code of a split; 1 where all are 0."""
+    most_O = torch.stack([h_NO.abs().amax(0) for h_NO in below.chunks(seed, examples)]).amax(0)
+    return torch.where(most_O > 0, most_O, 1).unsqueeze(0)

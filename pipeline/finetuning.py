@@ -1,8 +1,9 @@
 """The supervised phase of an arm: a grid of rates for every seed, one chosen on validation."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
 
@@ -12,7 +13,7 @@ from pipeline.datasets import examples
 from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
-from pipeline.pool import Pool
+from pipeline.pool import Pool, Population, Trained, Work
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
 from pipeline.selection import choose, grid, kept
@@ -21,24 +22,65 @@ from pipeline.supervised import PROBE, Supervised
 
 @dataclass(frozen=True)
 class Finetuning:
-    """What a process needs to train a stack: `start` holds one network a seed, in order."""
+    """What a process needs to train a stack: `start` holds one network a seed, in order.
+
+    `l1` holds the seeds' penalties on the activations: one for all, or one each. `labels` is the
+    share of the labels that is used, in (0, 1]. `follow` has the records tell after each epoch
+    which units are dead.
+    """
 
     dataset: str
     train: Path
     valid: Path
     start: Path
     settings: Finetune
-    l1: float
+    l1: tuple[float, ...]
+    labels: float = 1.0
+    follow: bool = False
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Supervised, Tensors]:
         """Read the splits, and give each candidate a copy of its seed's starting network."""
         train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
         seeds, source_K = seeds_of(stack)
         start = networks.load(self.start, seeds)
-        batches = minibatches(self.dataset, "finetune", self.settings, train)
+        batches = minibatches(self.dataset, "finetune", self.settings, train, self.labels)
         probe = reference(self.dataset, train, PROBE)
-        task = Supervised(start.function, batches, valid, probe)
+        follows = reference(self.dataset, train, REFERENCE_IMAGES) if self.follow else None
+        task = Supervised(start.function, batches, valid, probe, follows)
         return task, start.select(source_K).to(device).tensors
+
+    def population(self) -> Population:
+        """Return all networks: seeds x learning rates."""
+        start = networks.load(self.start)
+        candidates = grid(len(start), self.settings.learning_rates, self.l1)
+        size = sum(tensor[0].nbytes for tensor in start.tensors.values())
+        return Population(self, candidates, self.settings, size)
+
+    def stack(self, tensors: Tensors) -> Stack:
+        """Return trained tensors as networks."""
+        return Stack(tensors, networks.load(self.start, [0]).function)
+
+
+class Learner(Work, Protocol):
+    """The supervised training of one network a seed, each from a grid of learning rates."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name."""
+        ...
+
+    @property
+    def train(self) -> Path:
+        """The file of the training split."""
+        ...
+
+    def population(self) -> Population:
+        """Return all networks: seeds x learning rates, the seeds in order."""
+        ...
+
+    def stack(self, tensors: Tensors) -> Stack:
+        """Return trained tensors as networks."""
+        ...
 
 
 def work_for(arm: Arm, params: Params) -> Finetuning:
@@ -49,26 +91,36 @@ def work_for(arm: Arm, params: Params) -> Finetuning:
         valid=arm.ready / "valid.npz",
         start=arm.start / "weights.safetensors",
         settings=params.finetune_for(arm.dataset),
-        l1=params.activation(arm.activation).l1,
+        l1=(params.activation(arm.activation).l1,),
     )
 
 
-def finetune(work: Finetuning, pool: Pool) -> tuple[Stack, list[Record]]:
+def finetune(work: Learner, pool: Pool) -> tuple[Stack, list[Record]]:
     """Train seeds x learning rates; return the chosen network of each seed, and all records.
 
     Selection rule: the lowest validation error, then the lowest validation cost, then the order of
     the grid; of each network its best epoch by the same rule. A diverged network is not eligible.
     A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
     """
-    start = networks.load(work.start)
-    seeds, function = len(start), start.function
-    size = sum(tensor[0].nbytes for tensor in start.tensors.values())
-    del start  # large networks of many seeds: their room is for training
-    rates = work.settings.learning_rates
-    candidates = grid(seeds, rates, work.l1)
-    trained = pool.train(work, candidates, work.settings, network_bytes=size)
+    return next(finetune_all([work], pool))
+
+
+def finetune_all(works: Sequence[Learner], pool: Pool) -> Iterator[tuple[Stack, list[Record]]]:
+    """Do what `finetune` does for each of several, in turn, after all were trained in one queue."""
+    populations = [work.population() for work in works]
+    for work, population, trained in zip(
+        works, populations, pool.train_all(populations), strict=True
+    ):
+        yield _chosen(work, population.candidates, trained)
+
+
+def _chosen(
+    work: Learner, candidates: list[Candidate], trained: Trained
+) -> tuple[Stack, list[Record]]:
     chosen = choose(candidates, trained.results)
-    stack = Stack(trained.tensors(kept(chosen, seeds, len(rates))), function)
+    seeds = candidates[-1].seed + 1
+    rows = kept(chosen, seeds, len(candidates) // seeds)
+    stack = work.stack(trained.tensors(rows))
     train = reference(work.dataset, examples.read(work.train), REFERENCE_IMAGES)
     dead = measures.dead_units(stack, train)
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
@@ -77,10 +129,10 @@ def finetune(work: Finetuning, pool: Pool) -> tuple[Stack, list[Record]]:
     return stack, lines
 
 
-def _record(candidate: Candidate, result: Result) -> dict[str, Any]:
+def _record(candidate: Candidate, result: Result) -> Record:
     best = result.best or {}
     curves = result.curves or {}
-    return {
+    record: Record = {
         "seed": candidate.seed,
         "learning_rate": candidate.learning_rate,
         "best_epoch": result.best_epoch,
@@ -94,4 +146,15 @@ def _record(candidate: Candidate, result: Result) -> dict[str, Any]:
             name: curves.get(name, [])
             for name in ("train_costs", "valid_errors", "zeros", "gradient_norms")
         },
+    }
+    return record | (_lives(curves["alive"]) if "alive" in curves else {})
+
+
+def _lives(alive: list[list[int]]) -> Record:
+    """Return the shares of units that are dead after each epoch, and of those that came back."""
+    alive_TU = torch.tensor(alive, dtype=torch.bool)
+    came_back_U = (alive_TU[1:] & ~alive_TU[:-1]).any(0)
+    return {
+        "dead_by_epoch": (~alive_TU).double().mean(1).tolist(),
+        "revived": float(came_back_U.double().mean()),
     }

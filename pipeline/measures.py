@@ -1,6 +1,6 @@
 """What is measured on a split: errors, costs, exact zeros, dead units.
 
-Legend of shape suffixes: K networks, N examples, I inputs, L hidden layers.
+Legend of shape suffixes: K networks, N examples, I inputs, L hidden layers, U hidden units.
 """
 
 from dataclasses import dataclass
@@ -51,13 +51,17 @@ def _classify_one(network: Stack, examples: Examples) -> tuple[float, float, lis
 
 def dead_units(stack: Stack, examples: Examples) -> list[float]:
     """Return, for each network, the share of hidden units that are 0 for every example."""
-    shares = []
-    for k in range(len(stack)):
-        network = stack.only(k)
-        alive = [torch.zeros(network.W_KIO(layer).shape[2]) for layer in range(network.depth)]
-        for x_NI in examples.chunks(ROWS):
-            outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
-            for layer, h_1NO in enumerate(outputs[1:]):
-                alive[layer] += (h_1NO[0] != 0).any(0).cpu()
-        shares.append(float((torch.cat(alive) == 0).double().mean()))
-    return shares
+    return [float((~alive_U).double().mean()) for alive_U in alive_units(stack, examples)]
+
+
+def alive_units(stack: Stack, examples: Examples) -> Tensor:
+    """Return which hidden units [K, U], lowest layer first, are not 0 for every example; bool."""
+    return torch.stack([_alive(stack.only(k), examples) for k in range(len(stack))])
+
+
+def _alive(network: Stack, examples: Examples) -> Tensor:
+    chunks = []
+    for x_NI in examples.chunks(ROWS):
+        outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
+        chunks.append(torch.cat([(h_1NO[0] != 0).any(0) for h_1NO in outputs[1:]]))
+    return torch.stack(chunks).any(0).cpu()

@@ -14,6 +14,7 @@ from torch import Tensor
 from pipeline.datasets.examples import Examples, decode
 from pipeline.distortions import recipes
 from pipeline.errors import Problem
+from pipeline.labels import labeled
 from pipeline.params import Schedule
 from pipeline.population import Candidate
 from pipeline.seeds import generator
@@ -44,12 +45,16 @@ class Minibatches(Protocol):
 
 @dataclass(frozen=True)
 class Shuffled:
-    """Passes over a training split, in a new order each; what fills no mini-batch waits."""
+    """Passes over a training split, in a new order each; what fills no mini-batch waits.
+
+    Of a share of the labels an epoch makes several passes, so that it has as many mini-batches.
+    """
 
     dataset: str
     phase: str  # `finetune`, or `pretrain-1` and so on: each has orders of its own
     size: int
     examples: Examples
+    labels: float = 1.0  # the share that is used, in (0, 1]
 
     @property
     def steps(self) -> int:
@@ -69,20 +74,26 @@ class Shuffled:
 
     def _order(self, seed: int, epoch: int) -> Tensor:
         draws = generator(self.dataset, seed, "order", self.phase, epoch)
-        return torch.randperm(len(self.examples), generator=draws)[: self.steps * self.size]
+        used_M = labeled(self.dataset, seed, self.examples.y_N, self.labels)
+        needed = self.steps * self.size
+        passes = -(-needed // len(used_M))
+        orders = [torch.randperm(len(used_M), generator=draws) for _ in range(passes)]
+        return used_M[torch.cat(orders)[:needed]]
 
 
 @dataclass(frozen=True)
 class Generated:
     """Images that nobody has seen before: image i of a seed is drawn from (recipe, seed, i).
 
-    Every phase sees the same images in the same order, as passes over a stored set would.
+    Every phase sees the same images in the same order, as passes over a stored set would. A share
+    of the labels is one of the clean characters.
     """
 
     dataset: str
     size: int
     epoch_images: int
     characters: Examples  # the clean ones, whose form names the recipe
+    labels: float = 1.0  # the share that is used, in (0, 1]
 
     @property
     def steps(self) -> int:
@@ -95,11 +106,17 @@ class Generated:
         for first in range(0, self.steps, DRAWN_STEPS):
             steps = min(DRAWN_STEPS, self.steps - first)
             i_N = torch.arange((start + first) * self.size, (start + first + steps) * self.size)
-            drawn = [fresh(self.characters, (self.dataset, seed), i_N) for seed in seeds]
+            drawn = [fresh(self._used(seed), (self.dataset, seed), i_N) for seed in seeds]
             x_STBI = torch.stack([x_NI.view(steps, self.size, -1) for x_NI, _ in drawn])
             y_STB = torch.stack([y_N.view(steps, self.size) for _, y_N in drawn])
             for step in range(steps):
                 yield decode(x_STBI[:, step], self.characters.form), y_STB[:, step]
+
+    def _used(self, seed: int) -> Examples:
+        if self.labels == 1:
+            return self.characters
+        rows_M = labeled(self.dataset, seed, self.characters.y_N, self.labels)
+        return self.characters.select(rows_M)
 
 
 def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Batch:
@@ -109,8 +126,12 @@ def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Ba
     return recipes.draw(form.recipe, sources, names, i_N.to(characters.y_N.device))
 
 
-def minibatches(dataset: str, phase: str, schedule: Schedule, train: Examples) -> Minibatches:
+def minibatches(
+    dataset: str, phase: str, schedule: Schedule, train: Examples, labels: float = 1.0
+) -> Minibatches:
     """Return the mini-batches of a training split, as its form and the schedule have them.
+
+    `labels` is the share of the labels that is used, in (0, 1].
 
     Raises Problem where the schedule has no number of images for a generated dataset, or has one
     for another.
@@ -122,9 +143,9 @@ def minibatches(dataset: str, phase: str, schedule: Schedule, train: Examples) -
                "is for generated datasets alone: remove it")
         )  # fmt: skip
     if schedule.epoch_images is None:
-        found: Shuffled | Generated = Shuffled(dataset, phase, schedule.batch_size, train)
+        found: Shuffled | Generated = Shuffled(dataset, phase, schedule.batch_size, train, labels)
     else:
-        found = Generated(dataset, schedule.batch_size, schedule.epoch_images, train)
+        found = Generated(dataset, schedule.batch_size, schedule.epoch_images, train, labels)
     if not found.steps:
         raise Problem(
             f"params.yaml: an epoch of {dataset} does not fill one mini-batch of {found.size}: "

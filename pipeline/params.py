@@ -78,7 +78,7 @@ class Activation(Section):
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     l1: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     half_negated: bool
-    reconstruction: Literal["softplus", "sigmoid", "linear"]
+    reconstruction: Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
 
 
 class Network(Section):

@@ -5,8 +5,9 @@ which spreads the cost of each call over many; large ones are alone in theirs (p
 No network's result depends on the split.
 """
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
+class Population:
+    """Networks of one shape that learn the same thing, and how long they may take."""
+
+    work: Work
+    candidates: list[Candidate]
+    schedule: Schedule
+    network_bytes: int
+
+
+@dataclass(frozen=True)
 class Pool:
     """Where training runs, where it keeps checkpoints, and what its progress bar says."""
 
@@ -47,20 +58,37 @@ class Pool:
     def train(
         self, work: Work, candidates: list[Candidate], schedule: Schedule, *, network_bytes: int
     ) -> "Trained":
-        """Train every candidate.
+        """Train every candidate of one population."""
+        return self.train_all([Population(work, candidates, schedule, network_bytes)])[0]
+
+    def train_all(self, populations: Sequence[Population]) -> list["Trained"]:
+        """Train every candidate of all populations, in one queue.
 
         Raises Problem where a process is killed, say for want of memory.
         """
-        stacks = split(candidates, network_bytes, self.device)
-        board = progress.Board(self.scratch / "progress", len(stacks), create=True)
-        jobs = [
-            _Job(self, work, stack, schedule, row, len(stacks), os.getpid())
-            for row, stack in enumerate(stacks)
+        cuts = [
+            split(each.candidates, each.network_bytes, self.device, len(populations))
+            for each in populations
         ]
-        total = len(candidates) * schedule.epochs
+        rows = sum(map(len, cuts))
+        board = progress.Board(self.scratch / "progress", rows, create=True)
+        row = itertools.count()
+        jobs = [
+            _Job(self, n, one.work, stack, one.schedule, next(row), rows, os.getpid())
+            for n, (one, stacks) in enumerate(zip(populations, cuts, strict=True))
+            for stack in stacks
+        ]
+        total = sum(len(each.candidates) * each.schedule.epochs for each in populations)
         with progress.shown(board, self.title, total):
             parts = _run_all(jobs)
-        return Trained([job.checkpoint for job in jobs], parts)
+        done = list(zip(jobs, parts, strict=True))
+        return [
+            Trained(
+                [job.checkpoint for job, _ in done if job.population == n],
+                [part for job, part in done if job.population == n],
+            )
+            for n in range(len(populations))
+        ]
 
 
 @dataclass(frozen=True)
@@ -88,16 +116,21 @@ class Trained:
 
 
 def split(
-    candidates: list[Candidate], network_bytes: int, device: torch.device
+    candidates: list[Candidate], network_bytes: int, device: torch.device, populations: int = 1
 ) -> list[list[Candidate]]:
-    """Return the candidates as stacks: all in one on a GPU, cache-sized on a CPU."""
+    """Return the candidates as stacks: all in one on a GPU, cache-sized on a CPU.
+
+    On a CPU each process gets its share, unless so many `populations` are trained together that
+    each has other work to do.
+    """
     if device.type != "cpu":
         return [candidates]
     most = max(1, CACHE_BYTES // network_bytes)
-    fair = -(-len(candidates) // min(joblib.cpu_count(), len(candidates)))
+    shares = min(-(-joblib.cpu_count() // populations), len(candidates))
+    fair = -(-len(candidates) // shares)
     size = -(-fair // -(-fair // most))
-    shares = _cut(candidates, fair)  # one a process, so that none waits for another at the end
-    return [stack for share in shares for stack in _cut(share, size)]
+    shared = _cut(candidates, fair)  # so that no process waits for another at the end
+    return [stack for share in shared for stack in _cut(share, size)]
 
 
 def _cut(candidates: list[Candidate], size: int) -> list[list[Candidate]]:
@@ -107,6 +140,7 @@ def _cut(candidates: list[Candidate], size: int) -> list[list[Candidate]]:
 @dataclass(frozen=True)
 class _Job:
     pool: Pool
+    population: int  # its place among those that are trained together
     work: Work
     stack: list[Candidate]
     schedule: Schedule
@@ -117,7 +151,8 @@ class _Job:
     @property
     def checkpoint(self) -> Path:
         """Where the stack's training is kept, and in the end its best networks."""
-        name = records.fingerprint([vars(candidate) for candidate in self.stack])
+        stack = [vars(candidate) for candidate in self.stack]
+        name = records.fingerprint(self.population, stack)
         return self.pool.scratch / f"{name}.checkpoint"
 
     def run(self) -> list[Result]:

@@ -15,7 +15,13 @@ from pipeline.datasets import examples
 from pipeline.datasets.examples import Examples
 from pipeline.denoising import Denoising
 from pipeline.measures import ROWS
-from pipeline.minibatches import Minibatches, minibatches, seeds_of
+from pipeline.minibatches import (
+    REFERENCE_IMAGES,
+    Minibatches,
+    minibatches,
+    reference,
+    seeds_of,
+)
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Params, Pretrain
 from pipeline.pool import Pool
@@ -45,18 +51,28 @@ class Pretraining:
         seeds, source_K = seeds_of(stack)
         start = networks.load(self.start, seeds).to(device)
         train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
+        below = Below(start, seeds, self.layer)
+        most_S1I = self._most(below, train)
         auto = autoencoders.autoencoder(
             start.select(source_K),
             self.layer,
             reconstruction=self.reconstruction,
             tied=self.settings.tied,
             bounds=train.form.bounds,
+            most_K1I=None if most_S1I is None else most_S1I[source_K],
         )
         phase = f"pretrain-{self.layer + 1}"
         batches = minibatches(self.dataset, phase, self.settings, train)
-        inputs = _inputs(batches, valid, Below(start, seeds, self.layer))
+        inputs = _inputs(batches, valid, below)
         task = Denoising(auto, self.dataset, phase, self.settings.corruption, *inputs)
         return task, auto.tensors
+
+    def _most(self, below: Below, train: Examples) -> Tensor | None:
+        """Return the largest size of each code [S, 1, I], None where codes are not scaled."""
+        if not (below.layers and self.reconstruction in autoencoders.SCALED):
+            return None
+        seen = reference(self.dataset, train, REFERENCE_IMAGES)
+        return torch.stack([codes.most(below, seed, seen) for seed in below.seeds])
 
 
 def _inputs(
@@ -117,7 +133,7 @@ def pretrain(work: Pretraining, pool: Pool, *, seeds: int) -> tuple[Stack, list[
     so that nothing above it can look like a success. The softmax layer stays random.
     """
     rates = work.settings.learning_rates
-    candidates = grid(seeds, rates, work.l1)
+    candidates = grid(seeds, rates, [work.l1])
     first, below = networks.load(work.start, [0]), work.start
     lines = []
     for layer in range(first.depth):

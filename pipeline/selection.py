@@ -1,11 +1,21 @@
 """The grid of learning rates, and which of its networks is kept."""
 
+from collections.abc import Sequence
+
 from pipeline.population import Candidate, Result
 
 
-def grid(seeds: int, learning_rates: list[float], l1: float) -> list[Candidate]:
-    """Return a candidate for each seed and rate, the seeds in order."""
-    return [Candidate(seed, rate, l1) for seed in range(seeds) for rate in learning_rates]
+def grid(seeds: int, learning_rates: Sequence[float], l1: Sequence[float]) -> list[Candidate]:
+    """Return a candidate for each seed and rate, the seeds in order.
+
+    `l1` holds the seeds' penalties on the activations: one for all, or one each.
+    """
+    penalties = list(l1) * (seeds if len(l1) == 1 else 1)
+    return [
+        Candidate(seed, rate, penalty)
+        for seed, penalty in zip(range(seeds), penalties, strict=True)
+        for rate in learning_rates
+    ]
 
 
 def choose(candidates: list[Candidate], results: list[Result]) -> dict[int, int]:

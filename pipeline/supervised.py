@@ -27,6 +27,7 @@ class Supervised:
     batches: Minibatches
     valid: Examples
     probe: Examples  # its first PROBE training examples serve for the gradient norms
+    follows: Examples | None = None  # where units are followed: what they are alive or dead on
     criteria = ("valid_errors", "valid_costs")
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
@@ -43,16 +44,22 @@ class Supervised:
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
-        """Return validation errors, costs and zeros, and the gradient norms on a training probe."""
+        """Return validation errors, costs and zeros, and the gradient norms on a training probe.
+
+        Where units are followed, also which of them are alive [K, U], 0 or 1.
+        """
         networks = Stack(tensors, self.function)
         found = measures.classify(networks, self.valid)
         K = len(networks)
         probe_KBI = self.probe.inputs(slice(PROBE)).expand(K, -1, -1).contiguous()
         probe_KB = self.probe.y_N[:PROBE].expand(K, -1)
         _, l1_K = settings_K(stack, networks.hardness_K11)
-        return {
+        measured = {
             "valid_errors": found.errors_K,
             "valid_costs": found.costs_K,
             "zeros": found.zeros_KL,
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
+        if self.follows is not None:
+            measured["alive"] = measures.alive_units(networks, self.follows).to(torch.uint8)
+        return measured

@@ -63,6 +63,7 @@ class Autoencoder:
     reconstruction: str
     symmetric: bool
     hardness: float = 1.0
+    most: Tensor | None = None  # where targets are divided by it
 
     def cost(self, x: Tensor, keep: Tensor, l1: float) -> tuple[Tensor, Tensor]:
         """Return the penalized cost, and the reconstruction error alone; means over the batch."""
@@ -70,10 +71,12 @@ class Autoencoder:
         z = h @ (self.W.T if self.V is None else self.V) + self.c
         target = x * self.signs_below
         target = (target + 1) / 2 if self.symmetric else target
-        if self.reconstruction == "sigmoid":
+        target = target if self.most is None else (target / self.most).clamp(max=1)
+        if self.reconstruction in ("sigmoid", "scaled"):
             error = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(1).mean()
         else:
-            rebuilt = F.softplus(z) if self.reconstruction == "softplus" else z
+            rebuild = {"softplus": F.softplus, "rectifier": torch.relu}
+            rebuilt = rebuild.get(self.reconstruction, torch.nn.Identity())(z)
             error = (rebuilt - target).square().sum(1).mean()
         return error + l1 * h.abs().sum(1).mean(), error
 

@@ -26,6 +26,9 @@ UNITS = [
     ("tanh", "sigmoid", True),
     ("tanh", "softplus", False),
     ("rectifier", "linear", True),
+    ("rectifier", "scaled", True),
+    ("softplus", "scaled", False),
+    ("rectifier", "rectifier", True),
     ("tanh", "linear", False),
 ]
 CASES = [(*unit, *rest) for unit in UNITS for rest in itertools.product([0, 1], [True, False])]
@@ -52,12 +55,16 @@ def make(
     stack = networks.initialize("test", WIDTHS, range(K), unit)
     tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
     tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
+    most = (
+        torch.rand(K, 1, WIDTHS[layer], generator=torch.Generator().manual_seed(3)).double() + 0.5
+    )
     auto = autoencoders.autoencoder(
         Stack(tensors, function),
         layer,
         reconstruction=reconstruction,
         tied=tied,
         bounds=bounds,
+        most_K1I=most if reconstruction == "scaled" and layer else None,
     )
     noise = torch.Generator().manual_seed(1)
     for name in {"b", "c", "V"} & set(auto.tensors):
@@ -89,6 +96,7 @@ def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
         auto.reconstruction,
         auto.symmetric,
         float(tensors["hardness"]),
+        tensors["most"][0] if "most" in tensors else None,
     )
 
 

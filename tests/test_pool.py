@@ -101,6 +101,7 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     progress.Board(tmp_path / "progress", 1, create=True)
     job = pool._Job(
         Pool(CPU, tmp_path, "test"),
+        0,
         CountingWork(),
         CANDIDATES[:1],
         SCHEDULE,

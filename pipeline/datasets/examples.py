@@ -125,6 +125,11 @@ class Examples:
         for first in range(0, len(self), rows):
             yield self.inputs(slice(first, first + rows))
 
+    def select(self, rows_B: Tensor) -> "Examples":
+        """Return some of the examples, as stored."""
+        rows_B = rows_B.to(self.y_N.device)
+        return Examples(self.x_NI[rows_B], self.y_N[rows_B], self.form)
+
     def to(self, device: torch.device) -> "Examples":
         """Return the examples on a device."""
         return Examples(self.x_NI.to(device), self.y_N.to(device), self.form)
