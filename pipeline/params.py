@@ -12,6 +12,7 @@ from pipeline.errors import Problem
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Initialization = Literal["random", "pretrained"]
 PAPER_IMAGES = 81_920_000  # the training images of NISTP (section 4.1): 100 files of 819,200
@@ -28,12 +29,22 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 class Run(Section):
-    """What is run: the arms are the product of the three lists, each repeated `seeds` times."""
+    """What is run: the arms are the product of three lists, each repeated `seeds` times; for the
+    claims also `experiments`, with networks of their own, and `probes` of the arms' networks."""
 
     datasets: Names
     activations: Names
     initializations: Annotated[list[Initialization], Field(min_length=1)]
     seeds: Count
+    experiments: Names
+    probes: Names
+
+
+class Sweep(Section):
+    """What the conditions of all experiments have in common."""
+
+    seeds: Annotated[int, Field(ge=2)]
+    learning_rates: Annotated[list[Rate], Field(min_length=1)]
 
 
 class Schedule(Section):
@@ -76,7 +87,7 @@ class Activation(Section):
 
     function: str
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    l1: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    l1: Penalty
     half_negated: bool
     reconstruction: Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
 
@@ -96,14 +107,17 @@ class Dataset(Section):
     network: Network
     pretrain: dict[str, Any]
     finetune: dict[str, Any]
+    sweep: dict[str, Any] = {}
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml; `experiments` in the forms of the catalogue of experiments."""
 
     run: Run
     pretrain: Pretrain
     finetune: Finetune
+    sweep: Sweep
+    experiments: dict[str, dict[str, Any]]
     compare: Compare
     activations: dict[str, Activation]
     datasets: dict[str, Dataset]
@@ -126,17 +140,25 @@ class Params(Section):
 
     def pretrain_for(self, dataset: str) -> Pretrain:
         """Return the pre-training schedule with the dataset's overrides."""
-        changes = self.dataset(dataset).pretrain
-        return _checked(
-            Pretrain, self.pretrain.model_dump() | changes, f"datasets.{dataset}.pretrain"
-        )
+        return self._overridden(self.pretrain, dataset, "pretrain")
 
     def finetune_for(self, dataset: str) -> Finetune:
         """Return the fine-tuning schedule with the dataset's overrides."""
-        changes = self.dataset(dataset).finetune
-        return _checked(
-            Finetune, self.finetune.model_dump() | changes, f"datasets.{dataset}.finetune"
-        )
+        return self._overridden(self.finetune, dataset, "finetune")
+
+    def sweep_for(self, dataset: str) -> Sweep:
+        """Return what all experiments have in common, with the dataset's overrides."""
+        return self._overridden(self.sweep, dataset, "sweep")
+
+    def experiment_for(self, name: str, form: type[SectionType]) -> SectionType:
+        """Return the block of an experiment, in its form."""
+        if name not in self.experiments:
+            raise Problem(f"params.yaml: experiments.{name} is missing: add it")
+        return _checked(form, self.experiments[name], f"experiments.{name}")
+
+    def _overridden(self, default: SectionType, dataset: str, key: str) -> SectionType:
+        changes = getattr(self.dataset(dataset), key)
+        return _checked(type(default), default.model_dump() | changes, f"datasets.{dataset}.{key}")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -177,9 +199,10 @@ def _check_run(params: Params) -> None:
     for name in params.run.datasets:
         params.pretrain_for(name)
         params.finetune_for(name)
+        params.sweep_for(name)
     for name in params.run.activations:
         params.activation(name)
-    for key in ("datasets", "activations", "initializations"):
+    for key in ("datasets", "activations", "initializations", "experiments", "probes"):
         repeated = [name for name, n in Counter(getattr(params.run, key)).items() if n > 1]
         if repeated:
             raise Problem(f"params.yaml: run.{key} lists {repeated[0]} twice: list it once")

@@ -1,0 +1,1 @@
+"""Experiments beside the arms: what is varied, and how its networks are trained and scored."""

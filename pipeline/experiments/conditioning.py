@@ -1,0 +1,26 @@
+"""Does it matter how a rectifier network is parametrized? (Section 3.1 of the paper; claim 13.)
+
+Weights into the first hidden layer divided by alpha, weights into the softmax multiplied by it: the
+network computes the same function, and trains otherwise.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Rate, Section
+
+
+class Options(Section):
+    """The alphas; 1 is the plain start."""
+
+    alphas: Annotated[list[Rate], Field(min_length=2)]
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each alpha."""
+    return [
+        setting.condition({"alpha": alpha}, setting.unit("rectifier"), scale=alpha)
+        for alpha in sorted(options.alphas)
+    ]

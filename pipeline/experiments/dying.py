@@ -1,0 +1,40 @@
+"""When do rectifiers die, and do they come back? (Critics; claim 24.)
+
+Rectifier networks without pre-training, followed from epoch to epoch, one thing varied at a time:
+the learning rate, the L1 penalty, the bias at the start.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Level, Setting
+from pipeline.params import Penalty, Rate, Section
+
+
+class Options(Section):
+    """The levels of each factor; the others keep the penalty of params.yaml, `rate` and bias 0."""
+
+    rate: Rate
+    learning_rates: Annotated[list[Rate], Field(min_length=2)]
+    l1: Annotated[list[Penalty], Field(min_length=2)]
+    biases: Annotated[list[float], Field(min_length=2)]
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each level of each factor."""
+    rates = [
+        _condition(setting, "rate", rate, finetune=setting.at_rates(rate))
+        for rate in options.learning_rates
+    ]
+    at_rate = setting.at_rates(options.rate)
+    penalties = [_condition(setting, "l1", l1, l1=(l1,), finetune=at_rate) for l1 in options.l1]
+    biases = [
+        _condition(setting, "bias", bias, bias=bias, finetune=at_rate) for bias in options.biases
+    ]
+    return [*rates, *penalties, *biases]
+
+
+def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> Condition:
+    levels: dict[str, Level] = {"varied": factor, "level": level}
+    return setting.condition(levels, setting.unit("rectifier"), follow=True, **changes)

@@ -1,0 +1,26 @@
+"""Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)
+
+Softplus networks (1/alpha) softplus(alpha z) of growing alpha, up to the rectifier, their limit.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Rate, Section
+
+
+class Options(Section):
+    """The alphas of the softplus networks; the rectifier, alpha without end, joins them."""
+
+    alphas: Annotated[list[Rate], Field(min_length=2)]
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each alpha, the rectifier last; no pre-training."""
+    soft = [
+        setting.condition({"alpha": alpha}, setting.unit("softplus", hardness=alpha))
+        for alpha in sorted(options.alphas)
+    ]
+    return [*soft, setting.condition({"alpha": "infinity"}, setting.unit("rectifier"))]

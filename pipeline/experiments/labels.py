@@ -1,0 +1,35 @@
+"""What are unlabeled examples worth? (Figure 4 of the paper, on NORB; claims 3, 5 and 33.)
+
+Networks are pre-trained on all inputs, or start at random, and fine-tuned on a growing share of the
+labels. Each share trains for as many steps; validation keeps all its labels.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.arms import INITIALIZATIONS
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Names, Section
+
+
+class Options(Section):
+    """The shares of the labels, in (0, 1], and the activations compared."""
+
+    shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2)]
+    activations: Names
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each activation, initialization and share."""
+    return [
+        setting.condition(
+            {"activation": activation, "initialization": initialization, "share": share},
+            setting.unit(activation),
+            initialization,
+            labels=share,
+        )
+        for activation in options.activations
+        for initialization in INITIALIZATIONS
+        for share in sorted(options.shares)
+    ]

@@ -1,0 +1,31 @@
+"""Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)
+
+Every activation at every rate of a finer and wider grid than the paper's, without pre-training.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Names, Rate, Section
+
+
+class Options(Section):
+    """The finer grid, and the activations compared."""
+
+    learning_rates: Annotated[list[Rate], Field(min_length=3)]
+    activations: Names
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each activation and rate: nothing is left to choose but the epoch."""
+    return [
+        setting.condition(
+            {"activation": activation, "rate": rate},
+            setting.unit(activation),
+            finetune=setting.at_rates(rate),
+        )
+        for activation in options.activations
+        for rate in sorted(options.learning_rates)
+    ]

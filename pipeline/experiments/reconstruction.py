@@ -1,0 +1,31 @@
+"""How should a one-sided unit be rebuilt? (Section 3.2 of the paper, four strategies; claim 15.)
+
+Rectifier networks pre-trained with each reconstruction, then fine-tuned alike.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Section
+
+
+class Options(Section):
+    """The reconstructions compared."""
+
+    reconstructions: Annotated[
+        list[Literal["softplus", "scaled", "linear", "rectifier"]], Field(min_length=2)
+    ]
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each reconstruction."""
+    return [
+        setting.condition(
+            {"reconstruction": name},
+            setting.unit("rectifier", reconstruction=name),
+            "pretrained",
+        )
+        for name in options.reconstructions
+    ]

@@ -1,0 +1,33 @@
+"""How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)
+
+Many random rectifier networks, each from its own start and with its own L1 penalty on the
+activations, at one learning rate: test error against the share of exact zeros.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Count, Penalty, Rate, Section
+
+
+class Options(Section):
+    """How many networks, up to which penalty (from 0, evenly spaced), at which learning rate."""
+
+    networks: Count = Field(ge=10)
+    most_l1: Penalty
+    learning_rate: Rate
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return one condition whose seeds are the networks."""
+    penalties = np.linspace(0, options.most_l1, options.networks)
+    return [
+        setting.condition(
+            {},
+            setting.unit("rectifier"),
+            seeds=options.networks,
+            l1=tuple(float(penalty) for penalty in penalties),
+            finetune=setting.at_rates(options.learning_rate),
+        )
+    ]

@@ -1,0 +1,118 @@
+"""Training of an experiment: starts that conditions share, then all networks in one queue."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline import finetuning, measures, networks, records
+from pipeline.datasets import examples
+from pipeline.experiments.condition import Condition
+from pipeline.finetuning import Finetuning
+from pipeline.minibatches import REFERENCE_IMAGES, reference
+from pipeline.networks import Stack
+from pipeline.pool import Pool
+from pipeline.pretraining import Pretraining, pretrain
+from pipeline.records import Record
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The files that training reads: never those of the test split."""
+
+    dataset: str
+    train: Path
+    valid: Path
+
+
+@dataclass(frozen=True)
+class Start:
+    """The starting networks of some conditions, one a seed, and what their making left behind."""
+
+    file: Path
+    zeros: list[float]  # share of exact zeros of each, mean over hidden layers, on training inputs
+    records: list[Record]  # of pre-training
+
+
+def train(
+    conditions: Sequence[Condition], splits: Splits, pool: Pool
+) -> Iterator[tuple[Condition, Stack, list[Record]]]:
+    """Yield each condition with the chosen network of each seed, and the records of all networks.
+
+    Chosen as an arm's networks are: by validation alone. Conditions that start alike share their
+    starting networks, pre-training included. All are fine-tuned before the first is yielded.
+    """
+    starts: dict[str, Start] = {}
+    for condition in conditions:
+        name = records.fingerprint(condition.start)
+        if name not in starts:
+            place = replace(pool, scratch=pool.scratch / name)
+            starts[name] = _start(condition, splits, place)
+    found = [starts[records.fingerprint(condition.start)] for condition in conditions]
+    works = [
+        _learner(condition, splits, start)
+        for condition, start in zip(conditions, found, strict=True)
+    ]
+    trained = finetuning.finetune_all(works, pool)
+    for condition, start, (stack, lines) in zip(conditions, found, trained, strict=True):
+        yield condition, stack, [_with_start(line, condition, start) for line in lines]
+
+
+def _learner(condition: Condition, splits: Splits, start: Start) -> finetuning.Learner:
+    return Finetuning(
+        dataset=splits.dataset,
+        train=splits.train,
+        valid=splits.valid,
+        start=start.file,
+        settings=condition.finetune,
+        l1=condition.l1,
+        labels=condition.labels,
+        follow=condition.follow,
+    )
+
+
+def _start(condition: Condition, splits: Splits, pool: Pool) -> Start:
+    """Make the starting networks of a condition, or find them where they were made before."""
+    pool.scratch.mkdir(parents=True, exist_ok=True)
+    file = pool.scratch / "start.safetensors"
+    networks.save(random_start(condition, splits), file)
+    lines: list[Record] = []
+    if condition.pretrain is not None:
+        work = Pretraining(
+            dataset=splits.dataset,
+            train=splits.train,
+            valid=splits.valid,
+            reconstruction=condition.unit.reconstruction,
+            settings=condition.pretrain,
+            l1=condition.unit.l1,
+            start=file,
+        )
+        title = f"{pool.title}: {condition.unit.function}"
+        stack, lines = pretrain(work, replace(pool, title=title), seeds=condition.seeds)
+        file = pool.scratch / "pretrained.safetensors"
+        networks.save(stack, file)
+    train_split = reference(splits.dataset, examples.read(splits.train), REFERENCE_IMAGES)
+    zeros_KL = measures.classify(networks.load(file), train_split).zeros_KL
+    return Start(file, zeros_KL.mean(1).tolist(), lines)
+
+
+def random_start(condition: Condition, splits: Splits) -> Stack:
+    """Return random starting networks, one a seed: the arms' own where a condition changes nothing.
+
+    Its `bias` is added to that of every hidden unit; its `scale` is as `Condition` says.
+    """
+    form = examples.read_form(splits.train)
+    widths = [form.inputs, *condition.hidden, form.classes]
+    stack = networks.initialize(splits.dataset, widths, range(condition.seeds), condition.unit)
+    for layer in range(stack.depth):
+        stack.b_K1O(layer).add_(condition.bias)
+    stack.W_KIO(0).div_(condition.scale)
+    stack.W_KIO(stack.depth).mul_(condition.scale)
+    return stack
+
+
+def _with_start(line: Record, condition: Condition, start: Start) -> Record:
+    seed = line["seed"]
+    l1 = condition.l1[seed if len(condition.l1) > 1 else 0]
+    rates = [r["learning_rate"] for r in start.records if r["seed"] == seed and r["chosen"]]
+    about = {"l1": l1, "pretrain_learning_rates": rates, "zeros_at_start": start.zeros[seed]}
+    return {**condition.levels, **line, **about}

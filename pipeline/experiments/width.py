@@ -1,0 +1,32 @@
+"""Does a one-sided unit need twice as many? (Section 3.1 of the paper; claim 18.)
+
+Tanh networks of n units a layer beside rectifier networks of n and of 2n, without pre-training.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.params import Rate, Section
+
+
+class Options(Section):
+    """Widths of the tanh networks as multiples of the dataset's; rectifiers also double them."""
+
+    multiples: Annotated[list[Rate], Field(min_length=1)]
+
+
+def conditions(setting: Setting, options: Options) -> list[Condition]:
+    """Return a condition for each activation and multiple."""
+    multiples = sorted(options.multiples)
+    doubled = sorted({*multiples, *(2 * multiple for multiple in multiples)})
+    return [
+        setting.condition(
+            {"activation": activation, "multiple": multiple},
+            setting.unit(activation),
+            hidden=tuple(max(1, round(multiple * width)) for width in setting.hidden),
+        )
+        for activation, widths in (("tanh", multiples), ("rectifier", doubled))
+        for multiple in widths
+    ]

@@ -1,0 +1,37 @@
+"""Read the test split, once, for the chosen networks of an experiment."""
+
+from pathlib import Path
+
+from stages.arguments import DatasetName, ExperimentName
+from stages.shell import run
+
+
+def main(dataset: DatasetName, experiment: ExperimentName) -> None:
+    """Score an experiment's chosen networks on the test split, as a table of one row a network.
+
+    Nothing is chosen here.
+    """
+    from pipeline import device, networks, records
+    from pipeline.analysis import comparison
+    from pipeline.datasets import examples
+    from pipeline.experiments import catalogue, scoring
+
+    factors = catalogue.experiment(experiment).factors
+    folder = Path("runs/experiments", dataset, experiment)
+    device.prepare_for_training()
+    test = examples.read(Path("data/ready", dataset, "test.npz"))
+    rows = [
+        row
+        for name in records.read_json(folder / "about.json")["conditions"]
+        for row in scoring.rows(
+            networks.load(folder / name / "weights.safetensors"),
+            records.read_lines(folder / name / "records.jsonl"),
+            test,
+        )
+    ]
+    table = comparison.as_csv([*factors, *scoring.COLUMNS], rows)
+    records.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
+
+
+if __name__ == "__main__":
+    run(main)
