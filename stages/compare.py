@@ -9,7 +9,7 @@ from stages.shell import run
 def main(dataset: DatasetName) -> None:
     """Write `results/<dataset>/` from the scores and the chosen networks of its arms."""
     from pipeline import networks, params, records
-    from pipeline.analysis import comparison, conditions, exhibits, verdicts
+    from pipeline.analysis import comparison, conditions, exhibits
     from pipeline.arms import arms_of
     from pipeline.datasets import examples
 
@@ -33,14 +33,12 @@ def main(dataset: DatasetName) -> None:
     shape = examples.read_form(Path("data/ready", dataset, "valid.npz")).shape
     table = comparison.table(results, confidence)
     tests = comparison.paired_tests(results, confidence, significance)
-    judged = verdicts.judge(results, confidence=confidence, significance=significance)
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
     records.write_bytes(out / "table.csv", comparison.as_csv(comparison.TABLE, table))
     records.write_bytes(
         out / "runs.csv", comparison.as_csv(comparison.RUNS, comparison.runs(results))
     )
     records.write_bytes(out / "tests.csv", comparison.as_csv(comparison.TESTS, tests))
-    records.write_bytes(out / "claims.csv", comparison.as_csv(verdicts.VERDICTS, judged))
     records.write_bytes(out / "filters.npz", exhibits.as_npz(filters, shape))
     records.write_json(out / "errors.json", comparison.errors(results, confidence))
     records.write_json(out / "curves.json", exhibits.curves(results, histories))

@@ -14,7 +14,7 @@ def blocks() -> dict[str, str]:
     """Return the content of every generated block by its name."""
     from ruamel.yaml import YAML
 
-    from pipeline import records
+    from pipeline import params, records
     from pipeline.analysis import results
     from pipeline.datasets import overview
     from pipeline.report import readme
@@ -24,8 +24,9 @@ def blocks() -> dict[str, str]:
     for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
         read = results.read(folder, figures=False)
         found[f"results {folder.name}"] = readme.comparison(read)
-        if read.claims:
-            found[f"claims {folder.name}"] = readme.claims(read)
+    for judged in sorted(Path("claims").glob("*/claims.csv")):
+        name, rows = judged.parent.name, results.read_table(judged)
+        found[f"claims {name}"] = readme.claims(name, rows, params.load().compare)
     if (bench := Path("results/bench.json")).exists():
         found["speed"] = readme.speed(records.read_json(bench))
     return found

@@ -14,22 +14,22 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline import device, networks, records
     from pipeline.analysis import comparison
     from pipeline.datasets import examples
-    from pipeline.experiments import catalogue, scoring
+    from pipeline.experiments import scoring
 
-    factors = catalogue.experiment(experiment).factors
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()
+    about = records.read_json(folder / "about.json")
     test = examples.read(Path("data/ready", dataset, "test.npz"))
     rows = [
         row
-        for name in records.read_json(folder / "about.json")["conditions"]
+        for name in about["conditions"]
         for row in scoring.rows(
             networks.load(folder / name / "weights.safetensors"),
             records.read_lines(folder / name / "records.jsonl"),
             test,
         )
     ]
-    table = comparison.as_csv([*factors, *scoring.COLUMNS], rows)
+    table = comparison.as_csv([*about["factors"], *scoring.COLUMNS], rows)
     records.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
 
 

@@ -29,8 +29,11 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
         for condition, stack, lines in training.train(conditions, splits, pool):
             networks.save(stack, out / condition.name / "weights.safetensors")
             records.write_lines(out / condition.name / "records.jsonl", lines)
-        names = [condition.name for condition in conditions]
-        records.write_json(out / "about.json", {"conditions": names, **device.about(where)})
+        about = {
+            "factors": catalogue.experiment(experiment).factors,
+            "conditions": [condition.name for condition in conditions],
+        }
+        records.write_json(out / "about.json", about | device.about(where))
 
 
 if __name__ == "__main__":

@@ -21,12 +21,15 @@ def settings(dataset="digits", seeds=10, **run):
     schedule = {"learning_rates": [0.1, 0.01], "batch_size": 10, "epochs": 40, "patience": 15}
     unit = {"l1": 0.001, "half_negated": False, "reconstruction": "softplus"}
     names = ["rectifier", "tanh", "softplus"]
-    run = {"activations": names, "initializations": ["random", "pretrained"], "seeds": seeds} | run
+    lists = {"experiments": ["hardness"], "probes": ["overlap"], "activations": names}
+    run = lists | {"initializations": ["random", "pretrained"], "seeds": seeds} | run
     return params.Params.model_validate(
         {
             "run": {"datasets": [dataset], **run},
             "pretrain": schedule | {"corruption": 0.25, "tied": True},
             "finetune": schedule,
+            "sweep": {"seeds": 5, "learning_rates": [0.1]},
+            "experiments": {},
             "compare": {"confidence": 0.95, "significance": 0.05},
             "activations": {n: unit | {"function": n} for n in names},
             "datasets": {

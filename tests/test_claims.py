@@ -6,7 +6,9 @@ import math
 import pytest
 
 from pipeline.analysis import published
-from pipeline.analysis.claims import CLAIMS, LITTLE_EXAMPLES, Margin, Rule
+from pipeline.analysis.claim import LITTLE_EXAMPLES, QUANTITIES, Margin, Rule
+from pipeline.analysis.claims import CLAIMS
+from pipeline.analysis.claims_of_arms import OF_ARMS
 from pipeline.arms import arms_of
 from tests import synthetic
 
@@ -29,7 +31,7 @@ def test_keys_and_numbers_name_one_claim_each():
 def test_claims_need_standard_arms_only():
     """Each arm of a claim is one of the six of a standard comparison."""
     standard = {arm.key for arm in arms_of(synthetic.settings(), "digits")}
-    assert {arm for claim in CLAIMS for arm in claim.arms} <= standard
+    assert {arm for claim in OF_ARMS for arm in claim.groups} <= standard
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.number)
@@ -39,6 +41,11 @@ def test_wording_is_one_sentence(claim):
     assert claim.wording.endswith(".")
     assert claim.wording.count(". ") == 0
     assert claim.source
+
+
+def test_quantities_are_known_in_words():
+    """What a claim measures can be said."""
+    assert {claim.quantity for claim in CLAIMS} <= QUANTITIES.keys()
 
 
 def test_claims_cannot_be_changed():
@@ -128,11 +135,12 @@ def test_small_test_splits_widen_the_margin(examples, size):
         ("at least", (0.25, math.inf)),
         ("equivalent", (-0.25, 0.25)),
         ("never above", (-math.inf, 0.25)),
+        ("between", (0.25, 0.75)),
     ],
 )
 def test_rules_mean_what_they_say(kind, region):
     """Each kind of rule has its own set of values that make a claim true."""
-    assert Rule(kind, 0.25).region(0.25) == region
+    assert Rule(kind, 0.25, 0.75).region(0.25) == region
 
 
 def test_statistic_in_words_keeps_the_signs():

@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.experiments import catalogue
 from tests.imports import ROOT, imported
 
-STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+FILES = (ROOT / "dvc.yaml", ROOT / "experiments/dvc.yaml")
+STAGES = {
+    name: stage
+    for file in FILES
+    for name, stage in YAML(typ="safe", pure=True).load(file)["stages"].items()
+}
 
 # Nothing in these can change a number: words, progress bars, how files come whose hashes are known,
 # and what is sent to MLflow.
@@ -26,6 +32,7 @@ NO_NUMBERS = {
         "pipeline/locks.py",
         "pipeline/progress.py",
         "pipeline/analysis/__init__.py",
+        "pipeline/experiments/__init__.py",
         "pipeline/report/__init__.py",
         "pipeline/tracking/__init__.py",
         "pipeline/tracking/publishing.py",
@@ -58,6 +65,10 @@ READS_LATER = {
 }
 
 
+# An experiment's numbers do not depend on what the others vary: its stage names its own module.
+EXPERIMENTS = {ROOT / f"pipeline/experiments/{name}.py" for name in catalogue.EXPERIMENTS}
+
+
 def code_of(stage: str) -> set[Path]:
     """Return the files whose content can change what a stage writes."""
     found: set[Path] = set()
@@ -66,7 +77,7 @@ def code_of(stage: str) -> set[Path]:
     while new:
         found |= new
         new = {file for path in new for file in imported(path)} - found - left_out
-    return found
+    return found - EXPERIMENTS
 
 
 def deps(stage: str) -> list[str]:
@@ -76,7 +87,7 @@ def deps(stage: str) -> list[str]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
     """The modules that a stage imports, however indirectly, are its dependencies, and no others."""
-    listed = {ROOT / dep for dep in deps(stage) if dep.endswith(".py")}
+    listed = {ROOT / dep for dep in deps(stage) if dep.endswith(".py") and "$" not in dep}
     for folder in (ROOT / dep for dep in deps(stage) if dep == "pipeline/distortions"):
         listed |= {*folder.glob("*.py")} - NO_NUMBERS
     assert {str(path.relative_to(ROOT)) for path in listed ^ code_of(stage)} == set()
@@ -89,16 +100,22 @@ def test_each_stage_says_what_it_does(stage: str) -> None:
     assert STAGES[stage]["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
 
 
+def test_sweeps_depend_on_their_experiment() -> None:
+    """What an experiment varies is one module, and the stage of each depends on its own."""
+    assert "pipeline/experiments/${item.experiment}.py" in deps("sweep")
+    assert all(file.exists() for file in EXPERIMENTS)
+
+
 def test_only_evaluate_reads_the_test_split() -> None:
-    """The test split decides nothing: one stage depends on it."""
+    """The test split decides nothing: one stage of the arms depends on it, one of experiments."""
     readers = [stage for stage in STAGES if any("test.npz" in dep for dep in deps(stage))]
-    assert readers == ["evaluate"]
+    assert readers == ["evaluate", "score"]
 
 
 def test_parameters_that_are_watched_exist() -> None:
     """Each watched key is in params.yaml (DVC itself refuses a missing one)."""
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
-    names = {"dataset": "digits", "activation": "tanh"}
+    names = {"dataset": "digits", "activation": "tanh", "experiment": "depth"}
     for stage in STAGES.values():
         for key in stage.get("params", []):
             value: Any = params

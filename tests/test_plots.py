@@ -66,7 +66,7 @@ def rename(digits, row):
     """Return results of one arm, the row given."""
     curve = digits.curves["arms"]["rectifier-random"]
     curves = {"rule": "", "arms": {results.arm_key(row): curve}}
-    return results.Results([row], [], [], [], curves, digits.protocol, {}, digits.shape)
+    return results.Results([row], [], [], curves, digits.protocol, {}, digits.shape)
 
 
 def test_a_mosaic_centers_and_scales_each_filter():

@@ -9,12 +9,10 @@ import pytest
 
 from pipeline import records
 from pipeline.analysis import results
-from pipeline.analysis.claims import CLAIMS
 from pipeline.arms import Arm
 from pipeline.datasets import cards, examples
 from pipeline.datasets.entry import Dataset, NoOptions
 from pipeline.errors import Problem
-from pipeline.report import readme
 from pipeline.report.page import FIGURES, findings
 from stages import compare, report
 from tests import synthetic
@@ -258,36 +256,3 @@ def test_a_broken_card_is_a_problem(make):
     Path("results/digits/card.json").write_text("{")
     with pytest.raises(Problem, match=r"card\.json cannot be read"):
         report.main()
-
-
-def test_claims_are_shown_with_their_verdicts(make):
-    """Page and README have a row a claim, with the verdict of claims.csv and its numbers."""
-    found = make("mnist", figures=1)
-    html, text = unescape(page()), readme.claims(found)
-    assert len(found.claims) == len(CLAIMS)
-    for row in found.claims:
-        assert row["claim"] in html
-        assert f"| **{row['verdict']}** |" in next(
-            line for line in text.splitlines() if row["claim"] in line
-        )
-    first = found.claims[0]
-    numbers = [findings.percent(first[name]) for name in ("paper", "estimate", "low", "high")]
-    assert f"| {numbers[1]} points ({numbers[2]} to {numbers[3]}) | {numbers[0]} points |" in text
-    assert html.count('<td class="left verdict ') == len(CLAIMS)
-
-
-def test_a_failed_arm_leaves_its_claims_undecided(make):
-    """A claim whose arm lacks a network is undecided, and the page says which seed."""
-    found = make(seeds=3, change=fail_tanh, figures=1)
-    lost = [row for row in found.claims if "random tanh" in row["statistic"]]
-    assert len(lost) >= 3
-    assert {row["verdict"] for row in lost} == {"undecided"}
-    assert "Seed 1 of random tanh has no network." in page()
-
-
-def test_results_without_claims_are_shown_all_the_same(make):
-    """What an older compare left has no table of claims."""
-    make(figures=1)
-    assert "The claims, tested" in page()
-    Path("results/digits/claims.csv").unlink()
-    assert "The claims, tested" not in page()

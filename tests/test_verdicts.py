@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.analysis import comparison, published, statistics, verdicts
+from pipeline.analysis.claim import ARMS
 from pipeline.analysis.claims import CLAIMS
-from pipeline.analysis.comparison import Outcome
+from pipeline.analysis.claims_of_arms import OF_ARMS
 from pipeline.analysis.estimates import estimate
 from tests import synthetic
-from tests.simulated import outcome, simulate
+from tests.simulated import arm, found, simulate
 
 BASE = 0.03
 MARGIN = math.sqrt(BASE * (1 - BASE) / 2500)
@@ -21,19 +22,24 @@ AT_THE_ENDS = EQUAL | {
     "rectifier-random": ABOVE,
     "rectifier-pretrained": ABOVE + math.sqrt(ABOVE * (1 - ABOVE) / 2500),
 }
-TESTED = [claim for claim in CLAIMS if claim.rule.kind != "never above"]
+TESTED = [claim for claim in OF_ARMS if claim.rule.kind != "never above"]
 AT_AN_END = {"1", "2", "3a", "3b", "4a", "4b", "6", "24"}
 
 
-def judged(results):
-    """Return the rows of all claims by number."""
-    rows = verdicts.judge(results, confidence=0.95, significance=0.05)
-    return {row["number"]: row for row in rows}
+def judged(rows, dataset="digits"):
+    """Return the rows of all claims about the arms by number."""
+    rows = verdicts.judge(dataset, found(rows), confidence=0.95, significance=0.05)
+    return {row["number"]: row for row in rows if row["records"] == ARMS}
 
 
-def judged_with(means=EQUAL, seeds=10, draw=0, **options):
+def judged_with(means=EQUAL, seeds=10, draw=0, dataset="digits", **options):
     """Return the rows of one simulated comparison by number."""
-    return judged(simulate(np.random.default_rng(draw), means, seeds, **options))
+    return judged(simulate(np.random.default_rng(draw), means, seeds, **options), dataset)
+
+
+def of_arm(rows, key):
+    """Return the rows of one arm."""
+    return [row for row in rows if f"{row['activation']}-{row['initialization']}" == key]
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +74,12 @@ def test_interval_and_verdict_agree():
         means = {key: float(rng.uniform(0.02, 0.04)) for key in EQUAL}
         share = dict(zip(("zeros", "dead"), rng.choice([0.05, 0.5, 0.9], 2), strict=True))
         results = simulate(rng, means, 6, **share)
-        rows, arms = judged(results), {result.arm.key: result for result in results}
+        rows, arms = judged(results), found(results)[ARMS]
         for claim in TESTED:
-            row, found = rows[claim.number], estimate(claim, arms)
+            row, known = rows[claim.number], estimate(claim, arms)
             ends = (row["low_holm"], row["high_holm"])
-            inside = found.low <= ends[0] and ends[1] <= found.high
-            outside = ends[1] < found.low or found.high < ends[0]
+            inside = known.low <= ends[0] and ends[1] <= known.high
+            outside = ends[1] < known.low or known.high < ends[0]
             expected = "supported" if inside else "contradicted" if outside else "undecided"
             assert row["verdict"] == expected
             assert (row["p_holm"] <= 0.05) == (expected != "undecided")
@@ -83,8 +89,7 @@ def test_interval_and_verdict_agree():
 
 def test_estimate_right_on_an_end_decides_nothing():
     """All seeds at exactly one half of zeros: neither supported nor contradicted."""
-    results = [outcome("rectifier-random", [0.03, 0.031], [0.5, 0.5], [0.0, 0.0])]
-    row = judged(results)["6"]
+    row = judged(arm("rectifier-random", [0.03, 0.031], [0.5, 0.5], [0.0, 0.0]))["6"]
     assert (row["p"], row["verdict"]) == (1.0, "undecided")
 
 
@@ -148,7 +153,7 @@ def test_a_difference_within_the_margin_is_no_worse():
 def test_errors_alike_to_the_last_example_are_not_certainty():
     """Two seeds with one and the same small difference do not decide."""
     errors = {"tanh-random": [0.03, 0.032], "tanh-pretrained": [0.0297, 0.0317]}
-    results = [outcome(key, values, [0, 0], [0, 0]) for key, values in errors.items()]
+    results = [row for key, values in errors.items() for row in arm(key, values, [0, 0], [0, 0])]
     row = judged(results)["3b"]
     assert row["verdict"] == "undecided"
     assert row["low"] < row["estimate"] < row["high"]
@@ -158,10 +163,10 @@ def test_one_layer_contradicts_a_counted_claim():
     """A single layer of one seed with too many zeros is enough; what prints as 0.0% is none."""
     results = simulate(np.random.default_rng(0), EQUAL, 4)
     assert judged(results)["10"]["verdict"] == "supported"
-    tanh = next(result for result in results if result.arm.key == "tanh-pretrained")
-    tanh.records[2]["zeros_by_layer"] = [3e-5]
+    tanh = of_arm(results, "tanh-pretrained")
+    tanh[2]["zeros_by_layer"] = [3e-5]
     assert judged(results)["10"]["verdict"] == "supported"
-    tanh.records[2]["zeros_by_layer"] = [0.001]
+    tanh[2]["zeros_by_layer"] = [0.001]
     row = judged(results)["10"]
     assert (row["verdict"], row["estimate"]) == ("contradicted", 0.001)
     assert "7 of 8 layers" in row["reason"]
@@ -171,7 +176,7 @@ def test_one_layer_contradicts_a_counted_claim():
 def test_absent_arm_leaves_its_claims_undecided():
     """Without softplus its two claims are undecided and say why; the others are judged."""
     results = simulate(np.random.default_rng(0), EQUAL, 20)
-    rows = judged([result for result in results if result.arm.activation != "softplus"])
+    rows = judged([row for row in results if row["activation"] != "softplus"])
     undecided = {number for number, row in rows.items() if row["estimate"] is None}
     assert undecided == {"2", "4b"}
     assert (rows["2"]["verdict"], rows["2"]["p"], rows["2"]["n"]) == ("undecided", None, None)
@@ -181,8 +186,7 @@ def test_absent_arm_leaves_its_claims_undecided():
 def test_failed_arm_leaves_its_claims_undecided():
     """A seed without a network voids every claim on its arm, exact ones too."""
     results = simulate(np.random.default_rng(0), EQUAL, 4)
-    tanh = next(result for result in results if result.arm.key == "tanh-pretrained")
-    tanh.records[0] = synthetic.fail(tanh.records[0])
+    of_arm(results, "tanh-pretrained")[0]["test_error"] = None
     rows = judged(results)
     undecided = {number for number, row in rows.items() if row["estimate"] is None}
     assert undecided == {"3b", "3c", "4a", "10"}
@@ -198,33 +202,24 @@ def test_nothing_is_decided_without_two_seeds(results):
     assert all(row["reason"] for row in rows)
 
 
-def test_order_of_outcomes_does_not_matter():
-    """Arms and records in another order give the same rows to the last bit."""
+def test_order_of_rows_does_not_matter():
+    """Rows in another order give the same verdicts to the last bit."""
     results = simulate(np.random.default_rng(0), EQUAL, 5)
-    turned = [Outcome(result.arm, result.records[::-1]) for result in results[::-1]]
-    assert judged(turned) == judged(results)
-
-
-def test_arms_of_two_datasets_are_refused():
-    """Arms of different datasets cannot be set against each other."""
-    results = simulate(np.random.default_rng(0), EQUAL, 2)
-    others = simulate(np.random.default_rng(0), EQUAL, 2, dataset="mnist")
-    with pytest.raises(ValueError, match="digits, mnist"):
-        judged(results[:3] + others[3:])
+    assert judged(results[::-1]) == judged(results)
 
 
 def test_other_seeds_are_refused():
     """Arms whose seeds differ are not paired."""
     results = simulate(np.random.default_rng(0), EQUAL, 3)
-    shorter = Outcome(results[2].arm, results[2].records[1:])
+    results.remove(of_arm(results, "tanh-random")[0])
     with pytest.raises(ValueError, match="seeds differ"):
-        judged([*results[:2], shorter, *results[3:]])
+        judged(results)
 
 
 def test_rule_and_reason_give_the_numbers_that_decide():
     """The margin and the interval in words are those of the decision, in points."""
     errors = {"rectifier-random": [0.2, 0.21, 0.2], "tanh-random": [0.5, 0.5, 0.5]}
-    results = [outcome(key, values, [0.6] * 3, [0] * 3) for key, values in errors.items()]
+    results = [row for key, each in errors.items() for row in arm(key, each, [0.6] * 3, [0] * 3)]
     row = judged(results)["1"]
     assert "at or below 1.00 points" in row["rule"]
     low, high = (f"{-100 * row[end]:.2f}" for end in ("low_holm", "high_holm"))
@@ -246,11 +241,11 @@ def test_paper_value_stands_beside_ours():
 
 def test_rows_are_a_table_of_all_claims():
     """One row a claim in the order of the list, each with the columns of the file."""
-    rows = verdicts.judge([], confidence=0.95, significance=0.05)
+    rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
     assert [row["key"] for row in rows] == [claim.key for claim in CLAIMS]
     assert {tuple(row) for row in rows} == {tuple(verdicts.VERDICTS)}
     header = comparison.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
     assert header == (
-        "key,number,claim,source,mark,paper,paper_mark,statistic,estimate,low,high,n,p,p_holm,"
-        "low_holm,high_holm,rule,verdict,reason"
+        "key,number,claim,source,mark,paper,paper_mark,records,statistic,unit,estimate,low,high,n,"
+        "p,p_holm,low_holm,high_holm,rule,verdict,reason"
     )

@@ -10,10 +10,56 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from pipeline.analysis import statistics
-from pipeline.analysis.claims import Claim, Margin
-from pipeline.analysis.comparison import Outcome
+from pipeline.analysis import breaking_point, statistics
+from pipeline.analysis.claim import Claim, Margin
+from pipeline.analysis.groups import Group
+
+Groups = Mapping[str, Group]
+
+
+class Estimated(Protocol):
+    """What was found for a claim, and where the claim would be true."""
+
+    @property
+    def n(self) -> int:
+        """The number of seeds, or of networks."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The estimate."""
+        ...
+
+    @property
+    def bound(self) -> float:
+        """The rule's bound as a number."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The lower end of the values that make the claim true."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """The upper end of the values that make the claim true."""
+        ...
+
+    @property
+    def inside(self) -> bool:
+        """Whether the estimate itself lies where the claim is true."""
+        ...
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the region's nearest end."""
+        ...
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the ends of the interval; `confidence` in (0, 1)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +67,8 @@ class Estimate:
     """The mean of a statistic over n >= 2 seeds, a fraction, and where its claim would be true.
 
     `error` is the standard error of `value`, above 0. `bound` is the rule's as a number; `low` and
-    `high` are the ends of the claim's region, one of which may be infinite.
+    `high` are the ends of the claim's region, one of which may be infinite. `freedom` are the
+    degrees of freedom, n - 1 where not given.
     """
 
     n: int
@@ -30,6 +77,7 @@ class Estimate:
     bound: float
     low: float
     high: float
+    freedom: float | None = None
 
     @property
     def inside(self) -> bool:
@@ -42,27 +90,70 @@ class Estimate:
         from scipy import special
 
         distance = min(abs(self.value - self.low), abs(self.value - self.high))
-        return float(2 * special.stdtr(self.n - 1, -distance / self.error))
+        return float(2 * special.stdtr(self._freedom, -distance / self.error))
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the Student t interval; `confidence` in (0, 1)."""
         from scipy import special
 
-        margin = float(special.stdtrit(self.n - 1, (1 + confidence) / 2)) * self.error
+        margin = float(special.stdtrit(self._freedom, (1 + confidence) / 2)) * self.error
         return self.value - margin, self.value + margin
 
+    @property
+    def _freedom(self) -> float:
+        return self.n - 1 if self.freedom is None else self.freedom
 
-def estimate(claim: Claim, arms: Mapping[str, Outcome]) -> Estimate:
-    """Return the estimate of a claim that needs statistics, from complete outcomes by arm key.
 
-    Raises ValueError where the seeds of its arms differ.
+def estimate(claim: Claim, groups: Groups) -> Estimated:
+    """Return the estimate of a claim that needs statistics, from complete groups by key.
+
+    Raises ValueError where the seeds of its groups differ.
     """
-    values = _by_seed(claim, arms)
+    return {
+        "seeds": _over_seeds,
+        "networks": _over_networks,
+        "breaking point": _breaking_point,
+    }[claim.estimator](claim, groups)
+
+
+def _over_seeds(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate the mean over seeds of the contrast of each seed."""
+    values = _by_seed(claim, groups)
+    error = max(_std(values), _resolution(claim, groups)) / math.sqrt(len(values))
+    bound = _bound(claim, groups)
+    region = claim.rule.region(bound)
+    return Estimate(len(values), statistics.mean(values), error, bound, *region)
+
+
+def _over_networks(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate the difference of two groups of different networks (Welch, 1947)."""
+    first, second = (groups[key].values(claim.quantity) for key in claim.groups)
+    least = _resolution(claim, groups)
+    squares = [max(_std(values), least) ** 2 / len(values) for values in (first, second)]
+    freedom = sum(squares) ** 2 / sum(
+        square**2 / (len(values) - 1)
+        for square, values in zip(squares, (first, second), strict=True)
+    )
+    value = statistics.mean(first) - statistics.mean(second)
+    bound = _bound(claim, groups)
+    region = claim.rule.region(bound)
+    return Estimate(
+        len(first) + len(second), value, math.sqrt(sum(squares)), bound, *region, freedom
+    )
+
+
+def _breaking_point(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate from which share of zeros on the test error rises."""
+    networks = groups[claim.plus[0]]
+    zeros, errors = (networks.values(name) for name in ("zeros", "test_error"))
+    bound = claim.rule.bound
+    assert isinstance(bound, float)
+    return breaking_point.fit(zeros, errors, region=claim.rule.region(bound))
+
+
+def _std(values: Sequence[float]) -> float:
     center = statistics.mean(values)
-    std = math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
-    error = max(std, _resolution(claim, arms)) / math.sqrt(len(values))
-    bound = _bound(claim, arms)
-    return Estimate(len(values), center, error, bound, *claim.rule.region(bound))
+    return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
 
 
 def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
@@ -85,34 +176,36 @@ def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
     return levels
 
 
-def _by_seed(claim: Claim, arms: Mapping[str, Outcome]) -> list[float]:
+def _by_seed(claim: Claim, groups: Groups) -> list[float]:
     """Return the claim's statistic of each seed."""
     signs = dict.fromkeys(claim.plus, 1) | dict.fromkeys(claim.minus, -1)
-    values = {key: arms[key].by_seed(claim.quantity) for key in claim.arms}
-    seeds = sorted(values[claim.arms[0]])
+    values = {key: groups[key].by_seed(claim.quantity) for key in claim.groups}
+    seeds = sorted(values[claim.groups[0]])
     if any(sorted(each) != seeds for each in values.values()):
-        raise ValueError(f"seeds differ between {', '.join(claim.arms)}")
-    return [math.fsum(signs[key] * values[key][seed] for key in claim.arms) for seed in seeds]
+        raise ValueError(f"seeds differ between {', '.join(claim.groups)}")
+    return [math.fsum(signs[key] * values[key][seed] for key in claim.groups) for seed in seeds]
 
 
-def _resolution(claim: Claim, arms: Mapping[str, Outcome]) -> float:
+def _resolution(claim: Claim, groups: Groups) -> float:
     """Return the least standard deviation over seeds that is believed.
 
     Errors are counted: two seeds that agree to the last example are luck, not certainty, so theirs
     is one example. Shares of outputs and of units are as fine as the arithmetic.
     """
     if claim.quantity == "test_error":
-        return 1 / _test_examples(claim, arms)
+        return 1 / _test_examples(claim, groups)
     return 64 * sys.float_info.epsilon
 
 
-def _bound(claim: Claim, arms: Mapping[str, Outcome]) -> float:
+def _bound(claim: Claim, groups: Groups) -> float:
     bound = claim.rule.bound
     if not isinstance(bound, Margin):
         return bound
-    errors = [statistics.mean(list(arms[key].by_seed("test_error").values())) for key in bound.arms]
-    return bound.size(errors, _test_examples(claim, arms))
+    errors = [
+        statistics.mean(list(groups[key].by_seed("test_error").values())) for key in bound.arms
+    ]
+    return bound.size(errors, _test_examples(claim, groups))
 
 
-def _test_examples(claim: Claim, arms: Mapping[str, Outcome]) -> int:
-    return min(int(record["test_examples"]) for key in claim.arms for record in arms[key].records)
+def _test_examples(claim: Claim, groups: Groups) -> int:
+    return min(int(row["test_examples"]) for key in claim.groups for row in groups[key].rows)

@@ -6,8 +6,8 @@ from typing import Literal
 SOURCE = "Glorot, Bordes, Bengio: Deep Sparse Rectifier Neural Networks, AISTATS 2011"
 
 # C: an independent written source carries the number. M: the paper's number as remembered, with no
-# second source at hand.
-Mark = Literal["C", "M"]
+# second source at hand. I: inferred from what the paper says.
+Mark = Literal["C", "M", "I"]
 
 
 @dataclass(frozen=True)

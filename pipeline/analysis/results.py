@@ -19,24 +19,26 @@ Row = dict[str, Any]  # a cell of any of these types under each column
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
 WORDS = {
     *("dataset", "activation", "initialization", "first", "second"),
-    *("key", "number", "claim", "source", "mark", "paper_mark", "statistic", "rule", "verdict"),
-    "reason",
+    *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
+    *("rule", "verdict", "reason"),
+    *("reconstruction", "signs", "penalty", "recipe", "varied"),
 }
-LISTS = {"pretrain_learning_rates", "zeros_by_layer", "diverged"}
+LISTS = {
+    *("pretrain_learning_rates", "zeros_by_layer", "diverged"),
+    *("dead_by_epoch", "gradient_norms"),
+}
 
 
 @dataclass(frozen=True)
 class Results:
     """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
 
-    `claims` are empty where an older compare did not judge them. `card` and `samples` are what
-    preprocess wrote of its data; None and {} where it did not.
+    `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
     """
 
     table: list[Row]
     runs: list[Row]
     tests: list[Row]
-    claims: list[Row]
     curves: dict[str, Any]
     protocol: dict[str, Any]
     filters: Mapping[str, NDArray[np.float16]]
@@ -61,10 +63,9 @@ def read(folder: Path, *, figures: bool = True) -> Results:
     )
     card, samples = read_card(folder, figures=figures)
     return Results(
-        table=_read_csv(folder / "table.csv"),
-        runs=_read_csv(folder / "runs.csv"),
-        tests=_read_csv(folder / "tests.csv"),
-        claims=_read_csv(claims) if (claims := folder / "claims.csv").exists() else [],
+        table=read_table(folder / "table.csv"),
+        runs=read_table(folder / "runs.csv"),
+        tests=read_table(folder / "tests.csv"),
         curves=records.read_json(folder / "curves.json") if figures else {},
         protocol=records.read_json(folder / "protocol.json"),
         filters={key: array for key, array in arrays.items() if key != "shape"},
@@ -93,7 +94,8 @@ def arm_key(row: Row) -> str:
     return f"{row['activation']}-{row['initialization']}"
 
 
-def _read_csv(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[Row]:
+    """Read a table of ours. Raises Problem where it is absent or broken."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
         return [{column: _cell(column, text) for column, text in row.items()} for row in rows]

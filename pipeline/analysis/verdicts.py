@@ -1,4 +1,4 @@
-"""Whether the runs of one dataset support a claim, contradict it, or leave it undecided.
+"""Whether the records of one dataset support a claim, contradict it, or leave it undecided.
 
 A claim is supported where the interval of its statistic, widened by Holm's correction over all
 claims tested, lies wholly where the claim is true; contradicted where it lies wholly elsewhere;
@@ -13,57 +13,63 @@ another split would do is in no interval.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pipeline.analysis import statistics
-from pipeline.analysis.claims import CLAIMS, Claim, Margin, spoken
-from pipeline.analysis.comparison import Outcome, Row
-from pipeline.analysis.estimates import Estimate, estimate, holm_levels
+from pipeline.analysis.claim import ARMS, Claim, Margin, spoken
+from pipeline.analysis.claims import CLAIMS
+from pipeline.analysis.comparison import Row
+from pipeline.analysis.estimates import Estimated, Groups, estimate, holm_levels
 
 VERDICTS = [
-    "key", "number", "claim", "source", "mark", "paper", "paper_mark", "statistic", "estimate",
-    "low", "high", "n", "p", "p_holm", "low_holm", "high_holm", "rule", "verdict", "reason",
+    "key", "number", "claim", "source", "mark", "paper", "paper_mark", "records", "statistic",
+    "unit", "estimate", "low", "high", "n", "p", "p_holm", "low_holm", "high_holm", "rule",
+    "verdict", "reason",
 ]  # fmt: skip
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 
-def judge(results: Sequence[Outcome], *, confidence: float, significance: float) -> list[Row]:
-    """Return one row a claim, with the columns `VERDICTS`, from the arms of one dataset.
+def judge(
+    dataset: str, found: Mapping[str, Groups], *, confidence: float, significance: float
+) -> list[Row]:
+    """Return one row a claim, with the columns `VERDICTS`, from the groups of networks by records.
 
-    Fractions, not percent. `low` and `high` bound the interval at `confidence`; `low_holm` and
-    `high_holm` the one that decides, at the level at which Holm's procedure comes to this claim:
-    `p_holm` at most `significance` says the same. A claim is undecided where an arm is absent, a
+    `found` has the arms under `claim.ARMS` and each experiment under its name. Fractions, not
+    percent. `low` and `high` bound the interval at `confidence`; `low_holm` and `high_holm` the
+    one that decides, at the level at which Holm's procedure comes to this claim: `p_holm` at most
+    `significance` says the same. A claim is undecided where its experiment or a group is absent, a
     seed has no network, or there is one seed. A claim that is counted needs no statistics and has
-    no interval. The order of `results` does not matter.
+    no interval.
 
-    Raises ValueError for arms of several datasets, and for arms whose seeds differ.
+    Raises ValueError for groups whose seeds differ.
     """
-    arms = {outcome.arm.key: outcome for outcome in results}
-    datasets = {outcome.arm.dataset for outcome in results}
-    if len(datasets) > 1:
-        raise ValueError(f"arms of several datasets: {', '.join(sorted(datasets))}")
-    lacks = {claim: _lack(claim, arms) for claim in CLAIMS}
-    complete = [claim for claim in CLAIMS if lacks[claim] is None]
-    counted = {claim: _count(claim, arms) for claim in complete if claim.rule.kind == "never above"}
-    estimates = {claim: estimate(claim, arms) for claim in complete if claim not in counted}
+    lacks = {claim: _lack(claim, found.get(claim.records)) for claim in CLAIMS}
+    complete = {claim: found[claim.records] for claim in CLAIMS if lacks[claim] is None}
+    counted = {
+        claim: _count(claim, groups)
+        for claim, groups in complete.items()
+        if claim.rule.kind == "never above"
+    }
+    estimates = {
+        claim: estimate(claim, groups) for claim, groups in complete.items() if claim not in counted
+    }
     judged = counted | _tests(estimates, confidence, significance)
     unknown = {claim: {"verdict": UNDECIDED, "reason": lacks[claim]} for claim in CLAIMS}
-    return [
-        _description(claim, "".join(datasets)) | judged.get(claim, unknown[claim])
-        for claim in CLAIMS
-    ]
+    return [_description(claim, dataset) | judged.get(claim, unknown[claim]) for claim in CLAIMS]
 
 
-def _lack(claim: Claim, arms: Mapping[str, Outcome]) -> str | None:
+def _lack(claim: Claim, groups: Groups | None) -> str | None:
     """Return why the records cannot decide the claim, None where they can."""
-    for key in claim.arms:
-        if key not in arms:
+    if groups is None:
+        what = "arms were" if claim.records == ARMS else f"experiment `{claim.records}` was"
+        return f"The {what} not run on this dataset."
+    for key in claim.groups:
+        if key not in groups:
             return f"There is no {spoken(key)} in this comparison."
-        for record in arms[key].records:
-            if record["test_error"] is None:
-                return f"Seed {record['seed']} of {spoken(key)} has no network."
-        if len(arms[key].records) < 2:
+        if (seed := groups[key].lost) is not None:
+            return f"Seed {seed} of {spoken(key)} has no network."
+        if len(groups[key].seeds) < 2:
             return "One seed does not show how much seeds differ."
     return None
 
@@ -72,28 +78,29 @@ def _description(claim: Claim, dataset: str) -> Row:
     row: Row = dict.fromkeys(VERDICTS)
     paper = claim.paper(dataset)
     row |= {"key": claim.key, "number": claim.number, "claim": claim.wording}
-    row |= {"source": claim.source, "mark": claim.mark, "statistic": claim.statistic}
+    row |= {"source": claim.source, "mark": claim.mark, "records": claim.records}
+    row |= {"statistic": claim.statistic, "unit": claim.unit}
     row |= {"paper": paper and paper.value, "paper_mark": paper and paper.mark}
     return row | {"rule": rule(claim, None)}
 
 
-def _count(claim: Claim, arms: Mapping[str, Outcome]) -> Row:
-    """Return the verdict on what is counted: every layer of every seed has to bear it out."""
+def _count(claim: Claim, groups: Groups) -> Row:
+    """Return the verdict on what is counted: every value of every seed has to bear it out."""
     most = claim.rule.bound
     assert isinstance(most, float)
-    records = [record for key in claim.arms for record in arms[key].records]
-    shares = [share for record in records for share in record[claim.quantity]]
-    agree = sum(share <= most for share in shares)
+    values = [value for key in claim.groups for value in groups[key].values(claim.quantity)]
+    agree = sum(value <= most for value in values)
+    what = "layers" if claim.quantity == "zeros_by_layer" else "values"
     return {
-        "estimate": max(shares),
-        "n": len({record["seed"] for record in records}),
-        "verdict": SUPPORTED if agree == len(shares) else CONTRADICTED,
-        "reason": f"Counted: it holds in {agree} of {len(shares)} layers, of all seeds and arms.",
+        "estimate": max(values),
+        "n": len({seed for key in claim.groups for seed in groups[key].seeds}),
+        "verdict": SUPPORTED if agree == len(values) else CONTRADICTED,
+        "reason": f"Counted: it holds in {agree} of {len(values)} {what}, of all seeds and groups.",
     }
 
 
 def _tests(
-    estimates: Mapping[Claim, Estimate], confidence: float, significance: float
+    estimates: Mapping[Claim, Estimated], confidence: float, significance: float
 ) -> dict[Claim, Row]:
     p_values = [found.p for found in estimates.values()]
     adjusted, levels = statistics.holm(p_values), holm_levels(p_values, significance)
@@ -108,7 +115,7 @@ def _tests(
     return rows
 
 
-def _intervals(found: Estimate, confidence: float, widened: float) -> Row:
+def _intervals(found: Estimated, confidence: float, widened: float) -> Row:
     low, high = found.interval(confidence)
     low_holm, high_holm = found.interval(widened)
     return {
@@ -122,7 +129,7 @@ def _intervals(found: Estimate, confidence: float, widened: float) -> Row:
     }
 
 
-def _verdict(found: Estimate, p_holm: float, significance: float) -> str:
+def _verdict(found: Estimated, p_holm: float, significance: float) -> str:
     if p_holm > significance:
         return UNDECIDED
     return SUPPORTED if found.inside else CONTRADICTED
@@ -134,8 +141,11 @@ def rule(claim: Claim, bound: float | None) -> str:
         assert isinstance(claim.rule.bound, float)
         most = f"{100 * claim.rule.bound:g}%"
         return f"Supported if no value is above {most}, else contradicted: a count."
+    if bound is None and not isinstance(claim.rule.bound, Margin):
+        bound = claim.rule.bound
     limit = "the margin" if bound is None else _shown(claim, bound)
     place = {
+        "between": f"between {limit} and {_shown(claim, claim.rule.upper)}",
         "lower": f"below {limit}",
         "no higher": f"at or below {limit}",
         "at least": f"at or above {limit}",
@@ -149,7 +159,7 @@ def rule(claim: Claim, bound: float | None) -> str:
     )
 
 
-def reason(claim: Claim, found: Estimate, confidence: float) -> str:
+def reason(claim: Claim, found: Estimated, confidence: float) -> str:
     """Return where the interval that decides, at `confidence`, lies: one sentence."""
     low, high = found.interval(confidence)
     ends = [end for end in (found.low, found.high) if math.isfinite(end)]
@@ -165,5 +175,6 @@ def reason(claim: Claim, found: Estimate, confidence: float) -> str:
 
 
 def _shown(claim: Claim, *values: float, joint: str = "") -> str:
-    texts = [f"{100 * value:z.2f}".replace("-", "\N{MINUS SIGN}") for value in values]
-    return f" {joint} ".join(texts) + (" points" if claim.minus else "%")
+    scale = 100 if claim.unit else 1
+    texts = [f"{scale * value:z.2f}".replace("-", "\N{MINUS SIGN}") for value in values]
+    return f" {joint} ".join(texts) + {"points": " points", "%": "%", "": ""}[claim.unit]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.analysis import claims
+from pipeline.analysis import claim
 from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.params import PAPER_IMAGES
 from pipeline.report.plots import label
@@ -58,7 +58,7 @@ def name(row: Row) -> str:
 
 def spoken(row: Row) -> str:
     """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    return claims.spoken(arm_key(row))
+    return claim.spoken(arm_key(row))
 
 
 def sentence(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report import captions, data, findings, mosaics, plots, verdicts
+from pipeline.report import captions, data, findings, mosaics, plots
 from pipeline.report.findings import p_value, percent, plural
 
 
@@ -52,7 +52,6 @@ def page(datasets: Sequence[Results]) -> str:
     )
     environment.filters |= {"percent": percent, "p_value": p_value, "margin": margin, "span": span}
     environment.globals |= {"findings": findings, "arm_key": arm_key, "plural": plural}
-    environment.globals["verdicts"] = verdicts
     environment.globals["size"] = data.size
     return environment.get_template("page.html").render(sections=[_section(r) for r in datasets])
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.analysis.results import Results, Row
+from pipeline.params import Compare
 from pipeline.report import findings, verdicts
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
@@ -51,17 +52,19 @@ def _row(row: Row) -> str:
     return f"| {findings.spoken(row)} | {paper} | {error} | {zeros} | {dead} |"
 
 
-def claims(results: Results) -> str:
-    """Return a dataset's claims with their verdicts in Markdown."""
-    protocol = results.protocol
+def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
+    """Return a dataset's claims with their verdicts in Markdown: those whose records are here."""
+    tested = [row for row in judged if row["estimate"] is not None]
+    others = len(judged) - len(tested)
     small = (
-        f"{verdicts.count(results.claims)}, on {results.dataset}, n = {protocol['seeds']} seeds."
-        " Each verdict follows from a rule fixed in the code (`pipeline/analysis/claims.py`)"
-        f" and an interval widened by Holm's correction at {protocol['significance']}; `claims.csv`"
-        " has the rules, margins and deciding intervals."
+        f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the code"
+        " (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
+        f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers of"
+        " seeds and deciding intervals."
     )
-    table = verdicts.markdown(results.claims, protocol["confidence"])
-    return f"{table}\n\n<sub>{small}</sub>"
+    if others:
+        small += f" {others} other {findings.plural(others, 'claim')} lack records on this dataset."
+    return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
 
 
 def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:

@@ -8,7 +8,6 @@ from pipeline.analysis.results import Row
 from pipeline.report.findings import UNKNOWN, percent, plural
 
 VERDICTS = ("supported", "contradicted", "undecided")
-MINUS = " \N{MINUS SIGN} "  # a statistic that has one is a difference, in points
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,24 @@ def markdown(claims: Sequence[Row], confidence: float) -> str:
 
 
 def _judged(row: Row) -> Judged:
-    points = MINUS in row["statistic"]
-    unit = " points" if points else "%"
-    low, high = row["low"], row["high"]
+    unit, low, high = row["unit"], row["low"], row["high"]
     return Judged(
         claim=row["claim"],
         source=row["source"],
         paper=_with_unit(row["paper"], unit),
         here=_with_unit(row["estimate"], unit),
-        interval="" if low is None else f"({percent(low)} to {percent(high)})",
+        interval="" if low is None else f"({_number(low, unit)} to {_number(high, unit)})",
         verdict=row["verdict"],
         rule=row["rule"],
         reason=row["reason"],
     )
 
 
-def _with_unit(share: float | None, unit: str) -> str:
-    return UNKNOWN if share is None else f"{percent(share)}{unit}"
+def _number(value: float, unit: str) -> str:
+    return percent(value if unit else value / 100)
+
+
+def _with_unit(value: float | None, unit: str) -> str:
+    return (
+        UNKNOWN if value is None else _number(value, unit) + {"points": " points"}.get(unit, unit)
+    )

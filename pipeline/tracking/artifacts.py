@@ -108,7 +108,6 @@ def _results(told: FinishedArm, best: Stack, shape: tuple[int, ...]) -> Results:
         table=comparison.table([told.outcome], told.confidence),
         runs=comparison.runs([told.outcome]),
         tests=[],
-        claims=[],
         curves={"arms": {key: curves_of(told)}},
         protocol={"dataset": told.arm.dataset, "hidden": told.about["hidden"]},
         filters={key: exhibits.filters(best)},

@@ -1,0 +1,5 @@
+"""placeholder until merged"""
+
+
+def fit(zeros, errors, *, region):
+    raise NotImplementedError

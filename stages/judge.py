@@ -1,0 +1,35 @@
+"""Judge the claims on a dataset."""
+
+from pathlib import Path
+
+from stages.arguments import DatasetName
+from stages.shell import run
+
+
+def main(dataset: DatasetName) -> None:
+    """Write `claims/<dataset>/claims.csv`: every claim, with its verdict, from the tables here.
+
+    They are those of the arms (`results/<dataset>`) and of whatever experiments and probes were
+    run. A claim that lacks its records is undecided, and says so.
+    """
+    from pipeline import params, records
+    from pipeline.analysis import claim, comparison, groups, groups_of_experiments, verdicts
+    from pipeline.analysis.results import read_table
+
+    compare = params.load().compare
+    found, arms = {}, Path("results", dataset)
+    if (runs := arms / "runs.csv").exists():
+        examples = {"test_examples": records.read_json(arms / "protocol.json")["test_examples"]}
+        found[claim.ARMS] = groups.arms([row | examples for row in read_table(runs)])
+    folder = Path("claims", dataset)
+    for table in sorted(folder.glob("records/*.csv")):
+        name = table.stem
+        found[name] = groups_of_experiments.groups_of(name, read_table(table))
+    judged = verdicts.judge(
+        dataset, found, confidence=compare.confidence, significance=compare.significance
+    )
+    records.write_bytes(folder / "claims.csv", comparison.as_csv(verdicts.VERDICTS, judged))
+
+
+if __name__ == "__main__":
+    run(main)
