@@ -16,6 +16,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.locks import only_here
     from pipeline.pool import Pool
 
+    device.prepare_for_training()
     settings, where = params.load(), device.choose()
     conditions = catalogue.conditions_of(experiment, dataset, settings)
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
