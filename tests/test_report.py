@@ -1,7 +1,6 @@
 """The report, from made-up records through compare to the page."""
 
 import re
-from html import unescape
 from pathlib import Path
 
 import numpy as np

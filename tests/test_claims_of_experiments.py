@@ -1,0 +1,166 @@
+"""Claims about experiments: what they name is there, planted effects are found, gaps are said."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.analysis import verdicts
+from pipeline.analysis.claim import ARMS
+from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
+from pipeline.analysis.groups import Group
+from pipeline.analysis.groups_of_experiments import groups_of
+from tests.tables import ERROR, table
+
+BY_NUMBER = {claim.number: claim for claim in OF_EXPERIMENTS}
+MARGIN = math.sqrt(ERROR * (1 - ERROR) / 2500)
+
+
+def judged(name, rows):
+    """Return the rows of the claims about one experiment by number."""
+    found = verdicts.judge(
+        "digits", {name: groups_of(name, rows)}, confidence=0.95, significance=0.05
+    )
+    return {row["number"]: row for row in found if row["records"] == name}
+
+
+@pytest.mark.parametrize("claim", OF_EXPERIMENTS, ids=lambda claim: claim.number)
+def test_the_groups_of_a_claim_are_in_its_experiment(claim):
+    """The experiment of params.yaml has every group that the claim names."""
+    groups = groups_of(claim.records, table(claim.records))
+    assert set(claim.groups) <= groups.keys()
+    for key in claim.groups:
+        assert groups[key].values(
+            claim.quantity if claim.quantity in groups[key].rows[0] else "zeros"
+        )
+
+
+def is_level(**levels):
+    """Return a function that tells whether a row has these levels."""
+    return lambda row: all(row[factor] == level for factor, level in levels.items())
+
+
+PLANTED = {
+    "5a": lambda row: row["share"] <= 0.1
+    and (row["activation"], row["initialization"]) == ("rectifier", "pretrained"),
+    "5b": is_level(activation="tanh", initialization="pretrained"),
+    "7a": lambda row: row["zeros"] > 0.7,
+    "11b": is_level(activation="rectifier", initialization="random", penalty="L1"),
+    "12b": is_level(activation="rectifier", initialization="pretrained", signs="half negated"),
+    "13": lambda row: row["alpha"] != 1,
+    "14b": lambda row: row["activation"] == "rectifier" and row["depth"] == 6,
+    "15a": is_level(reconstruction="softplus"),
+    "15b": is_level(reconstruction="rectifier"),
+    "18a": is_level(activation="rectifier", multiple=0.125),
+    "18b": is_level(activation="rectifier"),
+    "25": lambda row: row["activation"] in ("leaky", "prelu", "elu", "gelu", "silu"),
+    "26": lambda row: row["activation"].startswith("maxout"),
+    "29": is_level(activation="rectifier"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shift", [-0.015, 0.015])
+@pytest.mark.parametrize("number", PLANTED)
+def test_planted_effects_are_found(number, shift):
+    """Networks moved by several standard deviations are seen, in the direction they were moved."""
+    claim = BY_NUMBER[number]
+    rows = table(claim.records, lambda row: ERROR + shift * PLANTED[number](row))
+    expects_more = claim.rule.kind == "at least"
+    expected = "supported" if (shift > 0) == expects_more else "contradicted"
+    assert judged(claim.records, rows)[number]["verdict"] == expected
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(-0.02, "supported"), (0.02, "contradicted")])
+def test_trends_are_found(slope, verdict):
+    """Errors that fall with alpha support, errors that rise contradict."""
+    order = [1.0, 1.3, 2.0, 3.0, 6.0, math.inf]
+    rows = table("hardness", lambda row: 0.1 + slope * order.index(float(row["alpha"])) / 5)
+    assert judged("hardness", rows)["2b"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("norms", "verdict"), [([0.1, 0.2], "supported"), ([1e-4, 0.2], "contradicted")]
+)
+def test_vanishing_gradients_are_found(norms, verdict):
+    """A gradient at the bottom below a tenth of that at the top has vanished."""
+    rows = table("depth")
+    for draw, row in enumerate(rows):
+        noise = 1 + 0.01 * (draw % 7)
+        row["gradient_norms"] = [norms[0] * noise, *[0.15] * (int(row["depth"]) - 2), norms[1], 0.3]
+    assert judged("depth", rows)["14a"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.03])
+@pytest.mark.parametrize("number", ["12a", "27"])
+def test_equivalence_needs_more_than_no_difference(number, shift):
+    """A large difference contradicts; none, with few noisy seeds, supports no more than it may."""
+    claim = BY_NUMBER[number]
+    moved = {"12a": is_level(initialization="random", signs="all positive"),
+             "27": is_level(activation="leaky")}[number]  # fmt: skip
+    rows = table(claim.records, lambda row: ERROR + shift * moved(row), seeds=40)
+    assert judged(claim.records, rows)[number]["verdict"] == (
+        "contradicted" if shift else "supported"
+    )
+
+
+def test_the_best_networks_are_chosen_by_validation():
+    """The tenth with the lowest validation error, whatever their test errors are."""
+    rows = table("sparsity")
+    for row in rows:
+        row["valid_error"] = abs(row["zeros"] - 0.65)
+        row["test_error"] = abs(row["zeros"] - 0.95)
+    groups = groups_of("sparsity", rows)
+    best = groups["the tenth of the networks with the lowest validation error"]
+    assert len(best.rows) == math.ceil(len(rows) / 10)
+    assert np.mean(best.values("zeros")) == pytest.approx(0.65, abs=0.02)
+    assert judged("sparsity", rows)["8"]["verdict"] == "supported"
+
+
+def test_unlike_groups_of_networks_are_compared_at_the_stated_level():
+    """With a true difference right at the margin, at most 1 in 20 tables has a verdict on it."""
+    rng = np.random.default_rng(0)
+    claim, verdict = BY_NUMBER["7a"], []
+    rows = table("sparsity")
+    for _ in range(1000):
+        for row in rows:
+            many = row["zeros"] > 0.7
+            row["test_error"] = ERROR + MARGIN * many + (0.004 if many else 0.001) * rng.normal()
+        found = judged("sparsity", rows)[claim.number]
+        verdict.append(found["p"] <= 0.05)
+    assert 0.03 <= np.mean(verdict) <= 0.07
+
+
+@pytest.mark.parametrize("number", ["5a", "12b", "25"])
+def test_a_lost_seed_leaves_the_claim_undecided(number):
+    """A network that every rate lost makes its claims undecided, with the seed in the reason."""
+    claim = BY_NUMBER[number]
+    rows = table(claim.records, lambda row: ERROR - 0.015 * PLANTED[number](row))
+    next(row for row in rows if PLANTED[number](row) and row["seed"] == 2)["test_error"] = None
+    row = judged(claim.records, rows)[number]
+    assert row["verdict"] == "undecided"
+    assert row["reason"] == f"Seed 2 of {claim.plus[0]} has no network."
+
+
+def test_an_experiment_that_was_not_run_is_said():
+    """Without its table a claim is undecided; without the arms theirs are."""
+    rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
+    reasons = {row["records"]: row["reason"] for row in rows}
+    assert reasons["depth"] == "The experiment `depth` was not run on this dataset."
+    assert reasons[ARMS] == "The arms were not run on this dataset."
+    assert {row["verdict"] for row in rows} == {"undecided"}
+
+
+def test_a_missing_group_is_said():
+    """A table without some condition leaves the claims on it undecided."""
+    rows = [row for row in table("units") if not row["activation"].startswith("maxout")]
+    found = judged("units", rows)
+    assert found["26"]["reason"] == "There is no maxout networks in this comparison."
+    assert found["25"]["estimate"] is not None
+
+
+def test_rows_of_a_seed_are_averaged():
+    """A group with several conditions stands for their mean, seed by seed."""
+    group = Group([{"seed": s, "test_error": e} for s, e in [(1, 0.2), (0, 0.1), (1, 0.4)]])
+    assert group.by_seed("test_error") == {0: 0.1, 1: pytest.approx(0.3)}
+    assert group.seeds == [0, 1]
+    assert group.values("test_error") == [0.1, 0.2, 0.4]

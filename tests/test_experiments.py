@@ -1,0 +1,282 @@
+"""Experiments: conditions from params.yaml, and networks that are what the arms' would be."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import finetuning, networks, params, records
+from pipeline.datasets import examples
+from pipeline.datasets.examples import Form, Split
+from pipeline.errors import Problem
+from pipeline.experiments import catalogue, scoring, training
+from pipeline.experiments.condition import Condition, Setting
+from pipeline.finetuning import Finetuning
+from pipeline.params import Params
+from pipeline.pool import Pool
+from tests import synthetic
+from tests.imports import ROOT
+
+CPU = torch.device("cpu")
+OURS = params.load(ROOT / "params.yaml")
+FORM = Form((20,), ("a", "b", "c"))
+
+
+def small(**experiments: object) -> Params:
+    """Return the params of small networks that learn fast."""
+    content = synthetic.settings().model_dump()
+    content["datasets"]["digits"]["network"]["hidden"] = [8, 6]
+    schedule = {"learning_rates": [0.1, 0.01], "epochs": 3, "patience": 3}
+    content["finetune"] |= schedule
+    content["pretrain"] |= schedule
+    content["sweep"] = {"seeds": 3, "learning_rates": [0.3, 0.03]}
+    content["experiments"] = experiments
+    return Params.model_validate(content)
+
+
+def separable(count: int, draw: int) -> Split:
+    """Return examples whose class shows in their inputs."""
+    rng = np.random.default_rng(draw)
+    y_N = np.arange(count) % 3
+    x_NI = rng.uniform(0, 0.5, (count, 20)) + 0.5 * (np.arange(20) % 3 == y_N[:, None])
+    return Split(x_NI.astype(np.float32), y_N, FORM)
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> training.Splits:
+    """Return the files of a small dataset."""
+    for name, count in (("train", 120), ("valid", 60), ("test", 90)):
+        examples.write(separable(count, count), tmp_path / f"{name}.npz")
+    return training.Splits("digits", tmp_path / "train.npz", tmp_path / "valid.npz")
+
+
+def run(
+    conditions: list[Condition], splits: training.Splits, scratch: Path
+) -> list[tuple[Condition, networks.Stack, list[records.Record]]]:
+    """Train conditions."""
+    return list(training.train(conditions, splits, Pool(CPU, scratch, "test")))
+
+
+def same(first: networks.Stack, second: networks.Stack) -> bool:
+    """Tell whether two stacks agree in every bit."""
+    return first.tensors.keys() == second.tensors.keys() and all(
+        torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items()
+    )
+
+
+@pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
+def test_params_have_every_experiment(name: str) -> None:
+    """Each has a block, conditions with names and levels of their own, and its factors."""
+    conditions = catalogue.conditions_of(name, "digits", OURS)
+    assert len({condition.name for condition in conditions}) == len(conditions)
+    for condition in conditions:
+        assert tuple(condition.levels) == catalogue.EXPERIMENTS[name].factors
+        assert len(condition.l1) in (1, condition.seeds)
+    assert name in OURS.run.experiments
+
+
+def test_an_unknown_experiment_is_named() -> None:
+    """A slip in a name is one line that lists the names."""
+    with pytest.raises(Problem, match="unknown experiment 'dept': use one of sparsity, hardness"):
+        catalogue.conditions_of("dept", "digits", OURS)
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "says"),
+    [
+        ("hardness", {"alphas": [0.0, 1.0]}, r"experiments.hardness.alphas\[0\] = 0.0 is wrong"),
+        ("hardness", {"alphas": [-2.0, 1.0]}, "greater than 0"),
+        ("labels", {"shares": [0.5, 1.5], "activations": ["tanh"]}, "less than or equal to 1"),
+        ("labels", {"shares": [0.5, 1.0], "activations": ["than"]}, "unknown activation 'than'"),
+        ("sparsity", {"networks": 200, "most_l1": -1.0, "learning_rate": 0.1}, "most_l1"),
+        ("depth", {"depths": [0, 1], "activations": ["tanh"]}, r"depths\[0\] = 0 is wrong"),
+        ("rates", {"learning_rates": [0.1], "activations": ["tanh"]}, "at least 3 items"),
+        ("width", {"multiple": [1.0]}, "experiments.width.multiples is missing"),
+    ],
+)
+def test_wrong_blocks_are_one_clear_line(name: str, block: dict[str, object], says: str) -> None:
+    """The key, what is wrong with it, and nothing else."""
+    with pytest.raises(Problem, match=says):
+        catalogue.conditions_of(name, "digits", small(**{name: block}))
+
+
+def test_a_missing_block_is_named() -> None:
+    """An experiment without its block says so."""
+    with pytest.raises(Problem, match=r"experiments.depth is missing: add it"):
+        catalogue.conditions_of("depth", "digits", small())
+
+
+def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A condition that changes nothing trains to the same bits as the arm would."""
+    settings = small(labels={"shares": [0.5, 1.0], "activations": ["rectifier"]})
+    conditions = catalogue.conditions_of("labels", "digits", settings)
+    plain = next(c for c in conditions if c.pretrain is None and c.labels == 1)
+    trained = {c.name: stack for c, stack, _ in run(conditions, splits, tmp_path / "all")}
+    start = tmp_path / "start.safetensors"
+    networks.save(
+        networks.initialize("digits", [20, 8, 6, 3], range(3), settings.activation("rectifier")),
+        start,
+    )
+    work = Finetuning("digits", splits.train, splits.valid, start, plain.finetune, plain.l1)
+    (tmp_path / "arm").mkdir()
+    stack, _ = finetuning.finetune(work, Pool(CPU, tmp_path / "arm", "test"))
+    assert same(stack, trained[plain.name])
+    half = next(c for c in conditions if c.pretrain is None and c.labels == 0.5)
+    assert not same(stack, trained[half.name])
+
+
+def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A network of a population with many penalties is the network of its penalty alone."""
+    options = {"networks": 10, "most_l1": 0.3, "learning_rate": 0.1}
+    (condition,) = catalogue.conditions_of("sparsity", "digits", small(sparsity=options))
+    assert condition.l1[0] == 0
+    assert condition.l1[-1] == 0.3
+    ((_, all_seeds, lines),) = run([condition], splits, tmp_path / "all")
+    for seed in (0, 4, 9):
+        alone = replace(condition, l1=(condition.l1[seed],), seeds=seed + 1)
+        ((_, stack, _),) = run([alone], splits, tmp_path / f"alone-{seed}")
+        assert same(stack.select([seed]), all_seeds.select([seed]))
+    assert [line["l1"] for line in lines] == list(condition.l1)
+    assert len({line["zeros_at_start"] for line in lines}) > 1
+
+
+def test_conditions_share_starts_only_where_they_start_alike() -> None:
+    """Shares of labels share pre-training; penalties of pre-training, signs and scales do not."""
+    setting = Setting.of(OURS, "digits")
+    rectifier = setting.unit("rectifier")
+    tanh, other = setting.unit("tanh"), setting.unit("rectifier", half_negated=False)
+    plain = setting.condition({}, rectifier, "pretrained")
+    alike = setting.condition({}, rectifier, "pretrained", labels=0.5, l1=(0.5,))
+    assert records.fingerprint(plain.start) == records.fingerprint(alike.start)
+    others = [
+        setting.condition({}, rectifier),
+        setting.condition({}, tanh, "pretrained"),
+        setting.condition({}, other, "pretrained"),
+        setting.condition({}, rectifier, "pretrained", bias=0.1),
+        setting.condition({}, rectifier, "pretrained", scale=2.0),
+        setting.condition({}, setting.unit("rectifier", l1=0.0), "pretrained"),
+    ]
+    prints = {records.fingerprint(each.start) for each in [plain, *others]}
+    assert len(prints) == 1 + len(others)
+
+
+def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Whatever was done before the kill is kept, and the end is that of an uninterrupted run."""
+    options = {"reconstructions": ["softplus", "scaled"]}
+    conditions = catalogue.conditions_of("reconstruction", "digits", small(reconstruction=options))
+    whole = run(conditions, splits, tmp_path / "whole")
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    monkeypatch.setattr("pipeline.population.CHECKPOINT_SECONDS", 0.0)
+    steps = {"left": 0}
+    step = finetuning.Supervised.train_epoch
+
+    def killed(self, *args):  # type: ignore[no-untyped-def]
+        steps["left"] -= 1
+        if steps["left"] < 0:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(finetuning.Supervised, "train_epoch", killed)
+    for allowed in (1, 2, 100):
+        steps["left"] = allowed
+        try:
+            again = run(conditions, splits, tmp_path / "killed")
+        except KeyboardInterrupt:
+            continue
+    for (_, stack, lines), (_, other, others) in zip(whole, again, strict=True):
+        assert same(stack, other)
+        assert lines == others
+
+
+def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ignore[no-untyped-def]
+    """The parametrization is ill-conditioned (section 3.1): another start, the same outputs."""
+    setting = Setting.of(small(), "digits")
+    x_KNI = torch.rand(3, 50, 20, generator=torch.Generator().manual_seed(0))
+    found = []
+    for alpha in (1.0, 0.01, 30.0):
+        condition = setting.condition({}, setting.unit("rectifier"), scale=alpha)
+        stack = training.random_start(condition, splits)
+        top_KNO = networks.hidden_outputs(stack, x_KNI)[-1]
+        found.append(networks.scores(stack, top_KNO))
+    for one, other in pairwise(found):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_rescaled_layers_change_outputs_by_one_factor() -> None:
+    """W_i / alpha_i and b_i / prod alpha_j divide the output by the product (section 3.1)."""
+    unit = synthetic.settings().activation("rectifier")
+    stack = networks.initialize("digits", [20, 8, 6, 3], [0], unit)
+    tensors = {
+        name: tensor if name in ("hardness",) else tensor.double()
+        for name, tensor in stack.tensors.items()
+    }
+    plain = networks.Stack(tensors | {"hardness": tensors["hardness"].double()}, "rectifier")
+    draws = torch.Generator().manual_seed(1)
+    scaled = plain.select([0])
+    product = 1.0
+    for layer, alpha in enumerate((0.1, 7.0, 3.0)):
+        plain.b_K1O(layer).copy_(torch.randn(plain.b_K1O(layer).shape, generator=draws))
+        product *= alpha
+        scaled.W_KIO(layer).copy_(plain.W_KIO(layer) / alpha)
+        scaled.b_K1O(layer).copy_(plain.b_K1O(layer) / product)
+    x_1NI = torch.rand(1, 50, 20, generator=draws, dtype=torch.float64)
+    ours, theirs = (
+        networks.scores(each, networks.hidden_outputs(each, x_1NI)[-1]) for each in (plain, scaled)
+    )
+    torch.testing.assert_close(theirs * product, ours, rtol=1e-12, atol=1e-12)
+
+
+def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ignore[no-untyped-def]
+    """A random start is symmetric: about half zeros in each layer (section 3.1)."""
+    setting = Setting.of(small(), "digits")
+    condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
+    stack = training.random_start(condition, splits)
+    x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
+    for h_KNO in networks.hidden_outputs(stack, x_KNI)[1:]:
+        assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_followed_units_die_and_come_back(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """The share of dead units is told after each epoch, and is that of the chosen network."""
+    block = {"rate": 0.1, "learning_rates": [0.1, 3.0], "l1": [0.0, 0.5], "biases": [-5.0, 0.0]}
+    conditions = catalogue.conditions_of("dying", "digits", small(dying=block))
+    found = {condition.name: lines for condition, _, lines in run(conditions, splits, tmp_path)}
+    for lines in found.values():
+        for line in lines:
+            assert len(line["dead_by_epoch"]) == line["epochs"]
+            if line["chosen"]:
+                assert line["dead_units"] == line["dead_by_epoch"][line["best_epoch"] - 1]
+    assert found["bias--5"][0]["dead_by_epoch"][0] == 1.0
+    assert found["bias-0"][0]["dead_by_epoch"][0] < 0.5
+
+
+def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """One row a seed, with its levels, its test error, and nothing of the networks not chosen."""
+    block = {"alphas": [1.0, 2.0]}
+    conditions = catalogue.conditions_of("hardness", "digits", small(hardness=block))
+    test = examples.read(splits.train.with_name("test.npz"))
+    for condition, stack, lines in run(conditions, splits, tmp_path / "runs"):
+        rows = scoring.rows(stack, lines, test)
+        assert [row["seed"] for row in rows] == [0, 1, 2]
+        for k, row in enumerate(rows):
+            alone = stack.only(k)
+            x_1NI = test.inputs(slice(None)).unsqueeze(0)
+            guess = networks.scores(alone, networks.hidden_outputs(alone, x_1NI)[-1])[0].argmax(1)
+            assert row["test_error"] == float((guess != test.y_N).double().mean())
+            assert row["alpha"] == condition.levels["alpha"]
+            assert set(scoring.COLUMNS) <= row.keys()
+
+
+def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Every rate diverged: the row is there, its errors are not, the rates are named."""
+    setting = Setting.of(small(), "digits")
+    condition = setting.condition({}, setting.unit("softplus"), finetune=setting.at_rates(1e30))
+    ((_, stack, lines),) = run([condition], splits, tmp_path / "runs")
+    test = examples.read(splits.train.with_name("test.npz"))
+    for row in scoring.rows(stack, lines, test):
+        assert row["test_error"] is None
+        assert row["zeros"] is None
+        assert row["diverged"] == [1e30]
