@@ -54,14 +54,15 @@ def _row(mine: Sequence[Record], tested: Record) -> Record:
     )
 
 
-def norms(gradient_norms: Sequence[Sequence[float]]) -> list[float]:
+def norms(gradient_norms: Sequence[Sequence[float | None]]) -> list[float]:
     """Return the geometric mean over epochs of each layer's gradient norm, lowest first.
 
-    Epochs in which a norm was 0, or not finite, are left out; 0 where all were.
+    Epochs in which a norm was 0, or not finite (None in a record), are left out; 0 where all were.
 
-    >>> norms([[1.0, 4.0], [1.0, 1.0], [1.0, 0.0]])
+    >>> norms([[1.0, 4.0], [1.0, 1.0], [1.0, 0.0], [None, None]])
     [1.0, 2.0]
     """
-    logs_TL = torch.tensor(gradient_norms, dtype=torch.float64).log()
+    known = [[0.0 if norm is None else norm for norm in layers] for layers in gradient_norms]
+    logs_TL = torch.tensor(known, dtype=torch.float64).log()
     kept_TL = torch.where(logs_TL.isfinite(), logs_TL, torch.nan)
     return [round(norm, 12) for norm in kept_TL.nanmean(0).exp().nan_to_num(0.0).tolist()]
