@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: help setup repro test lint ui track bench readme
+.PHONY: help setup repro claims test lint ui track bench readme
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -19,6 +19,9 @@ $(READY): pyproject.toml constraints.txt
 
 repro: $(READY)  ## run the whole pipeline; only what changed runs again
 	.venv/bin/dvc repro
+
+claims: $(READY)  ## test the paper's claims: experiments, probes, verdicts, report/claims.html
+	.venv/bin/dvc repro experiments/dvc.yaml
 
 test: $(READY)  ## run the tests
 	.venv/bin/pytest

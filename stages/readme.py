@@ -7,7 +7,8 @@ from stages.shell import run
 
 def files() -> list[Path]:
     """Return the README files, that of the root first."""
-    return [Path("README.md"), *sorted(Path("results").glob("*/README.md"))]
+    folders = [folder.glob("*/README.md") for folder in (Path("results"), Path("claims"))]
+    return [Path("README.md"), *(path for found in folders for path in sorted(found))]
 
 
 def blocks() -> dict[str, str]:
@@ -27,6 +28,7 @@ def blocks() -> dict[str, str]:
     for judged in sorted(Path("claims").glob("*/claims.csv")):
         name, rows = judged.parent.name, results.read_table(judged)
         found[f"claims {name}"] = readme.claims(name, rows, params.load().compare)
+        found[f"verdicts {name}"] = readme.claims_in_short(name, rows)
     if (bench := Path("results/bench.json")).exists():
         found["speed"] = readme.speed(records.read_json(bench))
     return found

@@ -280,3 +280,20 @@ def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: 
         assert row["test_error"] is None
         assert row["zeros"] is None
         assert row["diverged"] == [1e30]
+
+
+def test_a_share_that_leaves_a_class_empty_is_refused_at_once(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """The share is named before anything is trained."""
+    block = {"shares": [0.001, 1.0], "activations": ["rectifier"]}
+    conditions = catalogue.conditions_of("labels", "digits", small(labels=block))
+    with pytest.raises(Problem, match=r"0.1% of the labels of digits leave class 0"):
+        run(conditions, splits, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_networks_without_a_living_unit_are_told(splits, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+    """A setting that kills every unit is one warning, and its networks stay in the table."""
+    block = {"rate": 0.1, "learning_rates": [0.1, 0.2], "l1": [0.0, 0.1], "biases": [-50.0, 0.0]}
+    conditions = catalogue.conditions_of("dying", "digits", small(dying=block))
+    run([c for c in conditions if c.bias < 0], splits, tmp_path)
+    assert "every hidden unit of 3 of 3 networks is dead" in caplog.text

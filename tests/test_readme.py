@@ -8,7 +8,8 @@ from pipeline.report import readme
 from stages.readme import blocks
 from tests.imports import ROOT
 
-FILES = [ROOT / "README.md", *sorted(ROOT.glob("results/*/README.md"))]
+FOLDERS = ("results", "claims")
+FILES = [ROOT / "README.md", *(p for d in FOLDERS for p in sorted(ROOT.glob(f"{d}/*/README.md")))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,5 +1,6 @@
 """Training of an experiment: starts that conditions share, then all networks in one queue."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,11 +9,14 @@ from pipeline import finetuning, measures, networks, records
 from pipeline.datasets import examples
 from pipeline.experiments.condition import Condition
 from pipeline.finetuning import Finetuning
+from pipeline.labels import labeled
 from pipeline.minibatches import REFERENCE_IMAGES, reference
 from pipeline.networks import Stack
 from pipeline.pool import Pool
 from pipeline.pretraining import Pretraining, pretrain
 from pipeline.records import Record
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ def train(
 
     Chosen as an arm's networks are: by validation alone. Conditions that start alike share their
     starting networks, pre-training included. All are fine-tuned before the first is yielded.
+
+    Raises Problem, before anything is trained, where a share of the labels leaves a class empty.
     """
+    y_N = examples.read(splits.train).y_N
+    for share in sorted({condition.labels for condition in conditions}):
+        labeled(splits.dataset, 0, y_N, share)
     starts: dict[str, Start] = {}
     for condition in conditions:
         name = records.fingerprint(condition.start)
@@ -54,7 +63,18 @@ def train(
     ]
     trained = finetuning.finetune_all(works, pool)
     for condition, start, (stack, lines) in zip(conditions, found, trained, strict=True):
+        _warn_of_the_dead(condition, lines)
         yield condition, stack, [_with_start(line, condition, start) for line in lines]
+
+
+def _warn_of_the_dead(condition: Condition, lines: Sequence[Record]) -> None:
+    dead = sum(line["dead_units"] == 1 for line in lines)
+    if dead:
+        log.warning(
+            "warning: %s: every hidden unit of %d of %d networks is dead, so they give one class to"
+            " all: they stay in the table; a lower learning rate or penalty would keep them alive",
+            condition.name, dead, condition.seeds,
+        )  # fmt: skip
 
 
 def _learner(condition: Condition, splits: Splits, start: Start) -> finetuning.Learner:

@@ -57,14 +57,29 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     tested = [row for row in judged if row["estimate"] is not None]
     others = len(judged) - len(tested)
     small = (
-        f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the code"
-        " (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
+        f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the"
+        " code (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
         f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers of"
         " seeds and deciding intervals."
     )
     if others:
         small += f" {others} other {findings.plural(others, 'claim')} lack records on this dataset."
     return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
+
+
+def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
+    """Return a dataset's verdicts in three paragraphs: each claim by its key, with what was found.
+
+    Claims whose records are not here are left out.
+    """
+    tested = [row for row in judged if row["estimate"] is not None]
+    parts = [f"{verdicts.count(tested)}, on {dataset}."]
+    for verdict in verdicts.VERDICTS:
+        mine = [row for row in tested if row["verdict"] == verdict]
+        told = "; ".join(f"{row['key'].replace('-', ' ')} ({verdicts.here(row)})" for row in mine)
+        if mine:
+            parts.append(f"**{findings.sentence(verdict)}**: {told}.")
+    return "\n\n".join(parts)
 
 
 def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:

@@ -52,12 +52,17 @@ def _judged(row: Row) -> Judged:
         claim=row["claim"],
         source=row["source"],
         paper=_with_unit(row["paper"], unit),
-        here=_with_unit(row["estimate"], unit),
+        here=here(row),
         interval="" if low is None else f"({_number(low, unit)} to {_number(high, unit)})",
         verdict=row["verdict"],
         rule=row["rule"],
         reason=row["reason"],
     )
+
+
+def here(row: Row) -> str:
+    """Return what was found for a row of claims.csv, e.g. `2.00 points`."""
+    return _with_unit(row["estimate"], row["unit"])
 
 
 def _number(value: float, unit: str) -> str:
