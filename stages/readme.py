@@ -18,9 +18,11 @@ def blocks() -> dict[str, str]:
     from pipeline import params, records
     from pipeline.analysis import results
     from pipeline.datasets import overview
+    from pipeline.experiments import catalogue
     from pipeline.report import readme
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
+    found["experiments"] = readme.experiments(catalogue.questions())
     found["datasets"] = readme.datasets(overview.catalogued())
     for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
         read = results.read(folder, figures=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from sys import modules
 from typing import Any
 
 from pipeline.errors import Problem
@@ -59,6 +60,14 @@ def experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         raise Problem(f"unknown experiment {name!r}: use one of {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
+
+
+def questions() -> dict[str, str]:
+    """Return what each experiment asks: the first line of its module."""
+    documents = {
+        name: modules[known.options.__module__].__doc__ for name, known in EXPERIMENTS.items()
+    }
+    return {name: (document or "").splitlines()[0] for name, document in documents.items()}
 
 
 def conditions_of(name: str, dataset: str, params: Params) -> list[Condition]:

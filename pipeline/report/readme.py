@@ -88,6 +88,12 @@ def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:
     return "\n".join(["| dataset | what it is | download |", "|---|---|---|", *rows])
 
 
+def experiments(questions: Mapping[str, str]) -> str:
+    """Return the table of experiments from their names and questions."""
+    rows = [f"| `{name}` | {question} |" for name, question in questions.items()]
+    return "\n".join(["| experiment | question |", "|---|---|", *rows])
+
+
 def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of stages from dvc.yaml's `stages`."""
     rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
