@@ -77,7 +77,9 @@ def digest(path: Path) -> str:
 def unreadable(path: Path, error: Exception) -> Problem:
     """Return the Problem for a file that a stage should have written."""
     what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-    return Problem(f"{path} {what}: run `dvc repro` to make it again")
+    of_claims = {"claims", "experiments"} & {*path.parts}
+    command = "make claims" if of_claims else "dvc repro"
+    return Problem(f"{path} {what}: run `{command}` to make it again")
 
 
 def finite(value: Any) -> Any:

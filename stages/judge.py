@@ -16,7 +16,9 @@ def main(dataset: DatasetName) -> None:
     from pipeline.analysis import claim, comparison, groups, groups_of_experiments, verdicts
     from pipeline.analysis.results import read_table
 
-    compare = params.load().compare
+    settings = params.load()
+    settings.dataset(dataset)  # a slip in the name is an error, not a dataset without records
+    compare = settings.compare
     found, arms = {}, Path("results", dataset)
     if (runs := arms / "runs.csv").exists():
         examples = {"test_examples": records.read_json(arms / "protocol.json")["test_examples"]}

@@ -39,10 +39,8 @@ def judge(
     percent. `low` and `high` bound the interval at `confidence`; `low_holm` and `high_holm` the
     one that decides, at the level at which Holm's procedure comes to this claim: `p_holm` at most
     `significance` says the same. A claim is undecided where its experiment or a group is absent, a
-    seed has no network, or there is one seed. A claim that is counted needs no statistics and has
+    seed has no network, seeds are not paired, or there is one seed. A claim that is counted needs no statistics and has
     no interval.
-
-    Raises ValueError for groups whose seeds differ.
     """
     lacks = {claim: _lack(claim, found.get(claim.records)) for claim in CLAIMS}
     complete = {claim: found[claim.records] for claim in CLAIMS if lacks[claim] is None}
@@ -71,6 +69,10 @@ def _lack(claim: Claim, groups: Groups | None) -> str | None:
             return f"Seed {seed} of {spoken(key)} has no network."
         if len(groups[key].seeds) < 2:
             return "One seed does not show how much seeds differ."
+    first = claim.groups[0]
+    for key in claim.groups:
+        if claim.estimator == "seeds" and groups[key].seeds != groups[first].seeds:
+            return f"The seeds of {spoken(first)} are not those of {spoken(key)}."
     return None
 
 
