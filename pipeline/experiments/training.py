@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from pipeline import finetuning, measures, networks, records
 from pipeline.datasets import examples
 from pipeline.experiments.condition import Condition
 from pipeline.finetuning import Finetuning
 from pipeline.labels import labeled
-from pipeline.minibatches import REFERENCE_IMAGES, reference
+from pipeline.measures import ROWS
+from pipeline.minibatches import reference
 from pipeline.networks import Stack
 from pipeline.pool import Pool
 from pipeline.pretraining import Pretraining, pretrain
@@ -33,7 +36,7 @@ class Start:
     """The starting networks of some conditions, one a seed, and what their making left behind."""
 
     file: Path
-    zeros: list[float]  # share of exact zeros of each, mean over hidden layers, on training inputs
+    zeros: list[float]  # share of exact zeros of each, mean over hidden layers, on ROWS inputs
     records: list[Record]  # of pre-training
 
 
@@ -110,8 +113,10 @@ def _start(condition: Condition, splits: Splits, pool: Pool) -> Start:
         stack, lines = pretrain(work, replace(pool, title=title), seeds=condition.seeds)
         file = pool.scratch / "pretrained.safetensors"
         networks.save(stack, file)
-    train_split = reference(splits.dataset, examples.read(splits.train), REFERENCE_IMAGES)
-    zeros_KL = measures.classify(networks.load(file), train_split).zeros_KL
+    seen = reference(splits.dataset, examples.read(splits.train), ROWS)
+    zeros_KL = measures.classify(
+        networks.load(file), seen.select(torch.arange(min(ROWS, len(seen))))
+    ).zeros_KL
     return Start(file, zeros_KL.mean(1).tolist(), lines)
 
 
