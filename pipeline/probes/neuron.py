@@ -11,7 +11,7 @@ has an offset: with one, tanh and the sigmoid would be the same function, and th
 neuron below its threshold would be given, not met. Softplus becomes the rectifier as its gain
 grows, so it never fits worse; where its gain is at the end of the search the two are one.
 
-Legend of shape suffixes: N currents, G gains, T thresholds; a 1 broadcasts.
+Legend of shape suffixes: N currents of a curve.
 """
 
 import math
@@ -19,10 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from pipeline import activations
 from pipeline.errors import Problem
 from pipeline.records import Record
 
@@ -82,20 +80,8 @@ class Neuron:
 # Dayan and Abbott, Theoretical Neuroscience (2001), figure 5.6: the constants by which the model
 # meets the rates of a pyramidal cell of the cat's visual cortex. Figure 5.20 has another set, of two
 # cells that inhibit each other; its synapses' reversal potential is the lower end of currents here.
-CORTICAL = Neuron(
-    rest_mv=-65, reset_mv=-65, threshold_mv=-50, tau_ms=30, resistance_megaohm=90
-)
+CORTICAL = Neuron(rest_mv=-65, reset_mv=-65, threshold_mv=-50, tau_ms=30, resistance_megaohm=90)
 INHIBITED_MV = -80.0  # inhibition draws the membrane towards this potential and never below it
-
-
-def _of(name: str) -> Callable[[Array], Array]:
-    """Return an activation function of hardness 1 on arrays of any shape."""
-
-    def applied(z: Array) -> Array:
-        function = activations.function(name)
-        return np.asarray(function.apply_(torch.tensor(z), torch.ones(())).numpy())
-
-    return applied
 
 
 def _sigmoid(z: Array) -> Array:
@@ -104,10 +90,12 @@ def _sigmoid(z: Array) -> Array:
     return np.asarray(expit(z), dtype=np.float64)
 
 
+# The functions of the trained networks, of hardness 1, on arrays of numpy: a fit is thousands of
+# evaluations of a few hundred numbers. The sigmoid stands beside them as the textbooks' choice.
 SHAPES: dict[str, Callable[[Array], Array]] = {
-    "rectifier": _of("rectifier"),
-    "softplus": _of("softplus"),
-    "tanh": _of("tanh"),
+    "rectifier": lambda z: np.maximum(z, 0),
+    "softplus": lambda z: np.logaddexp(0, z),
+    "tanh": np.tanh,
     "sigmoid": _sigmoid,
 }
 HOMOGENEOUS = ("rectifier",)  # g(a z) = a g(z) for a > 0: the gain is part of the scale
@@ -162,14 +150,12 @@ def fit(activation: str, current_N: Array, rate_N: Array) -> Fit:
     """
     from scipy.optimize import least_squares
 
-    first, span, most = current_N[0], np.ptp(current_N), float(rate_N.max())
+    first, span, most = float(current_N[0]), float(np.ptp(current_N)), float(rate_N.max())
     search = _Search(activation, (current_N - first) / span, rate_N / most)
     low, high = zip(THRESHOLDS, np.log(GAINS), strict=True)
     found = [
-        least_squares(
-            search.residuals, start, bounds=(low[: len(start)], high[: len(start)]), xtol=1e-12
-        )
-        for start in search.starts()
+        least_squares(search.residuals, p, bounds=(low[: len(p)], high[: len(p)]), method="dogbox")
+        for p in search.starts()
     ]
     best = min(found, key=lambda one: float(one.cost))
     threshold, gain = search.parameters(best.x)
@@ -177,7 +163,7 @@ def fit(activation: str, current_N: Array, rate_N: Array) -> Fit:
     if activation in HOMOGENEOUS:
         gain, scale = span, scale / span
     misfit = float(np.sqrt(np.mean(np.square(best.fun))))
-    return Fit(activation, scale * most, gain / span, float(first + threshold * span), misfit)
+    return Fit(activation, scale * most, gain / span, first + threshold * span, misfit)
 
 
 @dataclass(frozen=True)
