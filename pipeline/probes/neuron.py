@@ -34,6 +34,10 @@ STARTS = 4  # of a search
 # line, softplus of the highest a rectifier.
 GAINS = (0.1, 1e4)
 THRESHOLDS = (-5.0, 5.0)
+COLUMNS = [
+    "activation", "t_ref_ms", "most_rate_hz", "least_mv", "misfit",
+    "scale_hz", "gain_per_na", "threshold_na",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Neuron:
 
 
 # Dayan and Abbott, Theoretical Neuroscience (2001), figure 5.6: the constants by which the model
-# meets the rates of a pyramidal cell of the cat's visual cortex. Figure 5.20 has another set, of two
-# cells that inhibit each other; its synapses' reversal potential is the lower end of currents here.
+# meets the rates of a pyramidal cell in a cat's visual cortex. The lower end of the currents is the
+# inhibitory synapses' reversal potential in figure 5.20. Mark [M]: from memory of the book.
 CORTICAL = Neuron(rest_mv=-65, reset_mv=-65, threshold_mv=-50, tau_ms=30, resistance_megaohm=90)
 INHIBITED_MV = -80.0  # inhibition draws the membrane towards this potential and never below it
 
@@ -137,7 +141,7 @@ def curve(neuron: Neuron, most_rate_hz: float, least_mv: float = INHIBITED_MV) -
     neuron fires at `most_rate_hz`. Raises Problem where it cannot fire that fast.
     """
     ends = neuron.current(least_mv), neuron.current_for(most_rate_hz)
-    current_N = np.linspace(*ends, POINTS)
+    current_N = np.linspace(*ends, POINTS, dtype=np.float64)
     rate_N = neuron.rate(current_N)
     return Curve(current_N, rate_N, {name: fit(name, current_N, rate_N) for name in SHAPES})
 
@@ -186,25 +190,22 @@ class _Search:
     def scale(self, p: Array) -> float:
         """Return the best scale, 0 where g is 0 throughout."""
         g_N = self.shape(p)
-        return float(g_N @ self.y_N / max(g_N @ g_N, np.finfo(float).tiny))
+        return float(g_N @ self.y_N) / max(float(g_N @ g_N), np.finfo(np.float64).tiny)
 
     def residuals(self, p: Array) -> Array:
         """Return the fit less the curve [N]."""
         return self.scale(p) * self.shape(p) - self.y_N
 
     def starts(self) -> list[Array]:
-        """Return where to start: the best thresholds of the gains that do best on a grid."""
-        log_gains = [None] if self.activation in HOMOGENEOUS else np.linspace(-2, 6, 9)
-        found = []
-        for log_gain in log_gains:
-            points = [
-                np.array([threshold] if log_gain is None else [threshold, log_gain])
-                for threshold in np.linspace(-0.5, 1, 16)
-            ]
-            costs = [float(np.square(self.residuals(p)).sum()) for p in points]
-            best = int(np.argmin(costs))
-            found.append((costs[best], points[best]))
-        return [point for _, point in sorted(found, key=lambda pair: pair[0])[:STARTS]]
+        """Return where to start: of the gains that do best on a grid, each the best threshold."""
+        thresholds, log_gains = np.linspace(-0.5, 1, 16), np.linspace(-2, 6, 9)
+        gains = [()] if self.activation in HOMOGENEOUS else [(g,) for g in log_gains]
+        best = [min((np.array([t, *g]) for t in thresholds), key=self.cost) for g in gains]
+        return sorted(best, key=self.cost)[:STARTS]
+
+    def cost(self, p: Array) -> float:
+        """Return the sum of squares."""
+        return float(np.square(self.residuals(p)).sum())
 
 
 def rows(
@@ -225,4 +226,4 @@ def rows(
                 drawn = curve(replace(neuron, refractory_ms=period), most, least)
                 levels = {"t_ref_ms": period, "most_rate_hz": most, "least_mv": least}
                 found += [levels | asdict(each) for each in drawn.fits.values()]
-    return found
+    return [{column: row[column] for column in COLUMNS} for row in found]

@@ -137,12 +137,12 @@ class _State:
         layers = zip(self.potentials, self.spikes, self.network.thresholds, strict=True)
         for layer, (V_NO, total_NO, threshold) in enumerate(layers, start=1):
             V_NO += current_NO
-            spikes_NO = (V_NO >= threshold).to(V_NO.dtype)
+            spikes_NO = V_NO.ge(threshold).to(V_NO.dtype)
             V_NO.sub_(spikes_NO, alpha=threshold)
             total_NO += spikes_NO
             bias_O, W_IO = self.network.biases[layer], self.network.weights[layer]
             current_NO = torch.addmm(bias_O, spikes_NO, W_IO)
-        self.scores_NC += current_NO
+        self.scores_NC.add_(current_NO)
 
     def counts(self) -> tuple[Tensor, Tensor]:
         """Return spikes of a unit and share of silent units [N], each the mean over layers."""
