@@ -5,13 +5,14 @@ from importlib import import_module
 from stages.shell import guarded, program
 
 STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
+CLAIMS = ("sweep", "score", "probe", "judge")
 TOOLS = ("datasets", "track", "ui", "bench", "readme", "prune")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",
     no_args_is_help=True,
 )
-for panel, names in (("Stages", STAGES), ("Tools", TOOLS)):
+for panel, names in (("Stages", STAGES), ("Stages of the claims", CLAIMS), ("Tools", TOOLS)):
     for name in names:
         main = import_module(f"stages.{name}").main
         app.command(name, rich_help_panel=panel)(guarded(main))

@@ -13,7 +13,7 @@ def main(dataset: DatasetName) -> None:
     run. A claim that lacks its records is undecided, and says so.
     """
     from pipeline import params, records
-    from pipeline.analysis import claim, comparison, groups, groups_of_experiments, verdicts
+    from pipeline.analysis import claim, comparison, groups, tables, verdicts
     from pipeline.analysis.results import read_table
 
     settings = params.load()
@@ -26,7 +26,7 @@ def main(dataset: DatasetName) -> None:
     folder = Path("claims", dataset)
     for table in sorted(folder.glob("records/*.csv")):
         name = table.stem
-        found[name] = groups_of_experiments.groups_of(name, read_table(table))
+        found[name] = tables.groups_of(name, read_table(table))
     judged = verdicts.judge(
         dataset, found, confidence=compare.confidence, significance=compare.significance
     )

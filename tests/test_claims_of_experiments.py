@@ -9,7 +9,7 @@ from pipeline.analysis import verdicts
 from pipeline.analysis.claim import ARMS
 from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
 from pipeline.analysis.groups import Group
-from pipeline.analysis.groups_of_experiments import groups_of
+from pipeline.analysis.tables import groups_of
 from tests.tables import ERROR, table
 
 BY_NUMBER = {claim.number: claim for claim in OF_EXPERIMENTS}

@@ -107,15 +107,16 @@ def test_sweeps_depend_on_their_experiment() -> None:
 
 
 def test_only_evaluate_reads_the_test_split() -> None:
-    """The test split decides nothing: one stage of the arms depends on it, one of experiments."""
+    """The test split decides nothing: one stage of the arms depends on it, one of the experiments,
+    and the probes, which choose nothing."""
     readers = [stage for stage in STAGES if any("test.npz" in dep for dep in deps(stage))]
-    assert readers == ["evaluate", "score"]
+    assert readers == ["evaluate", "score", "probe"]
 
 
 def test_parameters_that_are_watched_exist() -> None:
     """Each watched key is in params.yaml (DVC itself refuses a missing one)."""
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
-    names = {"dataset": "digits", "activation": "tanh", "experiment": "depth"}
+    names = {"dataset": "digits", "activation": "tanh", "experiment": "depth", "probe": "spiking"}
     for stage in STAGES.values():
         for key in stage.get("params", []):
             value: Any = params

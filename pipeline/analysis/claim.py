@@ -40,8 +40,13 @@ QUANTITIES: dict[str, tuple[str, bool]] = {
     "complexity": ("rank correlation of active units and complexity of the input, of", False),
     "probe_error": ("test error of a linear classifier on", True),
     "patterns": ("share of test examples with a pattern of active units of their own, of", True),
+    "misfit_excess": (
+        "misfit of the rectifier less that of the better of tanh and sigmoid, in",
+        True,
+    ),
     "spiking_loss": ("test error as spiking units less that as rates, of", True),
 }
+DIFFERENCES = {"spiking_loss", "misfit_excess"}
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class Claim:
         """How its values read."""
         if not QUANTITIES[self.quantity][1]:
             return ""
-        return "points" if self.minus or self.quantity == "spiking_loss" else "%"
+        return "points" if self.minus or self.quantity in DIFFERENCES else "%"
 
     @property
     def statistic(self) -> str:

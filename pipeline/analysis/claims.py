@@ -8,6 +8,7 @@ import re
 from pipeline.analysis.claim import Claim
 from pipeline.analysis.claims_of_arms import OF_ARMS
 from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
+from pipeline.analysis.claims_of_probes import OF_PROBES
 
 
 def _order(claim: Claim) -> tuple[int, str]:
@@ -15,4 +16,4 @@ def _order(claim: Claim) -> tuple[int, str]:
     return int(digits), letters
 
 
-CLAIMS: tuple[Claim, ...] = tuple(sorted(OF_ARMS + OF_EXPERIMENTS, key=_order))
+CLAIMS: tuple[Claim, ...] = tuple(sorted(OF_ARMS + OF_EXPERIMENTS + OF_PROBES, key=_order))

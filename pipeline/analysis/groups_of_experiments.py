@@ -1,10 +1,10 @@
-"""The groups of networks that claims name, from the tables of the experiments."""
+"""The groups that claims name, from the tables of the experiments."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipeline.analysis.groups import Group, Row, by_seed
+from pipeline.analysis.groups import Row, by_seed
 
 Parts = Mapping[str, Sequence[Row]]
 
@@ -14,17 +14,12 @@ BEST = 0.1  # the share of networks that count as the best
 LATER = ("leaky", "prelu", "elu", "gelu", "silu")  # the units since 2011 that are not maxout
 
 
-def groups_of(records: str, rows: Sequence[Row]) -> dict[str, Group]:
-    """Return the groups that claims name of an experiment's or a probe's rows; none is empty."""
-    found = {key: Group(part) for key, part in GROUPS[records](rows).items()}
-    return {key: group for key, group in found.items() if group.rows}
-
-
 def _where(rows: Sequence[Row], **levels: Any) -> list[Row]:
     return [row for row in rows if all(row[factor] == level for factor, level in levels.items())]
 
 
-def _sparsity(rows: Sequence[Row]) -> Parts:
+def sparsity(rows: Sequence[Row]) -> Parts:
+    """Return all networks, those of the paper's range of zeros, those below, and the best."""
     known = [row for row in rows if row["zeros"] is not None]
     best = sorted(known, key=lambda row: row["valid_error"])[: math.ceil(BEST * len(known))]
     return {
@@ -37,7 +32,8 @@ def _sparsity(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _hardness(rows: Sequence[Row]) -> Parts:
+def hardness(rows: Sequence[Row]) -> Parts:
+    """Return one row a seed with the trend of its errors over alpha."""
     ordered = sorted(rows, key=lambda row: float(row["alpha"]))
     levels = list(dict.fromkeys(float(row["alpha"]) for row in ordered))
 
@@ -48,7 +44,8 @@ def _hardness(rows: Sequence[Row]) -> Parts:
     return {"softplus networks up to the rectifier": _derived(ordered, "trend", trend)}
 
 
-def _labels(rows: Sequence[Row]) -> Parts:
+def labels(rows: Sequence[Row]) -> Parts:
+    """Return each start at few labels, and at any share."""
     few = [row for row in rows if row["share"] <= FEW]
     spoken = {"random": "random", "pretrained": "pre-trained"}
     found: dict[str, Sequence[Row]] = {}
@@ -59,7 +56,8 @@ def _labels(rows: Sequence[Row]) -> Parts:
     return found
 
 
-def _reconstruction(rows: Sequence[Row]) -> Parts:
+def reconstruction(rows: Sequence[Row]) -> Parts:
+    """Return two reconstructions, and for each the others together."""
     return {
         f"{kind} reconstruction": part
         for kind in ("softplus", "rectifier")
@@ -72,7 +70,8 @@ def _reconstruction(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _ablation(rows: Sequence[Row]) -> Parts:
+def ablation(rows: Sequence[Row]) -> Parts:
+    """Return the networks with and without the penalty, and with and without signs."""
     rectifier = {"activation": "rectifier"}
     found: dict[str, Sequence[Row]] = {
         "tanh with the penalty": _where(rows, activation="tanh", penalty="L1")
@@ -91,7 +90,8 @@ def _ablation(rows: Sequence[Row]) -> Parts:
     return found
 
 
-def _depth(rows: Sequence[Row]) -> Parts:
+def depth(rows: Sequence[Row]) -> Parts:
+    """Return the deepest networks with the fall of their gradients, and the shallowest."""
     deepest = max(row["depth"] for row in rows)
     shallow = min(row["depth"] for row in rows)
 
@@ -110,7 +110,8 @@ def _depth(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _width(rows: Sequence[Row]) -> Parts:
+def width(rows: Sequence[Row]) -> Parts:
+    """Return the narrowest networks, and tanh beside twice as many rectifiers."""
     tanh = _where(rows, activation="tanh")
     rectifier = _where(rows, activation="rectifier")
     multiples = {row["multiple"] for row in tanh}
@@ -125,7 +126,8 @@ def _width(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _rates(rows: Sequence[Row]) -> Parts:
+def rates(rows: Sequence[Row]) -> Parts:
+    """Return the networks of the rate that validation finds best, of each seed."""
     return {
         f"{activation} networks at their best rate": [
             _best([row for row in mine if row["test_error"] is not None] or mine)
@@ -139,7 +141,8 @@ def _best(rows: Sequence[Row]) -> Row:
     return min(rows, key=lambda row: (row["valid_error"] or 0.0, row["rate"]))
 
 
-def _units(rows: Sequence[Row]) -> Parts:
+def units(rows: Sequence[Row]) -> Parts:
+    """Return the rectifier and the units since."""
     of = {row["activation"] for row in rows}
     maxout = [name for name in of if name.startswith("maxout")]
     return {
@@ -152,7 +155,8 @@ def _units(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _recipe(rows: Sequence[Row]) -> Parts:
+def recipe(rows: Sequence[Row]) -> Parts:
+    """Return the networks of both recipes."""
     return {
         f"{activation} networks {words}": _where(rows, activation=activation, recipe=recipe)
         for activation in ("rectifier", "tanh")
@@ -160,7 +164,8 @@ def _recipe(rows: Sequence[Row]) -> Parts:
     }
 
 
-def _dying(rows: Sequence[Row]) -> Parts:
+def dying(rows: Sequence[Row]) -> Parts:
+    """Return the networks of the highest, the lowest and of any rate."""
     rates = [row["level"] for row in rows if row["varied"] == "rate"]
     return {
         f"rectifier networks at the {word} rate": _where(rows, varied="rate", level=level)
@@ -168,7 +173,8 @@ def _dying(rows: Sequence[Row]) -> Parts:
     } | {"rectifier networks at any rate": _where(rows, varied="rate")}
 
 
-def _conditioning(rows: Sequence[Row]) -> Parts:
+def conditioning(rows: Sequence[Row]) -> Parts:
+    """Return the networks of plain and of rescaled starts."""
     return {
         "rectifier networks from rescaled starts": [row for row in rows if row["alpha"] != 1],
         "rectifier networks from the plain start": _where(rows, alpha=1.0),
@@ -196,19 +202,3 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     if len(set(first)) == 1 or len(set(second)) == 1:
         return 0.0
     return float(stats.spearmanr(first, second).statistic)
-
-
-GROUPS: dict[str, Callable[[Sequence[Row]], Parts]] = {
-    "sparsity": _sparsity,
-    "hardness": _hardness,
-    "labels": _labels,
-    "reconstruction": _reconstruction,
-    "ablation": _ablation,
-    "depth": _depth,
-    "width": _width,
-    "rates": _rates,
-    "units": _units,
-    "recipe": _recipe,
-    "dying": _dying,
-    "conditioning": _conditioning,
-}

@@ -39,8 +39,8 @@ def judge(
     percent. `low` and `high` bound the interval at `confidence`; `low_holm` and `high_holm` the
     one that decides, at the level at which Holm's procedure comes to this claim: `p_holm` at most
     `significance` says the same. A claim is undecided where its experiment or a group is absent, a
-    seed has no network, seeds are not paired, or there is one seed. A claim that is counted needs no statistics and has
-    no interval.
+    seed has no network, seeds are not paired, or there is one seed. A claim that is counted needs
+    no statistics and has no interval.
     """
     lacks = {claim: _lack(claim, found.get(claim.records)) for claim in CLAIMS}
     complete = {claim: found[claim.records] for claim in CLAIMS if lacks[claim] is None}

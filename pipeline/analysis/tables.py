@@ -1,0 +1,34 @@
+"""Which function finds the groups that claims name in which table."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pipeline.analysis import groups_of_experiments as experiments
+from pipeline.analysis import groups_of_probes as probes
+from pipeline.analysis.groups import Group, Row
+
+Parts = Mapping[str, Sequence[Row]]
+
+GROUPS: dict[str, Callable[[Sequence[Row]], Parts]] = {
+    "sparsity": experiments.sparsity,
+    "hardness": experiments.hardness,
+    "labels": experiments.labels,
+    "reconstruction": experiments.reconstruction,
+    "ablation": experiments.ablation,
+    "depth": experiments.depth,
+    "width": experiments.width,
+    "rates": experiments.rates,
+    "units": experiments.units,
+    "recipe": experiments.recipe,
+    "dying": experiments.dying,
+    "conditioning": experiments.conditioning,
+    "neuron": probes.neuron,
+    "spiking": probes.spiking,
+}
+
+
+def groups_of(records: str, rows: Sequence[Row]) -> dict[str, Group]:
+    """Return the groups that claims name of a table's rows, none of them empty."""
+    if not rows or records not in GROUPS:
+        return {}
+    found = {key: Group(part) for key, part in GROUPS[records](rows).items()}
+    return {key: group for key, group in found.items() if group.rows}

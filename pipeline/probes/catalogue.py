@@ -1,0 +1,90 @@
+"""The probes that there are, and what they look at: the arms' trained networks, seed by seed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.arms import Arm
+from pipeline.datasets.examples import Examples
+from pipeline.errors import Problem
+from pipeline.networks import Stack
+from pipeline.probes import neuron, spiking
+from pipeline.records import Record
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The chosen networks of an arm, one a seed; a seed whose every rate diverged has none."""
+
+    arm: Arm
+    stack: Stack
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The examples that networks are looked at with; `train` as networks saw them."""
+
+    dataset: str
+    train: Examples
+    valid: Examples
+    test: Examples
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What it asks, the columns of its table, and the rows of one arm; `seed` is a place there.
+
+    `functions` are the units that it can look at, None for any. A probe without `of_arm` looks at
+    no network: `alone` returns its rows.
+    """
+
+    question: str
+    columns: Sequence[str]
+    of_arm: Callable[[Trained, Splits], list[Record]] | None = None
+    alone: Callable[[], list[Record]] | None = None
+    functions: tuple[str, ...] | None = None
+
+
+PROBES = {
+    "spiking": Probe(
+        "Does a rectifier network survive as spiking neurons? (Critics; claim 31.)",
+        spiking.COLUMNS,
+        lambda trained, splits: spiking.rows(trained.stack, splits.train, splits.test),
+        functions=("rectifier",),
+    ),
+    "neuron": Probe(
+        "Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)",
+        neuron.COLUMNS,
+        alone=neuron.rows,
+    ),
+}
+
+
+def probe(name: str) -> Probe:
+    """Return a probe by name. Raises Problem that lists the known ones."""
+    if name not in PROBES:
+        raise Problem(f"unknown probe {name!r}: use one of {', '.join(PROBES)}")
+    return PROBES[name]
+
+
+def questions() -> dict[str, str]:
+    """Return what each probe asks."""
+    return {name: known.question for name, known in PROBES.items()}
+
+
+def rows(name: str, arms: Iterable[Trained], splits: Splits) -> tuple[list[str], list[Record]]:
+    """Return the columns and the rows of a probe: those of each arm that it can look at."""
+    known = probe(name)
+    if known.of_arm is None:
+        assert known.alone is not None
+        return list(known.columns), known.alone()
+    found = []
+    for trained in arms:
+        if known.functions is None or trained.stack.function in known.functions:
+            names = {
+                "activation": trained.arm.activation,
+                "initialization": trained.arm.initialization,
+            }
+            for row in known.of_arm(trained, splits):
+                found.append(row | names | {"seed": trained.seeds[row["seed"]]})
+    return ["activation", "initialization", *known.columns], found

@@ -1,0 +1,38 @@
+"""Look into the arms' trained networks."""
+
+from pathlib import Path
+
+from stages.arguments import DatasetName, ProbeName
+from stages.shell import run
+
+
+def main(dataset: DatasetName, probe: ProbeName) -> None:
+    """Probe the chosen networks of a dataset's arms, as a table; nothing is trained or chosen."""
+    from pipeline import arms, device, networks, params, records
+    from pipeline.analysis import comparison
+    from pipeline.datasets import examples
+    from pipeline.minibatches import REFERENCE_IMAGES, reference
+    from pipeline.probes import catalogue
+    from pipeline.probes.catalogue import Splits, Trained
+
+    catalogue.probe(probe)
+    device.prepare_for_training()
+    train, valid, test = (
+        examples.read(Path("data/ready", dataset, f"{split}.npz"))
+        for split in ("train", "valid", "test")
+    )
+    found = []
+    for arm in arms.arms_of(params.load(), dataset):
+        scores = records.read_lines(arm.scores / "records.jsonl")
+        seeds = sorted(line["seed"] for line in scores if line["test_error"] is not None)
+        if seeds:
+            stack = networks.load(arm.networks / "weights.safetensors", seeds)
+            found.append(Trained(arm, stack, seeds))
+    seen = reference(dataset, train, REFERENCE_IMAGES)
+    columns, rows = catalogue.rows(probe, found, Splits(dataset, seen, valid, test))
+    path = Path("claims", dataset, "records", f"{probe}.csv")
+    records.write_bytes(path, comparison.as_csv(columns, rows))
+
+
+if __name__ == "__main__":
+    run(main)
