@@ -1,0 +1,80 @@
+"""The claims' page: each claim of the paper with its verdict, and the figures behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.analysis.results import Row
+from pipeline.report import consequences, exhibits, pictures, verdicts
+from pipeline.report.experiment_tables import Table
+from pipeline.report.findings import percent, plural
+from pipeline.report.pictures import Picture
+from pipeline.report.verdicts import Judged
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was found on one dataset: the rows of claims.csv, and the tables by their names."""
+
+    dataset: str
+    claims: Sequence[Row]
+    tables: Mapping[str, Table]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim as the table shows it, with where its figure is: empty where it has none."""
+
+    number: str
+    judged: Judged
+    paper: str
+    n: str
+    figure: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One dataset's part of the page; `untested` are claims without records, with the reason."""
+
+    dataset: str
+    headline: str
+    consequence: str
+    entries: list[Entry]
+    untested: list[Entry]
+    pictures: list[Picture]
+    confidence: str
+
+
+def page(tested: Sequence[Tested], *, confidence: float, significance: float) -> str:
+    """Return the whole page, one section a dataset, in the order given."""
+    return pictures.render(
+        "claims.html",
+        sections=[_section(each, confidence) for each in tested],
+        significance=significance,
+        plural=plural,
+    )
+
+
+def _section(tested: Tested, confidence: float) -> Section:
+    shown = [row for row in tested.claims if row["estimate"] is not None]
+    entries = {row["key"]: _entry(row, tested) for row in tested.claims}
+    return Section(
+        dataset=tested.dataset,
+        headline=consequences.headline(tested.dataset, shown),
+        consequence=consequences.consequence(shown),
+        entries=[entries[row["key"]] for row in shown],
+        untested=[entries[row["key"]] for row in tested.claims if row["estimate"] is None],
+        pictures=exhibits.pictures(tested.tables),
+        confidence=percent(confidence, 0),
+    )
+
+
+def _entry(row: Row, tested: Tested) -> Entry:
+    drawn = {exhibit.table for exhibit in exhibits.EXHIBITS} & set(tested.tables)
+    records = row["records"]
+    return Entry(
+        number=row["number"],
+        judged=verdicts.judged([row])[0],
+        paper=consequences.paper(row),
+        n="" if row["n"] is None else f"n = {row['n']:g}",
+        figure=exhibits.anchor(tested.dataset, records) if records in drawn else "",
+    )

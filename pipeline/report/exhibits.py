@@ -1,0 +1,145 @@
+"""The figures of the claims' page: each one's question, the table it needs, drawing and caption.
+
+A new figure is one function that draws, one that says what to see, and one entry here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import records
+from pipeline.analysis.results import Row
+from pipeline.report import experiment_captions, experiment_plots, experiment_rows, row_captions
+from pipeline.report.experiment_tables import Table
+from pipeline.report.pictures import Picture, picture
+from pipeline.report.plots import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One figure: the table it is drawn from, its question, how it is drawn, what it says.
+
+    `needs` names the columns it is drawn from, beside `seed`. Links lead to a table's first figure.
+    """
+
+    table: str
+    question: str
+    needs: str
+    draw: Callable[[Table, Theme], "Figure"]
+    caption: Callable[[Table], str]
+
+
+EXHIBITS = (
+    Exhibit(
+        "arms", "Which unit, from which start, makes the fewest errors?",
+        "activation initialization test_error",
+        experiment_rows.arms, row_captions.arms,
+    ),
+    Exhibit(
+        "arms", "Which networks are sparse, and which have dead units?",
+        "zeros dead_units",
+        experiment_rows.arm_zeros, row_captions.arm_zeros,
+    ),
+    Exhibit(
+        "sparsity", "How sparse may a network be?",
+        "zeros test_error l1",
+        experiment_plots.sparsity, experiment_captions.sparsity,
+    ),
+    Exhibit(
+        "hardness", "Is a harder nonlinearity better?",
+        "alpha test_error",
+        experiment_plots.hardness, experiment_captions.hardness,
+    ),
+    Exhibit(
+        "labels", "What are unlabeled examples worth?",
+        "activation initialization share test_error",
+        experiment_plots.labels, experiment_captions.labels,
+    ),
+    Exhibit(
+        "reconstruction", "How should a one-sided unit be rebuilt?",
+        "reconstruction test_error",
+        experiment_rows.reconstruction, row_captions.reconstruction,
+    ),
+    Exhibit(
+        "ablation", "Do the sign trick and the L1 penalty matter?",
+        "activation initialization signs penalty test_error",
+        experiment_rows.ablation, row_captions.ablation,
+    ),
+    Exhibit(
+        "depth", "Do gradients reach the bottom of a deep network?",
+        "activation depth test_error gradient_norms",
+        experiment_plots.depth, experiment_captions.depth,
+    ),
+    Exhibit(
+        "width", "Does a one-sided unit need twice as many?",
+        "activation multiple test_error",
+        experiment_plots.width, experiment_captions.width,
+    ),
+    Exhibit(
+        "rates", "Does the grid of learning rates favor a unit?",
+        "activation rate test_error",
+        experiment_plots.rates, experiment_captions.rates,
+    ),
+    Exhibit(
+        "units", "Are the units since 2011 better?",
+        "activation test_error zeros",
+        experiment_rows.units, row_captions.units
+    ),
+    Exhibit(
+        "recipe", "Does today's recipe close the gap between units?",
+        "activation recipe test_error",
+        experiment_rows.recipe, row_captions.recipe,
+    ),
+    Exhibit(
+        "dying", "When do rectifiers die, and do they come back?",
+        "varied level dead_units dead_by_epoch revived",
+        experiment_plots.dying, experiment_captions.dying,
+    ),
+    Exhibit(
+        "conditioning", "Does it matter how a rectifier network is parametrized?",
+        "alpha test_error",
+        experiment_plots.conditioning, experiment_captions.conditioning,
+    ),
+)  # fmt: skip
+
+
+def anchor(dataset: str, table: str) -> str:
+    """Return where on the page the first figure of a dataset's table is.
+
+    >>> anchor("digits", "sparsity")
+    'digits-sparsity'
+    """
+    return f"{dataset}-{table}"
+
+
+def pictures(tables: Mapping[str, Table]) -> list[Picture]:
+    """Return the figures that these tables allow, in the order of `EXHIBITS`."""
+    found, linked = [], set[str]()
+    for exhibit in EXHIBITS:
+        if exhibit.table not in tables:
+            continue
+        table = tables[exhibit.table]
+        where = "" if exhibit.table in linked else anchor(table.dataset, exhibit.table)
+        linked.add(exhibit.table)
+        caption = exhibit.caption(table)
+        found.append(picture(exhibit.question, exhibit.draw, table, caption, anchor=where))
+    return found
+
+
+def checked(
+    name: str, path: Path, dataset: str, rows: Sequence[Row], confidence: float
+) -> Table:
+    """Return a table that its figures can be drawn from; one that has no figure is let through.
+
+    Raises Problem where it has no rows, or lacks a column that a figure needs.
+    """
+    if not rows:
+        raise records.unreadable(path, ValueError("it has no rows"))
+    needed = {"seed"} | {column for exhibit in EXHIBITS if exhibit.table == name for column in exhibit.needs.split()}
+    if absent := sorted(needed - rows[0].keys()):
+        raise records.unreadable(path, ValueError(f"it has no column {', '.join(absent)}"))
+    return Table(dataset, rows, confidence)
