@@ -2,7 +2,8 @@
 
 Up to the breaking point c errors are level, beyond it they rise in a line: e = a + b max(0, z - c),
 b >= 0. Errors are counts, so their variance is taken as proportional to e (1 - e), with a factor
-that is estimated. The interval of c holds the values at which the best fit is not worse than F allows.
+that is estimated. The interval of c holds the values at which the best fit is not worse than F
+allows.
 
 Where c moves across data the fit is not smooth, and the plain F interval is a little short: on
 simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 94 to
