@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline import activations
-from pipeline.activations import Units
 from pipeline.backprop import Step, through_units_
 from pipeline.errors import Problem
 from pipeline.networks import Stack, Tensors
+from pipeline.units import Units
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Autoencoder:
 
     @property
     def units(self) -> Units:
-        """The function of the units and its hardness."""
-        return Units(activations.function(self.function), self.tensors["hardness"])
+        """The units of the layer."""
+        function = activations.function(self.function)
+        return Units(function, self.tensors["hardness"], self.tensors.get("slope"))
 
     @property
     def inputs(self) -> int:
@@ -87,6 +88,7 @@ RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "sigmoid": _sigmoid_crossentropy,
 }
 BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
+ONE_SIDED = {*activations.FUNCTIONS} - {*activations.LOWEST}  # units without outputs below 0
 SCALED = {"scaled"}  # rebuild codes divided by the largest of each unit
 
 
@@ -118,12 +120,12 @@ def autoencoder(
     }
     if not tied:
         tensors["V"] = W_KIO.mT.clone(memory_format=torch.contiguous_format)
-    signs = {"signs": start.signs_K1O(layer)}
-    signs["signs_below"] = start.signs_K1O(layer - 1) if layer else None
-    tensors |= {name: sign.clone() for name, sign in signs.items() if sign is not None}
+    others = {"signs": start.signs_K1O(layer), "slope": start.tensors.get(f"slope.{layer}")}
+    others["signs_below"] = start.signs_K1O(layer - 1) if layer else None
+    tensors |= {name: other.clone() for name, other in others.items() if other is not None}
     if most_K1I is not None:
         tensors["most"] = most_K1I
-    low = (-1.0 if start.function == "tanh" else 0.0) if layer else bounds[0]
+    low = activations.LOWEST.get(start.function, 0.0) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
@@ -133,17 +135,34 @@ def _check(function: str, reconstruction: str) -> None:
     if reconstruction not in RECONSTRUCTIONS:
         known = ", ".join(RECONSTRUCTIONS)
         raise Problem(f"unknown reconstruction {reconstruction!r}: use one of {known}")
-    if reconstruction in BOUNDED and function != "tanh":
+    if function in activations.PARTED:
+        raise Problem(
+            f"{function} units cannot be pre-trained: a code of several pieces has no one decoder;"
+            " leave pretrained out of run.initializations, or the unit out of run.activations"
+        )
+    if reconstruction in BOUNDED and function not in activations.BOUNDED:
         raise Problem(
             f"reconstruction {reconstruction} cannot rebuild the codes of {function}, which are not"
             " bounded: use softplus"
         )
+    if reconstruction != "linear" and function not in {*activations.BOUNDED, *ONE_SIDED}:
+        raise Problem(
+            f"reconstruction {reconstruction} cannot rebuild the codes of {function} below 0: "
+            "use linear"
+        )
 
 
-def encode(auto: Autoencoder, x_KBI: Tensor) -> Tensor:
-    """Return the codes [K, B, O] of inputs [K, B, I]."""
+def encode(
+    auto: Autoencoder, x_KBI: Tensor, *, memories: list[Tensor | None] | None = None
+) -> Tensor:
+    """Return the codes [K, B, O] of inputs [K, B, I].
+
+    To `memories`, where given, is added what the way back needs beside the codes.
+    """
     tensors = auto.tensors
     z_KBO = torch.baddbmm(tensors["b"], x_KBI, tensors["W"])
+    if memories is not None:
+        memories.append(auto.units.remember(z_KBO))
     h_KBO = auto.units.apply_(z_KBO)
     return h_KBO.mul_(tensors["signs"]) if "signs" in tensors else h_KBO
 
@@ -171,7 +190,8 @@ def denoising_step_(auto: Autoencoder, x_KBI: Tensor, keep_KBI: Tensor, step: St
     """
     tensors = auto.tensors
     noisy_KBI = x_KBI * keep_KBI
-    h_KBO = encode(auto, noisy_KBI)
+    memories: list[Tensor | None] = []
+    h_KBO = encode(auto, noisy_KBI, memories=memories)
     delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
     delta_KBI.mul_(step.rate_K11)
     delta_KBO = torch.bmm(delta_KBI, auto.decoder_KOI().mT)  # before the update: the old weights
@@ -180,7 +200,8 @@ def denoising_step_(auto: Autoencoder, x_KBI: Tensor, keep_KBI: Tensor, step: St
     else:
         tensors["W"].baddbmm_(delta_KBI.mT, h_KBO)
     tensors["c"].add_(delta_KBI.sum(1, keepdim=True))
-    through_units_(delta_KBO, h_KBO, auto.units, tensors.get("signs"), step=step)
+    signs_K1O = tensors.get("signs")
+    through_units_(delta_KBO, h_KBO, auto.units, signs_K1O, memories[0], step=step)
     tensors["W"].baddbmm_(noisy_KBI.mT, delta_KBO)
     tensors["b"].add_(delta_KBO.sum(1, keepdim=True))
     return cost_K

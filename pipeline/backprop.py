@@ -8,14 +8,14 @@ layer, C classes, L layers; a 1 broadcasts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pipeline import networks
-from pipeline.activations import Units
 from pipeline.networks import Stack
+from pipeline.units import Units
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Step:
     rate_K11: Tensor
     l1_K11: Tensor
     penalized: bool  # some l1 is not 0
+    learns: bool = True  # False: gradients are looked at, nothing may change
 
     @classmethod
     def of(cls, rates_K: Tensor, l1_K: Tensor, batch: int) -> "Step":
@@ -47,27 +48,45 @@ def softmax_delta(scores_KBC: Tensor, y_KB: Tensor, rate_K11: Tensor) -> tuple[T
 
 
 def through_units_(
-    delta_KBO: Tensor, h_KBO: Tensor, units: Units, signs_K1O: Tensor | None, *, step: Step
+    delta_KBO: Tensor,
+    h_KBO: Tensor,
+    units: Units,
+    signs_K1O: Tensor | None,
+    memory: Tensor | None,
+    *,
+    step: Step,
 ) -> Tensor:
-    """Overwrite the gradient at a hidden layer's outputs by the gradient at its inputs.
+    """Turn the gradient at a hidden layer's outputs into that at its linear outputs, in place.
 
-    The L1 penalty on the outputs joins here. Overwrites `h_KBO` too where units are negated.
+    The L1 penalty on the outputs joins here, and slopes that are learned take their step.
+    Overwrites `h_KBO` too where units are negated. `memory` is what the units remembered.
     """
     if signs_K1O is not None:
         h_KBO.mul_(signs_K1O)  # f(z) itself: the slope is told from it
         delta_KBO.mul_(signs_K1O)
     if step.penalized:
         delta_KBO.addcmul_(h_KBO.sign(), step.l1_K11)
-    return units.function.chain_(delta_KBO, h_KBO, units.hardness_K11)
+    told = h_KBO if memory is None else memory
+    if units.slope_K1O is None or units.function.learn is None:
+        return units.function.chain_(delta_KBO, told, units)
+    slope_K1O = units.function.learn(delta_KBO, told)
+    units.function.chain_(delta_KBO, told, units)
+    if step.learns:
+        units.slope_K1O.add_(slope_K1O)
+    return delta_KBO
 
 
 def backward(
-    stack: Stack, outputs: list[Tensor], delta_KBC: Tensor, step: Step
+    stack: Stack,
+    outputs: list[Tensor],
+    memories: list[Tensor | None],
+    delta_KBC: Tensor,
+    step: Step,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Yield (layer, its inputs [K, B, I], gradient at its linear outputs [K, B, O]), top first.
 
-    `outputs` comes from `networks.hidden_outputs` and is used up. The weights of a layer may be
-    changed once it was yielded: what flows further down was taken from the old ones.
+    `outputs` and `memories` come from `networks.hidden_outputs` and are used up. The weights of a
+    layer may be changed once it was yielded: what flows further down was taken from the old ones.
     """
     delta_KBO = delta_KBC
     for layer in reversed(range(stack.depth + 1)):
@@ -76,15 +95,18 @@ def backward(
         yield layer, x_KBI, delta_KBO
         if layer:
             signs_K1I = stack.signs_K1O(layer - 1)
-            delta_KBO = through_units_(below_KBI, x_KBI, stack.units, signs_K1I, step=step)
+            delta_KBO = through_units_(
+                below_KBI, x_KBI, stack.units(layer - 1), signs_K1I, memories[layer - 1], step=step
+            )
 
 
 def supervised_step_(stack: Stack, x_KBI: Tensor, y_KB: Tensor, step: Step) -> Tensor:
     """Take one SGD step on -log P(y) + l1 * sum |h|, in place; return -log P(y) before it [K]."""
-    outputs = networks.hidden_outputs(stack, x_KBI)
+    memories: list[Tensor | None] = []
+    outputs = networks.hidden_outputs(stack, x_KBI, memories=memories)
     scores_KBC = networks.scores(stack, outputs[-1])
     delta_KBC, cost_K = softmax_delta(scores_KBC, y_KB, step.rate_K11)
-    for layer, below_KBI, delta_KBO in backward(stack, outputs, delta_KBC, step):
+    for layer, below_KBI, delta_KBO in backward(stack, outputs, memories, delta_KBC, step):
         stack.W_KIO(layer).baddbmm_(below_KBI.mT, delta_KBO)
         stack.b_K1O(layer).add_(delta_KBO.sum(1, keepdim=True))
     return cost_K
@@ -95,11 +117,12 @@ def gradient_norms(stack: Stack, x_KBI: Tensor, y_KB: Tensor, l1_K: Tensor) -> T
 
     ||x' d||^2 = sum of (x x') * (d d') over the B x B pairs of rows: the gradient is never formed.
     """
-    step = Step.of(torch.ones_like(l1_K), l1_K, x_KBI.shape[1])
-    outputs = networks.hidden_outputs(stack, x_KBI)
+    step = replace(Step.of(torch.ones_like(l1_K), l1_K, x_KBI.shape[1]), learns=False)
+    memories: list[Tensor | None] = []
+    outputs = networks.hidden_outputs(stack, x_KBI, memories=memories)
     delta_KBC, _ = softmax_delta(networks.scores(stack, outputs[-1]), y_KB, step.rate_K11)
     squares = [
         (torch.bmm(below_KBI, below_KBI.mT) * torch.bmm(delta_KBO, delta_KBO.mT)).sum((1, 2))
-        for _, below_KBI, delta_KBO in backward(stack, outputs, delta_KBC, step)
+        for _, below_KBI, delta_KBO in backward(stack, outputs, memories, delta_KBC, step)
     ]
     return torch.stack(squares[::-1], 1).clamp_(min=0).sqrt_()

@@ -36,7 +36,7 @@ def classify(stack: Stack, examples: Examples) -> Measures:
 def _classify_one(network: Stack, examples: Examples) -> tuple[float, float, list[float]]:
     wrong, cost = 0, 0.0
     zeros = [0] * network.depth
-    widths = [network.W_KIO(layer).shape[2] for layer in range(network.depth)]
+    widths = [network.W_KIO(layer + 1).shape[1] for layer in range(network.depth)]
     for x_NI, y_rows in zip(examples.chunks(ROWS), examples.y_N.split(ROWS), strict=True):
         outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
         log_p_NC = networks.scores(network, outputs[-1])[0].log_softmax(1)

@@ -18,9 +18,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pipeline import activations, records
-from pipeline.activations import Units
+from pipeline.errors import Problem
 from pipeline.params import Activation
 from pipeline.seeds import generator
+from pipeline.units import Units
 
 Tensors = dict[str, Tensor]  # parameters by name; the first dimension of each is K
 
@@ -31,7 +32,9 @@ class Stack:
 
     `tensors` holds, for layer l from 0 up, `W.l` [K, I, O] and `b.l` [K, 1, O]; the last layer is
     the softmax layer. Where half of the units are negated (paper, section 4.1) it also holds
-    `signs.l` [K, 1, O] of +-1 for each hidden layer. `hardness` [K, 1, 1] is the a of softplus.
+    `signs.l` [K, 1, O] of +-1 for each hidden layer, and of parametric rectifiers their learned
+    slopes `slope.l` [K, 1, O]. A maxout layer has P * O linear outputs, piece by piece. `hardness`
+    [K, 1, 1] is the a of softplus.
     """
 
     tensors: Tensors
@@ -46,10 +49,11 @@ class Stack:
         """The a of (1/a) softplus(a z), one a network."""
         return self.tensors["hardness"]
 
-    @property
-    def units(self) -> Units:
-        """The function of the hidden units and its hardness."""
-        return Units(activations.function(self.function), self.hardness_K11)
+    def units(self, layer: int) -> Units:
+        """Return the units of a hidden layer."""
+        pieces = self.W_KIO(layer).shape[2] // self.W_KIO(layer + 1).shape[1]
+        function = activations.function(self.function)
+        return Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), pieces)
 
     @property
     def depth(self) -> int:
@@ -102,24 +106,37 @@ def initialize(
 
     `widths` runs from the inputs over the hidden layers to the classes. Weights, the softmax
     layer's too, are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0 (paper.md 1.2; Glorot and
-    Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike.
+    Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike. A
+    maxout layer's fan-out is that of one piece.
+
+    Raises Problem for pieces of a unit that has none.
     """
+    if (unit.pieces > 1) != (unit.function in activations.PARTED):
+        raise Problem(
+            f"params.yaml: {unit.function} with pieces = {unit.pieces}: "
+            f"only {', '.join(activations.PARTED)} has pieces, two or more"
+        )
     tensors: Tensors = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
-        drawn = [_uniform(dataset, seed, layer, fan_in, fan_out) for seed in seeds]
+        is_hidden = layer < len(widths) - 2
+        pieces = unit.pieces if is_hidden else 1
+        drawn = [_uniform(dataset, seed, layer, fan_in, fan_out, pieces) for seed in seeds]
         tensors[f"W.{layer}"] = torch.stack(drawn)
-        tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, fan_out)
-        if unit.half_negated and layer < len(widths) - 2:
+        tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, pieces * fan_out)
+        if unit.half_negated and is_hidden:
             signs = [half_negated(dataset, seed, layer, fan_out) for seed in seeds]
             tensors[f"signs.{layer}"] = torch.stack(signs)
+        if activations.function(unit.function).learn and is_hidden:
+            start = activations.LEARNED_SLOPE
+            tensors[f"slope.{layer}"] = torch.full((len(seeds), 1, fan_out), start)
     tensors["hardness"] = torch.full((len(seeds), 1, 1), unit.hardness)
     return Stack(tensors, unit.function)
 
 
-def _uniform(dataset: str, seed: int, layer: int, fan_in: int, fan_out: int) -> Tensor:
+def _uniform(dataset: str, seed: int, layer: int, fan_in: int, fan_out: int, pieces: int) -> Tensor:
     bound = math.sqrt(6 / (fan_in + fan_out))
-    drawn_IO = torch.rand(fan_in, fan_out, generator=generator(dataset, seed, "weights", layer))
-    return drawn_IO.mul_(2 * bound).sub_(bound)
+    draws = generator(dataset, seed, "weights", layer)
+    return torch.rand(fan_in, pieces * fan_out, generator=draws).mul_(2 * bound).sub_(bound)
 
 
 def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
@@ -128,12 +145,23 @@ def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
     return torch.where(order < width // 2, -1.0, 1.0).unsqueeze(0)
 
 
-def hidden_outputs(stack: Stack, x_KBI: Tensor, layers: int | None = None) -> list[Tensor]:
-    """Return the inputs and the outputs [K, B, O] of the hidden layers (the lowest `layers`)."""
-    units = stack.units
+def hidden_outputs(
+    stack: Stack,
+    x_KBI: Tensor,
+    layers: int | None = None,
+    *,
+    memories: list[Tensor | None] | None = None,
+) -> list[Tensor]:
+    """Return the inputs and the outputs [K, B, O] of the hidden layers (the lowest `layers`).
+
+    To `memories`, where given, each layer adds what the way back needs beside the outputs.
+    """
     outputs = [x_KBI]
     for layer in range(stack.depth if layers is None else layers):
         z_KBO = torch.baddbmm(stack.b_K1O(layer), outputs[-1], stack.W_KIO(layer))
+        units = stack.units(layer)
+        if memories is not None:
+            memories.append(units.remember(z_KBO))
         h_KBO = units.apply_(z_KBO)
         signs_K1O = stack.signs_K1O(layer)
         outputs.append(h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O))
@@ -160,11 +188,18 @@ def module(stack: Stack, k: int) -> torch.nn.Sequential:
             linear.bias.copy_(stack.b_K1O(layer)[k, 0])
         layers.append(linear)
         if layer < stack.depth:
-            hardness = stack.hardness_K11[k].item()
-            layers.append(activations.function(stack.function).module(hardness))
+            layers.append(_unit_module(stack, k, layer))
             signs_K1O = stack.signs_K1O(layer)
             below_O = None if signs_K1O is None else signs_K1O[k, 0]
     return torch.nn.Sequential(*layers, torch.nn.Softmax(dim=1))
+
+
+def _unit_module(stack: Stack, k: int, layer: int) -> torch.nn.Module:
+    units, outputs = stack.units(layer), stack.W_KIO(layer + 1).shape[1]
+    made = units.function.module(units.hardness_K11[k].item(), units.pieces, outputs)
+    if units.slope_K1O is not None:
+        made.load_state_dict({"weight": units.slope_K1O[k, 0]})
+    return made
 
 
 def save(stack: Stack, path: Path) -> None:

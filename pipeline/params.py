@@ -87,6 +87,7 @@ class Activation(Section):
 
     function: str
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    pieces: Count = 1  # of a maxout unit
     l1: Penalty
     half_negated: bool
     reconstruction: Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]

@@ -164,7 +164,7 @@ def _with_layer(stack: Stack, layer: int, trained: Tensors, *, failed: set[int])
     """Return the stack with a layer of the trained auto-encoders, not a number where all failed."""
     for seed in failed:
         trained["W"][seed] = trained["b"][seed] = torch.nan
-    new = {f"{name}.{layer}": trained[name] for name in ("W", "b")}
+    new = {f"{name}.{layer}": trained[name] for name in ("W", "b", "slope") if name in trained}
     return Stack(stack.tensors | new, stack.function)
 
 

@@ -12,14 +12,17 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     As in `pretrain` and `finetune`, validation alone chooses. The test split is not read.
     """
     from pipeline import checkpoints, device, networks, params, records
+    from pipeline.datasets import examples
     from pipeline.experiments import catalogue, training
     from pipeline.locks import only_here
     from pipeline.pool import Pool
 
     device.prepare_for_training()
     settings, where = params.load(), device.choose()
-    conditions = catalogue.conditions_of(experiment, dataset, settings)
+    settings.dataset(dataset)
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
+    form = examples.read_form(ready / "train.npz")
+    conditions = catalogue.conditions_of(experiment, dataset, settings, form)
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (
         only_here(folder),

@@ -1,51 +1,59 @@
 """A transparent trainer of one network at a time, by autograd: what the engine must equal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline.activations import FUNCTIONS
 
-def unit(name: str, z: Tensor, hardness: float) -> Tensor:
-    """Return f(z)."""
-    if name == "rectifier":
-        return z.clamp(min=0)
-    if name == "tanh":
-        return z.tanh()
-    assert name == "softplus"
-    return F.softplus(z * hardness) / hardness
+
+def unit(name: str, z: Tensor, hardness: float, *, slope: Tensor | None, outputs: int) -> Tensor:
+    """Return f(z) [B, O] as torch's own module has it."""
+    pieces = z.shape[1] // outputs
+    if slope is not None:
+        return torch.where(z > 0, z, slope * z)
+    return FUNCTIONS[name].module(hardness, pieces, outputs)(z)  # type: ignore[no-any-return]
 
 
 @dataclass
 class Network:
-    """One network: W[l] [I, O], b[l] [O], signs[l] [O]."""
+    """One network: W[l] [I, O], b[l] [O], signs[l] [O], and of PReLU slopes[l] [O]."""
 
     W: list[Tensor]
     b: list[Tensor]
     signs: list[Tensor]
     function: str
     hardness: float = 1.0
+    slopes: list[Tensor] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is trained, weights first."""
+        return [*self.W, *self.b, *self.slopes]
 
     def cost(self, x: Tensor, y: Tensor, l1: float) -> tuple[Tensor, Tensor]:
         """Return the penalized cost, and -log P(y) alone; means over the batch."""
         penalty = torch.zeros((), dtype=x.dtype)
-        for W, b, sign in zip(self.W[:-1], self.b[:-1], self.signs, strict=True):
-            x = unit(self.function, x @ W + b, self.hardness) * sign
+        slopes = self.slopes or [None] * len(self.signs)
+        for W, b, sign, slope in zip(self.W[:-1], self.b[:-1], self.signs, slopes, strict=True):
+            z = x @ W + b
+            x = unit(self.function, z, self.hardness, slope=slope, outputs=len(sign)) * sign
             penalty = penalty + x.abs().sum(1).mean()
         nll = F.cross_entropy(x @ self.W[-1] + self.b[-1], y)
         return nll + l1 * penalty, nll
 
     def gradients(self, x: Tensor, y: Tensor, l1: float) -> list[Tensor]:
-        """Return the gradients of the penalized cost, weights then biases."""
-        parameters = [tensor.requires_grad_() for tensor in (*self.W, *self.b)]
+        """Return the gradients of the penalized cost, those of the weights first."""
+        parameters = [tensor.requires_grad_() for tensor in self.parameters]
         return list(torch.autograd.grad(self.cost(x, y, l1)[0], parameters))
 
     def step(self, x: Tensor, y: Tensor, *, rate: float, l1: float) -> None:
         """Take one SGD step."""
         gradients = self.gradients(x, y, l1)
         with torch.no_grad():
-            for tensor, gradient in zip((*self.W, *self.b), gradients, strict=True):
+            for tensor, gradient in zip(self.parameters, gradients, strict=True):
                 tensor -= rate * gradient
 
 
@@ -64,10 +72,13 @@ class Autoencoder:
     symmetric: bool
     hardness: float = 1.0
     most: Tensor | None = None  # where targets are divided by it
+    slope: Tensor | None = None  # of PReLU
 
     def cost(self, x: Tensor, keep: Tensor, l1: float) -> tuple[Tensor, Tensor]:
         """Return the penalized cost, and the reconstruction error alone; means over the batch."""
-        h = unit(self.function, (x * keep) @ self.W + self.b, self.hardness) * self.signs
+        z = (x * keep) @ self.W + self.b
+        width = len(self.signs)
+        h = unit(self.function, z, self.hardness, slope=self.slope, outputs=width) * self.signs
         z = h @ (self.W.T if self.V is None else self.V) + self.c
         target = x * self.signs_below
         target = (target + 1) / 2 if self.symmetric else target
@@ -82,7 +93,8 @@ class Autoencoder:
 
     def parameters(self) -> list[Tensor]:
         """Return what is trained."""
-        return [self.W, self.b, self.c] + ([] if self.V is None else [self.V])
+        others = [other for other in (self.V, self.slope) if other is not None]
+        return [self.W, self.b, self.c, *others]
 
     def step(self, x: Tensor, keep: Tensor, *, rate: float, l1: float) -> None:
         """Take one SGD step."""

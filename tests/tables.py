@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from pipeline import params
+from pipeline.datasets.examples import Form
 from pipeline.experiments import catalogue
 from tests.imports import ROOT
 
 Row = dict[str, Any]
+FORM = Form((8, 8), tuple("0123456789"))
 OURS = params.load(ROOT / "params.yaml")
 ERROR = 0.03
 TEST_EXAMPLES = 10_000
@@ -24,7 +26,7 @@ def table(
     Seeds share half of the variance of the errors, of a standard deviation of 0.002.
     """
     rng = np.random.default_rng(draw)
-    conditions = catalogue.conditions_of(name, "digits", OURS)
+    conditions = catalogue.conditions_of(name, "digits", OURS, FORM)
     count = len(conditions[0].l1) if len(conditions[0].l1) > 1 else seeds
     return list(_rows(conditions, error, rng.normal(size=count), rng))
 

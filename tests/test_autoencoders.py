@@ -30,6 +30,9 @@ UNITS = [
     ("softplus", "scaled", False),
     ("rectifier", "rectifier", True),
     ("tanh", "linear", False),
+    ("sigmoid", "sigmoid", True),
+    ("absolute", "softplus", True),
+    *((name, "linear", True) for name in ("leaky", "prelu", "elu", "gelu", "silu")),
 ]
 CASES = [(*unit, *rest) for unit in UNITS for rest in itertools.product([0, 1], [True, False])]
 each_case = pytest.mark.parametrize(
@@ -97,13 +100,15 @@ def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
         auto.symmetric,
         float(tensors["hardness"]),
         tensors["most"][0] if "most" in tensors else None,
+        tensors["slope"][0] if "slope" in tensors else None,
     )
 
 
 def parameters(auto: Autoencoder, k: int) -> list[torch.Tensor]:
     tensors = auto.tensors
     found = [tensors["W"][k], tensors["b"][k, 0], tensors["c"][k, 0]]
-    return found + ([tensors["V"][k]] if "V" in tensors else [])
+    found += [tensors["V"][k]] if "V" in tensors else []
+    return found + ([tensors["slope"][k, 0]] if "slope" in tensors else [])
 
 
 @each_case

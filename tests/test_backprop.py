@@ -24,6 +24,7 @@ def make_stack(function: str, *, half_negated: bool) -> Stack:
         l1=0.0,
         half_negated=half_negated,
         reconstruction="softplus",
+        pieces=3 if function in activations.PARTED else 1,
     )
     stack = networks.initialize("test", WIDTHS, range(K), unit)
     tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
@@ -31,6 +32,8 @@ def make_stack(function: str, *, half_negated: bool) -> Stack:
     for name, tensor in tensors.items():
         if name.startswith("b."):
             tensor.normal_(generator=noise).mul_(0.3)
+        if name.startswith("slope."):
+            tensor.uniform_(-0.5, 1.5, generator=noise)
     tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
     return Stack(tensors, function)
 
@@ -51,14 +54,19 @@ def lone(stack: Stack, k: int) -> reference.Network:
         [one if sign is None else sign[k, 0] for one, sign in zip(ones, signs, strict=True)],
         stack.function,
         float(stack.hardness_K11[k]),
+        [slope[k, 0].clone() for slope in slopes(stack)],
     )
+
+
+def slopes(stack: Stack) -> list[torch.Tensor]:
+    return [tensor for name, tensor in stack.tensors.items() if name.startswith("slope.")]
 
 
 def parameters(stack: Stack, k: int) -> list[torch.Tensor]:
     layers = range(stack.depth + 1)
-    return [stack.W_KIO(layer)[k] for layer in layers] + [
-        stack.b_K1O(layer)[k, 0] for layer in layers
-    ]
+    weights = [stack.W_KIO(layer)[k] for layer in layers]
+    biases = [stack.b_K1O(layer)[k, 0] for layer in layers]
+    return weights + biases + [slope[k, 0] for slope in slopes(stack)]
 
 
 def copy(stack: Stack) -> Stack:
@@ -78,7 +86,7 @@ def test_step_equals_autograd(function: str, half_negated: bool) -> None:
             torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-12, atol=0)
             network.step(x[k], y[k], rate=float(RATES[k]), l1=float(L1[k]))
     for k, network in enumerate(alone):
-        for mine, theirs in zip(parameters(stack, k), (*network.W, *network.b), strict=True):
+        for mine, theirs in zip(parameters(stack, k), network.parameters, strict=True):
             torch.testing.assert_close(mine, theirs.detach(), rtol=0, atol=1e-13)
 
 
@@ -89,9 +97,10 @@ def test_step_equals_finite_differences(function: str, half_negated: bool) -> No
     x, y = make_batch()
     after = copy(stack)
     backprop.supervised_step_(after, x, y, Step.of(RATES, L1, B))
-    for k, tensor in itertools.product(range(K), range(2 * len(WIDTHS) - 2)):
+    count = len(parameters(stack, 0))
+    for k, tensor in itertools.product(range(K), range(count)):
         network = lone(stack, k)
-        weights = [*network.W, *network.b][tensor]
+        weights = network.parameters[tensor]
         step = (parameters(after, k)[tensor] - parameters(stack, k)[tensor]) / -RATES[k]
         for index in range(0, weights.numel(), 5):
             slopes = []

@@ -14,6 +14,7 @@ from pipeline.datasets.examples import Form, Split
 from pipeline.errors import Problem
 from pipeline.experiments import catalogue, scoring, training
 from pipeline.experiments.condition import Condition, Setting
+from pipeline.experiments.units import equal_parameters
 from pipeline.finetuning import Finetuning
 from pipeline.params import Params
 from pipeline.pool import Pool
@@ -70,7 +71,7 @@ def same(first: networks.Stack, second: networks.Stack) -> bool:
 @pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
 def test_params_have_every_experiment(name: str) -> None:
     """Each has a block, conditions with names and levels of their own, and its factors."""
-    conditions = catalogue.conditions_of(name, "digits", OURS)
+    conditions = catalogue.conditions_of(name, "digits", OURS, FORM)
     assert len({condition.name for condition in conditions}) == len(conditions)
     for condition in conditions:
         assert tuple(condition.levels) == catalogue.EXPERIMENTS[name].factors
@@ -81,7 +82,7 @@ def test_params_have_every_experiment(name: str) -> None:
 def test_an_unknown_experiment_is_named() -> None:
     """A slip in a name is one line that lists the names."""
     with pytest.raises(Problem, match="unknown experiment 'dept': use one of sparsity, hardness"):
-        catalogue.conditions_of("dept", "digits", OURS)
+        catalogue.conditions_of("dept", "digits", OURS, FORM)
 
 
 @pytest.mark.parametrize(
@@ -100,19 +101,19 @@ def test_an_unknown_experiment_is_named() -> None:
 def test_wrong_blocks_are_one_clear_line(name: str, block: dict[str, object], says: str) -> None:
     """The key, what is wrong with it, and nothing else."""
     with pytest.raises(Problem, match=says):
-        catalogue.conditions_of(name, "digits", small(**{name: block}))
+        catalogue.conditions_of(name, "digits", small(**{name: block}), FORM)
 
 
 def test_a_missing_block_is_named() -> None:
     """An experiment without its block says so."""
     with pytest.raises(Problem, match=r"experiments.depth is missing: add it"):
-        catalogue.conditions_of("depth", "digits", small())
+        catalogue.conditions_of("depth", "digits", small(), FORM)
 
 
 def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """A condition that changes nothing trains to the same bits as the arm would."""
     settings = small(labels={"shares": [0.5, 1.0], "activations": ["rectifier"]})
-    conditions = catalogue.conditions_of("labels", "digits", settings)
+    conditions = catalogue.conditions_of("labels", "digits", settings, FORM)
     plain = next(c for c in conditions if c.pretrain is None and c.labels == 1)
     trained = {c.name: stack for c, stack, _ in run(conditions, splits, tmp_path / "all")}
     start = tmp_path / "start.safetensors"
@@ -131,7 +132,7 @@ def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  
 def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """A network of a population with many penalties is the network of its penalty alone."""
     options = {"networks": 10, "most_l1": 0.3, "learning_rate": 0.1}
-    (condition,) = catalogue.conditions_of("sparsity", "digits", small(sparsity=options))
+    (condition,) = catalogue.conditions_of("sparsity", "digits", small(sparsity=options), FORM)
     assert condition.l1[0] == 0
     assert condition.l1[-1] == 0.3
     ((_, all_seeds, lines),) = run([condition], splits, tmp_path / "all")
@@ -145,7 +146,7 @@ def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignor
 
 def test_conditions_share_starts_only_where_they_start_alike() -> None:
     """Shares of labels share pre-training; penalties of pre-training, signs and scales do not."""
-    setting = Setting.of(OURS, "digits")
+    setting = Setting.of(OURS, "digits", FORM)
     rectifier = setting.unit("rectifier")
     tanh, other = setting.unit("tanh"), setting.unit("rectifier", half_negated=False)
     plain = setting.condition({}, rectifier, "pretrained")
@@ -166,7 +167,9 @@ def test_conditions_share_starts_only_where_they_start_alike() -> None:
 def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """Whatever was done before the kill is kept, and the end is that of an uninterrupted run."""
     options = {"reconstructions": ["softplus", "scaled"]}
-    conditions = catalogue.conditions_of("reconstruction", "digits", small(reconstruction=options))
+    conditions = catalogue.conditions_of(
+        "reconstruction", "digits", small(reconstruction=options), FORM
+    )
     whole = run(conditions, splits, tmp_path / "whole")
     monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     monkeypatch.setattr("pipeline.population.CHECKPOINT_SECONDS", 0.0)
@@ -193,7 +196,7 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
 
 def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ignore[no-untyped-def]
     """The parametrization is ill-conditioned (section 3.1): another start, the same outputs."""
-    setting = Setting.of(small(), "digits")
+    setting = Setting.of(small(), "digits", FORM)
     x_KNI = torch.rand(3, 50, 20, generator=torch.Generator().manual_seed(0))
     found = []
     for alpha in (1.0, 0.01, 30.0):
@@ -231,7 +234,7 @@ def test_rescaled_layers_change_outputs_by_one_factor() -> None:
 
 def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ignore[no-untyped-def]
     """A random start is symmetric: about half zeros in each layer (section 3.1)."""
-    setting = Setting.of(small(), "digits")
+    setting = Setting.of(small(), "digits", FORM)
     condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
     stack = training.random_start(condition, splits)
     x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
@@ -242,7 +245,7 @@ def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ign
 def test_followed_units_die_and_come_back(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """The share of dead units is told after each epoch, and is that of the chosen network."""
     block = {"rate": 0.1, "learning_rates": [0.1, 3.0], "l1": [0.0, 0.5], "biases": [-5.0, 0.0]}
-    conditions = catalogue.conditions_of("dying", "digits", small(dying=block))
+    conditions = catalogue.conditions_of("dying", "digits", small(dying=block), FORM)
     found = {condition.name: lines for condition, _, lines in run(conditions, splits, tmp_path)}
     for lines in found.values():
         for line in lines:
@@ -256,7 +259,7 @@ def test_followed_units_die_and_come_back(splits, tmp_path) -> None:  # type: ig
 def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """One row a seed, with its levels, its test error, and nothing of the networks not chosen."""
     block = {"alphas": [1.0, 2.0]}
-    conditions = catalogue.conditions_of("hardness", "digits", small(hardness=block))
+    conditions = catalogue.conditions_of("hardness", "digits", small(hardness=block), FORM)
     test = examples.read(splits.train.with_name("test.npz"))
     for condition, stack, lines in run(conditions, splits, tmp_path / "runs"):
         rows = scoring.rows(stack, lines, test)
@@ -272,7 +275,7 @@ def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: i
 
 def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Every rate diverged: the row is there, its errors are not, the rates are named."""
-    setting = Setting.of(small(), "digits")
+    setting = Setting.of(small(), "digits", FORM)
     condition = setting.condition({}, setting.unit("softplus"), finetune=setting.at_rates(1e30))
     ((_, stack, lines),) = run([condition], splits, tmp_path / "runs")
     test = examples.read(splits.train.with_name("test.npz"))
@@ -285,7 +288,7 @@ def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: 
 def test_a_share_that_leaves_a_class_empty_is_refused_at_once(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """The share is named before anything is trained."""
     block = {"shares": [0.001, 1.0], "activations": ["rectifier"]}
-    conditions = catalogue.conditions_of("labels", "digits", small(labels=block))
+    conditions = catalogue.conditions_of("labels", "digits", small(labels=block), FORM)
     with pytest.raises(Problem, match=r"0.1% of the labels of digits leave class 0"):
         run(conditions, splits, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -294,6 +297,24 @@ def test_a_share_that_leaves_a_class_empty_is_refused_at_once(splits, tmp_path) 
 def test_networks_without_a_living_unit_are_told(splits, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
     """A setting that kills every unit is one warning, and its networks stay in the table."""
     block = {"rate": 0.1, "learning_rates": [0.1, 0.2], "l1": [0.0, 0.1], "biases": [-50.0, 0.0]}
-    conditions = catalogue.conditions_of("dying", "digits", small(dying=block))
+    conditions = catalogue.conditions_of("dying", "digits", small(dying=block), FORM)
     run([c for c in conditions if c.bias < 0], splits, tmp_path)
     assert "every hidden unit of 3 of 3 networks is dead" in caplog.text
+
+
+@pytest.mark.parametrize("pieces", [2, 5])
+@pytest.mark.parametrize("widths", [(784, 1000, 1000, 1000, 10), (64, 200, 100, 10), (20, 8, 3)])
+def test_maxout_has_as_many_parameters(widths: tuple[int, ...], pieces: int) -> None:
+    """No more than the network of one piece, and within what one unit a layer is worth."""
+
+    def count(hidden: tuple[int, ...], pieces: int) -> int:
+        unit = synthetic.settings().activation("rectifier")
+        function = "maxout" if pieces > 1 else "rectifier"
+        unit = unit.model_copy(update={"function": function, "pieces": pieces})
+        stack = networks.initialize("test", [widths[0], *hidden, widths[-1]], [0], unit)
+        return sum(t.numel() for name, t in stack.tensors.items() if name[0] in "Wb")
+
+    plain = count(widths[1:-1], 1)
+    narrower = equal_parameters(widths, pieces)
+    wider = tuple(width + 2 for width in narrower)
+    assert count(narrower, pieces) <= plain < count(wider, pieces)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline import networks
-from pipeline.activations import FUNCTIONS
+from pipeline.activations import FUNCTIONS, PARTED
 from pipeline.errors import Problem
 from pipeline.networks import Stack
 from pipeline.params import Activation
@@ -24,6 +24,7 @@ def unit(
         l1=0.0,
         half_negated=half_negated,
         reconstruction="softplus",
+        pieces=3 if function in PARTED else 1,
     )
 
 

@@ -3,8 +3,38 @@
 from pipeline.analysis.claim import Claim, Rule
 
 SPIKING_LOSS = 0.005  # half a point
+STAYS = 0.8  # share of the active units that a small change is to leave as they are
+OWN_PATTERNS = 0.95  # share of distinct patterns from which nearly every example has its own
 
 OF_PROBES: tuple[Claim, ...] = (
+    Claim(
+        "active-units-stay", "17a",
+        "Noise of a tenth of the input's norm leaves at least 80% of the active units of a "
+        "rectifier network as they are.",
+        "Section 2.2", "I", "overlap",
+        ("random rectifier, a tenth of noise",), (), Rule("at least", STAYS), "overlap",
+    ),
+    Claim(
+        "richer-inputs-more-units", "17b",
+        "Richer inputs (more bytes when compressed) have more active units in rectifier networks.",
+        "Section 2.2", "I", "complexity",
+        ("random rectifier, all layers",), (), Rule("at least", 0.0), "complexity",
+    ),
+    Claim(
+        "codes-are-separable", "17c",
+        "The top hidden layer of a rectifier network is easier for a linear classifier than the "
+        "input.",
+        "Section 2.2", "I", "probe_error",
+        ("the top layer of random rectifier",), ("the input",), Rule("lower", 0.0),
+        "separability",
+    ),
+    Claim(
+        "codes-are-distributed", "17d",
+        "Rectifier codes are distributed: at least 95% of the test examples have a pattern of "
+        "active units of their own, in every layer on average.",
+        "Section 2.2", "I", "patterns",
+        ("random rectifier, all layers",), (), Rule("at least", OWN_PATTERNS), "patterns",
+    ),
     Claim(
         "rectifier-nearest-to-neurons", "23",
         "The rectifier is nearer than tanh and the sigmoid to the firing rate of a leaky "

@@ -8,6 +8,51 @@ from pipeline.analysis.groups import Row
 Parts = Mapping[str, Sequence[Row]]
 
 
+SMALL = 0.1  # the noise, relative to the input, that counts as a small change
+
+
+def _of_random_rectifier(rows: Sequence[Row]) -> list[Row]:
+    return [
+        row for row in rows if (row["activation"], row["initialization"]) == ("rectifier", "random")
+    ]
+
+
+def overlap(rows: Sequence[Row]) -> Parts:
+    """Return every layer under a small change."""
+    mine = _of_random_rectifier(rows)
+    return {"random rectifier, a tenth of noise": [row for row in mine if row["noise"] == SMALL]}
+
+
+def complexity(rows: Sequence[Row]) -> Parts:
+    """Return every layer, with the correlation with compressed bytes."""
+    return {
+        "random rectifier, all layers": [
+            {**row, "complexity": row["correlation"]}
+            for row in _of_random_rectifier(rows)
+            if row["measure"] == "bytes"
+        ]
+    }
+
+
+def separability(rows: Sequence[Row]) -> Parts:
+    """Return the input and the top layer."""
+    mine = [{**row, "probe_error": row["test_error"]} for row in _of_random_rectifier(rows)]
+    top = max(row["layer"] for row in rows)
+    return {
+        "the input": [row for row in mine if row["layer"] == 0],
+        "the top layer of random rectifier": [row for row in mine if row["layer"] == top],
+    }
+
+
+def patterns(rows: Sequence[Row]) -> Parts:
+    """Return every layer with its share of distinct patterns."""
+    return {
+        "random rectifier, all layers": [
+            {**row, "patterns": row["distinct"]} for row in _of_random_rectifier(rows)
+        ]
+    }
+
+
 def spiking(rows: Sequence[Row]) -> Parts:
     """Return the networks of random starts after the most time steps."""
     most = max(row["steps"] for row in rows)

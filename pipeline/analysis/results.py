@@ -21,11 +21,11 @@ WORDS = {
     *("dataset", "activation", "initialization", "first", "second"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
     *("rule", "verdict", "reason"),
-    *("reconstruction", "signs", "penalty", "recipe", "varied"),
+    *("reconstruction", "signs", "penalty", "recipe", "varied", "change", "measure"),
 }
 LISTS = {
     *("pretrain_learning_rates", "zeros_by_layer", "diverged"),
-    *("dead_by_epoch", "gradient_norms"),
+    *("dead_by_epoch", "gradient_norms", "active_by_tenth"),
 }
 
 

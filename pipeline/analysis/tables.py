@@ -21,6 +21,10 @@ GROUPS: dict[str, Callable[[Sequence[Row]], Parts]] = {
     "recipe": experiments.recipe,
     "dying": experiments.dying,
     "conditioning": experiments.conditioning,
+    "overlap": probes.overlap,
+    "complexity": probes.complexity,
+    "separability": probes.separability,
+    "patterns": probes.patterns,
     "neuron": probes.neuron,
     "spiking": probes.spiking,
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sys import modules
 from typing import Any
 
+from pipeline.datasets.examples import Form
 from pipeline.errors import Problem
 from pipeline.experiments import (
     ablation,
@@ -14,6 +15,7 @@ from pipeline.experiments import (
     hardness,
     labels,
     rates,
+    recipe,
     reconstruction,
     sparsity,
     units,
@@ -50,6 +52,7 @@ EXPERIMENTS = {
     "width": Experiment(width.Options, ("activation", "multiple"), width.conditions),
     "rates": Experiment(rates.Options, ("activation", "rate"), rates.conditions),
     "units": Experiment(units.Options, ("activation",), units.conditions),
+    "recipe": Experiment(recipe.Options, ("activation", "recipe"), recipe.conditions),
     "dying": Experiment(dying.Options, ("varied", "level"), dying.conditions),
     "conditioning": Experiment(conditioning.Options, ("alpha",), conditioning.conditions),
 }
@@ -70,11 +73,11 @@ def questions() -> dict[str, str]:
     return {name: (document or "").splitlines()[0] for name, document in documents.items()}
 
 
-def conditions_of(name: str, dataset: str, params: Params) -> list[Condition]:
-    """Return the conditions of an experiment on a dataset.
+def conditions_of(name: str, dataset: str, params: Params, form: Form) -> list[Condition]:
+    """Return the conditions of an experiment on a dataset of this form.
 
     Raises Problem for an unknown experiment, and for a block of params.yaml that is wrong.
     """
     known = experiment(name)
     options = params.experiment_for(name, known.options)
-    return known.conditions(Setting.of(params, dataset), options)
+    return known.conditions(Setting.of(params, dataset, form), options)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.datasets.examples import Form
+from pipeline.modern import Recipe
 from pipeline.params import Activation, Finetune, Initialization, Params, Pretrain, Sweep
 
 Level = str | float
@@ -16,7 +18,8 @@ class Condition:
     penalty on the activations for all seeds, or one each. `labels` is a share in (0, 1]. `bias` is
     that of every hidden unit at the start. `scale` divides the starting weights into the first
     hidden layer and multiplies those out of the last: of rectifier networks the function stays.
-    `follow` records which units are dead after each epoch.
+    `follow` records which units are dead after each epoch. `recipe` has torch.nn train, from starts
+    of its own.
     """
 
     levels: dict[str, Level]
@@ -30,6 +33,7 @@ class Condition:
     bias: float = 0.0
     scale: float = 1.0
     follow: bool = False
+    recipe: Recipe | None = None
 
     @property
     def name(self) -> str:
@@ -54,16 +58,22 @@ class Setting:
     dataset: str
     params: Params
     sweep: Sweep
+    form: Form
 
     @classmethod
-    def of(cls, params: Params, dataset: str) -> "Setting":
-        """Return the setting that params.yaml has for a dataset."""
-        return cls(dataset, params, params.sweep_for(dataset))
+    def of(cls, params: Params, dataset: str, form: Form) -> "Setting":
+        """Return the setting that params.yaml has for a dataset of this form."""
+        return cls(dataset, params, params.sweep_for(dataset), form)
 
     @property
     def hidden(self) -> tuple[int, ...]:
         """Widths of the dataset's hidden layers."""
         return tuple(self.params.dataset(self.dataset).network.hidden)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the dataset's network, from the inputs to the classes."""
+        return self.form.inputs, *self.hidden, self.form.classes
 
     def unit(self, name: str, **changes: Any) -> Activation:
         """Return an activation of params.yaml, with changes."""

@@ -58,10 +58,13 @@ def norms(gradient_norms: Sequence[Sequence[float | None]]) -> list[float]:
     """Return the geometric mean over epochs of each layer's gradient norm, lowest first.
 
     Epochs in which a norm was 0, or not finite (None in a record), are left out; 0 where all were.
+    Empty where norms were not followed.
 
     >>> norms([[1.0, 4.0], [1.0, 1.0], [1.0, 0.0], [None, None]])
     [1.0, 2.0]
     """
+    if not gradient_norms:
+        return []
     known = [[0.0 if norm is None else norm for norm in layers] for layers in gradient_norms]
     logs_TL = torch.tensor(known, dtype=torch.float64).log()
     kept_TL = torch.where(logs_TL.isfinite(), logs_TL, torch.nan)

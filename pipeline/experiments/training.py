@@ -14,6 +14,7 @@ from pipeline.finetuning import Finetuning
 from pipeline.labels import labeled
 from pipeline.measures import ROWS
 from pipeline.minibatches import reference
+from pipeline.modern import ModernTraining
 from pipeline.networks import Stack
 from pipeline.pool import Pool
 from pipeline.pretraining import Pretraining, pretrain
@@ -81,6 +82,18 @@ def _warn_of_the_dead(condition: Condition, lines: Sequence[Record]) -> None:
 
 
 def _learner(condition: Condition, splits: Splits, start: Start) -> finetuning.Learner:
+    if condition.recipe is not None:
+        return ModernTraining(
+            dataset=splits.dataset,
+            train=splits.train,
+            valid=splits.valid,
+            hidden=condition.hidden,
+            seeds=condition.seeds,
+            unit=condition.unit,
+            recipe=condition.recipe,
+            settings=condition.finetune,
+            l1=condition.l1,
+        )
     return Finetuning(
         dataset=splits.dataset,
         train=splits.train,

@@ -7,7 +7,7 @@ from pipeline.arms import Arm
 from pipeline.datasets.examples import Examples
 from pipeline.errors import Problem
 from pipeline.networks import Stack
-from pipeline.probes import neuron, spiking
+from pipeline.probes import complexity, neuron, overlap, patterns, separability, spiking
 from pipeline.records import Record
 
 
@@ -46,6 +46,28 @@ class Probe:
 
 
 PROBES = {
+    "overlap": Probe(
+        "Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)",
+        overlap.COLUMNS,
+        lambda trained, splits: overlap.rows(splits.dataset, trained.stack, splits.test),
+    ),
+    "complexity": Probe(
+        "Does a richer input take more active units? (Section 2.2; claim 17.)",
+        complexity.COLUMNS,
+        lambda trained, splits: complexity.rows(trained.stack, splits.test),
+    ),
+    "separability": Probe(
+        "Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)",
+        separability.COLUMNS,
+        lambda trained, splits: separability.rows(
+            trained.stack, splits.train, splits.valid, splits.test
+        ),
+    ),
+    "patterns": Probe(
+        "Is the code distributed, though sparse? (Section 2.2; claim 17.)",
+        patterns.COLUMNS,
+        lambda trained, splits: patterns.rows(trained.stack, splits.test),
+    ),
     "spiking": Probe(
         "Does a rectifier network survive as spiking neurons? (Critics; claim 31.)",
         spiking.COLUMNS,

@@ -113,7 +113,23 @@ def speed(bench: Mapping[str, Any]) -> str:
     for recipe, row in bench["images"].items():
         quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
         rows.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
+    if "products" in bench:
+        rows += ["", *_products(bench)]
     small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
     return "\n".join(
         [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]
     )
+
+
+def _products(bench: Mapping[str, Any]) -> list[str]:
+    """Return what zeros save: sparse products beside the dense one, one thread on a CPU."""
+    shares = sorted({row["zeros"] for row in bench["products"]})
+    head = " | ".join(f"{findings.percent(share, 0)}% zeros" for share in shares)
+    rows = [f"| times the dense product's speed | {head} |", "|---|" + "---|" * len(shares)]
+    for direction in ("forward", "update"):
+        mine = [row for row in bench["products"] if row["direction"] == direction]
+        for name in dict.fromkeys(row["contender"] for row in mine if row["contender"] != "dense"):
+            speeds = [row["times_the_speed"] for row in mine if row["contender"] == name]
+            cells = " | ".join(f"{speed:.1f}" for speed in speeds)
+            rows.append(f"| {direction}, {name} | {cells} |")
+    return rows

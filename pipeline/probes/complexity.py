@@ -1,0 +1,67 @@
+"""Does a richer input take more active units? (Section 2.2; claim 17.)
+
+The complexity of an input is told in two ways: by the bytes that zlib needs for it, inputs rounded
+to 256 steps, and by its ink, the mean size of its inputs. A sparse code of variable size has more
+active units for inputs that hold more.
+
+Legend of shape suffixes: N examples, I inputs, O units of a layer.
+"""
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.datasets.examples import Examples
+from pipeline.networks import Stack
+from pipeline.probes import codes
+from pipeline.records import Record
+
+TENTHS = 10
+COLUMNS = ["seed", "layer", "measure", "correlation", "active_by_tenth"]
+
+
+def rows(stack: Stack, test: Examples) -> list[Record]:
+    """Return one row for each network (its place is its seed), layer and measure of complexity.
+
+    `correlation` is Spearman's, between an example's active units and its complexity, 0 where one
+    of the two is constant; `active_by_tenth` the mean share of active units in each tenth of the
+    examples, the least complex first.
+    """
+    x_NI = test.inputs(slice(None))
+    measures = {"bytes": compressed(x_NI), "ink": x_NI.abs().mean(1).cpu().double().numpy()}
+    found = []
+    for k in range(len(stack)):
+        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1):
+            active_N = codes.active(h_NO).double().mean(1).cpu().numpy()
+            for name, complexity_N in measures.items():
+                order_N = np.argsort(complexity_N, kind="stable")
+                found.append(
+                    {
+                        "seed": k,
+                        "layer": layer,
+                        "measure": name,
+                        "correlation": rank_correlation(active_N, complexity_N),
+                        "active_by_tenth": [
+                            float(active_N[part].mean()) for part in np.array_split(order_N, TENTHS)
+                        ],
+                    }
+                )
+    return found
+
+
+def compressed(x_NI: Tensor) -> NDArray[np.float64]:
+    """Return the bytes [N] that zlib needs for each input, rounded to 256 steps of its range."""
+    low, high = float(x_NI.min()), float(x_NI.max())
+    steps_NI = ((x_NI - low) * (255 / max(high - low, 1e-12))).round().byte().cpu().numpy()
+    return np.array([len(zlib.compress(row.tobytes(), 9)) for row in steps_NI], np.float64)
+
+
+def rank_correlation(first_N: NDArray[np.float64], second_N: NDArray[np.float64]) -> float:
+    """Return Spearman's rank correlation, 0 where one of the two is constant."""
+    from scipy import stats
+
+    if np.ptp(first_N) == 0 or np.ptp(second_N) == 0:
+        return 0.0
+    return float(stats.spearmanr(first_N, second_N).statistic)

@@ -1,0 +1,92 @@
+"""Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)
+
+In a dense code any change of the input changes most of its entries; a sparse code that is robust
+keeps nearly the same active units. Gaussian noise of a norm relative to the input's is added, and
+the overlap of the active sets is their intersection over their union (Jaccard). Beside it stand two
+yardsticks: the overlap with another example of the same class, and with one of another class.
+
+Units that are never exactly 0 (tanh, softplus) are all active always: their overlap is 1 and says
+nothing, and the relative change |h(x + d) - h(x)| / |h(x)| is what can be compared.
+
+Legend of shape suffixes: N examples, I inputs, O units of a layer.
+"""
+
+import torch
+from torch import Tensor
+
+from pipeline.datasets.examples import Examples
+from pipeline.networks import Stack
+from pipeline.probes import codes
+from pipeline.records import Record
+from pipeline.seeds import generator
+
+NOISE = (0.01, 0.03, 0.1, 0.3, 1.0)  # norms relative to that of the input
+EXAMPLES = 1000  # of the test split, the first ones
+COLUMNS = ["seed", "layer", "change", "noise", "overlap", "relative_change"]
+
+
+def rows(dataset: str, stack: Stack, test: Examples) -> list[Record]:
+    """Return one row for each network (its place is its seed), layer and kind of change.
+
+    `change` is noise, same class or other class; overlap and relative change are means over
+    examples, the overlap in [0, 1].
+    """
+    N = min(EXAMPLES, len(test))
+    x_NI, y_N = test.inputs(slice(N)), test.y_N[:N]
+    found = []
+    for k in range(len(stack)):
+        network = stack.only(k)
+        clean = codes.of(network, x_NI)
+        draws = generator(dataset, k, "overlap", device=str(x_NI.device))
+        noise_NI = torch.randn(x_NI.shape, generator=draws, device=x_NI.device)
+        noise_NI *= x_NI.norm(dim=1, keepdim=True) / noise_NI.norm(dim=1, keepdim=True)
+        for share in NOISE:
+            changed = codes.of(network, x_NI + share * noise_NI)
+            found += _rows(k, "noise", share, clean, changed)
+        for change, partner_N in _partners(y_N).items():
+            changed = [h_NO[partner_N] for h_NO in clean]
+            found += _rows(k, change, None, clean, changed)
+    return found
+
+
+def _rows(
+    k: int, change: str, noise: float | None, clean: list[Tensor], changed: list[Tensor]
+) -> list[Record]:
+    return [
+        {
+            "seed": k,
+            "layer": layer,
+            "change": change,
+            "noise": noise,
+            "overlap": float(overlap(codes.active(h_NO), codes.active(other_NO)).mean()),
+            "relative_change": float(
+                ((other_NO - h_NO).norm(dim=1) / h_NO.norm(dim=1).clamp(min=1e-12)).mean()
+            ),
+        }
+        for layer, (h_NO, other_NO) in enumerate(zip(clean, changed, strict=True), start=1)
+    ]
+
+
+def overlap(first_NO: Tensor, second_NO: Tensor) -> Tensor:
+    """Return the share of units active in either that are active in both [N]; 1 where none is.
+
+    >>> a, b = torch.tensor([[True, True, False]]), torch.tensor([[True, False, False]])
+    >>> overlap(a, b).item()
+    0.5
+    """
+    both_N, either_N = ((first_NO & second_NO).sum(1), (first_NO | second_NO).sum(1))
+    return torch.where(either_N > 0, both_N.double() / either_N.clamp(min=1), 1.0)
+
+
+def _partners(y_N: Tensor) -> dict[str, Tensor]:
+    """Return for each example the next one of its class, and the next one of another class."""
+    following = torch.arange(len(y_N)).roll(-1)
+    same, other = [], []
+    for n in range(len(y_N)):
+        order = (following + n) % len(y_N)
+        alike = y_N[order] == y_N[n]
+        alike[order == n] = False
+        differ = y_N[order] != y_N[n]
+        same.append(int(order[alike.int().argmax()]) if alike.any() else n)
+        other.append(int(order[differ.int().argmax()]) if differ.any() else n)
+    return {"same class": torch.tensor(same), "other class": torch.tensor(other)}

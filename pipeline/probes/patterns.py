@@ -1,0 +1,63 @@
+"""Is the code distributed, though sparse? (Section 2.2; claim 17.)
+
+A code is distributed where the set of active units, not one unit, tells examples apart: nearly
+every example has a pattern of its own. How much the activity of single units says of the class is
+told as well, by the mean mutual information in bits, with the correction of Miller and Madow.
+
+Legend of shape suffixes: N examples, O units of a layer, C classes.
+"""
+
+import torch
+from torch import Tensor
+
+from pipeline.datasets.examples import Examples
+from pipeline.networks import Stack
+from pipeline.probes import codes
+from pipeline.records import Record
+
+PAIRS = 1000  # examples compared with the next one, for the distance between patterns
+COLUMNS = ["seed", "layer", "distinct", "distance", "information_bits", "active"]
+
+
+def rows(stack: Stack, test: Examples) -> list[Record]:
+    """Return one row for each network (its place is its seed) and layer.
+
+    `distinct`: patterns over examples; `distance`: mean share of units that are active for one of
+    two examples alone; `active`: mean share of active units.
+    """
+    found = []
+    for k in range(len(stack)):
+        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1):
+            active_NO = codes.active(h_NO)
+            found.append(
+                {
+                    "seed": k,
+                    "layer": layer,
+                    "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
+                    "distance": _distance(active_NO[:PAIRS]),
+                    "information_bits": float(information(active_NO, test.y_N).mean()),
+                    "active": float(active_NO.double().mean()),
+                }
+            )
+    return found
+
+
+def _distance(active_NO: Tensor) -> float:
+    return float((active_NO != active_NO.roll(1, 0)).double().mean())
+
+
+def information(active_NO: Tensor, y_N: Tensor) -> Tensor:
+    """Return the mutual information [O] between each unit's activity and the class, in bits.
+
+    A plug-in estimate less (cells used - rows used - columns used + 1) / (2 N ln 2), not below 0.
+    """
+    N, classes = len(y_N), int(y_N.max()) + 1
+    one_hot_CN = torch.nn.functional.one_hot(y_N, classes).double().T
+    on_CO = one_hot_CN @ active_NO.double()
+    joint_2CO = torch.stack([on_CO, one_hot_CN.sum(1, keepdim=True) - on_CO]) / N
+    unit_2O, class_C = joint_2CO.sum(1), joint_2CO.sum(0)[:, 0]
+    expected_2CO = unit_2O[:, None] * class_C[None, :, None]
+    terms_2CO = torch.where(joint_2CO > 0, joint_2CO * (joint_2CO / expected_2CO).log2(), 0.0)
+    used = (joint_2CO > 0).sum((0, 1)) - (unit_2O > 0).sum(0) - (class_C > 0).sum() + 1
+    bias_O = used / (2 * N * torch.tensor(2.0, dtype=torch.float64).log())
+    return (terms_2CO.nan_to_num(0.0).sum((0, 1)) - bias_O).clamp(min=0)

@@ -1,0 +1,61 @@
+"""Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)
+
+Logistic regressions of scikit-learn on the input and on each hidden layer, standardized: fitted on
+training examples, the strength of the penalty chosen on validation, tested once.
+
+Legend of shape suffixes: N examples, O units of a layer.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.datasets.examples import Examples
+from pipeline.networks import Stack
+from pipeline.probes import codes
+from pipeline.records import Record
+
+MOST_EXAMPLES = 5000  # of the training split, the first ones
+PENALTIES = (0.01, 1.0)  # scikit-learn's C: the inverse of the penalty's strength
+ITERATIONS = 200
+COLUMNS = ["seed", "layer", "C", "valid_error", "test_error"]
+
+Layers = list[NDArray[np.float32]]
+
+
+def rows(stack: Stack, train: Examples, valid: Examples, test: Examples) -> list[Record]:
+    """Return one row for each network (its place is its seed) and layer; layer 0 is the input.
+
+    Errors are fractions. The test split is read for the penalty that validation chose.
+    """
+    some = train.select(torch.arange(min(MOST_EXAMPLES, len(train))))
+    y = [split.y_N.cpu().numpy() for split in (some, valid, test)]
+    inputs = [split.inputs(slice(None)).cpu().numpy() for split in (some, valid, test)]
+    of_input = _probe(inputs, y)
+    found = []
+    for k in range(len(stack)):
+        layers = [codes.every(stack.only(k), split) for split in (some, valid, test)]
+        found.append({"seed": k, "layer": 0} | of_input)
+        for layer, parts in enumerate(zip(*layers, strict=True), start=1):
+            probed = _probe([h_NO.cpu().numpy() for h_NO in parts], y)
+            found.append({"seed": k, "layer": layer} | probed)
+    return found
+
+
+def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
+    """Fit on the first part, choose on the second, test on the third."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(parts[0])
+    train, valid, test = (scaler.transform(part) for part in parts)
+    fitted = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it stops after ITERATIONS, converged or not
+        for C in PENALTIES:
+            probe = LogisticRegression(C=C, max_iter=ITERATIONS).fit(train, y[0])
+            fitted.append((1 - float(probe.score(valid, y[1])), C, probe))
+    valid_error, C, probe = min(fitted, key=lambda one: one[:2])
+    return {"C": C, "valid_error": valid_error, "test_error": 1 - float(probe.score(test, y[2]))}

@@ -1,0 +1,148 @@
+"""Probes against brute force, and with planted truths."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import networks
+from pipeline.datasets.examples import Examples, Form
+from pipeline.networks import Stack
+from pipeline.params import Activation
+from pipeline.probes import codes, complexity, overlap, patterns, separability
+
+WIDTHS = [12, 10, 8, 3]
+FORM = Form((12,), ("a", "b", "c"))
+
+
+def stack(function: str = "rectifier", seeds: int = 2, widths: list[int] = WIDTHS) -> Stack:
+    unit = Activation(function=function, l1=0.0, half_negated=True, reconstruction="softplus")
+    return networks.initialize("test", widths, range(seeds), unit)
+
+
+def examples(count: int, draw: int = 0) -> Examples:
+    draws = torch.Generator().manual_seed(draw)
+    x_NI = torch.rand(count, 12, generator=draws)
+    return Examples(x_NI, torch.arange(count) % 3, FORM)
+
+
+def identity(width: int) -> Stack:
+    """Return a network whose hidden layers repeat inputs that are not negative."""
+    made = stack(seeds=1, widths=[width, width, width, 3])
+    tensors = {name: t for name, t in made.tensors.items() if "signs" not in name}
+    for layer in (0, 1):
+        tensors[f"W.{layer}"] = torch.eye(width).unsqueeze(0)
+    return Stack(tensors, "rectifier")
+
+
+def test_codes_of_all_chunks_are_those_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks change nothing."""
+    network, split = stack(seeds=1), examples(25)
+    whole = codes.of(network, split.inputs(slice(None)))
+    monkeypatch.setattr(codes, "ROWS", 7)
+    for ours, theirs in zip(codes.every(network, split), whole, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_overlap_equals_brute_force() -> None:
+    """Intersection over union, set by set."""
+    draws = torch.Generator().manual_seed(0)
+    first, second = (torch.rand(20, 9, generator=draws) > 0.6 for _ in range(2))
+    first[3] = second[3] = False
+    for n, found in enumerate(overlap.overlap(first, second).tolist()):
+        a, b = ({i for i in range(9) if each[n, i]} for each in (first, second))
+        assert found == pytest.approx(len(a & b) / len(a | b) if a | b else 1.0)
+
+
+def test_overlap_falls_with_noise_and_is_measured_from_the_clean_code() -> None:
+    """More noise, less overlap; another example of the same class is a yardstick of its own."""
+    rows = overlap.rows("test", stack(seeds=1), examples(60))
+    first = [row["overlap"] for row in rows if row["layer"] == 1 and row["change"] == "noise"]
+    assert len(first) == len(overlap.NOISE)
+    assert sorted(first, reverse=True) == first
+    assert first[0] > 0.95
+    assert {row["change"] for row in rows} == {"noise", "same class", "other class"}
+    again = overlap.rows("test", stack(seeds=1), examples(60))
+    assert rows == again
+
+
+def test_partners_have_the_class_they_should() -> None:
+    """The next of the same class, the next of another, never the example itself."""
+    y_N = torch.tensor([0, 0, 1, 2, 1, 0])
+    partners = overlap._partners(y_N)
+    for n in range(6):
+        same, other = int(partners["same class"][n]), int(partners["other class"][n])
+        assert y_N[other] != y_N[n]
+        if int(y_N[n]) != 2:  # the only one of its class has no other
+            assert same != n
+            assert y_N[same] == y_N[n]
+
+
+def test_units_without_zeros_are_always_active() -> None:
+    """Tanh has an overlap of 1, and a relative change that says more."""
+    rows = overlap.rows("test", stack("tanh", seeds=1), examples(30))
+    assert {row["overlap"] for row in rows} == {1.0}
+    assert all(row["relative_change"] > 0 for row in rows)
+
+
+def test_planted_complexity_is_found() -> None:
+    """Inputs with more ones have more active units in a network that repeats them."""
+    x_NI = torch.zeros(120, 40)
+    for n in range(120):
+        x_NI[n, torch.randperm(40, generator=torch.Generator().manual_seed(n))[: n // 3 + 1]] = 1
+    split = Examples(x_NI, torch.arange(120) % 3, Form((40,), ("a", "b", "c")))
+    rows = complexity.rows(identity(40), split)
+    ink = [row for row in rows if row["measure"] == "ink"]
+    assert [row["correlation"] for row in ink] == [pytest.approx(1.0)] * 2
+    for row in ink:
+        assert row["active_by_tenth"] == sorted(row["active_by_tenth"])
+        assert np.mean(row["active_by_tenth"]) == pytest.approx(float(x_NI.mean()), abs=1e-6)
+
+
+def test_compressed_bytes_tell_noise_from_nothing() -> None:
+    """Random inputs need more bytes than constant ones."""
+    draws = torch.Generator().manual_seed(0)
+    x_NI = torch.stack([torch.zeros(200), torch.rand(200, generator=draws)])
+    plain, noisy = complexity.compressed(x_NI)
+    assert noisy > 5 * plain
+
+
+def test_a_layer_that_repeats_the_input_is_as_separable() -> None:
+    """The probe of an identity layer is the probe of the input."""
+    rng = np.random.default_rng(0)
+
+    def split(count: int) -> Examples:
+        y_N = np.arange(count) % 3
+        x_NI = rng.uniform(0, 1, (count, 12)) + 0.7 * np.eye(12)[y_N]
+        return Examples(torch.from_numpy(x_NI).float(), torch.from_numpy(y_N), FORM)
+
+    rows = separability.rows(identity(12), split(150), split(60), split(90))
+    assert [row["layer"] for row in rows] == [0, 1, 2]
+    assert len({row["test_error"] for row in rows}) == 1
+    assert 0 < rows[0]["test_error"] < 0.5
+
+
+def test_distinct_patterns_are_counted() -> None:
+    """Four different patterns among eight examples, each twice."""
+    bits = torch.tensor([[n >> i & 1 for i in range(2)] for n in range(4)]).repeat(2, 6).float()
+    split = Examples(bits, torch.arange(8) % 3, FORM)
+    rows = patterns.rows(identity(12), split)
+    assert [row["distinct"] for row in rows] == [0.5, 0.5]
+    assert [row["active"] for row in rows] == [0.5, 0.5]
+
+
+def test_information_matches_scikit_learn_and_planted_truths() -> None:
+    """The plug-in part is scikit-learn's; a unit that is the class has its entropy, noise none."""
+    from sklearn.metrics import mutual_info_score
+
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 4000)
+    active = np.stack([y == 1, rng.integers(0, 2, 4000) == 1, rng.random(4000) < 0.3 + 0.3 * y], 1)
+    found = patterns.information(torch.from_numpy(active), torch.from_numpy(y)).tolist()
+    for unit, bits in enumerate(found):
+        plain = mutual_info_score(active[:, unit], y) / math.log(2)
+        used = len({*zip(active[:, unit], y, strict=True)}) - 2 - 2 + 1
+        assert bits == pytest.approx(max(0.0, plain - used / (2 * 4000 * math.log(2))), abs=1e-9)
+    assert found[0] == pytest.approx(1.0, abs=0.01)
+    assert found[1] == pytest.approx(0.0, abs=0.001)
