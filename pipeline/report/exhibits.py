@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from pipeline import records
 from pipeline.analysis.results import Row
-from pipeline.report import experiment_captions, experiment_plots, experiment_rows, row_captions
+from pipeline.report import (
+    experiment_captions,
+    experiment_plots,
+    experiment_rows,
+    row_captions,
+    training_captions,
+    training_plots,
+)
 from pipeline.report.experiment_tables import Table
 from pipeline.report.pictures import Picture, picture
 from pipeline.report.plots import Theme
@@ -72,7 +79,7 @@ EXHIBITS = (
     Exhibit(
         "depth", "Do gradients reach the bottom of a deep network?",
         "activation depth test_error gradient_norms",
-        experiment_plots.depth, experiment_captions.depth,
+        training_plots.depth, training_captions.depth,
     ),
     Exhibit(
         "width", "Does a one-sided unit need twice as many?",
@@ -97,7 +104,7 @@ EXHIBITS = (
     Exhibit(
         "dying", "When do rectifiers die, and do they come back?",
         "varied level dead_units dead_by_epoch revived",
-        experiment_plots.dying, experiment_captions.dying,
+        training_plots.dying, training_captions.dying,
     ),
     Exhibit(
         "conditioning", "Does it matter how a rectifier network is parametrized?",
@@ -130,16 +137,16 @@ def pictures(tables: Mapping[str, Table]) -> list[Picture]:
     return found
 
 
-def checked(
-    name: str, path: Path, dataset: str, rows: Sequence[Row], confidence: float
-) -> Table:
+def checked(name: str, path: Path, dataset: str, rows: Sequence[Row], confidence: float) -> Table:
     """Return a table that its figures can be drawn from; one that has no figure is let through.
 
     Raises Problem where it has no rows, or lacks a column that a figure needs.
     """
     if not rows:
         raise records.unreadable(path, ValueError("it has no rows"))
-    needed = {"seed"} | {column for exhibit in EXHIBITS if exhibit.table == name for column in exhibit.needs.split()}
+    needed = {"seed"} | {
+        column for exhibit in EXHIBITS if exhibit.table == name for column in exhibit.needs.split()
+    }
     if absent := sorted(needed - rows[0].keys()):
         raise records.unreadable(path, ValueError(f"it has no column {', '.join(absent)}"))
     return Table(dataset, rows, confidence)

@@ -1,13 +1,14 @@
 """What stands under the figures of the experiments: how to read them, and what there is to see."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from pipeline.analysis.groups_of_experiments import rank_correlation
 from pipeline.analysis.published_figures import HARDNESS, HARMLESS
 from pipeline.report import experiment_plots
 from pipeline.report.experiment_tables import Point, Table, best, worst
-from pipeline.report.findings import UNKNOWN, percent, plural, sentence
+from pipeline.report.findings import percent, sentence
 
 READING = "Circle: mean over {seeds} seeds; bar: its {confidence}% interval{dots}."
 
@@ -142,29 +143,10 @@ def crossing(gains: Mapping[float, Point]) -> str:
     shares = [share for share in sorted(gains) if gains[share].mean is not None]
     turns = [
         f"{percent(first, 0)} and {percent(second, 0)}%"
-        for first, second in zip(shares, shares[1:], strict=False)
+        for first, second in pairwise(shares)
         if (gains[first].mean or 0.0) * (gains[second].mean or 0.0) < 0
     ]
     return f"the curves cross between {', '.join(turns)}" if turns else "the curves do not cross"
-
-
-def depth(table: Table) -> str:
-    """Return the caption of error and gradients over depth."""
-    deepest, parts = max(table.levels("depth")), []
-    for activation in table.levels("activation"):
-        norms = experiment_plots.gradient_norms(table.where(activation=activation))
-        if len(norms) > 1:
-            parts.append(f"{activation} {norms[0] / norms[-1]:.2g}")
-    return (
-        f"Above: {_small(reading(table))} Below: the norm of each hidden layer's weight gradient, "
-        "mean (geometric) over training and seeds. A line that falls to the left is a gradient "
-        "that vanishes on its way down. Norm at the bottom over that at the top, at "
-        f"{deepest:g} layers: {', '.join(parts) or UNKNOWN}."
-    )
-
-
-def _small(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def width(table: Table) -> str:
@@ -195,29 +177,6 @@ def rates(table: Table) -> str:
             )
     parts.append("Look at how wide each valley is: a wide one forgives a coarse grid.")
     return " ".join(parts)
-
-
-def dying(table: Table) -> str:
-    """Return the caption of dead units over epochs."""
-    parts = []
-    for factor, name in experiment_plots.VARIED.items():
-        points = table.where(varied=factor).points("level", "dead_units") if factor in table.levels(
-            "varied"
-        ) else {}  # fmt: skip
-        if points and (high := worst(points)) is not None:
-            low = best(points)
-            parts.append(
-                f"{name}: from {percent(points[low].mean, 1)}% dead at {low:g} to "
-                f"{percent(points[high].mean, 1)}% at {high:g}"
-            )
-    revived = table.point("revived").mean
-    return (
-        f"Mean over {table.seeds} {plural(table.seeds, 'seed')} of the share of hidden units that "
-        "are 0 for every training example, after each epoch; darker or brighter: more. Look for "
-        "lines that climb, and whether they ever come down. In the chosen networks, by "
-        f"{'; by '.join(parts)}. Units that were dead once and alive later: "
-        f"{percent(revived, 2)}% of all."
-    )
 
 
 def conditioning(table: Table) -> str:

@@ -33,10 +33,17 @@ def broken(table: Table) -> BreakingPoint | None:
         return None
 
 
+def _panel(height: float) -> tuple["Figure", "Axes"]:
+    figure = marks.figure(height)
+    axes = figure.add_subplot()
+    axes.set_ylabel("test error, %")
+    marks.grid(axes)
+    return figure, axes
+
+
 def sparsity(table: Table, theme: Theme) -> "Figure":
     """Draw test error over zeros, in percent, one dot a network, with the fitted hinge."""
-    figure = marks.figure(4.2)
-    axes = figure.add_subplot()
+    figure, axes = _panel(4.2)
     color = marks.hue("rectifier", theme)
     known = [row for row in table.rows if row["test_error"] is not None]
     axes.axvspan(100 * HARMLESS, 100 * HARMFUL, color=theme.faint, alpha=0.5, linewidth=0)
@@ -50,8 +57,6 @@ def sparsity(table: Table, theme: Theme) -> "Figure":
         transform=axes.get_xaxis_transform(),
     )  # fmt: skip
     axes.set_xlabel("hidden outputs that are exactly 0, %")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
     return figure
 
 
@@ -63,64 +68,61 @@ def _hinge(axes: "Axes", found: BreakingPoint, confidence: float, theme: Theme) 
     errors_N = found.level + found.slope * (zeros_N - found.value).clip(min=0)
     axes.plot(100 * zeros_N, 100 * errors_N, color=theme.ink)
     axes.plot(
-        [100 * end for end in inside], [0.03, 0.03], color=marks.hue("tanh", theme), linewidth=4,
+        [100 * end for end in inside], [0.03, 0.03], color=theme.ink, linewidth=4,
         transform=axes.get_xaxis_transform(), solid_capstyle="round",
     )  # fmt: skip
-    axes.axvline(100 * found.value, color=marks.hue("tanh", theme), linewidth=1.2)
+    axes.axvline(100 * found.value, ymax=0.84, color=theme.ink, linewidth=1, linestyle=":")
 
 
 def _log_where_wide(axes: "Axes", errors: Sequence[float]) -> None:
     """Make the errors' axis logarithmic where the largest is many times the smallest."""
     if errors and min(errors) > 0 and max(errors) > 5 * min(errors):
-        marks.log_errors(axes)
+        marks.log_scale(axes)
 
 
 def hardness(table: Table, theme: Theme) -> "Figure":
     """Draw test error in percent over alpha, the rectifier, alpha without end, last."""
-    figure = marks.figure(3.4)
-    axes = figure.add_subplot()
+    figure, axes = _panel(3.4)
     points = table.points("alpha")
     alphas = sorted(points)
     finite = [math.log(alpha) for alpha in alphas if math.isfinite(alpha)]
     places = [*finite, max(finite) + 0.7][: len(alphas)]
-    marks.curve(axes, places, [points[alpha] for alpha in alphas], marks.hue("softplus", theme), theme)
+    marks.curve(
+        axes, places, [points[alpha] for alpha in alphas], marks.hue("softplus", theme), theme
+    )
     if math.isinf(alphas[-1]):
         last = [points[alphas[-1]]]
         marks.curve(axes, places[-1:], last, marks.hue("rectifier", theme), theme)
     names = [f"{alpha:g}" if math.isfinite(alpha) else "rectifier" for alpha in alphas]
     marks.plain_ticks(axes.xaxis, places, names)
     axes.set_xlabel("hardness \N{GREEK SMALL LETTER ALPHA} of the softplus")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
     return figure
 
 
 def labels(table: Table, theme: Theme) -> "Figure":
     """Draw test error over the share of labels, both in percent, for each unit and start."""
-    figure = marks.figure(4.4)
-    axes = figure.add_subplot()
+    figure, axes = _panel(4.4)
     axes.set_xscale("log")
     for activation in table.levels("activation"):
         for initialization in table.where(activation=activation).levels("initialization"):
             mine = table.where(activation=activation, initialization=initialization)
             dashes, full = PHASES[initialization]
-            _over(
+            over(
                 axes, mine.points("share"), marks.hue(activation, theme), theme, scale=100,
                 label=label(activation, initialization), dashes=dashes, full=full,
             )  # fmt: skip
-    marks.log_errors(axes)
+    marks.log_scale(axes)
     shares = [100 * share for share in sorted(table.levels("share"))]
     marks.plain_ticks(axes.xaxis, shares, [f"{share:g}" for share in shares])
     axes.set_xlabel("labels used in fine-tuning, %")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
     marks.legend_above(axes)
     return figure
 
 
-def _over(
+def over(
     axes: "Axes", points: dict[Any, Point], color: Any, theme: Theme, *, scale: float, **style: Any
 ) -> None:
+    """Draw a curve over levels that are numbers, places being `scale` times the level."""
     levels = sorted(points)
     places = [scale * level for level in levels]
     marks.curve(axes, places, [points[level] for level in levels], color, theme, **style)
@@ -128,17 +130,14 @@ def _over(
 
 def width(table: Table, theme: Theme) -> "Figure":
     """Draw test error in percent over the width of the layers."""
-    figure = marks.figure(3.6)
-    axes = figure.add_subplot()
+    figure, axes = _panel(3.6)
     axes.set_xscale("log")
     for activation in table.levels("activation"):
         points = table.where(activation=activation).points("multiple")
-        _over(axes, points, marks.hue(activation, theme), theme, scale=1, label=activation)
+        over(axes, points, marks.hue(activation, theme), theme, scale=1, label=activation)
     multiples = sorted(table.levels("multiple"))
     marks.plain_ticks(axes.xaxis, multiples, [_fraction(multiple) for multiple in multiples])
-    axes.set_xlabel("width of the hidden layers, in widths of the arms' networks")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
+    axes.set_xlabel("width of the hidden layers (1: the usual)")
     marks.legend_above(axes)
     return figure
 
@@ -149,106 +148,29 @@ def _fraction(value: float) -> str:
 
 def rates(table: Table, theme: Theme) -> "Figure":
     """Draw test error in percent over the learning rate; a cross at the top where it diverged."""
-    figure = marks.figure(4.0)
-    axes = figure.add_subplot()
+    figure, axes = _panel(4.0)
     axes.set_xscale("log")
     for activation in table.levels("activation"):
         points = table.where(activation=activation).points("rate")
-        _over(axes, points, marks.hue(activation, theme), theme, scale=1, label=activation)
-    marks.log_errors(axes)
+        over(axes, points, marks.hue(activation, theme), theme, scale=1, label=activation)
+    marks.log_scale(axes)
     tens = [10.0**power for power in range(-6, 3)]
     low, high = min(table.levels("rate")), max(table.levels("rate"))
     shown = [ten for ten in tens if low * 0.99 <= ten <= high * 1.01]
     marks.plain_ticks(axes.xaxis, shown, [f"{ten:g}" for ten in shown])
     axes.set_xlabel("learning rate")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
     marks.legend_above(axes, 3)
     return figure
 
 
 def conditioning(table: Table, theme: Theme) -> "Figure":
     """Draw test error in percent over the scale alpha of the starting weights."""
-    figure = marks.figure(3.4)
-    axes = figure.add_subplot()
+    figure, axes = _panel(3.4)
     axes.set_xscale("log")
-    _over(axes, table.points("alpha"), marks.hue("rectifier", theme), theme, scale=1)
+    over(axes, table.points("alpha"), marks.hue("rectifier", theme), theme, scale=1)
     alphas = sorted(table.levels("alpha"))
     marks.plain_ticks(axes.xaxis, alphas, [f"{alpha:g}" for alpha in alphas])
-    axes.set_xlabel("\N{GREEK SMALL LETTER ALPHA}: weights into the first hidden layer divided by it")
-    axes.set_ylabel("test error, %")
-    marks.grid(axes)
+    axes.set_xlabel(
+        "\N{GREEK SMALL LETTER ALPHA}: weights into the first hidden layer divided by it"
+    )
     return figure
-
-
-def depth(table: Table, theme: Theme) -> "Figure":
-    """Draw, over depth, test error in percent; and the gradient's norm by layer of the deepest."""
-    figure = marks.figure(6.6)
-    errors, norms = figure.subplots(2, 1)
-    for activation in table.levels("activation"):
-        color, mine = marks.hue(activation, theme), table.where(activation=activation)
-        _over(errors, mine.points("depth"), color, theme, scale=1, label=activation)
-        layers = gradient_norms(mine)
-        norms.plot(range(1, len(layers) + 1), layers, color=color, marker="o", markersize=6)
-    marks.log_errors(errors)
-    norms.set_yscale("log")
-    errors.set_xlabel("hidden layers")
-    errors.set_ylabel("test error, %")
-    deepest = int(max(table.levels("depth")))
-    norms.set_xlabel(f"layer of the networks of {deepest} hidden layers, 1 the lowest")
-    norms.set_ylabel("norm of the gradient")
-    for axes in (errors, norms):
-        marks.grid(axes)
-    marks.legend_above(errors, 4)
-    return figure
-
-
-def gradient_norms(table: Table) -> list[float]:
-    """Return the geometric mean over seeds of each hidden layer's norm in the deepest networks.
-
-    A layer in which some seed's norm is 0 has none: NaN.
-    """
-    deepest = max(table.levels("depth"))
-    lists = [row["gradient_norms"][:-1] for row in table.where(depth=deepest).rows]
-    layers = zip(*(norms for norms in lists if norms), strict=True)
-    return [
-        math.exp(sum(map(math.log, layer)) / len(layer)) if min(layer) > 0 else math.nan
-        for layer in layers
-    ]
-
-
-VARIED = {"rate": "learning rate", "l1": "L1 penalty", "bias": "bias at the start"}
-
-
-def dying(table: Table, theme: Theme) -> "Figure":
-    """Draw the share of dead units in percent over epochs, one panel for each thing varied."""
-    factors = [factor for factor in VARIED if factor in table.levels("varied")]
-    figure = marks.figure(0.6 + 2.5 * len(factors))
-    panels = figure.subplots(len(factors), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, factor in zip(panels, factors, strict=True):
-        mine = table.where(varied=factor)
-        levels = sorted(mine.levels("level"))
-        for order, level in enumerate(levels):
-            strength = 0.35 + 0.65 * order / max(len(levels) - 1, 1)
-            shares = [100 * share for share in dead_by_epoch(mine.where(level=level))]
-            color = marks.shade(marks.hue("rectifier", theme), theme, strength)
-            axes.plot(range(1, len(shares) + 1), shares, color=color, label=f"{level:g}")
-        axes.set_ylabel("dead units, %")
-        axes.set_ylim(bottom=0)
-        axes.legend(title=VARIED[factor], loc="center left", bbox_to_anchor=(1, 0.5))
-        marks.grid(axes)
-    panels[-1].set_xlabel("epoch")
-    return figure
-
-
-def dead_by_epoch(table: Table) -> list[float]:
-    """Return the mean over seeds of the share of dead units after each epoch.
-
-    A network that has stopped keeps counting with its last share.
-    """
-    lists = [row["dead_by_epoch"] for row in table.rows if row["dead_by_epoch"]]
-    epochs = range(max(map(len, lists), default=0))
-    return [
-        sum(shares[min(epoch, len(shares) - 1)] for shares in lists) / len(lists)
-        for epoch in epochs
-    ]

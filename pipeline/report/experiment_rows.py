@@ -137,5 +137,3 @@ def _beside(panels: Sequence[Sequence[Entry]], titles: Sequence[str], theme: The
         marks.rows(axes, entries, theme)
         axes.set_xlabel(title)
     return figure
-
-

@@ -1,5 +1,6 @@
 """The marks that the figures of the experiments are drawn with: colors, bars, bands, rows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 # One hue an activation, the same in every figure; all others are drawn in ink.
 HUES = {"rectifier": 0, "tanh": 1, "softplus": 2, "sigmoid": 3}
 DASHED = (0, (3, 1.4))
+SUPERSCRIPTS = str.maketrans(
+    "-0123456789",
+    "\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT ZERO}\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT TWO}"
+    "\N{SUPERSCRIPT THREE}\N{SUPERSCRIPT FOUR}\N{SUPERSCRIPT FIVE}\N{SUPERSCRIPT SIX}"
+    "\N{SUPERSCRIPT SEVEN}\N{SUPERSCRIPT EIGHT}\N{SUPERSCRIPT NINE}",
+)
 
 
 @dataclass(frozen=True)
@@ -58,16 +65,24 @@ def plain_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> No
     axis.set_ticks([], minor=True)
 
 
-def log_errors(axes: "Axes") -> None:
-    """Make the errors' axis logarithmic, with ticks that read as numbers."""
+def log_scale(axes: "Axes") -> None:
+    """Make the vertical axis logarithmic, with ticks that read as numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     subs = (1, 2, 3, 5) if high / low < 100 else (1,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _tick(value: float) -> str:
+    """Return a tick of a logarithmic axis, small powers of ten as such."""
+    power = round(math.log10(value))
+    if value >= 0.001 or not math.isclose(value, 10.0**power):
+        return f"{value:g}"
+    return "10" + str(power).translate(SUPERSCRIPTS)
 
 
 def curve(
@@ -128,6 +143,4 @@ def _row(axes: "Axes", y: int, entry: Entry, theme: Theme, scale: float) -> None
 def legend_above(axes: "Axes", columns: int = 2) -> None:
     """Put the legend above the axes, where no line can be."""
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            ncols=columns, loc="lower center", bbox_to_anchor=(0.45, 1), columnspacing=1.2
-        )
+        axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.45, 1), columnspacing=1.2)

@@ -66,6 +66,8 @@ def _house(theme: Theme) -> dict[str, Any]:
         "lines.linewidth": 1.8,
         "text.parse_math": False,  # names of arms are the user's
         "svg.hashsalt": "figures",
+        "svg.fonttype": "none",  # letters as text: half the bytes of letters as outlines
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     }
 
 

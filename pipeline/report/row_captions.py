@@ -9,7 +9,9 @@ from pipeline.report.plots import label
 
 def arms(table: Table) -> str:
     """Return the caption of error by arm."""
-    text = f"{reading(table, dots=True)} Full: pre-trained; hollow: random. {extremes(_arms(table))}"
+    text = (
+        f"{reading(table, dots=True)} Full: pre-trained; hollow: random. {extremes(_arms(table))}"
+    )
     known = [arm for arm in _pairs(table) if published.test_error(table.dataset, *arm) is not None]
     return text + (" Diamond: the paper's number." if known else "")
 
