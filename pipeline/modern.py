@@ -2,9 +2,9 @@
 
 A network trained by it is, once trained, one of ours: batch normalization is then an affine map,
 folded into the layer below it, and dropout does nothing. What population.train keeps of a network
-in training is its module's state and Adam's, each with the first dimension 1.
+in training is its module's state and Adam's, each with K as its first dimension.
 
-Legend of shape suffixes: K networks (here 1), N examples, B rows of a mini-batch, I inputs, O
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O
 outputs of a layer.
 """
 
@@ -18,16 +18,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline import activations, measures, networks
+from pipeline import activations, networks
 from pipeline.datasets import examples
-from pipeline.datasets.examples import Examples
-from pipeline.minibatches import Minibatches, minibatches
-from pipeline.networks import Stack, Tensors
+from pipeline.errors import Problem
+from pipeline.minibatches import Minibatches, minibatches, reference
+from pipeline.networks import Stack, Tensors, only
 from pipeline.params import Activation, Finetune
 from pipeline.pool import CACHE_BYTES, Population
 from pipeline.population import Candidate
 from pipeline.seeds import generator
 from pipeline.selection import grid
+from pipeline.supervised import PROBE, Supervised
+
+EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Recipe:
     adam: bool
     batch_norm: bool
     dropout: float
+
+    def check(self, unit: Activation, batch: int) -> None:
+        """Raise Problem for a share outside [0, 1), and what it cannot train."""
+        if not 0 <= self.dropout < 1:
+            raise Problem(f"dropout = {self.dropout}: say a share of at least 0 and below 1")
+        if unit.half_negated or unit.pieces > 1 or activations.function(unit.function).learn:
+            raise Problem(f"{unit.function}: negated, parted or learned units have no recipe")
+        if self.batch_norm and batch == 1:
+            raise Problem("batch normalization needs a batch_size of 2 or more")
 
 
 class Dropout(torch.nn.Module):
@@ -62,9 +74,10 @@ def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequ
     """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not yet started."""
     layers: list[torch.nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
-        layers.append(torch.nn.Linear(fan_in, fan_out))
+        # Normalization takes a bias away again: Adam would blow its gradient, pure rounding, up.
+        layers.append(torch.nn.Linear(fan_in, fan_out, bias=not recipe.batch_norm))
         if recipe.batch_norm:
-            layers.append(torch.nn.BatchNorm1d(fan_out))
+            layers.append(torch.nn.BatchNorm1d(fan_out, EPSILON))
         layers.append(activations.function(unit.function).module(unit.hardness, 1, fan_out))
         layers.append(Dropout(recipe.dropout))
     return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-2], widths[-1]))
@@ -79,50 +92,45 @@ class Modern:
     unit: Activation
     recipe: Recipe
     batches: Minibatches
-    valid: Examples
-    criteria = ("valid_errors", "valid_costs")
+    supervised: Supervised  # what the networks are measured by
+    criteria = Supervised.criteria
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
-        """Train the network by one epoch, in place; return its mean -log P(class) [1]."""
-        (candidate,) = stack
-        net = module(self.widths, self.unit, self.recipe).to(tensors["0.weight"].device)
-        net.load_state_dict({name: t[0] for name, t in tensors.items() if name[0] != "@"})
-        descent = self._descent(net, tensors, candidate)
-        for layer in net:
-            if isinstance(layer, Dropout):
-                device = str(tensors["0.weight"].device)
-                names = (self.dataset, candidate.seed, "dropout", epoch)
-                layer.draws = generator(*names, device=device)
-        total = torch.zeros((), device=tensors["0.weight"].device)
-        net.train()
-        for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
-            descent.zero_grad()
-            cost, penalty = _costs(net, x_1BI[0], y_1B[0], penalized=candidate.l1 > 0)
-            (cost + candidate.l1 * penalty).backward()
-            descent.step()
-            total += cost.detach()
-        for name, tensor in _state(net, descent):
-            tensors[name][0] = tensor
-        return (total / self.batches.steps).unsqueeze(0)
+        """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
+        each = (only(tensors, k) for k in range(len(stack)))
+        pairs = zip(each, stack, strict=True)
+        return torch.stack([self._train_one(network, one, epoch) for network, one in pairs])
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
-        """Return validation errors, costs and zeros of the network as it will be used."""
-        found = measures.classify(folded(tensors, self.unit.function), self.valid)
-        return {
-            "valid_errors": found.errors_K,
-            "valid_costs": found.costs_K,
-            "zeros": found.zeros_KL,
-        }
+        """Return what `Supervised` does, of the networks as they will be used."""
+        return self.supervised.measure(folded(tensors, self.unit.function).tensors, stack)
+
+    def _train_one(self, tensors: Tensors, candidate: Candidate, epoch: int) -> Tensor:
+        device = tensors["0.weight"].device
+        net = module(self.widths, self.unit, self.recipe).to(device)
+        net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
+        descent = self._descent(net, tensors, candidate)
+        draws = generator(self.dataset, candidate.seed, "dropout", epoch, device=str(device))
+        for layer in net:
+            if isinstance(layer, Dropout):
+                layer.draws = draws
+        total = torch.zeros((), device=device)
+        net.train()
+        for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
+            total += step_(net, descent, x_1BI[0], y_1B[0], l1=candidate.l1)
+        for name, tensor in _state(net, descent):
+            tensors[name][0] = tensor
+        return total / self.batches.steps
 
     def _descent(
         self, net: torch.nn.Module, tensors: Tensors, candidate: Candidate
     ) -> torch.optim.Optimizer:
         if not self.recipe.adam:
             return torch.optim.SGD(net.parameters(), lr=candidate.learning_rate)
-        descent = torch.optim.Adam(net.parameters(), lr=candidate.learning_rate)
+        # Fused: on a CPU its step takes a quarter of the time of the others.
+        descent = torch.optim.Adam(net.parameters(), lr=candidate.learning_rate, fused=True)
         for name, parameter in net.named_parameters():
-            kept = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
-            descent.state[parameter] = kept
+            descent.state[parameter] = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
         return descent
 
 
@@ -134,43 +142,53 @@ def _state(net: torch.nn.Module, descent: torch.optim.Optimizer) -> Iterator[tup
     yield from net.state_dict().items()
     for name, parameter in net.named_parameters():
         for key, kept in descent.state.get(parameter, {}).items():
-            if key in ADAM:
-                yield f"@{key}/{name}", kept
+            yield f"@{key}/{name}", kept
 
 
-def _costs(
-    net: torch.nn.Sequential, x_BI: Tensor, y_B: Tensor, *, penalized: bool
-) -> tuple[Tensor, Tensor]:
-    """Return -log P(class), and the sum of |h| over the hidden units; means over the batch."""
+def step_(
+    net: torch.nn.Sequential,
+    descent: torch.optim.Optimizer,
+    x_BI: Tensor,
+    y_B: Tensor,
+    *,
+    l1: float,
+) -> Tensor:
+    """Take one step on -log P(class) + l1 * sum |h|; return -log P(class) before it, a mean.
+
+    h are the outputs of the hidden units, before dropout.
+    """
     penalty = x_BI.new_zeros(())
     for layer in net:
-        x_BI = layer(x_BI)
-        if penalized and isinstance(layer, Dropout):
+        if l1 and isinstance(layer, Dropout):
             penalty = penalty + x_BI.abs().sum(1).mean()
-    return F.cross_entropy(x_BI, y_B), penalty
+        x_BI = layer(x_BI)
+    cost = F.cross_entropy(x_BI, y_B)
+    descent.zero_grad()
+    (cost + l1 * penalty).backward()
+    descent.step()
+    return cost.detach()
 
 
 def folded(tensors: Tensors, function: str) -> Stack:
-    """Return trained networks, as `Modern` keeps them, as a stack of our own.
+    """Return K trained networks, as `Modern` keeps them, as a stack of our own.
 
     Batch normalization with its running mean m and variance v: g (z - m) / sqrt(v + eps) + c.
     """
-    names = sorted({int(name.split(".")[0]) for name in tensors if name[0] != "@"})
-    found: Tensors = {}
-    for index in names:
+    found: Tensors = {"hardness": tensors["hardness"]}
+    layer = -1
+    for index in sorted({int(name.split(".")[0]) for name in tensors if name[0].isdigit()}):
         weight = tensors[f"{index}.weight"]
-        layer = sum(name.startswith("W.") for name in found)
+        bias = tensors.get(f"{index}.bias", weight.new_zeros(weight.shape[:2]))
         if weight.ndim == 3:  # [K, O, I]: linear
+            layer += 1
             found[f"W.{layer}"] = weight.mT.contiguous()
-            found[f"b.{layer}"] = tensors[f"{index}.bias"].unsqueeze(1)
+            found[f"b.{layer}"] = bias.unsqueeze(1)
             continue
-        variance = tensors[f"{index}.running_var"] + torch.nn.BatchNorm1d(1).eps
-        factor_K1O = (weight / variance.sqrt()).unsqueeze(1)
-        below, mean = layer - 1, tensors[f"{index}.running_mean"].unsqueeze(1)
-        found[f"W.{below}"] = found[f"W.{below}"] * factor_K1O
-        shift_K1O = tensors[f"{index}.bias"].unsqueeze(1)
-        found[f"b.{below}"] = (found[f"b.{below}"] - mean) * factor_K1O + shift_K1O
-    found["hardness"] = torch.ones(len(found["W.0"]), 1, 1)
+        # Below is no bias. In double precision: a factor may be some hundreds.
+        mean, variance = (tensors[f"{index}.running_{name}"].double() for name in ("mean", "var"))
+        factor_KO = weight.double() / (variance + EPSILON).sqrt()
+        found[f"W.{layer}"] = (found[f"W.{layer}"] * factor_KO[:, None]).to(weight.dtype)
+        found[f"b.{layer}"] = (bias - mean * factor_KO)[:, None].to(weight.dtype)
     return Stack(found, function)
 
 
@@ -189,31 +207,36 @@ class ModernTraining:
     l1: tuple[float, ...] = (0.0,)
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Modern, Tensors]:
-        """Read the splits, and start the network of the one candidate."""
-        (candidate,) = stack
+        """Start a network a candidate. Raises Problem for what the recipe cannot train."""
+        self.recipe.check(self.unit, self.settings.batch_size)
         train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
         widths = [train.form.inputs, *self.hidden, train.form.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
-        task = Modern(self.dataset, widths, self.unit, self.recipe, batches, valid)
-        return task, {name: t.to(device) for name, t in self._start(candidate, widths).items()}
+        probe = reference(self.dataset, train, PROBE)
+        supervised = Supervised(self.unit.function, batches, valid, probe)
+        task = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
+        starts = [self._start(candidate.seed, widths) for candidate in stack]
+        return task, {n: torch.stack([start[n] for start in starts]).to(device) for n in starts[0]}
 
-    def _start(self, candidate: Candidate, widths: list[int]) -> Tensors:
+    def _start(self, seed: int, widths: list[int]) -> Tensors:
+        """Return what one network starts from, with no first dimension K."""
         net = module(widths, self.unit, self.recipe)
-        ours = networks.initialize(self.dataset, widths, [candidate.seed], self.unit)
+        ours = networks.initialize(self.dataset, widths, [seed], self.unit)
         linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
         with torch.no_grad():
             for index, layer in enumerate(linear):
-                layer.bias.zero_()
+                if layer.bias is not None:
+                    layer.bias.zero_()
                 layer.weight.copy_(ours.W_KIO(index)[0].T)
                 if self.recipe.he and layer is not linear[-1]:
-                    draws = generator(self.dataset, candidate.seed, "he", index)
+                    draws = generator(self.dataset, seed, "he", index)
                     layer.weight.normal_(0, math.sqrt(2 / layer.in_features), generator=draws)
-        tensors = {name: t.clone().unsqueeze(0) for name, t in net.state_dict().items()}
+        tensors = {**net.state_dict(), "hardness": ours.hardness_K11[0]}
         if self.recipe.adam:
             for name, parameter in net.named_parameters():
-                tensors[f"@step/{name}"] = torch.zeros(1)
-                for key in ADAM[1:]:
-                    tensors[f"@{key}/{name}"] = torch.zeros(1, *parameter.shape)
+                for key in ADAM:
+                    shape = () if key == "step" else parameter.shape
+                    tensors[f"@{key}/{name}"] = torch.zeros(shape)
         return tensors
 
     def population(self) -> Population:

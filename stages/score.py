@@ -11,10 +11,12 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
 
     Nothing is chosen here.
     """
-    from pipeline import device, networks, records
+    from pipeline import device, networks, params, records
     from pipeline.analysis import comparison
     from pipeline.datasets import examples
     from pipeline.experiments import scoring
+    from pipeline.tracking import conditions
+    from stages.track import tracking_uri
 
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()
@@ -31,6 +33,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     ]
     table = comparison.as_csv([*about["factors"], *scoring.COLUMNS], rows)
     records.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
+    told = conditions.read(dataset, experiment, params.load().compare.confidence)
+    conditions.publish_or_warn(told, uri=tracking_uri())
 
 
 if __name__ == "__main__":

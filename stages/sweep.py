@@ -36,6 +36,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
         about = {
             "factors": catalogue.experiment(experiment).factors,
             "conditions": [condition.name for condition in conditions],
+            "settings": {condition.name: condition.settings for condition in conditions},
         }
         records.write_json(out / "about.json", about | device.about(where))
 

@@ -1,6 +1,7 @@
-"""Send the finished arms to MLflow."""
+"""Send the finished arms and experiments to MLflow."""
 
 import os
+from itertools import product
 from pathlib import Path
 
 import typer
@@ -27,10 +28,10 @@ def tracking_uri() -> str:
 
 
 def main() -> None:
-    """Send every finished arm of params.yaml to MLflow; what is there already stays as it is."""
+    """Send what is finished of params.yaml to MLflow; what is there already stays as it is."""
     uri = tracking_uri()
     from pipeline import arms, params
-    from pipeline.tracking import contents, publishing
+    from pipeline.tracking import conditions, contents, publishing
     from pipeline.tracking.store import Unreachable
 
     settings = params.load()
@@ -44,6 +45,15 @@ def main() -> None:
             typer.echo(f"warning: {problem}", err=True)
             return
         typer.echo(f"{arm.name}: {'published' if new else 'there already'}")
+    for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
+        told = conditions.read(dataset, experiment, settings.compare.confidence)
+        if told:
+            try:
+                count = conditions.publish(told, uri=uri)
+            except Unreachable as problem:
+                typer.echo(f"warning: {problem}", err=True)
+                return
+            typer.echo(f"{dataset}: {experiment}: {count} of {len(told)} conditions published")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ def main(port: Port = 5000) -> None:
                 address = f"http://127.0.0.1:{port}/{view.page(experiment.experiment_id)}"
                 typer.echo(f"{dataset}, table:  {address}")
                 typer.echo(f"{dataset}, charts: {address}&compareRunsMode=CHART")
+        for experiment in client.search_experiments(order_by=["name ASC"]):
+            if ": " in experiment.name:
+                address = f"http://127.0.0.1:{port}/{view.page(experiment.experiment_id)}"
+                typer.echo(f"{experiment.name}:  {address}")
     sys.stdout.flush()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = (
         "false"  # a scheduler that nothing here needs

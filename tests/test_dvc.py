@@ -35,6 +35,7 @@ NO_NUMBERS = {
         "pipeline/experiments/__init__.py",
         "pipeline/report/__init__.py",
         "pipeline/tracking/__init__.py",
+        "pipeline/tracking/conditions.py",
         "pipeline/tracking/publishing.py",
         "stages/__init__.py",
         "stages/arguments.py",

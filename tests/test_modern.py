@@ -1,5 +1,6 @@
 """Today's recipe: the engine's networks without it, folded networks, resume."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pipeline import backprop, modern, networks, population
 from pipeline.backprop import Step
 from pipeline.datasets import examples
 from pipeline.datasets.examples import Form, Split
+from pipeline.errors import Problem
 from pipeline.modern import ModernTraining, Recipe
 from pipeline.params import Activation, Finetune
 from pipeline.population import Candidate
@@ -72,14 +74,145 @@ def test_folded_networks_are_the_modules_in_use(work, function) -> None:  # type
     for epoch in (1, 2):
         task.train_epoch(tensors, candidate, epoch)
     net = modern.module(task.widths, task.unit, TODAY)
-    net.load_state_dict({name: t[0] for name, t in tensors.items() if name[0] != "@"})
+    net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     stack = modern.folded(tensors, function)
     x_NI = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
     top = networks.hidden_outputs(stack, x_NI.unsqueeze(0))[-1]
-    torch.testing.assert_close(
-        networks.scores(stack, top)[0], net.eval()(x_NI).detach(), rtol=1e-5, atol=1e-5
-    )
+    want = net.eval()(x_NI).detach()
+    scale = float(want.abs().max())
+    torch.testing.assert_close(networks.scores(stack, top)[0], want, rtol=0, atol=1e-6 * scale)
     assert float(tensors["1.running_var"].std()) > 0
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.02])
+@pytest.mark.parametrize("function", ["rectifier", "tanh"])
+def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # type: ignore[no-untyped-def]
+    """Autograd through torch.nn and hand-written backprop take the same steps."""
+    widths, draws = [12, *HIDDEN, 3], torch.Generator().manual_seed(0)
+    ours = networks.initialize("test", widths, [0], unit(function))
+    stack = networks.Stack({name: t.double() for name, t in ours.tensors.items()}, function)
+    net = modern.module(widths, unit(function), PLAIN).double()
+    linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
+    for index, layer in enumerate(linear):
+        layer.weight.data.copy_(stack.W_KIO(index)[0].T)
+        layer.bias.data.zero_()
+    descent = torch.optim.SGD(net.parameters(), lr=0.1)
+    step = Step.of(
+        torch.tensor([0.1], dtype=torch.double), torch.tensor([l1], dtype=torch.double), 10
+    )
+    for _ in range(30):
+        x_BI = torch.rand(10, 12, generator=draws).double()
+        y_B = torch.randint(3, (10,), generator=draws)
+        cost = modern.step_(net, descent, x_BI, y_B, l1=l1)
+        cost_K = backprop.supervised_step_(stack, x_BI[None], y_B[None], step)
+        torch.testing.assert_close(cost, cost_K[0], rtol=1e-12, atol=0)
+    for index, layer in enumerate(linear):
+        torch.testing.assert_close(layer.weight.T, stack.W_KIO(index)[0], rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(layer.bias, stack.b_K1O(index)[0, 0], rtol=1e-10, atol=1e-13)
+
+
+def test_a_stack_of_two_is_two_alone(work) -> None:  # type: ignore[no-untyped-def]
+    """A GPU gets all candidates in one stack: each is trained, and measured, as if alone."""
+    training = with_recipe(work, TODAY)
+    stack = [Candidate(1, 0.01, 0.0), Candidate(0, 0.003, 0.01)]
+
+    def run(candidates: list[Candidate]) -> tuple[networks.Tensors, dict[str, torch.Tensor]]:
+        task, tensors = training.prepare(candidates, CPU)
+        costs = [task.train_epoch(tensors, candidates, epoch) for epoch in (1, 2)]
+        return tensors, {**task.measure(tensors, candidates), "costs": torch.stack(costs, 1)}
+
+    together = run(stack)
+    for k, candidate in enumerate(stack):
+        for found, alone in zip(together, run([candidate]), strict=True):
+            assert found.keys() == alone.keys()
+            for name, value in alone.items():
+                assert torch.equal(found[name][k], value[0]), name
+
+
+def test_it_measures_what_the_arms_do(work) -> None:  # type: ignore[no-untyped-def]
+    """The same names, one row a network, gradient norms one a layer."""
+    candidate = [Candidate(0, 0.01, 0.0)]
+    task, tensors = with_recipe(work, TODAY).prepare(candidate, CPU)
+    measured = task.measure(tensors, candidate)
+    assert measured.keys() == {"valid_errors", "valid_costs", "zeros", "gradient_norms"}
+    assert measured["gradient_norms"].shape == (1, 3)
+
+
+def test_hardness_is_folded_too(work) -> None:  # type: ignore[no-untyped-def]
+    """A softplus of hardness 3 stays one."""
+    soft = unit("softplus").model_copy(update={"hardness": 3.0})
+    fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
+    training = ModernTraining(**fields | {"unit": soft})
+    _, tensors = training.prepare([Candidate(0, 0.01, 0.0)], CPU)
+    assert modern.folded(tensors, "softplus").hardness_K11.item() == 3
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "batch_size", "says"),
+    [
+        (Recipe(True, True, True, 1.0), {}, 10, "dropout = 1.0"),
+        (TODAY, {"half_negated": True}, 10, "no recipe"),
+        (TODAY, {"function": "prelu"}, 10, "no recipe"),
+        (TODAY, {"function": "maxout", "pieces": 2}, 10, "no recipe"),
+        (TODAY, {}, 1, "batch_size of 2"),
+    ],
+)
+def test_what_it_cannot_train_is_refused(work, recipe, changes, batch_size, says) -> None:  # type: ignore[no-untyped-def]
+    """One line before training, not an error of torch in the middle of it."""
+    fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
+    settings = SETTINGS.model_copy(update={"batch_size": batch_size})
+    fields |= {"recipe": recipe, "settings": settings, "unit": unit().model_copy(update=changes)}
+    with pytest.raises(Problem, match=says):
+        ModernTraining(**fields).prepare([Candidate(0, 0.1, 0.0)], CPU)
+
+
+def test_adam_goes_on_from_epoch_to_epoch(work) -> None:  # type: ignore[no-untyped-def]
+    """Two epochs are those of one optimizer of torch's that is never put away."""
+    candidate = [Candidate(0, 0.01, 0.0)]
+    task, tensors = with_recipe(work, Recipe(True, True, False, 0.0)).prepare(candidate, CPU)
+    net = modern.module(task.widths, task.unit, task.recipe)
+    net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
+    descent = torch.optim.Adam(net.parameters(), lr=0.01)
+    for epoch in (1, 2):
+        task.train_epoch(tensors, candidate, epoch)
+        for x_1BI, y_1B in task.batches.epoch([0], epoch):
+            descent.zero_grad()
+            torch.nn.functional.cross_entropy(net(x_1BI[0]), y_1B[0]).backward()
+            descent.step()
+    for name, tensor in net.state_dict().items():
+        torch.testing.assert_close(tensors[name][0], tensor, rtol=1e-4, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class Same:
+    """One mini-batch again and again, whatever the seed and the epoch."""
+
+    steps: int = 3
+
+    def epoch(self, seeds: list[int], epoch: int):  # type: ignore[no-untyped-def]
+        x_1BI = torch.linspace(0, 1, 120).view(1, 10, 12)
+        return ((x_1BI, torch.arange(10)[None] % 3) for _ in range(self.steps))
+
+
+def test_masks_depend_on_seed_and_epoch_alone(work) -> None:  # type: ignore[no-untyped-def]
+    """From one start and on the same inputs: other masks for another epoch or another seed."""
+    task, start = with_recipe(work, TODAY).prepare([Candidate(0, 0.01, 0.0)], CPU)
+    task = replace(task, batches=Same())
+
+    def cost(seed: int, epoch: int, ambient: int) -> float:
+        torch.manual_seed(ambient)
+        tensors = {name: t.clone() for name, t in start.items()}
+        return float(task.train_epoch(tensors, [Candidate(seed, 0.01, 0.0)], epoch))
+
+    assert cost(0, 1, 0) == cost(0, 1, 1)
+    assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3
+
+
+def test_normalized_layers_have_no_bias(work) -> None:  # type: ignore[no-untyped-def]
+    """Its gradient is rounding alone, which Adam would make steps of."""
+    _, tensors = with_recipe(work, TODAY).prepare([Candidate(0, 0.1, 0.0)], CPU)
+    assert "0.bias" not in tensors
+    assert "1.bias" in tensors
 
 
 @pytest.mark.parametrize("recipe", [TODAY, Recipe(False, True, False, 0.0), PLAIN])

@@ -245,7 +245,7 @@ def test_arms_do_not_disturb_each_other(client):
     assert len(runs_of(client, "tags.current = 'true'")) == 2 * (1 + SEEDS)
 
 
-@pytest.mark.parametrize("killed_in", ["_publish_seed", "_log"])
+@pytest.mark.parametrize("killed_in", ["_publish_seed", "log_run"])
 def test_what_a_killed_publisher_left_is_removed(client, monkeypatch, killed_in):
     """A publisher that died half-way leaves RUNNING runs; the next one clears them and succeeds."""
     write(RANDOM, settings())

@@ -1,6 +1,6 @@
 """A condition: one setting of an experiment, with networks of its own; seeds pair conditions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.datasets.examples import Form
@@ -39,6 +39,26 @@ class Condition:
     def name(self) -> str:
         """Its levels as a file's name, e.g. `tanh-pretrained-0.05`."""
         return "-".join(map(_word, self.levels.values())) or "all"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How its networks are made, for records: plain values by name."""
+        phases = {"finetune": self.finetune} | (
+            {"pretrain": self.pretrain} if self.pretrain else {}
+        )
+        return {
+            **self.unit.model_dump(),
+            "l1": list(dict.fromkeys([self.l1[0], self.l1[-1]])),  # from, and to
+            "hidden": list(self.hidden),
+            "initialization": "pretrained" if self.pretrain else "random",
+            **{
+                f"{phase}.{key}": value
+                for phase, schedule in phases.items()
+                for key, value in schedule.model_dump().items()
+            },
+            **{name: getattr(self, name) for name in ("labels", "bias", "scale")},
+            "recipe_today": asdict(self.recipe) if self.recipe else None,
+        }
 
     @property
     def start(self) -> tuple[Any, ...]:

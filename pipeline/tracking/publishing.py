@@ -9,6 +9,7 @@ import logging
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,28 +51,29 @@ def publish(arm: Arm, settings: Params, *, uri: str) -> bool:
     """
     told = contents.read(arm, settings)
     with store.opened(uri) as client:
-        experiment = _experiment(client, arm.dataset, uri)
-        same = _search(client, experiment, told, where=f"tags.fingerprint = '{told.fingerprint}'")
-        running = _search(client, experiment, told, where="attributes.status = 'RUNNING'")
+        at = experiment(client, arm.dataset, uri, tags=EXPERIMENT)
+        same = _search(client, at, told, where=f"tags.fingerprint = '{told.fingerprint}'")
+        running = _search(client, at, told, where="attributes.status = 'RUNNING'")
         parent = _complete(same)
         new = parent is None
         _clear_remains(client, _remains(same + running, parent))
         if parent is None:
-            parent = _publish(client, experiment, told)
+            parent = _publish(client, at, told)
         _make_current(client, parent, told)
     return new
 
 
-def _experiment(client: "MlflowClient", dataset: str, uri: str) -> str:
-    found = client.get_experiment_by_name(dataset)
+def experiment(client: "MlflowClient", name: str, uri: str, *, tags: Mapping[str, str]) -> str:
+    """Return the id of an MLflow experiment with these tags; made, or restored, where need be."""
+    found = client.get_experiment_by_name(name)
     if found is None:
-        location = store.artifact_location(uri, dataset)
-        return client.create_experiment(dataset, location, EXPERIMENT)
+        location = store.artifact_location(uri, name.replace(": ", "-"))
+        return client.create_experiment(name, location, dict(tags))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    for name, value in EXPERIMENT.items():
-        if found.tags.get(name) != value:
-            client.set_experiment_tag(found.experiment_id, name, value)
+    for key, value in tags.items():
+        if found.tags.get(key) != value:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return found.experiment_id
 
 
@@ -111,7 +113,7 @@ def _belongs(run: "Run", parent: "Run | None") -> bool:
 
 def _abandoned(run: "Run") -> bool:
     """Tell whether a run has no publisher: of this checkout's runs we hold the lock."""
-    ours = run.data.tags.get("checkout") == _checkout()
+    ours = run.data.tags.get("checkout") == checkout()
     return ours or run.info.start_time < _now() - ABANDONED
 
 
@@ -121,7 +123,7 @@ def _publish(client: "MlflowClient", experiment: str, told: FinishedArm) -> "Run
     parent = client.create_run(experiment, tags=tags | own, run_name=told.arm.name)
     for score in told.scores:
         _publish_seed(client, parent, told, score=score, tags=tags)
-    _log(client, parent, contents.params_of(told), points=contents.metrics_of(told))
+    log_run(client, parent, contents.params_of(told), points=contents.metrics_of(told))
     artifacts.log(client, parent, told)
     client.set_terminated(parent.info.run_id, "FAILED" if told.outcome.failed else "FINISHED")
     return parent
@@ -135,14 +137,15 @@ def _publish_seed(
         parent.info.experiment_id, tags=tags, run_name=f"seed {score['seed']}"
     )
     points = contents.seed_metrics(told, score)
-    _log(client, child, contents.seed_params(told, score), points=points)
+    log_run(client, child, contents.seed_params(told, score), points=points)
     failed = score["test_error"] is None
     client.set_terminated(child.info.run_id, "FAILED" if failed else "FINISHED")
 
 
-def _log(
+def log_run(
     client: "MlflowClient", run: "Run", params: dict[str, Any], *, points: list[Point]
 ) -> None:
+    """Send a run's params and metrics, in as few calls as MLflow allows."""
     from mlflow.entities import Metric, Param
 
     start = run.info.start_time
@@ -154,13 +157,20 @@ def _log(
 
 
 def _tags(told: FinishedArm) -> dict[str, str]:
-    made = {name: told.about[name] for name in ("device", "torch")}
     return {
         "arm": told.arm.name,
         "fingerprint": told.fingerprint,
         "current": "true",
-        "checkout": _checkout(),
-        "mlflow.source.name": "python -m stages.track",
+        **made_by(told.about, source="python -m stages.track"),
+    }
+
+
+def made_by(about: Record, *, source: str) -> dict[str, str]:
+    """Return the tags that say where a run was made: checkout, commit, device, torch."""
+    made = {name: about[name] for name in ("device", "torch")}
+    return {
+        "checkout": checkout(),
+        "mlflow.source.name": source,
         "mlflow.source.type": "LOCAL",
     } | {name: value for name, value in (made | _commit()).items() if value}
 
@@ -182,7 +192,8 @@ def _make_current(client: "MlflowClient", parent: "Run", told: FinishedArm) -> N
             client.set_tag(run.info.run_id, "current", current)
 
 
-def _checkout() -> str:
+def checkout() -> str:
+    """Return what tells this checkout's runs from those of others in the same store."""
     return records.fingerprint(socket.gethostname(), str(Path.cwd()))
 
 

@@ -1,4 +1,4 @@
-"""The view of an experiment that MLflow's pages open with: the current arms, best first.
+"""The view of an experiment that MLflow's pages open with: the current runs, best first.
 
 MLflow's own table starts without a single metric. A view that is shared there is a tag of the
 experiment; ours is at `#/experiments/<id>/runs?viewStateShareKey=arms`, with
@@ -27,11 +27,20 @@ def page(experiment: str) -> str:
 
 
 def arms() -> str:
-    """Return the view as the value of its tag."""
+    """Return the view of a dataset's arms as the value of its tag."""
+    return _view("arm")
+
+
+def conditions() -> str:
+    """Return the view of an experiment's conditions as the value of its tag."""
+    return _view("condition")
+
+
+def _view(kind: str) -> str:
     columns = [f"metrics.`{name}`" for name in METRICS]
     return json.dumps(
         {
-            "searchFilter": "tags.kind = 'arm' and tags.current = 'true'",
+            "searchFilter": f"tags.kind = '{kind}' and tags.current = 'true'",
             "orderByKey": columns[0],
             "orderByAsc": True,
             "startTime": "ALL",
