@@ -14,6 +14,8 @@ from pipeline.report import (
     experiment_captions,
     experiment_plots,
     experiment_rows,
+    probe_captions,
+    probe_plots,
     row_captions,
     training_captions,
     training_plots,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 class Exhibit:
     """One figure: the table it is drawn from, its question, how it is drawn, what it says.
 
-    `needs` names the columns it is drawn from, beside `seed`. Links lead to a table's first figure.
+    `needs` names the columns it is drawn from. Links lead to a table's first figure.
     """
 
     table: str
@@ -43,73 +45,103 @@ class Exhibit:
 EXHIBITS = (
     Exhibit(
         "arms", "Which unit, from which start, makes the fewest errors?",
-        "activation initialization test_error",
+        "seed activation initialization test_error",
         experiment_rows.arms, row_captions.arms,
     ),
     Exhibit(
         "arms", "Which networks are sparse, and which have dead units?",
-        "zeros dead_units",
+        "seed zeros dead_units",
         experiment_rows.arm_zeros, row_captions.arm_zeros,
     ),
     Exhibit(
         "sparsity", "How sparse may a network be?",
-        "zeros test_error l1",
+        "seed zeros test_error l1",
         experiment_plots.sparsity, experiment_captions.sparsity,
     ),
     Exhibit(
         "hardness", "Is a harder nonlinearity better?",
-        "alpha test_error",
+        "seed alpha test_error",
         experiment_plots.hardness, experiment_captions.hardness,
     ),
     Exhibit(
         "labels", "What are unlabeled examples worth?",
-        "activation initialization share test_error",
+        "seed activation initialization share test_error",
         experiment_plots.labels, experiment_captions.labels,
     ),
     Exhibit(
         "reconstruction", "How should a one-sided unit be rebuilt?",
-        "reconstruction test_error",
+        "seed reconstruction test_error",
         experiment_rows.reconstruction, row_captions.reconstruction,
     ),
     Exhibit(
         "ablation", "Do the sign trick and the L1 penalty matter?",
-        "activation initialization signs penalty test_error",
+        "seed activation initialization signs penalty test_error",
         experiment_rows.ablation, row_captions.ablation,
     ),
     Exhibit(
         "depth", "Do gradients reach the bottom of a deep network?",
-        "activation depth test_error gradient_norms",
+        "seed activation depth test_error gradient_norms",
         training_plots.depth, training_captions.depth,
     ),
     Exhibit(
         "width", "Does a one-sided unit need twice as many?",
-        "activation multiple test_error",
+        "seed activation multiple test_error",
         experiment_plots.width, experiment_captions.width,
     ),
     Exhibit(
         "rates", "Does the grid of learning rates favor a unit?",
-        "activation rate test_error",
+        "seed activation rate test_error",
         experiment_plots.rates, experiment_captions.rates,
     ),
     Exhibit(
         "units", "Are the units since 2011 better?",
-        "activation test_error zeros",
+        "seed activation test_error zeros",
         experiment_rows.units, row_captions.units
     ),
     Exhibit(
         "recipe", "Does today's recipe close the gap between units?",
-        "activation recipe test_error",
+        "seed activation recipe test_error",
         experiment_rows.recipe, row_captions.recipe,
     ),
     Exhibit(
         "dying", "When do rectifiers die, and do they come back?",
-        "varied level dead_units dead_by_epoch revived",
+        "seed varied level dead_units dead_by_epoch revived",
         training_plots.dying, training_captions.dying,
     ),
     Exhibit(
         "conditioning", "Does it matter how a rectifier network is parametrized?",
-        "alpha test_error",
+        "seed alpha test_error",
         experiment_plots.conditioning, experiment_captions.conditioning,
+    ),
+    Exhibit(
+        "overlap", "Do small changes of the input leave active units as they are?",
+        "seed activation initialization layer change noise overlap relative_change",
+        probe_plots.overlap, probe_captions.overlap,
+    ),
+    Exhibit(
+        "complexity", "Does a richer input take more active units?",
+        "seed activation initialization layer measure correlation active_by_tenth",
+        probe_plots.complexity, probe_captions.complexity,
+    ),
+    Exhibit(
+        "separability", "Is a higher layer easier for a linear classifier?",
+        "seed activation initialization layer test_error",
+        probe_plots.separability, probe_captions.separability,
+    ),
+    Exhibit(
+        "patterns", "Is the code distributed, though sparse?",
+        "seed activation initialization layer distinct information_bits",
+        probe_plots.patterns, probe_captions.patterns,
+    ),
+    Exhibit(
+        "spiking", "Does a rectifier network survive as spiking neurons?",
+        "seed activation initialization steps test_error rate_error silent_units",
+        probe_plots.spiking, probe_captions.spiking,
+    ),
+    Exhibit(
+        "neuron", "Which unit is nearest to a neuron's firing rate?",
+        "activation t_ref_ms most_rate_hz least_mv misfit scale_hz gain_per_na threshold_na",
+        probe_plots.rate_curve, probe_captions.rate_curve,
     ),
 )  # fmt: skip
 
@@ -144,7 +176,7 @@ def checked(name: str, path: Path, dataset: str, rows: Sequence[Row], confidence
     """
     if not rows:
         raise records.unreadable(path, ValueError("it has no rows"))
-    needed = {"seed"} | {
+    needed = {
         column for exhibit in EXHIBITS if exhibit.table == name for column in exhibit.needs.split()
     }
     if absent := sorted(needed - rows[0].keys()):

@@ -1,10 +1,10 @@
 """The records of one experiment as figures and captions see them: conditions, means, intervals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.analysis import statistics
+from pipeline.analysis import groups, statistics
 from pipeline.analysis.results import Row
 
 
@@ -71,10 +71,23 @@ class Table:
         ]
         return replace(self, rows=rows).point(quantity)
 
+    def averaged(self, *quantities: str) -> "Table":
+        """Return one row a seed: the mean of these quantities over its rows, layers say."""
+        rows = [
+            {"seed": mine[0]["seed"]} | {name: _mean(mine, name) for name in quantities}
+            for mine in groups.by_seed(self.rows)
+        ]
+        return replace(self, rows=rows)
+
     @property
     def seeds(self) -> int:
         """The number of seeds."""
         return len({row["seed"] for row in self.rows})
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], quantity: str) -> float | None:
+    values = [row[quantity] for row in rows]
+    return None if None in values else statistics.mean(values)
 
 
 def best(points: dict[Any, Point]) -> Any:

@@ -109,8 +109,9 @@ def curve(
         if point.low is not None and point.high is not None:
             axes.plot([x, x], [100 * point.low, 100 * point.high], color=color, linewidth=1.4)
     lost = [x for x, point in pairs if point.mean is None]
-    top = axes.get_xaxis_transform()
-    axes.plot(lost, [1.0] * len(lost), "x", color=color, transform=top, clip_on=False)
+    if lost:  # marks of no data would stand in the figure's corner, and count in its layout
+        top = axes.get_xaxis_transform()
+        axes.plot(lost, [1.0] * len(lost), "x", color=color, transform=top, clip_on=False)
 
 
 def rows(axes: "Axes", entries: Sequence[Entry], theme: Theme, *, scale: float = 100) -> None:
@@ -126,7 +127,8 @@ def rows(axes: "Axes", entries: Sequence[Entry], theme: Theme, *, scale: float =
 def _row(axes: "Axes", y: int, entry: Entry, theme: Theme, scale: float) -> None:
     point, color = entry.point, entry.hue
     seeds = [value * scale for value in point.values]
-    axes.plot(seeds, [y + 0.27] * len(seeds), ".", color=color, alpha=0.5, markersize=5)
+    if seeds:
+        axes.plot(seeds, [y + 0.27] * len(seeds), ".", color=color, alpha=0.5, markersize=5)
     if point.mean is None:
         middle = axes.get_yaxis_transform()
         axes.text(0.5, y, "failed: no average", transform=middle, ha="center", va="center")
