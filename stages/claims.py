@@ -8,7 +8,7 @@ from stages.shell import run
 def main() -> None:
     """Write `report/claims.html` for the datasets of params.yaml."""
     from pipeline import params, records
-    from pipeline.analysis.results import read_table
+    from pipeline.analysis import results
     from pipeline.report import claims_page
     from pipeline.report.exhibits import checked
 
@@ -20,13 +20,17 @@ def main() -> None:
         if (runs := Path("results", dataset, "runs.csv")).exists():
             files["arms"] = runs
         tables = {
-            name: checked(name, path, dataset, read_table(path), compare.confidence)
+            name: checked(name, path, dataset, results.read_table(path), compare.confidence)
             for name, path in files.items()
         }
-        claims = read_table(folder / "claims.csv")
+        claims = results.read_table(folder / "claims.csv")
         tested.append(claims_page.Tested(dataset, claims, tables))
+    compared = [
+        results.read(path.parent, figures=False)
+        for path in sorted(Path("results").glob("*/table.csv"))
+    ]
     html = claims_page.page(
-        tested, confidence=compare.confidence, significance=compare.significance
+        tested, compared, confidence=compare.confidence, significance=compare.significance
     )
     records.write_bytes(Path("report/claims.html"), html.encode())
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.analysis.results import Row
-from pipeline.report import consequences, exhibits, pictures, verdicts
+from pipeline.analysis.results import Results, Row
+from pipeline.report import consequences, exhibits, pictures, redrawn, verdicts
 from pipeline.report.experiment_tables import Table
 from pipeline.report.findings import percent, plural
 from pipeline.report.pictures import Picture
@@ -44,11 +44,24 @@ class Section:
     confidence: str
 
 
-def page(tested: Sequence[Tested], *, confidence: float, significance: float) -> str:
-    """Return the whole page, one section a dataset, in the order given."""
+def page(
+    tested: Sequence[Tested],
+    results: Sequence[Results],
+    *,
+    confidence: float,
+    significance: float,
+) -> str:
+    """Return the whole page: a section a dataset, in the order given, then the paper's figures.
+
+    `results` are the comparisons of arms that there are, for Table 1.
+    """
+    arms, columns = redrawn.table_1(results)
     return pictures.render(
         "claims.html",
         sections=[_section(each, confidence) for each in tested],
+        arms=arms,
+        columns=columns,
+        redrawn=redrawn.figures([each.tables for each in tested]),
         significance=significance,
         plural=plural,
     )

@@ -33,6 +33,7 @@ class Exhibit:
     """One figure: the table it is drawn from, its question, how it is drawn, what it says.
 
     `needs` names the columns it is drawn from. Links lead to a table's first figure.
+    What is `redrawn` is a figure of the paper's, and stands with those.
     """
 
     table: str
@@ -40,6 +41,7 @@ class Exhibit:
     needs: str
     draw: Callable[[Table, Theme], "Figure"]
     caption: Callable[[Table], str]
+    redrawn: bool = False
 
 
 EXHIBITS = (
@@ -56,17 +58,17 @@ EXHIBITS = (
     Exhibit(
         "sparsity", "How sparse may a network be?",
         "seed zeros test_error l1",
-        experiment_plots.sparsity, experiment_captions.sparsity,
+        experiment_plots.sparsity, experiment_captions.sparsity, redrawn=True,
     ),
     Exhibit(
         "hardness", "Is a harder nonlinearity better?",
         "seed alpha test_error",
-        experiment_plots.hardness, experiment_captions.hardness,
+        experiment_plots.hardness, experiment_captions.hardness, redrawn=True,
     ),
     Exhibit(
         "labels", "What are unlabeled examples worth?",
         "seed activation initialization share test_error",
-        experiment_plots.labels, experiment_captions.labels,
+        experiment_plots.labels, experiment_captions.labels, redrawn=True,
     ),
     Exhibit(
         "reconstruction", "How should a one-sided unit be rebuilt?",
@@ -141,7 +143,7 @@ EXHIBITS = (
     Exhibit(
         "neuron", "Which unit is nearest to a neuron's firing rate?",
         "activation t_ref_ms most_rate_hz least_mv misfit scale_hz gain_per_na threshold_na",
-        probe_plots.rate_curve, probe_captions.rate_curve,
+        probe_plots.rate_curve, probe_captions.rate_curve, redrawn=True,
     ),
 )  # fmt: skip
 
@@ -155,17 +157,20 @@ def anchor(dataset: str, table: str) -> str:
     return f"{dataset}-{table}"
 
 
-def pictures(tables: Mapping[str, Table]) -> list[Picture]:
-    """Return the figures that these tables allow, in the order of `EXHIBITS`."""
+def pictures(tables: Mapping[str, Table], *, redrawn: bool = False) -> list[Picture]:
+    """Return the figures that these tables allow, in the order of `EXHIBITS`.
+
+    Either those of the paper, or all others.
+    """
     found, linked = [], set[str]()
     for exhibit in EXHIBITS:
-        if exhibit.table not in tables:
+        if exhibit.table not in tables or exhibit.redrawn != redrawn:
             continue
         table = tables[exhibit.table]
+        title = f"{exhibit.question} On {table.dataset}" if redrawn else exhibit.question
         where = "" if exhibit.table in linked else anchor(table.dataset, exhibit.table)
         linked.add(exhibit.table)
-        caption = exhibit.caption(table)
-        found.append(picture(exhibit.question, exhibit.draw, table, caption, anchor=where))
+        found.append(picture(title, exhibit.draw, table, exhibit.caption(table), anchor=where))
     return found
 
 

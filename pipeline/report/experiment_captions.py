@@ -1,5 +1,6 @@
 """What stands under the figures of the experiments: how to read them, and what there is to see."""
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -91,8 +92,12 @@ def hardness(table: Table) -> str:
     """Return the caption of error over alpha."""
     points = table.points("alpha")
     alphas = [alpha for alpha in sorted(points) if points[alpha].mean is not None]
-    text = f"{reading(table)} Softer on the left, the rectifier on the right. Errors: "
-    text += ", ".join(f"{_alpha(alpha)} {shown(points[alpha], interval=False)}" for alpha in alphas)
+    text = (
+        f"{reading(table)} Softer on the left, the rectifier on the right. Mean error by hardness: "
+    )
+    text += ", ".join(
+        f"{_alpha(alpha)}: {shown(points[alpha], interval=False)}" for alpha in alphas
+    )
     ranks = rank_correlation(
         list(range(len(alphas))), [points[alpha].mean or 0.0 for alpha in alphas]
     )
@@ -100,14 +105,14 @@ def hardness(table: Table) -> str:
         "-", "\N{MINUS SIGN}"
     )
     paper = ", ".join(
-        f"{_alpha(alpha)} {percent(number.value)}%{'*' if number.mark == 'M' else ''}"
+        f"{_alpha(alpha)}: {percent(number.value)}%{'*' if number.mark == 'M' else ''}"
         for alpha, number in HARDNESS.items()
     )
     return f"{text} (\N{MINUS SIGN}1: the harder the better). The paper, on NORB: {paper}."
 
 
 def _alpha(alpha: float) -> str:
-    return "rectifier" if alpha == float("inf") else f"{alpha:g}"
+    return "rectifier" if math.isinf(alpha) else f"{alpha:g}"
 
 
 def labels(table: Table) -> str:

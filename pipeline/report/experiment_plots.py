@@ -150,9 +150,10 @@ def rates(table: Table, theme: Theme) -> "Figure":
     """Draw test error in percent over the learning rate; a cross at the top where it diverged."""
     figure, axes = _panel(4.0)
     axes.set_xscale("log")
-    for activation in table.levels("activation"):
+    for order, activation in enumerate(table.levels("activation")):
         points = table.where(activation=activation).points("rate")
-        over(axes, points, marks.hue(activation, theme), theme, scale=1, label=activation)
+        color, top = marks.hue(activation, theme), 1 - 0.05 * order
+        over(axes, points, color, theme, scale=1, label=activation, top=top)
     marks.log_scale(axes)
     tens = [10.0**power for power in range(-6, 3)]
     low, high = min(table.levels("rate")), max(table.levels("rate"))

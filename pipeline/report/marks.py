@@ -95,8 +95,12 @@ def curve(
     label: str = "",
     dashes: Any = "-",
     full: bool = True,
+    top: float = 1.0,
 ) -> None:
-    """Draw means with intervals, in percent, joined by a line; a cross on top for what was lost."""
+    """Draw means with intervals, in percent, joined by a line.
+
+    A cross stands for what was lost: at the top, or where `top` says as a share of the height.
+    """
     pairs = list(zip(places, points, strict=True))
     known = [(x, 100 * point.mean) for x, point in pairs if point.mean is not None]
     xs, means = [x for x, _ in known], [mean for _, mean in known]
@@ -110,8 +114,8 @@ def curve(
             axes.plot([x, x], [100 * point.low, 100 * point.high], color=color, linewidth=1.4)
     lost = [x for x, point in pairs if point.mean is None]
     if lost:  # marks of no data would stand in the figure's corner, and count in its layout
-        top = axes.get_xaxis_transform()
-        axes.plot(lost, [1.0] * len(lost), "x", color=color, transform=top, clip_on=False)
+        above = axes.get_xaxis_transform()
+        axes.plot(lost, [top] * len(lost), "x", color=color, transform=above, clip_on=False)
 
 
 def rows(axes: "Axes", entries: Sequence[Entry], theme: Theme, *, scale: float = 100) -> None:
@@ -142,7 +146,11 @@ def _row(axes: "Axes", y: int, entry: Entry, theme: Theme, scale: float) -> None
     )  # fmt: skip
 
 
-def legend_above(axes: "Axes", columns: int = 2) -> None:
-    """Put the legend above the axes, where no line can be."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.45, 1), columnspacing=1.2)
+def legend_above(axes: "Axes", columns: int = 2, *, of: "Axes | None" = None) -> None:
+    """Put the legend, of these axes or of others, above the axes, where no line can be."""
+    handles, names = (of or axes).get_legend_handles_labels()
+    if names:
+        axes.legend(
+            handles, names, ncols=columns, loc="lower center", bbox_to_anchor=(0.45, 1),
+            columnspacing=1.2,
+        )  # fmt: skip

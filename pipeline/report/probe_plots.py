@@ -71,7 +71,7 @@ def overlap(table: Table, theme: Theme) -> "Figure":
     moved.set_ylabel("outputs moved, %")
     for axes in (same, moved):
         marks.grid(axes)
-    marks.legend_above(moved)
+    marks.legend_above(same, of=moved)
     return figure
 
 

@@ -4,6 +4,7 @@ from pipeline.report import training_plots
 from pipeline.report.experiment_captions import reading
 from pipeline.report.experiment_tables import Table, best, worst
 from pipeline.report.findings import UNKNOWN, percent, plural
+from pipeline.report.training_plots import number
 
 
 def depth(table: Table) -> str:
@@ -35,14 +36,15 @@ def dying(table: Table) -> str:
         if points and (high := worst(points)) is not None:
             low = best(points)
             parts.append(
-                f"{name}: from {percent(points[low].mean, 1)}% dead at {low:g} to "
-                f"{percent(points[high].mean, 1)}% at {high:g}"
+                f"{name}: from {percent(points[low].mean, 1)}% dead at {number(low)} to "
+                f"{percent(points[high].mean, 1)}% at {number(high)}"
             )
     revived = table.point("revived").mean
     return (
         f"Mean over {table.seeds} {plural(table.seeds, 'seed')} of the share of hidden units that "
-        "are 0 for every training example, after each epoch; darker or brighter: more. Look for "
-        "lines that climb, and whether they ever come down. In the chosen networks, by "
+        "are 0 for every training example, after each epoch; the stronger the color, the higher "
+        "the level. Look for lines that climb, and whether they ever come down. In the chosen "
+        "networks, by "
         f"{'; by '.join(parts)}. Units that were dead once and alive later: "
         f"{percent(revived, 2)}% of all."
     )

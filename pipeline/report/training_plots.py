@@ -38,6 +38,11 @@ def depth(table: Table, theme: Theme) -> "Figure":
     return figure
 
 
+def number(value: float) -> str:
+    """Return a level as people read it, with a minus sign in place of a hyphen."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def gradient_norms(table: Table) -> list[float]:
     """Return the geometric mean over seeds of each hidden layer's norm in the deepest networks.
 
@@ -64,7 +69,7 @@ def dying(table: Table, theme: Theme) -> "Figure":
             strength = 0.35 + 0.65 * order / max(len(levels) - 1, 1)
             shares = [100 * share for share in dead_by_epoch(mine.where(level=level))]
             color = marks.shade(marks.hue("rectifier", theme), theme, strength)
-            axes.plot(range(1, len(shares) + 1), shares, color=color, label=f"{level:g}")
+            axes.plot(range(1, len(shares) + 1), shares, color=color, label=number(level))
         axes.set_ylabel("dead units, %")
         axes.set_ylim(bottom=0)
         axes.legend(title=VARIED[factor], loc="center left", bbox_to_anchor=(1, 0.5))
