@@ -29,8 +29,13 @@ def main() -> None:
         results.read(path.parent, figures=False)
         for path in sorted(Path("results").glob("*/table.csv"))
     ]
+    bench = Path("results/bench.json")
     html = claims_page.page(
-        tested, compared, confidence=compare.confidence, significance=compare.significance
+        tested,
+        compared,
+        bench=records.read_json(bench) if bench.exists() else {},
+        confidence=compare.confidence,
+        significance=compare.significance,
     )
     records.write_bytes(Path("report/claims.html"), html.encode())
 

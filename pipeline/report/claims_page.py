@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.analysis.results import Results, Row
-from pipeline.report import consequences, exhibits, pictures, redrawn, verdicts
+from pipeline.report import consequences, cost_plots, exhibits, pictures, redrawn, verdicts
+from pipeline.report.cost_plots import Cost
 from pipeline.report.experiment_tables import Table
-from pipeline.report.findings import percent, plural
+from pipeline.report.findings import UNKNOWN, percent, plural
 from pipeline.report.pictures import Picture
 from pipeline.report.verdicts import Judged
 
@@ -26,6 +28,7 @@ class Entry:
 
     number: str
     judged: Judged
+    measured: str
     paper: str
     n: str
     figure: str
@@ -48,12 +51,13 @@ def page(
     tested: Sequence[Tested],
     results: Sequence[Results],
     *,
+    bench: Mapping[str, Any],
     confidence: float,
     significance: float,
 ) -> str:
     """Return the whole page: a section a dataset, in the order given, then the paper's figures.
 
-    `results` are the comparisons of arms that there are, for Table 1.
+    `results` are the comparisons of arms that there are, for Table 1; `bench` is bench.json.
     """
     arms, columns = redrawn.table_1(results)
     return pictures.render(
@@ -61,10 +65,19 @@ def page(
         sections=[_section(each, confidence) for each in tested],
         arms=arms,
         columns=columns,
+        cost=_cost(Cost.of(bench)),
         redrawn=redrawn.figures([each.tables for each in tested]),
         significance=significance,
         plural=plural,
+        unknown=UNKNOWN,
     )
+
+
+def _cost(measured: Cost | None) -> Picture | None:
+    if measured is None:
+        return None
+    title = "Do zeros save computation?"
+    return pictures.picture(title, cost_plots.cost, measured, cost_plots.caption(measured))
 
 
 def _section(tested: Tested, confidence: float) -> Section:
@@ -86,6 +99,7 @@ def _entry(row: Row, tested: Tested) -> Entry:
     records = row["records"]
     return Entry(
         number=row["number"],
+        measured=row["statistic"],
         judged=verdicts.judged([row])[0],
         paper=consequences.paper(row),
         n="" if row["n"] is None else f"n = {row['n']:g}",

@@ -147,6 +147,8 @@ EXHIBITS = (
     ),
 )  # fmt: skip
 
+ALIKE = ("neuron",)  # tables that are the same on every dataset
+
 
 def anchor(dataset: str, table: str) -> str:
     """Return where on the page the first figure of a dataset's table is.
@@ -167,7 +169,8 @@ def pictures(tables: Mapping[str, Table], *, redrawn: bool = False) -> list[Pict
         if exhibit.table not in tables or exhibit.redrawn != redrawn:
             continue
         table = tables[exhibit.table]
-        title = f"{exhibit.question} On {table.dataset}" if redrawn else exhibit.question
+        named = redrawn and exhibit.table not in ALIKE
+        title = f"{exhibit.question} On {table.dataset}" if named else exhibit.question
         where = "" if exhibit.table in linked else anchor(table.dataset, exhibit.table)
         linked.add(exhibit.table)
         found.append(picture(title, exhibit.draw, table, exhibit.caption(table), anchor=where))

@@ -123,6 +123,7 @@ def rate_curve(table: Table) -> str:
     return (
         f"A leaky integrate-and-fire neuron with {cell.refractory_ms:g} ms of rest after a spike, "
         "and the nearest that each unit comes to it. It is silent below a threshold, as the "
-        "rectifier is; it bends where the rectifier is straight. Mean misfit, of the highest rate:"
+        "rectifier is; it bends where the rectifier is straight. Softplus may grow as hard as a "
+        "rectifier, and then lies on it (dashed). Root mean square misfit, of the highest rate:"
         f" {here}. Over all refractory periods and ranges tried: {', '.join(ranges)}."
     )

@@ -184,8 +184,9 @@ def rate_curve(table: Table, theme: Theme) -> "Figure":
     current_N = np.linspace(*ends, 121)
     axes.plot(current_N, cell.rate(current_N), color=theme.ink, linewidth=3.2, label="neuron")
     for name, fit in fits.items():
-        color = marks.hue(name, theme)
-        axes.plot(current_N, fit.rate(current_N), color=color, label=name)
+        # Softplus of a high gain is the rectifier: dashed, so that both show.
+        color, dashes = marks.hue(name, theme), marks.DASHED if name == "softplus" else "-"
+        axes.plot(current_N, fit.rate(current_N), color=color, linestyle=dashes, label=name)
     axes.set_xlabel("input current, nA")
     axes.set_ylabel("firing rate, Hz")
     marks.grid(axes)

@@ -70,7 +70,7 @@ def table_1(results: Sequence[Results]) -> tuple[list[str], list[Column]]:
     found = {each.dataset: each for each in results}
     names = [*TITLES, *(dataset for dataset in found if dataset not in TITLES)]
     rows = [findings.sentence(label(*arm)) for arm in arms]
-    rows.append("Zeros, rectifier, random")
+    rows.append("Exact zeros of random rectifier")
     return rows, [_column(name, found.get(name), arms) for name in names]
 
 
@@ -103,7 +103,7 @@ def figures(tables: Sequence[Tables]) -> list[Redrawn]:
     found = []
     for place, (name, about, lines) in PLACES.items():
         mine = [each[name] for each in tables if name in each]
-        drawn = mine[:1] if name == "neuron" else mine  # the same neuron on every dataset
+        drawn = mine[:1] if name in exhibits.ALIKE else mine
         pictures = [
             picture for table in drawn for picture in exhibits.pictures({name: table}, redrawn=True)
         ]
