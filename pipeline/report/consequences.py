@@ -25,7 +25,7 @@ FOLLOWS: dict[str, tuple[str, str]] = {
         "pre-training does not pay even where labels are few",
     ),
     "sparsity-does-no-harm": (
-        "70 to 85% of hidden outputs may be zero at no cost in errors",
+        "70 to 85% of hidden outputs may be zero, give or take the margin",
         "70 to 85% zeros cost errors",
     ),
     "later-units-do-as-well": (
@@ -81,4 +81,6 @@ def paper(row: Row) -> str:
     ends = [row | {"paper": end(number.value for number in known)} for end in (min, max)]
     low, high = (verdicts.judged([each])[0].paper for each in ends)
     mark = "*" if any(number.mark == "M" for number in known) else ""
-    return sentence(f"{low.removesuffix(' points').removesuffix('%')} to {high}{mark}, its 4 sets")
+    return sentence(
+        f"{low.removesuffix(' points').removesuffix('%')} to {high}{mark} on its 4 data sets"
+    )

@@ -107,7 +107,7 @@ EXHIBITS = (
     ),
     Exhibit(
         "dying", "When do rectifiers die, and do they come back?",
-        "seed varied level dead_units dead_by_epoch revived",
+        "seed varied level test_error dead_units dead_by_epoch revived",
         training_plots.dying, training_captions.dying,
     ),
     Exhibit(

@@ -11,15 +11,23 @@ from pipeline.report import experiment_plots
 from pipeline.report.experiment_tables import Point, Table, best, worst
 from pipeline.report.findings import percent, sentence
 
-READING = "Circle: mean over {seeds} seeds; bar: its {confidence}% interval{dots}."
-
 
 def reading(table: Table, *, dots: bool = False) -> str:
-    """Return how to read circles and bars."""
-    return READING.format(
-        seeds=table.seeds,
-        confidence=percent(table.confidence, 0),
-        dots="; dots: the seeds" if dots else "",
+    """Return how to read circles and bars, and how many networks there are none of."""
+    confidence = percent(table.confidence, 0)
+    seeds = "; dots: the seeds" if dots else ""
+    text = f"Circle: mean over {table.seeds} seeds; bar: its {confidence}% interval{seeds}."
+    return text + lost(table)
+
+
+def lost(table: Table) -> str:
+    """Return how many networks failed, so that their condition has no average; empty for none."""
+    n = sum(row.get("test_error", 0.0) is None for row in table.rows)
+    if not n:
+        return ""
+    return (
+        f" {n} of {len(table.rows)} networks failed, every learning rate diverged: their condition"
+        " has no average (a cross at the top of a curve's panel)."
     )
 
 
@@ -75,16 +83,16 @@ def sparsity(table: Table) -> str:
     )
     found = experiment_plots.broken(table)
     if found is None:
-        return text + "There are too few networks to fit a breaking point."
+        return f"{text}There are too few networks to fit a breaking point.{lost(table)}"
     confidence = percent(table.confidence, 0)
     if found.slope <= 0:
-        return text + f"No rise is found: errors stay at {percent(found.level)}%."
+        return f"{text}No rise is found: errors stay at {percent(found.level)}%.{lost(table)}"
     ends = found.interval(table.confidence)
     return text + (
         f"Line: a level of {percent(found.level)}% up to {percent(found.value, 1)}% zeros, then a "
         f"rise of {found.slope * 10:.2f} points for every 10 points of zeros. Bar at the foot: the "
         f"{confidence}% interval of that breaking point, {percent(ends[0], 1)} to "
-        f"{percent(ends[1], 1)}%."
+        f"{percent(ends[1], 1)}%.{lost(table)}"
     )
 
 
@@ -171,7 +179,7 @@ def width(table: Table) -> str:
 
 def rates(table: Table) -> str:
     """Return the caption of error over the learning rate."""
-    parts = [f"{reading(table)} Cross at the top: some seed diverged, so there is no average."]
+    parts = [reading(table)]
     for activation in table.levels("activation"):
         points = table.where(activation=activation).points("rate")
         lost = [f"{rate:g}" for rate in sorted(points) if points[rate].lost]

@@ -116,14 +116,10 @@ def rate_curve(table: Table) -> str:
     """Return the caption of the neuron's rate."""
     cell, fits = probe_plots.drawn_fits(table)
     here = ", ".join(f"{name} {percent(fit.misfit, 1)}%" for name, fit in fits.items())
-    ranges = []
-    for name in fits:
-        misfits = [row["misfit"] for row in table.where(activation=name).rows]
-        ranges.append(f"{name} {percent(min(misfits), 1)} to {percent(max(misfits), 1)}%")
     return (
         f"A leaky integrate-and-fire neuron with {cell.refractory_ms:g} ms of rest after a spike, "
         "and the nearest that each unit comes to it. It is silent below a threshold, as the "
         "rectifier is; it bends where the rectifier is straight. Softplus may grow as hard as a "
-        "rectifier, and then lies on it (dashed). Root mean square misfit, of the highest rate:"
-        f" {here}. Over all refractory periods and ranges tried: {', '.join(ranges)}."
+        "rectifier, and then lies on it (dashed). Root mean square misfit here, of the highest "
+        f"rate: {here}."
     )

@@ -113,8 +113,20 @@ def figures(tables: Sequence[Tables]) -> list[Redrawn]:
     return found
 
 
-def _no_lines(tables: Sequence[Table]) -> list[Line]:
-    return []
+def _neuron(tables: Sequence[Table]) -> list[Line]:
+    table = tables[0]
+    misfits = {
+        name: [row["misfit"] for row in table.where(activation=name).rows]
+        for name in table.levels("activation")
+    }
+    return [
+        Line(
+            f"Misfit of the {name}",
+            UNKNOWN,
+            [f"{percent(min(found), 1)} to {percent(max(found), 1)}% of the highest rate"],
+        )
+        for name, found in misfits.items()
+    ]
 
 
 def _sparsity(tables: Sequence[Table]) -> list[Line]:
@@ -166,9 +178,9 @@ def _labels(tables: Sequence[Table]) -> list[Line]:
 PLACES: dict[str, tuple[str, str, Callable[[Sequence[Table]], list[Line]]]] = {
     "Figure 2": (
         "neuron",
-        "Firing rate of a leaky integrate-and-fire neuron, and the units. The paper's figure has "
-        "no numbers.",
-        _no_lines,
+        "Firing rate of a leaky integrate-and-fire neuron, and the units fitted to it, at all "
+        "refractory periods and ranges of rates tried. The paper's figure has no numbers.",
+        _neuron,
     ),
     "Figure 3": (
         "sparsity",

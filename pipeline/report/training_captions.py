@@ -1,7 +1,7 @@
 """What stands under the figures of what happens in training."""
 
 from pipeline.report import training_plots
-from pipeline.report.experiment_captions import reading
+from pipeline.report.experiment_captions import lost, reading
 from pipeline.report.experiment_tables import Table, best, worst
 from pipeline.report.findings import UNKNOWN, percent, plural
 from pipeline.report.training_plots import number
@@ -46,5 +46,5 @@ def dying(table: Table) -> str:
         "the level. Look for lines that climb, and whether they ever come down. In the chosen "
         "networks, by "
         f"{'; by '.join(parts)}. Units that were dead once and alive later: "
-        f"{percent(revived, 2)}% of all."
+        f"{percent(revived, 2)}% of all.{lost(table)}"
     )

@@ -46,11 +46,13 @@ def number(value: float) -> str:
 def gradient_norms(table: Table) -> list[float]:
     """Return the geometric mean over seeds of each hidden layer's norm in the deepest networks.
 
-    A layer in which some seed's norm is 0 has none: NaN.
+    A layer in which some seed's norm is 0 has none: NaN. Without an average of the errors there is
+    none of the norms: no layers.
     """
-    deepest = max(table.levels("depth"))
-    lists = [row["gradient_norms"][:-1] for row in table.where(depth=deepest).rows]
-    layers = zip(*(norms for norms in lists if norms), strict=True)
+    deep = table.where(depth=max(table.levels("depth")))
+    if deep.point().mean is None:
+        return []
+    layers = zip(*(row["gradient_norms"][:-1] for row in deep.rows), strict=True)
     return [
         math.exp(sum(map(math.log, layer)) / len(layer)) if min(layer) > 0 else math.nan
         for layer in layers
@@ -69,7 +71,8 @@ def dying(table: Table, theme: Theme) -> "Figure":
             strength = 0.35 + 0.65 * order / max(len(levels) - 1, 1)
             shares = [100 * share for share in dead_by_epoch(mine.where(level=level))]
             color = marks.shade(marks.hue("rectifier", theme), theme, strength)
-            axes.plot(range(1, len(shares) + 1), shares, color=color, label=number(level))
+            name = number(level) if shares else f"{number(level)} (failed)"
+            axes.plot(range(1, len(shares) + 1), shares, color=color, label=name)
         axes.set_ylabel("dead units, %")
         axes.set_ylim(bottom=0)
         axes.legend(title=VARIED[factor], loc="center left", bbox_to_anchor=(1, 0.5))
@@ -81,9 +84,12 @@ def dying(table: Table, theme: Theme) -> "Figure":
 def dead_by_epoch(table: Table) -> list[float]:
     """Return the mean over seeds of the share of dead units after each epoch.
 
-    A network that has stopped keeps counting with its last share.
+    A network that has stopped keeps counting with its last share. Where one failed there is no
+    mean: no epochs.
     """
-    lists = [row["dead_by_epoch"] for row in table.rows if row["dead_by_epoch"]]
+    if table.point().mean is None:
+        return []
+    lists = [row["dead_by_epoch"] for row in table.rows]
     epochs = range(max(map(len, lists), default=0))
     return [
         sum(shares[min(epoch, len(shares) - 1)] for shares in lists) / len(lists)
