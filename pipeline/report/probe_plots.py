@@ -90,7 +90,7 @@ def complexity(table: Table, theme: Theme) -> "Figure":
     for layer in layers:
         lists = [row["active_by_tenth"] for row in mine.where(layer=layer).rows]
         shares = [100 * sum(tenth) / len(tenth) for tenth in zip(*lists, strict=True)]
-        strength = 0.35 + 0.65 * layer / max(layers)
+        strength = 0.45 + 0.55 * layer / max(layers)
         color = marks.shade(marks.hue(SPARSE, theme), theme, strength)
         tenths = range(1, len(shares) + 1)
         axes.plot(tenths, shares, "o-", color=color, markersize=5, label=f"layer {layer:g}")
@@ -127,7 +127,7 @@ def patterns(table: Table, theme: Theme) -> "Figure":
     for arm in starts(table, SPARSE):
         _arm(axes, arm, "layer", "distinct", theme)
     _layers(axes, table.levels("layer"), "hidden layer, 1 the lowest")
-    axes.set_ylabel("different patterns, % of examples")
+    axes.set_ylabel("own patterns, %")
     marks.legend_above(axes)
     return figure
 

@@ -57,11 +57,11 @@ class Column:
     cells: list[Cell]
 
 
-def starred(number: published.Number | None, digits: int = 2) -> str:
+def starred(number: published.Number | None, digits: int = 2, sign: str = "") -> str:
     """Return a published share in percent, with a star where no second source is at hand."""
     if number is None:
         return ""
-    return percent(number.value, digits) + ("*" if number.mark == "M" else "")
+    return percent(number.value, digits) + sign + ("*" if number.mark == "M" else "")
 
 
 def table_1(results: Sequence[Results]) -> tuple[list[str], list[Column]]:
@@ -153,7 +153,7 @@ def _hardness(tables: Sequence[Table]) -> list[Line]:
     return [
         Line(
             "Rectifier" if math.isinf(alpha) else f"\N{GREEK SMALL LETTER ALPHA} = {alpha:g}",
-            f"{starred(HARDNESS[alpha])}%" if alpha in HARDNESS else UNKNOWN,
+            starred(HARDNESS[alpha], sign="%") if alpha in HARDNESS else UNKNOWN,
             [shown(table.where(alpha=alpha).point()) if alpha in table.levels("alpha") else UNKNOWN
              for table in tables],
         )

@@ -2,6 +2,7 @@
 
 from pipeline.analysis import published
 from pipeline.report.experiment_captions import extremes, failures, gap, reading
+from pipeline.report.experiment_rows import RECIPES
 from pipeline.report.experiment_tables import Point, Table
 from pipeline.report.findings import percent
 from pipeline.report.plots import label
@@ -19,7 +20,9 @@ def arms(table: Table) -> str:
 def arm_zeros(table: Table) -> str:
     """Return the caption of zeros and dead units by arm."""
     dead = _arms(table, "dead_units")
-    zeros = {name: point for name, point in _arms(table, "zeros").items() if point.mean}
+    zeros = {
+        name: point for name, point in _arms(table, "zeros").items() if (point.mean or 0) > 1e-4
+    }
     text = f"{reading(table, dots=True)} Left: hidden outputs that are exactly 0 on the test "
     text += "examples; right: hidden units that are 0 for every training example. "
     return f"{text}Zeros: {extremes(zeros)} Dead units: {extremes(dead)}"
@@ -82,7 +85,7 @@ def recipe(table: Table) -> str:
     for recipe in table.levels("recipe"):
         mine = table.where(recipe=recipe)
         rectifier, tanh = (mine.where(activation=name) for name in ("rectifier", "tanh"))
-        parts.append(f"{recipe} {gap(rectifier.difference(tanh))}")
+        parts.append(f"{RECIPES.get(recipe, recipe)} {gap(rectifier.difference(tanh))}")
     return (
         f"{reading(table, dots=True)} Each recipe adds to the one above it. Look whether the two "
         f"units come together: error of rectifier less that of tanh: {'; '.join(parts)}."

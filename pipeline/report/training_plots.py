@@ -68,7 +68,7 @@ def dying(table: Table, theme: Theme) -> "Figure":
         mine = table.where(varied=factor)
         levels = sorted(mine.levels("level"))
         for order, level in enumerate(levels):
-            strength = 0.35 + 0.65 * order / max(len(levels) - 1, 1)
+            strength = 0.45 + 0.55 * order / max(len(levels) - 1, 1)
             shares = [100 * share for share in dead_by_epoch(mine.where(level=level))]
             color = marks.shade(marks.hue("rectifier", theme), theme, strength)
             name = number(level) if shares else f"{number(level)} (failed)"
