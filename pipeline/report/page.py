@@ -1,24 +1,13 @@
 """The report: one HTML page that holds everything and loads nothing."""
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report import captions, data, findings, mosaics, plots
-from pipeline.report.findings import p_value, percent, plural
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure: its title, its two drawings as data addresses, and its caption."""
-
-    title: str
-    light: str
-    dark: str
-    caption: str
+from pipeline.report import captions, data, findings, mosaics, pictures, plots
+from pipeline.report.findings import percent, plural
+from pipeline.report.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -41,19 +30,16 @@ FIGURES: list[tuple[str, plots.Draw, Callable[[Results], str]]] = [
 
 def page(datasets: Sequence[Results]) -> str:
     """Return the whole page, one section a dataset, in the order given."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return pictures.render(
+        "page.html",
+        sections=[_section(results) for results in datasets],
+        findings=findings,
+        arm_key=arm_key,
+        plural=plural,
+        margin=margin,
+        span=span,
+        size=data.size,
     )
-    environment.filters |= {"percent": percent, "p_value": p_value, "margin": margin, "span": span}
-    environment.globals |= {"findings": findings, "arm_key": arm_key, "plural": plural}
-    environment.globals["size"] = data.size
-    return environment.get_template("page.html").render(sections=[_section(r) for r in datasets])
 
 
 def margin(row: Row) -> str:
@@ -69,21 +55,10 @@ def span(test: Row) -> str:
 
 def _section(results: Results) -> Section:
     shown = FIGURES if results.filters and mosaics.drawable(results.shape) else FIGURES[:-1]
-    pictures = [
-        Picture(
-            title,
-            light=_address(draw, results, plots.LIGHT),
-            dark=_address(draw, results, plots.DARK),
-            caption=caption(results),
-        )
-        for title, draw, caption in shown
+    drawn = [
+        pictures.picture(title, draw, results, caption(results)) for title, draw, caption in shown
     ]
-    return Section(results, pictures, _conditions(results.protocol), data.data(results))
-
-
-def _address(draw: plots.Draw, results: Results, theme: plots.Theme) -> str:
-    picture = base64.b64encode(plots.svg(draw, results, theme)).decode()
-    return f"data:image/svg+xml;base64,{picture}"
+    return Section(results, drawn, _conditions(results.protocol), data.data(results))
 
 
 def _conditions(protocol: dict[str, Any]) -> list[tuple[str, str]]:

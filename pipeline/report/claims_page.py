@@ -1,0 +1,107 @@
+"""The claims' page: each claim of the paper with its verdict, and the figures behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.analysis.results import Results, Row
+from pipeline.report import consequences, cost_plots, exhibits, pictures, redrawn, verdicts
+from pipeline.report.cost_plots import Cost
+from pipeline.report.experiment_tables import Table
+from pipeline.report.findings import UNKNOWN, percent, plural
+from pipeline.report.pictures import Picture
+from pipeline.report.verdicts import Judged
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was found on one dataset: the rows of claims.csv, and the tables by their names."""
+
+    dataset: str
+    claims: Sequence[Row]
+    tables: Mapping[str, Table]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim as the table shows it, with where its figure is: empty where it has none."""
+
+    number: str
+    judged: Judged
+    measured: str
+    paper: str
+    n: str
+    figure: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One dataset's part of the page; `untested` are claims without records, with the reason."""
+
+    dataset: str
+    headline: str
+    consequence: str
+    entries: list[Entry]
+    untested: list[Entry]
+    pictures: list[Picture]
+    confidence: str
+
+
+def page(
+    tested: Sequence[Tested],
+    results: Sequence[Results],
+    *,
+    bench: Mapping[str, Any],
+    confidence: float,
+    significance: float,
+) -> str:
+    """Return the whole page: a section a dataset, in the order given, then the paper's figures.
+
+    `results` are the comparisons of arms that there are, for Table 1; `bench` is bench.json.
+    """
+    arms, columns = redrawn.table_1(results)
+    return pictures.render(
+        "claims.html",
+        sections=[_section(each, confidence) for each in tested],
+        arms=arms,
+        columns=columns,
+        cost=_cost(Cost.of(bench)),
+        redrawn=redrawn.figures([each.tables for each in tested]),
+        significance=significance,
+        plural=plural,
+        unknown=UNKNOWN,
+    )
+
+
+def _cost(measured: Cost | None) -> Picture | None:
+    if measured is None:
+        return None
+    title = "Do zeros save computation?"
+    return pictures.picture(title, cost_plots.cost, measured, cost_plots.caption(measured))
+
+
+def _section(tested: Tested, confidence: float) -> Section:
+    shown = [row for row in tested.claims if row["estimate"] is not None]
+    entries = {row["key"]: _entry(row, tested) for row in tested.claims}
+    return Section(
+        dataset=tested.dataset,
+        headline=consequences.headline(tested.dataset, shown),
+        consequence=consequences.consequence(shown),
+        entries=[entries[row["key"]] for row in shown],
+        untested=[entries[row["key"]] for row in tested.claims if row["estimate"] is None],
+        pictures=exhibits.pictures(tested.tables),
+        confidence=percent(confidence, 0),
+    )
+
+
+def _entry(row: Row, tested: Tested) -> Entry:
+    drawn = {exhibit.table for exhibit in exhibits.EXHIBITS} & set(tested.tables)
+    records = row["records"]
+    return Entry(
+        number=row["number"],
+        measured=row["statistic"],
+        judged=verdicts.judged([row])[0],
+        paper=consequences.paper(row),
+        n="" if row["n"] is None else f"n = {row['n']:g}",
+        figure=exhibits.anchor(tested.dataset, records) if records in drawn else "",
+    )

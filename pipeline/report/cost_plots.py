@@ -1,0 +1,91 @@
+"""The figure of what zeros save: products that skip zeros beside dense ones, from the benchmark."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.analysis.results import Row
+from pipeline.report import marks
+from pipeline.report.findings import percent, sentence
+from pipeline.report.plots import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DENSE = "dense"
+STYLES = {"dense again": ":", "rows gathered": "-", "torch sparse CSR": marks.DASHED}
+NAMES = {"forward": "outputs", "update": "weights' update"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The benchmark's times: rows of products, times of units in ms, and where they were taken."""
+
+    products: list[Row]
+    units: Mapping[str, Mapping[str, float]]
+    machine: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, bench: Mapping[str, Any]) -> "Cost | None":
+        """Return what bench.json has of it, None where it was written before it was measured."""
+        if "products" not in bench:
+            return None
+        return cls(bench["products"], bench["units"], bench["machine"])
+
+    def contenders(self, direction: str) -> list[str]:
+        """Return what competes with the dense product."""
+        rows = [row["contender"] for row in self.products if row["direction"] == direction]
+        return [name for name in dict.fromkeys(rows) if name != DENSE]
+
+    def speeds(self, direction: str, contender: str) -> dict[float, float]:
+        """Return how many times as fast as the dense product, by share of zeros."""
+        return {
+            row["zeros"]: row["times_the_speed"]
+            for row in self.products
+            if (row["direction"], row["contender"]) == (direction, contender)
+        }
+
+
+def cost(measured: Cost, theme: Theme) -> "Figure":
+    """Draw the speed of sparse products, in that of dense ones, over zeros in percent."""
+    directions = [name for name in NAMES if measured.contenders(name)]
+    figure = marks.figure(0.8 + 2.8 * len(directions))
+    panels = figure.subplots(len(directions), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, direction in zip(panels, directions, strict=True):
+        for name in measured.contenders(direction):
+            speeds = measured.speeds(direction, name)
+            shares = [100 * share for share in speeds]
+            color = theme.ink if name.startswith(DENSE) else theme.hues[0]
+            style = {"linestyle": STYLES.get(name, "-"), "label": name}
+            axes.plot(shares, list(speeds.values()), marker="o", color=color, markersize=5, **style)
+        marks.log_scale(axes)
+        axes.axhline(1, color=theme.ink, linewidth=0.8)
+        axes.set_ylabel(f"{NAMES[direction]},\ntimes as fast as dense")
+        marks.grid(axes)
+    panels[-1].set_xlabel("zeros, %")
+    marks.legend_above(panels[0], 2)
+    return figure
+
+
+def caption(measured: Cost) -> str:
+    """Return where zeros begin to pay, and what a function costs."""
+    machine = measured.machine
+    where = f"{machine.get('products_on', 'cpu')}, {machine['processor']}, torch {machine['torch']}"
+    parts = [
+        "Above the line skipping zeros is faster, the search for them included; 'dense again' is "
+        f"the noise. One layer of 1,000 units, mini-batches of 10, one run ({where})."
+    ]
+    for direction, name in NAMES.items():
+        for contender in measured.contenders(direction):
+            if not contender.startswith(DENSE):
+                parts.append(_pays(name, contender, measured.speeds(direction, contender)))
+    times = ", ".join(f"{name} {row['ms']:.3g}" for name, row in measured.units.items())
+    return " ".join([*parts, f"A unit's function on such a block takes, in ms: {times}."])
+
+
+def _pays(direction: str, contender: str, speeds: Mapping[float, float]) -> str:
+    most = max(speeds)
+    faster = [share for share in sorted(speeds) if speeds[share] > 1]
+    best = f"{speeds[most]:.2g} times as fast as dense at {percent(most, 0)}%"
+    start = f"from {percent(faster[0], 0)}% zeros on" if faster else "at no share tried"
+    return f"{sentence(direction)}, {contender}: faster {start}, {best}."

@@ -1,0 +1,44 @@
+"""The claims' page: one self-contained HTML file from claims/ and results/ alone."""
+
+from pathlib import Path
+
+from stages.shell import run
+
+
+def main() -> None:
+    """Write `report/claims.html` for the datasets of params.yaml."""
+    from pipeline import params, records
+    from pipeline.analysis import results
+    from pipeline.report import claims_page
+    from pipeline.report.exhibits import checked
+
+    settings = params.load()
+    compare, tested = settings.compare, []
+    for dataset in settings.run.datasets:
+        folder = Path("claims", dataset)
+        files = {path.stem: path for path in sorted(folder.glob("records/*.csv"))}
+        if (runs := Path("results", dataset, "runs.csv")).exists():
+            files["arms"] = runs
+        tables = {
+            name: checked(name, path, dataset, results.read_table(path), compare.confidence)
+            for name, path in files.items()
+        }
+        claims = results.read_table(folder / "claims.csv")
+        tested.append(claims_page.Tested(dataset, claims, tables))
+    compared = [
+        results.read(path.parent, figures=False)
+        for path in sorted(Path("results").glob("*/table.csv"))
+    ]
+    bench = Path("results/bench.json")
+    html = claims_page.page(
+        tested,
+        compared,
+        bench=records.read_json(bench) if bench.exists() else {},
+        confidence=compare.confidence,
+        significance=compare.significance,
+    )
+    records.write_bytes(Path("report/claims.html"), html.encode())
+
+
+if __name__ == "__main__":
+    run(main)
