@@ -5,7 +5,7 @@ from importlib import import_module
 from stages.shell import guarded, program
 
 STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
-CLAIMS = ("sweep", "score", "probe", "judge")
+CLAIMS = ("sweep", "score", "probe", "judge", "claims")
 TOOLS = ("datasets", "track", "ui", "bench", "readme", "prune")
 
 app = program(
