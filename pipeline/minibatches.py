@@ -122,7 +122,7 @@ class Generated:
 def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Batch:
     """Return images i of the stream `names`, as stored: uint8 [N, I], and their labels [N]."""
     form = characters.form
-    sources = recipes.Characters(characters.x_NI.view(-1, *form.shape), characters.y_N)
+    sources = recipes.Characters(characters.images, characters.y_N)
     return recipes.draw(form.recipe, sources, names, i_N.to(characters.y_N.device))
 
 

@@ -32,7 +32,7 @@ def test_yaml_lists_are_sizes() -> None:
 @pytest.mark.parametrize(
     ("form", "block", "says"),
     [
-        (own.Source, {}, "give one of folder, npz and csv"),
+        (own.Source, {}, "give one of folder, npz, csv and reviews"),
         (own.Source, {"npz": "a", "csv": "b"}, "give one of"),
         (own.Source, {"note": "none"}, "give one of"),
         (own.Preprocess, {"size": [32]}, "required"),

@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,11 @@ def members(path: Path) -> list[str]:
 
 
 def read(
-    path: Path, sizes: Mapping[str, Size], *, others: int = OTHERS
+    path: Path,
+    sizes: Mapping[str, Size],
+    *,
+    others: int = OTHERS,
+    optional: Container[str] = (),
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each wanted member of a .tar.gz, .tar.xz, .tar or .zip.
 
@@ -65,10 +69,14 @@ def read(
     only who reads on to the end knows that all was well.
 
     Raises Problem where the archive is absent or damaged, where a name leads out of its folder, and
-    where a wanted member is absent, there twice, a link or device, or of another size.
+    where a wanted member is absent (unless `optional`), there twice, a link or device, or of
+    another size.
     """
     with _refusals(path):
-        yield from _zipped(path, sizes) if path.suffix == ".zip" else _tarred(path, sizes, others)
+        if path.suffix == ".zip":
+            yield from _zipped(path, sizes, optional)
+        else:
+            yield from _tarred(path, sizes, others, optional)
 
 
 @contextmanager
@@ -83,14 +91,17 @@ def _refusals(path: Path) -> Iterator[None]:
         raise records.unreadable(path, ValueError(what)) from error
 
 
-def _zipped(path: Path, sizes: Mapping[str, Size]) -> Iterator[tuple[str, bytes]]:
+def _zipped(
+    path: Path, sizes: Mapping[str, Size], optional: Container[str]
+) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         wanted = Counter(i.filename for i in _directory(archive) if i.filename in sizes)
-        if len(wanted) < len(sizes):
-            raise ValueError(f"{next(name for name in sizes if name not in wanted)} is absent")
+        _check_present(sizes, wanted, optional)
         if wanted.total() > len(wanted):
             raise ValueError(f"{wanted.most_common(1)[0][0]} is there twice")
         for name, size in sizes.items():
+            if name not in wanted:
+                continue
             info = archive.getinfo(name)
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
                 raise ValueError(f"{name} is no ordinary file")
@@ -102,13 +113,23 @@ def _zipped(path: Path, sizes: Mapping[str, Size]) -> Iterator[tuple[str, bytes]
                 yield name, _content(file, name, info.file_size, size)
 
 
+def _check_present(
+    sizes: Mapping[str, Size], found: Container[str], optional: Container[str]
+) -> None:
+    for name in sizes:
+        if name not in found and name not in optional:
+            raise ValueError(f"{name} is absent")
+
+
 def _directory(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     for info in archive.filelist:
         _check_name(info.orig_filename)  # zipfile cuts the other one at a zero byte
     return archive.filelist
 
 
-def _tarred(path: Path, sizes: Mapping[str, Size], others: int) -> Iterator[tuple[str, bytes]]:
+def _tarred(
+    path: Path, sizes: Mapping[str, Size], others: int, optional: Container[str]
+) -> Iterator[tuple[str, bytes]]:
     found = set()
     limit = sum(_most(size) for size in sizes.values()) + others
     with _expanded(path) as file:
@@ -128,9 +149,7 @@ def _tarred(path: Path, sizes: Mapping[str, Size], others: int) -> Iterator[tupl
                 yield name, _content(content, name, member.size, sizes[name])
         while stream.read(CHUNK):
             pass  # the checksums are at the end
-    absent = [name for name in sizes if name not in found]
-    if absent:
-        raise ValueError(f"{absent[0]} is absent")
+    _check_present(sizes, found, optional)
 
 
 def _expanded(path: Path) -> io.BufferedIOBase:

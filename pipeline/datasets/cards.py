@@ -18,13 +18,14 @@ from pipeline.datasets import inventory, own
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.examples import Form, read_form
 from pipeline.datasets.samples import samples
-from pipeline.datasets.stored import DIGITS, labels, span
+from pipeline.datasets.stored import DIGITS, labels, of_texts, span
 from pipeline.distortions import recipes
 from pipeline.params import Section
 from pipeline.records import Record
 
 PARTS = ("train", "valid", "test")
 TOLD = ("title", "license", "citation", "note")  # what users may say of their own data
+FREQUENT = 20  # terms that a card names
 EXACT = 1000  # a scale is told as a fraction where its denominator is at most this
 
 
@@ -45,7 +46,8 @@ def card(
     """Return what card.json holds of a dataset whose raw files and splits are in two folders.
 
     `source` and `options` are its two blocks of params.yaml. `range` is what the network's inputs
-    span in the training split, `bounds` what they may. Of no split more than a block is in memory.
+    span in the training split, `bounds` what they may. Of no split more than a block is in memory,
+    or of texts their terms. `text` is there for texts alone.
 
     Raises Problem where a raw file or a split is absent.
     """
@@ -66,6 +68,7 @@ def card(
         "rule": rule(dataset.split),
         "options": _options(source, options, raw),
         "generator": _generator(form, ready / "train.npz"),
+        **({"text": of_texts(ready / "train.npz", form, FREQUENT)} if form.vocabulary else {}),
     }
 
 
@@ -75,6 +78,8 @@ def preparation(form: Form) -> str:
     >>> preparation(Form((2, 2), ("a", "b"), scale=2 / 255, offset=-1.0))
     'value * 2/255 - 1'
     """
+    if form.vocabulary:
+        return "1 where the text has the term"
     text = "value"
     if form.scale != 1:
         exact = Fraction(form.scale).limit_denominator(EXACT)
@@ -107,13 +112,13 @@ def _options(source: Section, options: Section, raw: Path) -> dict[str, Any]:
     if not isinstance(source, own.Source):
         return chosen
     given = {file.part for file in inventory.read(raw).files}
-    matter = own.OPTIONS[source.kind] | ({"valid", "test"} - given)
+    matter = own.matters(source.kind, options) | ({"valid", "test"} - given)
     return {name: value for name, value in chosen.items() if name in matter}
 
 
 def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
     """Return the raw files one by one, or of the user's own files how many and how long."""
-    if isinstance(source, own.Source):
+    if (raw / inventory.FILE).exists():
         files = inventory.read(raw).files
         told = {
             "files": len(files),
@@ -126,9 +131,9 @@ def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
             "name": file.name,
             "bytes": _size(raw / file.name),
             "algorithm": file.algorithm,
-            "digest": file.digest,
-            "digest_of": "what its gzip holds" if file.expanded else "the file",
-            "official": True,
+            "digest": file.digest or records.digest(raw / file.name),
+            "digest_of": "what its gzip holds" if file.expanded and file.digest else "the file",
+            "official": bool(file.digest),
         }
         for file in dataset.files(source)
     ]
@@ -158,6 +163,7 @@ def _size(path: Path) -> int:
 def _counts(path: Path, classes: int) -> dict[str, Any]:
     read_form(path)  # says what is wrong where the split is absent
     y_N = labels(path)
+    y_N = y_N[y_N >= 0]  # texts without a label are told of elsewhere
     return {"examples": len(y_N), "by_class": np.bincount(y_N, minlength=classes).tolist()}
 
 

@@ -3,7 +3,19 @@
 from pathlib import Path
 
 from pipeline import records
-from pipeline.datasets import cards, cifar10, digits, examples, glyphs, mnist, nistp, norb, own
+from pipeline.datasets import (
+    amazon,
+    cards,
+    cifar10,
+    digits,
+    examples,
+    glyphs,
+    mnist,
+    nistp,
+    norb,
+    own,
+    yelp,
+)
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.fetch import fetch
 from pipeline.errors import Problem
@@ -21,6 +33,8 @@ CATALOGUE = {
         glyphs.GLYPHS,
         norb.NORB,
         norb.NORB_SMALL,
+        *amazon.AMAZON,
+        yelp.YELP,
     )
 }
 
@@ -37,7 +51,7 @@ def entry(params: Params, name: str) -> Dataset:
         raise Problem(
             f"params.yaml: datasets.{name} is not in the catalogue ({', '.join(CATALOGUE)}): "
             f"correct the name, or say where your own data are: source: {{folder: ...}}, "
-            "{npz: ...} or {csv: ...}"
+            "{npz: ...}, {csv: ...} or {reviews: ...}"
         )
     return own.entry(name)
 

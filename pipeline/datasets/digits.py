@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline import records
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Form, Split, Splits, arrays
+from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.members import arrays
 from pipeline.errors import Problem
 
 FORM = Form((8, 8), tuple("0123456789"), scale=1 / 16)  # pixels of 0 to 16

@@ -1,17 +1,15 @@
 """The files that preprocess writes and every later stage reads: one npz a split.
 
-Legend of shape suffixes: N examples, I inputs of the network, B rows of any selection.
+Legend of shape suffixes: N examples, I inputs of the network, B rows of any selection, P ones.
 """
 
 import json
 import math
-import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,20 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import records
+from pipeline.datasets.members import DAMAGE, arrays, write_array
+from pipeline.datasets.presence import Presence
+from pipeline.datasets.vocabulary import Vocabulary
+from pipeline.records import Record
 
-FIELDS = ("x", "y", "form")
-DAMAGE = (
-    OSError,
-    EOFError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+DENSE = ("x", "y", "form")
+SPARSE = ("indptr", "indices", "y", "form")
 UNBOUNDED = (-math.inf, math.inf)
-CREATED = (1980, 1, 1, 0, 0, 0)  # of the members of a file: same content, same bytes
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,8 @@ class Form:
     An input is value * scale + offset, less the mean of its example where `centered`; it lies
     within `bounds`. `shape` says how to draw one example, color planes first. `class_names` are in
     the order of the labels. With a `recipe` the examples are not trained on as they are: they are
-    the characters that a generator of this name distorts, without end.
+    the characters that a generator of this name distorts, without end. With a `vocabulary` they are
+    texts, and an input is 1 where the text has the term.
     """
 
     shape: tuple[int, ...]
@@ -52,6 +48,7 @@ class Form:
     centered: bool = False
     bounds: tuple[float, float] = (0.0, 1.0)
     recipe: str = ""
+    vocabulary: Vocabulary | None = None
 
     @property
     def inputs(self) -> int:
@@ -78,15 +75,19 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled examples on their way to a file.
+    """Examples on their way to a file.
 
-    x_NI [N, I] is uint8 or float32, in memory or in blocks; y_N [N] is int64, a position in the
-    form's class names.
+    x_NI [N, I] is uint8 or float32, in memory or in blocks, or presence bits as a sparse matrix
+    with ascending rows; y_N [N] is int64, a position in the form's class names. Of texts the last
+    ones may have none: theirs is -1. `id_N` [N] is the place of each in the files that it is from,
+    and `notes` are for the data card.
     """
 
-    x_NI: NDArray[Any] | Blocks
+    x_NI: "NDArray[Any] | Blocks | csr_matrix"
     y_N: NDArray[np.int64]
     form: Form
+    id_N: NDArray[np.int64] | None = None
+    notes: Record | None = None
 
 
 class Splits(NamedTuple):
@@ -101,11 +102,11 @@ class Splits(NamedTuple):
 class Examples:
     """Labelled examples in memory.
 
-    x_NI [N, I] is uint8 or float32 as stored: `inputs` makes network inputs of any of its rows, so
-    that large sets stay small. y_N [N] is int64.
+    x_NI [N, I] is uint8 or float32 as stored, or presence bits by their ones: `inputs` makes
+    network inputs of any of its rows, so that large sets stay small. y_N [N] is int64.
     """
 
-    x_NI: Tensor
+    x_NI: Tensor | Presence
     y_N: Tensor
     form: Form
 
@@ -113,12 +114,24 @@ class Examples:
         """Return N."""
         return len(self.y_N)
 
+    @property
+    def images(self) -> Tensor:
+        """The stored values as pictures [N, *shape]; texts have none."""
+        assert isinstance(self.x_NI, Tensor), "texts are no pictures"
+        return self.x_NI.view(-1, *self.form.shape)
+
     def inputs(self, rows_B: Tensor | slice) -> Tensor:
         """Return the network inputs [B, I] of some rows, float32."""
+        if isinstance(self.x_NI, Presence):
+            return decode(self.x_NI[rows_B].dense(), self.form)
         stored_BI = (
             self.x_NI[rows_B] if isinstance(rows_B, slice) else self.x_NI.index_select(0, rows_B)
         )
         return decode(stored_BI, self.form)
+
+    def terms(self, rows_B: Tensor | slice) -> Presence | None:
+        """Return the inputs [B, I] of some rows by their ones; None where they are not bits."""
+        return self.x_NI[rows_B] if isinstance(self.x_NI, Presence) else None
 
     def chunks(self, rows: int) -> Iterator[Tensor]:
         """Yield the inputs of all examples in order, so many rows at once."""
@@ -148,50 +161,53 @@ def decode(stored_BI: Tensor, form: Form) -> Tensor:
 def write(split: Split, path: Path) -> None:
     """Write a split as one npz file, block by block: same split, same bytes."""
     x_NI = split.x_NI
-    blocks = x_NI if isinstance(x_NI, Blocks) else [x_NI]
-    form = np.array(json.dumps(asdict(split.form)))
     with records.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        _write_array(archive, "x", x_NI.shape, blocks)
-        _write_array(archive, "y", split.y_N.shape, [split.y_N])
-        _write_array(archive, "form", (), [form])
+        if isinstance(x_NI, Blocks):
+            write_array(archive, "x", x_NI.shape, x_NI)
+        else:
+            dense = isinstance(x_NI, np.ndarray)
+            for name, array in ({"x": x_NI} if dense else _ones(x_NI)).items():
+                write_array(archive, name, array.shape, [array])
+        write_array(archive, "y", split.y_N.shape, [split.y_N])
+        write_array(archive, "form", (), [np.array(json.dumps(_told(split.form)))])
+        if split.id_N is not None:
+            write_array(archive, "id", split.id_N.shape, [split.id_N])
+        if split.notes is not None:
+            write_array(archive, "notes", (), [np.array(json.dumps(split.notes))])
 
 
-def _write_array(
-    archive: zipfile.ZipFile,
-    name: str,
-    shape: tuple[int, ...],
-    blocks: Sequence[NDArray[Any]] | Blocks,
-) -> None:
-    rows = 0
-    member = zipfile.ZipInfo(f"{name}.npy", CREATED)
-    with archive.open(member, "w", force_zip64=True) as file:
-        for block in blocks:
-            if not rows:
-                descr = np.lib.format.dtype_to_descr(block.dtype)
-                header = {"descr": descr, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(block).data)
-            rows += len(block) if shape else 1
-    if shape and rows != shape[0]:
-        raise AssertionError(f"{name} has {rows} rows, {shape[0]} were promised")
+def _ones(bits_NI: "csr_matrix") -> dict[str, NDArray[Any]]:
+    """Return a sparse matrix as it is stored: every stored value is 1, so the values are not."""
+    return {"indptr": bits_NI.indptr.astype("<i8"), "indices": bits_NI.indices.astype("<i4")}
 
 
-def read(path: Path) -> Examples:
-    """Read a split onto the CPU.
+def _told(form: Form) -> dict[str, Any]:
+    told = asdict(form)
+    if form.vocabulary is None:
+        del told["vocabulary"]
+    return told
+
+
+def read(path: Path, *, unlabeled: bool = False) -> Examples:
+    """Read a split onto the CPU; texts without a label too, after the others, if `unlabeled`.
 
     Raises Problem where the file is absent, damaged, or at odds with itself.
     """
     try:
-        x_NI, y_N, form = arrays(path, FIELDS)
-        examples = Examples(
-            torch.from_numpy(x_NI), torch.from_numpy(y_N), _form(json.loads(str(form)))
-        )
-    except (TypeError, ValueError) as error:
+        *stored, y_N, told = arrays(path, DENSE, SPARSE)
+        form = _form(json.loads(str(told)))
+        x, *others = [torch.from_numpy(array) for array in stored]
+        x_NI = Presence(x, others[0], form.inputs) if others else x
+        examples = Examples(x_NI, torch.from_numpy(y_N), form)
+        fault = _fault(examples)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise records.unreadable(path, error) from error
-    fault = _fault(examples)
     if fault:
         raise records.unreadable(path, ValueError(fault))
-    return examples
+    if unlabeled or not form.vocabulary:
+        return examples
+    labeled = slice(int((examples.y_N >= 0).sum()))
+    return Examples(examples.x_NI[labeled], examples.y_N[labeled], form)
 
 
 def read_form(path: Path) -> Form:
@@ -199,41 +215,35 @@ def read_form(path: Path) -> Form:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return _form(json.loads(str(stored["form"])))
-    except (*DAMAGE, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise records.unreadable(path, error) from error
 
 
 def _form(stored: dict[str, Any]) -> Form:
     tuples = {name: tuple(stored[name]) for name in ("shape", "class_names", "bounds")}
-    return Form(**(stored | tuples))
-
-
-def arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
-    """Return the named arrays of an npz file. Raises Problem where it is absent or damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            # Checksums first: a damaged header could ask numpy for any amount of memory.
-            damaged = archive.testzip()
-        if damaged:
-            raise ValueError(f"{damaged} is damaged")
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[name] for name in names]
-    except (*DAMAGE, zipfile.BadZipFile) as error:
-        raise records.unreadable(path, error) from error
+    words = stored.get("vocabulary")
+    return Form(**(stored | tuples | {"vocabulary": words and Vocabulary.of(words)}))
 
 
 def _fault(examples: Examples) -> str | None:
     """Say what is wrong between the parts of a split, None where nothing is."""
     x_NI, y_N, form = examples.x_NI, examples.y_N, examples.form
-    if x_NI.dtype not in (torch.uint8, torch.float32) or x_NI.ndim != 2:
+    if isinstance(x_NI, Presence):
+        if fault := x_NI.fault():
+            return fault
+    elif x_NI.dtype not in (torch.uint8, torch.float32) or x_NI.ndim != 2:
         return f"x is {x_NI.dtype} of shape {[*x_NI.shape]}, expected uint8 or float32 [N, I]"
     if y_N.dtype != torch.int64 or y_N.shape != x_NI.shape[:1] or not len(y_N):
         return f"y is {y_N.dtype} {[*y_N.shape]}, expected int64, one for each of {len(x_NI)}"
-    if form.inputs != x_NI.shape[1]:
-        return f"shape {form.shape} does not hold {x_NI.shape[1]} inputs"
-    if y_N.min() < 0 or y_N.max() >= form.classes:
+    terms = form.vocabulary and len(form.vocabulary.terms)
+    if {form.inputs} != {x_NI.shape[1], terms or form.inputs}:
+        return f"shape {form.shape} does not hold {terms or x_NI.shape[1]} inputs"
+    lowest = -1 if form.vocabulary else 0
+    if y_N.min() < lowest or y_N.max() >= form.classes:
         return f"labels run from {y_N.min()} to {y_N.max()}, expected 0 to {form.classes - 1}"
-    finite = x_NI.dtype == torch.uint8 or bool(x_NI.isfinite().all())
+    if (y_N[0] < 0) or bool(((y_N[:-1] < 0) & (y_N[1:] >= 0)).any()):
+        return "examples without a label do not come last"
+    finite = isinstance(x_NI, Presence) or x_NI.dtype == torch.uint8 or bool(x_NI.isfinite().all())
     if not (math.isfinite(form.scale) and form.scale > 0 and finite):
         return "not every input is a finite number"
     return None

@@ -6,12 +6,14 @@ where it is no longer the same.
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from pipeline import records
+from pipeline.datasets.watched import Watched
 from pipeline.errors import Problem
 from pipeline.params import Section
 
@@ -20,7 +22,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # beside hidden files: what systems leave behind
 LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
-Kind = Literal["folder", "npz", "csv"]
+Kind = Literal["folder", "npz", "csv", "reviews"]
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
@@ -28,11 +30,12 @@ PARTS: tuple[Part, ...] = ("train", "valid", "test")
 class File(Section):
     """One file; of images also the class, and the split where the user chose it."""
 
-    path: str  # from the folder; the name alone where there is no folder
+    path: str  # from the folder, of reviews from the root; else the name alone
     size: int  # bytes
     sha256: str
     class_name: str | None = None
     part: Part | None = None
+    unlabeled: Literal[True] | None = None  # of reviews: nobody says what they are
 
 
 class Stock(Section):
@@ -40,11 +43,13 @@ class Stock(Section):
 
     dataset: str
     kind: Kind
-    path: str  # of the folder or file, as the user gave it
+    path: str  # of the folder or file, as the user gave it; of reviews what all files are called
     files: list[File]
 
     def place(self, file: File) -> Path:
         """Return where a file is."""
+        if self.kind == "reviews":
+            return Path(file.path)
         return Path(self.path, file.path) if self.kind == "folder" else Path(self.path)
 
     def content(self, file: File) -> bytes:
@@ -58,6 +63,22 @@ class Stock(Section):
         if hashlib.sha256(content).hexdigest() != file.sha256:
             raise self._changed(path)
         return content
+
+    @contextmanager
+    def stream(self, file: File) -> Iterator[Watched]:
+        """Open a file that may be larger than memory, to be read from end to end.
+
+        Raises Problem where it is gone, or at its end where it is not what it was.
+        """
+        path = self.place(file)
+        try:
+            with path.open("rb") as opened:
+                watched = Watched(opened)
+                yield watched
+        except OSError as error:
+            raise self._changed(path) from error
+        if watched.digest.hexdigest() != file.sha256:
+            raise self._changed(path)
 
     def _changed(self, path: Path) -> Problem:
         return Problem(
@@ -82,17 +103,22 @@ def take(dataset: str, kind: Kind, path: str) -> Stock:
     """
     root = Path(path)
     if not (root.is_dir() if kind == "folder" else root.is_file()):
-        noun = "folder" if kind == "folder" else "file"
-        raise Problem(
-            f"params.yaml: datasets.{dataset}.source.{kind}: there is no {noun} {path}: "
-            "correct the path, which starts at the repository's root"
-        )
+        raise absent(dataset, kind, path)
     try:
         places = _images(root) if kind == "folder" else [Place(root)]
-        files = [_file(place, root if kind == "folder" else root.parent) for place in places]
+        files = [measure(place, root if kind == "folder" else root.parent) for place in places]
     except OSError as error:
         raise Problem(f"{error.filename or path} cannot be read: {error.strerror}") from error
     return Stock(dataset=dataset, kind=kind, path=path, files=files)
+
+
+def absent(dataset: str, key: str, path: str) -> Problem:
+    """Return the Problem for a folder or file of params.yaml that is not there."""
+    noun = "folder" if key == "folder" else "file"
+    return Problem(
+        f"params.yaml: datasets.{dataset}.source.{key}: there is no {noun} {path}: "
+        "correct the path, which starts at the repository's root"
+    )
 
 
 def write(stock: Stock, raw: Path) -> None:
@@ -111,7 +137,8 @@ def read(raw: Path) -> Stock:
         raise records.unreadable(raw / FILE, error) from error
 
 
-def _file(place: Place, root: Path) -> File:
+def measure(place: Place, root: Path) -> File:
+    """Return what is noted of a file, its name as it is from a folder."""
     with place.path.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         size = opened.tell()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets import scaling
-from pipeline.datasets.examples import DAMAGE
+from pipeline.datasets.members import DAMAGE
 from pipeline.datasets.tables import LARGEST, Scaled, Table, classes, listed
 from pipeline.errors import Problem
 

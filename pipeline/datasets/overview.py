@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from os import walk
 from pathlib import Path
 
-from pipeline.datasets import catalogue, inventory, own
+from pipeline.datasets import amazon, catalogue, inventory, own
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.inventory import Stock
 from pipeline.datasets.remote import RemoteFile
 from pipeline.params import Params, Section
 
 # Bytes, about, of downloads some of whose files have no published size.
-UNSTATED = {"norb": 6_200_000_000, "nistp": 1_000_000_000}
+UNSTATED = {"norb": 6_200_000_000, "nistp": 1_000_000_000} | dict.fromkeys(
+    (entry.name for entry in amazon.AMAZON), 30_000_000
+)
 PARTS = ("train", "valid", "test")
 # Downloads, which raw files are links to, and splits together.
-NEEDS = {"norb": "7 GB of disk", "nistp": "2 GB of disk"}
+NEEDS = {"norb": "7 GB of disk", "nistp": "2 GB of disk", "yelp": "a copy of your own"}
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ def _spoken(count: int) -> str:
 
 def _needs(dataset: Dataset, source: Section) -> str:
     if isinstance(source, own.Source):
-        return (
-            "a folder of yours" if source.kind == "folder" else f"an .{source.kind} file of yours"
-        )
+        return {
+            "folder": "a folder of yours",
+            "reviews": "reviews of yours",
+        }.get(source.kind, f"an .{source.kind} file of yours")
     return NEEDS.get(dataset.name, "")
 
 
@@ -141,7 +144,8 @@ def changed(stock: Stock, source: own.Source) -> bool:
         return True
     known = {stock.place(file).as_posix(): file.size for file in stock.files}
     path = Path(stock.path)
-    found = _images(path) if stock.kind == "folder" else _sized([path])
+    files = [stock.place(file) for file in stock.files]
+    found = _images(path) if stock.kind == "folder" else _sized(files)
     return dict(found) != known
 
 

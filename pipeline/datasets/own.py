@@ -1,4 +1,4 @@
-"""The user's own data: folders of images, npz arrays or a CSV table, without a line of code.
+"""The user's own data: images, npz arrays, a CSV table or reviews, without a line of code.
 
 `download` takes stock of the files, which stay where they are; `preprocess` reads them.
 """
@@ -9,30 +9,43 @@ from typing import Annotated, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.datasets import folders, inventory, npz, tables
+from pipeline.datasets import folders, inventory, npz, own_reviews, tables, text_files
+from pipeline.datasets.corpus import partition
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.examples import Splits
 from pipeline.datasets.inventory import Kind, Stock
+from pipeline.datasets.reviews import Columns, Stars
+from pipeline.datasets.text import Text
+from pipeline.datasets.vocabulary import Tokens
 from pipeline.errors import Problem
-from pipeline.params import Count, Section, Share
+from pipeline.params import Count, Section
 
-KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv"))
+KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv", "reviews"))
 OPTIONS = {  # beside the shares, of which every kind has need
     "folder": {"size", "color"},
     "npz": {"x", "y", "scaling"},
     "csv": {"label", "delimiter", "scaling"},
+    "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding", "terms", "ngrams"},
 }
 RANDOM_STATE = 0
+Files = Annotated[
+    list[str], Field(min_length=0), BeforeValidator(lambda it: [it] if isinstance(it, str) else it)
+]
 
 
 class Source(Section):
-    """Where the data are, one of three kinds, and what the data card is to say of them."""
+    """Where the data are, one of four kinds, and what the data card is to say of them.
+
+    `unlabeled` goes with `reviews`: files of reviews that nobody has rated.
+    """
 
     folder: str | None = None
     npz: str | None = None
     csv: str | None = None
+    reviews: Files | None = None
+    unlabeled: Files = []  # noqa: RUF012
     title: str | None = None
     license: str | None = None
     citation: str | None = None
@@ -41,24 +54,28 @@ class Source(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if len(self._given()) != 1:
-            raise ValueError("give one of folder, npz and csv")
+            raise ValueError("give one of folder, npz, csv and reviews")
+        if self.unlabeled and self.reviews is None:
+            raise ValueError("unlabeled goes with reviews alone: remove it")
         return self
 
     @property
     def kind(self) -> Kind:
-        """Which of the three it is."""
+        """Which of the four it is."""
         return self._given()[0]
 
     @property
     def path(self) -> str:
-        """Of the folder or file, as given."""
+        """Of the folder or file, as given; of several what they are called."""
+        if self.reviews is not None:
+            return ", ".join([*self.reviews, *self.unlabeled])
         return str(getattr(self, self.kind))
 
     def _given(self) -> list[Kind]:
         return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-class Preprocess(Section):
+class Preprocess(Text):
     """How the files become splits.
 
     `size` (rows, columns) and `color` are for images: where they are not given, all images have to
@@ -67,23 +84,31 @@ class Preprocess(Section):
     training split to [0, 1] and clips the others to it, `standardized` gives it mean 0 and standard
     deviation 1 there. `valid` and `test` are shares of the examples, of each class alike; where
     files say what is for testing, `valid` is a share of the others.
+
+    Of reviews `text` and `stars` name the columns, or `label` that of classes other than stars;
+    `ratings` are the lowest and the highest number of stars, `encoding` is that of all files, and
+    `terms` and `ngrams` are those of every dataset of texts.
     """
 
     size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
     color: bool | None = None
-    valid: Share = 0.1
-    test: Share = 0.1
     x: str = "X"
     y: str = "y"
     label: str = "label"
     delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = ","
     scaling: Literal["range", "standardized"] = "range"
+    text: str = "text"
+    stars: str = "stars"
+    ratings: Annotated[tuple[float, float], Field(strict=False)] = (1.0, 5.0)
+    encoding: Annotated[str, AfterValidator(text_files.known)] = "utf-8"
 
-    @model_validator(mode="after")
-    def _some_to_train(self) -> Self:
-        if self.valid + self.test >= 1:
-            raise ValueError("valid and test leave nothing to train on: lower them")
-        return self
+
+def matters(kind: Kind, options: Section) -> set[str]:
+    """Return the names of the options that mean something to a kind; reviews have stars or a label
+    of another name, whichever was chosen.
+    """
+    other = "stars" if "label" in options.model_fields_set else "label"
+    return OPTIONS[kind] - ({other} if kind == "reviews" else set())
 
 
 class Found(Protocol):
@@ -125,7 +150,11 @@ def entry(name: str) -> Dataset:
 
 
 def _embed(name: str, raw: Path, source: Source) -> None:
-    inventory.write(inventory.take(name, source.kind, source.path), raw)
+    if source.reviews is not None:
+        stock = own_reviews.take(name, source.reviews, source.unlabeled)
+    else:
+        stock = inventory.take(name, source.kind, source.path)
+    inventory.write(stock, raw)
 
 
 def _split(name: str, raw: Path, options: Preprocess) -> Splits:
@@ -134,10 +163,29 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     where = f"params.yaml: datasets.{name}.preprocess"
     for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[stock.kind]):
         raise Problem(f"{where}.{option} means nothing to a source of kind {stock.kind}: remove it")
+    if stock.kind == "reviews":
+        return _of_reviews(stock, options, where)
     found = _found(stock, options)
     for option in sorted(options.model_fields_set & set(found.part_N)):
         raise Problem(f"{where}.{option}: {stock.path} says itself what {option} is: remove it")
     return found.splits(_partition(found, stock.path, options))
+
+
+def _of_reviews(stock: Stock, options: Preprocess, where: str) -> Splits:
+    if {"stars", "label"} <= options.model_fields_set:
+        raise Problem(f"{where} has both stars and label: remove one")
+    labeled = "label" in options.model_fields_set
+    columns = Columns(
+        options.text,
+        stars=None if labeled else options.stars,
+        label=options.label if labeled else None,
+        ratings=Stars(*options.ratings),
+    )
+    tokens = Tokens(options.ngrams)
+    found = own_reviews.corpus(
+        stock, columns, tokens, delimiter=options.delimiter, encoding=options.encoding
+    )
+    return found.splits(partition(found, valid=options.valid, test=options.test), options.terms)
 
 
 def _found(stock: Stock, options: Preprocess) -> Found:

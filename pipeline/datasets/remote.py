@@ -16,7 +16,8 @@ class RemoteFile:
     """One official file.
 
     `digest` (hexadecimal, by `algorithm`) is that of the file itself, or where `expanded` that of
-    what its gzip holds: a recompressed copy of the same content is then as good. `size` counts the
+    what its gzip holds: a recompressed copy of the same content is then as good. It is empty where
+    none was ever published: then any whole gzip within the limit will do. `size` counts the
     bytes of the file itself, None where that is not published. `limit` bounds, in bytes, the
     content where it is expanded, and a file whose size is None. `urls` are tried in order.
     """
@@ -53,14 +54,14 @@ class RemoteFile:
         return None
 
     def _content_fault(self, path: Path) -> str | None:
-        expected = f"{self.algorithm} {self.digest}"
+        expected = f"{self.algorithm} {self.digest}" if self.digest else "no published hash"
         try:
             digest, size = self._measure_content(path)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             return f"is not a whole gzip file ({error}), expected content of {expected}"
         if size > self._content_most:
             return f"expands to more than the expected {self._content_most} bytes"
-        if digest != self.digest:
+        if self.digest and digest != self.digest:
             return f"has content of {self.algorithm} {digest}, expected {self.digest}"
         return None
 

@@ -128,7 +128,7 @@ def _generated(train: Path) -> Arrays:
     """Return the same characters before and after each module, and plain draws of the recipe."""
     clean = examples.read(train)
     form, recipe = clean.form, clean.form.recipe
-    characters = recipes.Characters(clean.x_NI.view(-1, *form.shape), clean.y_N)
+    characters = recipes.Characters(clean.images, clean.y_N)
     i_N, y_N = _different(characters)
     shown = recipes.steps(recipe, characters, STREAM, i_N, complexity=recipes.MAXIMUM)
     together, _ = recipes.draw(recipe, characters, STREAM, i_N)

@@ -3,6 +3,7 @@
 Legend of shape suffixes: N examples, B rows of a block, I inputs.
 """
 
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.datasets.examples import Form, decode
+from pipeline.records import Record
 
 BLOCK = 1 << 24  # bytes of a split that are in memory at once
 DIGITS = 6  # significant ones of a range: what is beyond them depends on the machine
@@ -20,6 +22,8 @@ DIGITS = 6  # significant ones of a range: what is beyond them depends on the ma
 
 def span(path: Path, form: Form) -> tuple[str, float, float]:
     """Return the type of a split's stored values, and lowest and highest input made of them."""
+    if form.vocabulary:
+        return "presence bits, by their ones", 0.0, 1.0
     ends = []
     for x_BI in blocks(path):
         x = decode(torch.from_numpy(x_BI), form).numpy() if form.centered else x_BI
@@ -45,3 +49,25 @@ def labels(path: Path) -> NDArray[np.int64]:
     """Return the labels [N] of a split."""
     with np.load(path, allow_pickle=False) as stored:
         return np.asarray(stored["y"])
+
+
+def of_texts(path: Path, form: Form, most: int) -> Record:
+    """Return what a card tells of the texts of a training split.
+
+    `ones` is the mean share of its terms that a text has, `unlabeled` how many have no label,
+    `frequent` the terms that `most` texts have, each with the share of texts that have it.
+    """
+    assert form.vocabulary
+    with np.load(path, allow_pickle=False) as stored:
+        indices, y_N, notes = stored["indices"], stored["y"], json.loads(str(stored["notes"]))
+    share_I = np.bincount(indices, minlength=form.inputs) / len(y_N)
+    first_I = np.argsort(-share_I, kind="stable")[:most]
+    told: Record = {
+        "terms": form.inputs,
+        "ngrams": list(form.vocabulary.tokens.ngrams),
+        "ones": round(len(indices) / (len(y_N) * form.inputs), DIGITS),
+        "terms_per_text": round(len(indices) / len(y_N), 1),
+        "unlabeled": int(np.count_nonzero(y_N < 0)),
+        "frequent": {form.vocabulary.terms[n]: round(float(share_I[n]), DIGITS) for n in first_I},
+    }
+    return {**told, **notes}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.results import Results
-from pipeline.report import mosaics
+from pipeline.report import mosaics, texts
 from pipeline.report.findings import plural, sentence
 
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
@@ -85,7 +85,8 @@ def introduction(card: Card) -> str:
             f"{characters} clean characters."
         )
     total = sum(split["examples"] for split in card["splits"].values())
-    return f"{card['title']}: {total:,} {_kind(card['shape'])} in {classes}."
+    kind = "texts" if card.get("text") else _kind(card["shape"])
+    return f"{card['title']}: {total:,} {kind} in {classes}."
 
 
 def _kind(shape: list[int]) -> str:
@@ -109,6 +110,8 @@ def _numbers(card: Card) -> list[tuple[str, str]]:
     shown = [(name, counts[part]) for part, name in NAMES.items()]
     if card["generator"] is not None:
         shown[0] = ("Clean characters", counts["train"])
+    if card.get("text"):
+        shown.insert(1, ("Unlabeled", f"{card['text']['unlabeled']:,}"))
     classes, inputs = f"{len(card['class_names']):,}", f"{card['inputs']:,}"
     return [*shown, ("Classes", classes), ("Inputs", inputs)]
 
@@ -126,6 +129,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Options", "" if card["generator"] else _options(card["options"])),
         ("Inputs", f"{prepared}; from {low} to {high} in training"),
         ("Generator", _recipe(card["generator"])),
+        *(texts.facts(card["text"]) if card.get("text") else ()),
     ]
     return [(term, text) for term, text in facts if text]
 
@@ -156,7 +160,10 @@ def _files(card: Card) -> str:
         return f"{total}; fingerprint of the inventory {own['fingerprint']}"
     files = card["files"]
     total = size(sum(file["bytes"] for file in files))
-    known = "checked by hash" if all(file["official"] for file in files) else "made by download"
+    if not all(file["official"] for file in files):
+        known = "no hash is published" if card.get("text") else "made by download"
+    else:
+        known = "checked by hash"
     return f"{len(files):,} {plural(len(files), 'file')}, {total}, {known}"
 
 

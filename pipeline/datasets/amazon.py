@@ -1,0 +1,140 @@
+"""The Multi-Domain Sentiment Dataset: Amazon reviews of four kinds of products."""
+
+import dataclasses
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pipeline.datasets import archives, sentiment
+from pipeline.datasets.corpus import Corpus, gather, partition
+from pipeline.datasets.entry import Dataset
+from pipeline.datasets.examples import Splits
+from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.reviews import Found
+from pipeline.datasets.text import Text
+from pipeline.datasets.vocabulary import Tokens
+from pipeline.params import Section, Share
+
+ADDRESS = "https://www.cs.jhu.edu/~mdredze/datasets/sentiment/"
+KINDS = {"books": "books", "dvd": "dvd", "electronics": "electronics", "kitchen": "kitchen"}
+FOLDERS = {
+    "domain_sentiment_data": KINDS | {"kitchen": "kitchen_&_housewares"},
+    "processed_acl": KINDS,
+}
+ROOTS = {"domain_sentiment_data": "sorted_data_acl", "processed_acl": "processed_acl"}
+POLARITIES = ("negative", "positive")
+LARGEST = archives.AtMost(1 << 26)  # bytes of one file of reviews
+OTHERS = 1 << 29  # bytes of all that is not wanted: the other kinds
+WHOLE = 1 << 30  # bytes of either archive when expanded, at most
+
+
+class Source(Section):
+    """Which archive is downloaded: reviews as they were written, or their uni- and bigrams."""
+
+    archive: Literal["domain_sentiment_data", "processed_acl"] = "domain_sentiment_data"
+
+
+class StarsSource(Section):
+    """The archive with the reviews as they were written: the other one has no stars."""
+
+    archive: Literal["domain_sentiment_data"] = "domain_sentiment_data"
+
+
+class Preprocess(Text):
+    """With `titles` a review is its title and its text; `ngrams` (1, 2) takes pairs of words too.
+
+    Of the archive of counted terms `titles` changes nothing.
+    """
+
+    titles: bool = True
+    test: Share = 0.2
+
+
+def files(source: Source | StarsSource) -> tuple[RemoteFile, ...]:
+    """Return the one archive; no hash of either was ever published."""
+    name = f"{source.archive}.tar.gz"
+    return (RemoteFile(name, "", None, (ADDRESS + name,), expanded=True, limit=WHOLE),)
+
+
+def corpus(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) -> Corpus:
+    """Return the reviews of some kinds in a folder with either archive, labeled ones first.
+
+    Labels are polarities, or for `amazon-stars` the stars. Raises Problem where the archive is
+    absent or hostile, and where its reviews cannot be used.
+    """
+    stars = name == STARS
+    joint = "_" if _archive(raw) == "processed_acl" else " "
+    found = _files(raw, kinds, titles=options.titles, stars=stars)
+    return gather(name, found, Tokens(options.ngrams, joint), stars=stars)
+
+
+def _archive(raw: Path) -> str:
+    """Return which of the archives was downloaded, the first where none was."""
+    return next(
+        (name for name in ROOTS if (raw / f"{name}.tar.gz").exists()), "domain_sentiment_data"
+    )
+
+
+def _files(
+    raw: Path, kinds: tuple[str, ...], *, titles: bool, stars: bool
+) -> Iterator[Iterator[Found]]:
+    """Yield the files of reviews in the order of kinds and polarities, unlabeled ones last."""
+    archive = _archive(raw)
+    path = raw / f"{archive}.tar.gz"
+    wanted = {
+        f"{ROOTS[archive]}/{FOLDERS[archive][kind]}/{polarity}.review": label
+        for polarity, label in (*((name, name) for name in POLARITIES), ("unlabeled", None))
+        for kind in kinds
+    }
+    optional = {member for member, label in wanted.items() if label is None}
+    sizes = dict.fromkeys(wanted, LARGEST)
+    contents = dict(archives.read(path, sizes, others=OTHERS, optional=optional))
+    for member, label in wanted.items():
+        content, where = contents.pop(member, b""), f"{path.name}/{member}"
+        if archive == "processed_acl":
+            yield sentiment.counted(content, where, label)
+        else:
+            yield sentiment.pseudo_xml(content, where, label, titles=titles, stars=stars)
+
+
+def _split(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) -> Splits:
+    """Return shares of each class of the labeled reviews, drawn once and for all; unlabeled ones
+    are for training.
+
+    Raises Problem as `corpus` does.
+    """
+    found = corpus(name, kinds, raw, options)
+    return found.splits(partition(found, valid=options.valid, test=options.test), options.terms)
+
+
+def _polarity(kind: str, title: str) -> Dataset:
+    name = f"amazon-{kind}"
+    return Dataset(
+        name=name,
+        title=f"Amazon reviews of {title}, positive or negative",
+        address=f"{ADDRESS}index2.html",
+        citation="Blitzer, Dredze and Pereira (2007), Biographies, Bollywood, boom-boxes and "
+        "blenders: domain adaptation for sentiment classification",
+        license="none stated; cite Blitzer, Dredze and Pereira (2007)",
+        split=partial(_split, name, (kind,)),
+        source=Source,
+        preprocess=Preprocess,
+        files=files,
+        origin="amazon",
+    )
+
+
+STARS = "amazon-stars"
+BOOKS = _polarity("books", "books")
+DVD = _polarity("dvd", "DVDs")
+ELECTRONICS = _polarity("electronics", "electronics")
+KITCHEN = _polarity("kitchen", "kitchen appliances")
+AMAZON_STARS = dataclasses.replace(
+    BOOKS,
+    name=STARS,
+    title="Amazon reviews of four kinds of products, with their stars",
+    split=partial(_split, STARS, tuple(KINDS)),
+    source=StarsSource,
+)
+AMAZON = (BOOKS, DVD, ELECTRONICS, KITCHEN, AMAZON_STARS)

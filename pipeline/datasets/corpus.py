@@ -1,0 +1,164 @@
+"""Labeled and unlabeled reviews as bits, and how they become splits.
+
+The bits of every term are made once, of all reviews together; which terms are inputs is decided
+afterwards, by the reviews that are trained on alone. So one corpus serves every way to split it.
+
+Legend of shape suffixes: N reviews, M labeled ones, T terms of all reviews, I inputs.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.datasets import reviews
+from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.reviews import Found, Tally
+from pipeline.datasets.vocabulary import Tokens, Vocabulary
+from pipeline.errors import Problem
+from pipeline.records import Record
+from pipeline.seeds import generator
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+UNLABELED = -1
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All reviews of a dataset, in the order of its files.
+
+    bits_NT [N, T] is 1 where review n has term t of `terms`; label_N [N] is a position in
+    `class_names`, -1 for unlabeled reviews. `notes` is what the data card tells of the files.
+    """
+
+    dataset: str
+    bits_NT: "csr_matrix"
+    terms: list[str]
+    label_N: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    tokens: Tokens
+    notes: Record
+    stars: bool = False
+
+    @property
+    def labeled(self) -> Rows:
+        """The rows [M] of the labeled reviews, ascending."""
+        return np.flatnonzero(self.label_N != UNLABELED)
+
+    @property
+    def unlabeled(self) -> Rows:
+        """The rows of the others, ascending."""
+        return np.flatnonzero(self.label_N == UNLABELED)
+
+    def vocabulary(self, seen: Rows, terms: int) -> tuple[Vocabulary, Rows]:
+        """Return the terms that most of the reviews `seen` have, and their columns [I].
+
+        Of terms in equally many reviews the first in code order count as more frequent. Raises
+        Problem where fewer terms are seen at all.
+        """
+        in_T = np.bincount(self.bits_NT[seen].indices, minlength=len(self.terms))
+        order_T = np.argsort(-in_T, kind="stable")
+        there = int(np.count_nonzero(in_T))
+        if there < terms:
+            raise Problem(
+                f"params.yaml: datasets.{self.dataset}.preprocess.terms = {terms}, but the "
+                f"{len(seen)} reviews to train on have {there} different terms: lower it"
+            )
+        columns_I = order_T[:terms]
+        chosen = tuple(self.terms[column] for column in columns_I)
+        return Vocabulary(chosen, self.tokens, self.stars), columns_I
+
+    def splits(self, rows: tuple[Rows, Rows, Rows], terms: int) -> Splits:
+        """Return the splits that hold the given labeled rows, train first.
+
+        The training split has all unlabeled reviews too, after its own: both are what the
+        vocabulary is made of, and nothing else is.
+        """
+        train, valid, test = rows
+        seen = np.concatenate([train, self.unlabeled])
+        vocabulary, columns_I = self.vocabulary(seen, terms)
+        form = Form((terms,), self.class_names, vocabulary=vocabulary)
+        by_column = self.bits_NT.tocsc()[:, columns_I].tocsr()
+        notes = self.notes | {"distinct_terms": len(self.terms)}
+        return Splits(
+            self._split(by_column, seen, form, notes),
+            self._split(by_column, valid, form),
+            self._split(by_column, test, form),
+        )
+
+    def _split(
+        self, bits_NI: "csr_matrix", rows: Rows, form: Form, notes: Record | None = None
+    ) -> Split:
+        chosen = bits_NI[rows]
+        chosen.sort_indices()
+        return Split(chosen, self.label_N[rows], form, id_N=rows, notes=notes)
+
+
+def gather(
+    dataset: str, files: Iterable[Iterable[Found]], tokens: Tokens, *, stars: bool = False
+) -> Corpus:
+    """Return the corpus of the reviews in some files, each of which is read once, line by line.
+
+    Says in one line of the log how many lines were bad. Raises Problem where a file cannot be used
+    and where the labels are not of two classes at least.
+    """
+    tally, labels = Tally(), list[str | None]()
+    texts: set[int] = set()
+
+    def pass_by() -> Iterator[str]:
+        for file in files:
+            for text, label in tally.usable(file):
+                labels.append(label)
+                texts.add(hash(text))
+                yield text
+
+    try:
+        bits_NT, terms = tokens.count(pass_by())
+    except ValueError as error:
+        raise Problem(f"the files of {dataset}: {error}: add reviews") from error
+    tally.report(dataset)
+    names = reviews.class_names(label for label in labels if label is not None)
+    if len(names) < 2:
+        known = f"one class alone, {names[0]}" if names else "no labeled review"
+        raise Problem(f"the files of {dataset} have {known}: add reviews of another")
+    place = {name: n for n, name in enumerate(names)} | {None: UNLABELED}
+    notes = {"bad_lines": tally.records(), "repeated": len(labels) - len(texts)}
+    label_N = np.array([place[label] for label in labels], np.int64)
+    return Corpus(dataset, bits_NT, terms, label_N, names, tokens, notes, stars)
+
+
+def partition(corpus: Corpus, *, valid: float, test: float) -> tuple[Rows, Rows, Rows]:
+    """Return the labeled rows of the three splits: each has its share of every class.
+
+    Which review falls where is drawn once and for all by the dataset's name. Raises Problem where a
+    class has too few.
+    """
+    parts: tuple[list[Rows], ...] = ([], [], [])
+    for label, name in enumerate(corpus.class_names):
+        rows = drawn(np.flatnonzero(corpus.label_N == label), corpus.dataset, "split", name)
+        counts = [max(1, round(share * len(rows))) for share in (test, valid)]
+        pieces = np.split(rows, np.cumsum(counts))
+        if not all(len(piece) for piece in pieces):
+            raise Problem(
+                f"class {name} of {corpus.dataset} has {len(rows)} reviews to share between "
+                "train, valid and test: add some"
+            )
+        for part, piece in zip(parts, pieces[::-1], strict=True):
+            part.append(piece)
+    train, valid_rows, test_rows = (
+        drawn(np.concatenate(part), corpus.dataset, "split", place)
+        for part, place in zip(parts, ("train", "valid", "test"), strict=True)
+    )
+    return train, valid_rows, test_rows
+
+
+def drawn(rows: Rows, *names: str) -> Rows:
+    """Return rows in the random order of the stream `names`."""
+    order = torch.randperm(len(rows), generator=generator(*names)).numpy()
+    return np.asarray(rows[order])
