@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import catalogue, mnist, overview, own
+from pipeline.datasets import catalogue, mnist, overview, own, own_reviews
 from pipeline.datasets.overview import Places
 from pipeline.datasets.remote import RemoteFile
 from stages import datasets
 from tests import own_data, synthetic
+from tests.review_files import jsonl, reviews
 
 
 @pytest.fixture
@@ -113,6 +114,20 @@ def test_every_change_of_names_and_sizes_is_noticed(tmp_path: Path) -> None:
     assert overview.changed(stock, source)
     path.unlink()
     assert overview.changed(stock, source)
+
+
+def test_own_reviews_have_a_row(places: Places, tmp_path: Path, monkeypatch) -> None:
+    """Stock of several files is compared file by file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        jsonl(Path(f"{name}.jsonl"), reviews(3))
+    source = own.Source(reviews=["a.jsonl"], unlabeled=["b.jsonl"])
+    stock = own_reviews.take("mine", source.reviews or [], source.unlabeled)
+    assert not overview.changed(stock, source)
+    assert overview.changed(stock, own.Source(reviews=["a.jsonl"]))
+    jsonl(Path("b.jsonl"), reviews(4))
+    assert overview.changed(stock, source)
+    assert overview._needs(own.entry("mine"), source) == "reviews of yours"
 
 
 def test_the_command_prints_a_line_a_dataset(tmp_path: Path, monkeypatch, capsys) -> None:

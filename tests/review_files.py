@@ -1,0 +1,47 @@
+"""Files of reviews, small ones, and the way from there to a corpus."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.datasets import own
+from pipeline.datasets.corpus import Corpus
+from pipeline.datasets.reviews import Columns, Fault, Found, Review
+
+STARS = Columns("text", stars="stars")
+LABEL = Columns("text", label="label")
+
+
+def parted(found: list[Found]) -> tuple[list[Review], list[Fault]]:
+    """Return the reviews and the faults of what a reader found."""
+    return (
+        [item for item in found if isinstance(item, Review)],
+        [item for item in found if isinstance(item, Fault)],
+    )
+
+
+def reviews(count: int) -> list[dict[str, Any]]:
+    """Return reviews of 1 to 5 stars in turn, with words of their own and of their stars."""
+    return [{"text": f"word{n} stars{n % 5 + 1} Common", "stars": n % 5 + 1} for n in range(count)]
+
+
+def jsonl(path: Path, rows: list[Any]) -> Path:
+    """Write one row a line; text is written as it is."""
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def splits(folder: Path, source: dict[str, Any], **options: Any):
+    """Return the splits of reviews of one's own: `download`, then `preprocess`."""
+    raw = folder / "raw"
+    raw.mkdir(exist_ok=True)
+    entry = own.entry("mine")
+    assert entry.embed
+    entry.embed(raw, own.Source.model_validate(source))
+    return entry.split(raw, own.Preprocess.model_validate({"terms": 3} | options))
+
+
+def texts_of(corpus: Corpus) -> list[set[str]]:
+    """Return the terms of each review of a corpus."""
+    return [{corpus.terms[t] for t in row.indices} for row in corpus.bits_NT]

@@ -1,0 +1,244 @@
+"""Vocabularies see the training part alone, and every way to split one corpus is honest."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.datasets import cards, examples, own
+from pipeline.datasets.corpus import Corpus, gather, partition
+from pipeline.datasets.reviews import Fault, Review
+from pipeline.datasets.vocabulary import Tokens, Vocabulary
+from pipeline.errors import Problem
+from pipeline.report import data, texts
+from tests.imports import ROOT
+from tests.review_files import jsonl, reviews, texts_of
+
+WORDS = [f"word{n:03}" for n in range(200)]
+
+
+@cache
+def written() -> list[Review]:
+    """Return texts of words some of which are much more frequent; labels in turn, 30 without."""
+    count, unlabeled = 120, 30
+    draws = np.random.default_rng(0)
+    shares = 1 / np.arange(1, 201)
+    chosen = [draws.choice(WORDS, 12, p=shares / shares.sum()) for _ in range(count + unlabeled)]
+    labels = [("no", "yes")[n % 2] if n < count else None for n in range(count + unlabeled)]
+    return [Review(" ".join(words), label) for words, label in zip(chosen, labels, strict=True)]
+
+
+def made(found: list[Review] | None = None, tokens: Tokens | None = None) -> Corpus:
+    return gather("mine", [written() if found is None else found], tokens or Tokens())
+
+
+def test_vocabulary_is_the_most_frequent_terms_of_the_training_part() -> None:
+    """By the number of training texts that have each, counted by hand; equals in code order."""
+    found = made()
+    rows = partition(found, valid=0.2, test=0.3)
+    splits = found.splits(rows, 50)
+    seen = [*rows[0].tolist(), *range(120, 150)]
+    counts = Counter(word for n in seen for word in {*written()[n].text.split()})
+    wanted = sorted(counts, key=lambda word: (-counts[word], word))[:50]
+    assert splits.train.form.vocabulary.terms == tuple(wanted)
+    assert splits.train.id_N.tolist() == seen
+    for split in splits:
+        dense_NI = split.x_NI.toarray()
+        for row, n in zip(dense_NI, split.id_N, strict=True):
+            assert row.tolist() == [int(word in written()[n].text.split()) for word in wanted]
+
+
+def test_terms_of_held_out_reviews_alone_are_not_in_the_vocabulary() -> None:
+    """Leakage: a term planted in every validation and test review, and nowhere else."""
+    rows = partition(made(), valid=0.2, test=0.3)
+    held = {*rows[1].tolist(), *rows[2].tolist()}
+    planted = [
+        review._replace(text=review.text + " planted" * (n in held))
+        for n, review in enumerate(written())
+    ]
+    found = made(planted)
+    again = partition(found, valid=0.2, test=0.3)
+    assert all(np.array_equal(*pair) for pair in zip(rows, again, strict=True))
+    assert "planted" in found.terms
+    there = len({word for n in {*range(150)} - held for word in planted[n].text.split()})
+    vocabulary = found.splits(again, there).train.form.vocabulary
+    assert "planted" not in vocabulary.terms
+    with pytest.raises(Problem, match=f"terms = {there + 1}, but the .* have {there} different"):
+        found.splits(again, there + 1)
+
+
+def test_what_is_held_out_changes_nothing_that_is_trained_on() -> None:
+    """Other words in every validation and test review leave the training split as it was."""
+    rows = partition(made(), valid=0.2, test=0.3)
+    held = {*rows[1].tolist(), *rows[2].tolist()}
+    changed = [
+        review._replace(text="word000 word150 aaa zzz") if n in held else review
+        for n, review in enumerate(written())
+    ]
+    one, other = (made(found).splits(rows, 60) for found in (written(), changed))
+    assert one.train.form == other.train.form
+    assert (one.train.x_NI != other.train.x_NI).nnz == 0
+
+
+def test_saved_vocabulary_gives_new_texts_the_same_bits(tmp_path: Path) -> None:
+    """The form that a split was stored with makes the same inputs of the same texts."""
+    found = made(tokens=Tokens((1, 2)))
+    splits = found.splits(partition(found, valid=0.2, test=0.3), 150)
+    path = tmp_path / "test.npz"
+    examples.write(splits.test, path)
+    stored = examples.read(path)
+    assert isinstance(stored.form.vocabulary, Vocabulary)
+    assert any(" " in term for term in stored.form.vocabulary.terms)
+    again = stored.form.vocabulary.bits(written()[n].text.upper() for n in splits.test.id_N)
+    assert torch.equal(torch.from_numpy(again.toarray()).float(), stored.inputs(slice(None)))
+    new = stored.form.vocabulary.bits(["entirely different", ""])
+    assert new.shape == (2, 150)
+    assert new.nnz == 0
+
+
+def test_terms_are_those_of_scikit_learn() -> None:
+    """Lower case, words of two letters and more, and their pairs where asked for."""
+    found = made([Review("It IS a Good-one. It", "1"), Review("is it", "2")], Tokens((1, 2)))
+    assert texts_of(found) == [
+        {"it", "is", "good", "one", "it is", "is good", "good one", "one it"},
+        {"is", "it", "is it"},
+    ]
+
+
+def test_splits_are_drawn_by_name_once_and_for_all() -> None:
+    """Same name, same splits, whatever the texts; another name, others. No row is in two."""
+    rows = partition(made(), valid=0.2, test=0.3)
+    assert sorted(np.concatenate(rows).tolist()) == list(range(120))
+    assert [len(part) for part in rows] == [60, 24, 36]
+    other = partition(dataclasses.replace(made(), dataset="yours"), valid=0.2, test=0.3)
+    assert [sorted(part) for part in rows] != [sorted(part) for part in other]
+    assert rows[0].tolist() != sorted(rows[0].tolist())
+
+
+def test_each_class_has_its_share() -> None:
+    """Rounded, and at least one in each split."""
+    found = made([Review(f"text{n}", "ab"[n < 5]) for n in range(100)])
+    rows = partition(found, valid=0.1, test=0.2)
+    assert [np.bincount(found.label_N[part]).tolist() for part in rows] == [
+        [66, 3], [10, 1], [19, 1]
+    ]  # fmt: skip
+
+
+def test_repeated_texts_and_bad_lines_are_noted(caplog: pytest.LogCaptureFixture) -> None:
+    """The notes go with the training split alone, to the card."""
+    texts = [Review("same text", "a"), Review("same text", "b"), Review("other", "a")]
+    found = gather("mine", [[*texts, Fault("f", 4, "odd")], texts], Tokens())
+    assert found.notes == {
+        "bad_lines": [{"file": "f", "what": "odd", "lines": 1, "first": 4}],
+        "repeated": 4,
+    }
+    assert "1 bad lines left out beside 6 reviews" in caplog.text
+
+
+def ready(folder: Path) -> tuple[Path, own.Source, own.Preprocess]:
+    """Write the splits of 100 reviews with a bad line, and 40 without stars."""
+    rows = [*reviews(100), "{"]
+    source = own.Source(
+        reviews=[str(jsonl(folder / "a.jsonl", rows))],
+        unlabeled=[str(jsonl(folder / "b.jsonl", [{"text": "common rare"}] * 40))],
+    )
+    options = own.Preprocess(terms=7)
+    entry = own.entry("mine")
+    assert entry.embed
+    entry.embed(folder, source)
+    for part, split in entry.split(folder, options)._asdict().items():
+        examples.write(split, folder / f"{part}.npz")
+    return folder, source, options
+
+
+def test_card_tells_of_texts(tmp_path: Path) -> None:
+    """Counts, terms, share of ones, bad lines, the most frequent terms; no pictures."""
+    folder, source, options = ready(tmp_path)
+    out = tmp_path / "out"
+    cards.write(own.entry("mine"), source, options, raw=folder, ready=folder, out=out)
+    card = json.loads((out / "card.json").read_text())
+    assert card["splits"]["train"] == {"examples": 80, "by_class": [16] * 5}
+    assert card["inputs"] == 7
+    assert card["preparation"] == "1 where the text has the term"
+    assert card["options"] == {
+        "terms": 7, "ngrams": [1, 1], "valid": 0.1, "test": 0.1, "text": "text", "stars": "stars",
+        "ratings": [1.0, 5.0], "encoding": "utf-8", "delimiter": ",",
+    }  # fmt: skip
+    text = card["text"]
+    assert (text["terms"], text["unlabeled"], text["repeated"]) == (7, 40, 39)
+    assert list(text["frequent"])[:3] == ["common", "rare", "stars1"]
+    assert text["frequent"]["rare"] == 0.333333
+    train = examples.read(folder / "train.npz", unlabeled=True).inputs(slice(None))
+    assert text["ones"] == pytest.approx(float(train.mean()), abs=1e-6)
+    assert text["terms_per_text"] == round(float(train.sum(1).mean()), 1)
+    [bad] = text["bad_lines"]
+    assert (bad["lines"], bad["first"], bad["what"]) == (1, 101, "the line is no JSON")
+    with np.load(out / "samples.npz") as sheet:
+        assert sheet["x"].size == 0
+        assert data.pictures(dict(sheet)) == {}
+
+
+@pytest.mark.parametrize("column", ["stars", "label"])
+def test_card_tells_of_the_column_that_was_read(column: str) -> None:
+    """The one that was not chosen means nothing."""
+    options = own.Preprocess.model_validate({column: "x"})
+    assert {"stars", "label"} & own.matters("reviews", options) == {column}
+
+
+def test_report_tells_of_texts(tmp_path: Path) -> None:
+    """One sentence, and the terms and bad lines among the facts."""
+    folder, source, options = ready(tmp_path)
+    card = cards.card(own.entry("mine"), source, options, raw=folder, ready=folder)
+    assert data.introduction(card) == "mine: 100 texts in 5 classes."
+    facts = dict(texts.facts(card["text"]))
+    assert facts["Bad lines"].endswith("a.jsonl from line 101 on: the line is no JSON")
+    assert "the 7 of 1 word that most training texts have" in facts["Terms"]
+    assert facts["Repeated"].startswith("39 texts")
+
+
+SCRIPT = """
+import json, resource, sys, time
+from pathlib import Path
+import numpy as np
+from pipeline.datasets import examples, own
+folder = Path(sys.argv[1])
+start = time.monotonic()
+entry = own.entry("made")
+source = own.Source(reviews=[str(folder / "a.jsonl")], unlabeled=[str(folder / "b.jsonl")])
+entry.embed(folder, source)
+for part, split in entry.split(folder, own.Preprocess())._asdict().items():
+    examples.write(split, folder / f"{part}.npz")
+examples.read(folder / "train.npz", unlabeled=True)
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([time.monotonic() - start, most * 1024]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_as_many_reviews_as_the_paper_has(tmp_path: Path) -> None:
+    """10,000 with stars and 300,000 without, of 100 words each: 5 minutes and 3 GB at most."""
+    draws = np.random.default_rng(0)
+    words = np.array([f"w{n}" for n in range(100_000)])
+    cumulated = np.cumsum(1 / np.arange(1, len(words) + 1))
+    for name, count in (("a", 10_000), ("b", 300_000)):
+        with (tmp_path / f"{name}.jsonl").open("w") as file:
+            for n in range(count):
+                places = np.searchsorted(cumulated, draws.random(100) * cumulated[-1])
+                row = {"text": " ".join(words[places]), "stars": n % 5 + 1}
+                file.write(json.dumps(row) + "\n")
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, most_bytes = json.loads(done.stdout)
+    train = examples.read(tmp_path / "train.npz", unlabeled=True)
+    assert len(train) == 308_000
+    assert seconds <= 300
+    assert most_bytes <= 3e9
+    print(f"310,000 reviews: {seconds:.0f} s, {most_bytes / 1e9:.2f} GB")  # noqa: T201
