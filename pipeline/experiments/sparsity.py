@@ -12,16 +12,22 @@ from pipeline.params import Count, Penalty, Rate, Section
 
 
 class Options(Section):
-    """How many networks, up to which penalty (from 0, evenly spaced), at which learning rate."""
+    """How many networks, up to which penalty, at which learning rate.
+
+    Penalties rise from 0 as a power of the network's rank: 1 spaces them evenly, 3 puts more of
+    them near 0, which wide networks need: their penalty is a sum over more units.
+    """
 
     networks: Count = Field(ge=10)
     most_l1: Penalty
+    power: Rate = 1.0
     learning_rate: Rate
 
 
 def conditions(setting: Setting, options: Options) -> list[Condition]:
     """Return one condition whose seeds are the networks."""
-    penalties = np.linspace(0, options.most_l1, options.networks)
+    most = options.most_l1 ** (1 / options.power)
+    penalties = np.linspace(0, most, options.networks) ** options.power
     return [
         setting.condition(
             {},
