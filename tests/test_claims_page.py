@@ -204,6 +204,18 @@ def test_too_few_networks_have_no_breaking_point(made):
     assert len(exhibit.draw(few, plots.LIGHT).axes[0].lines) == 1
 
 
+def test_errors_that_do_not_rise_have_no_breaking_point(made):
+    """Where more zeros never cost errors the fit is a level line, without a place or interval."""
+    rows = [row | {"test_error": 0.05 - 0.03 * row["zeros"]} for row in made["sparsity"].rows]
+    falling = dataclasses.replace(made["sparsity"], rows=rows)
+    most = f"up to {100 * max(row['zeros'] for row in rows):.1f}%"
+    assert f"It does not, {most} zeros" in experiment_captions.sparsity(falling)
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
+    assert len(exhibit.draw(falling, plots.LIGHT).axes[0].lines) == 2  # dots, level
+    (figure,) = redrawn.figures([{"sparsity": falling}])
+    assert figure.lines[-1].here == [f"no rise {most}"]
+
+
 def labels(gain):
     """Return a labels table where pre-training changes the error by `gain(share)`."""
     table = Table("digits", rows_of("labels"), CONFIDENCE)
