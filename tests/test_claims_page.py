@@ -122,8 +122,8 @@ def test_figures_outlive_lost_networks(exhibit, n, made):
     gone |= {"zeros_by_layer": [], "gradient_norms": [], "dead_by_epoch": []}
     rows = [row | gone for row in table.rows[:n]] + list(table.rows[n:])
     lost = dataclasses.replace(table, rows=rows)
-    content, figure = io.BytesIO(), exhibit.draw(lost, plots.LIGHT)
-    figure.savefig(content, format="svg")
+    figure = exhibit.draw(lost, plots.LIGHT)
+    figure.draw_without_rendering()
     assert not collapsed(figure)
     assert "failed" in exhibit.caption(lost)
 
@@ -204,6 +204,18 @@ def test_too_few_networks_have_no_breaking_point(made):
     assert len(exhibit.draw(few, plots.LIGHT).axes[0].lines) == 1
 
 
+def test_errors_that_do_not_rise_have_no_breaking_point(made):
+    """Where more zeros never cost errors the fit is a level line, without a place or interval."""
+    rows = [row | {"test_error": 0.05 - 0.03 * row["zeros"]} for row in made["sparsity"].rows]
+    falling = dataclasses.replace(made["sparsity"], rows=rows)
+    most = f"up to {100 * max(row['zeros'] for row in rows):.1f}%"
+    assert f"It does not, {most} zeros" in experiment_captions.sparsity(falling)
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
+    assert len(exhibit.draw(falling, plots.LIGHT).axes[0].lines) == 2  # dots, level
+    (figure,) = redrawn.figures([{"sparsity": falling}])
+    assert figure.lines[-1].here == [f"no rise {most}"]
+
+
 def labels(gain):
     """Return a labels table where pre-training changes the error by `gain(share)`."""
     table = Table("digits", rows_of("labels"), CONFIDENCE)
@@ -229,6 +241,24 @@ def test_a_condition_with_a_lost_seed_is_not_averaged():
     rows = [{"seed": seed, "test_error": value} for seed, value in enumerate((0.1, None, 0.3))]
     point = Table("digits", rows, CONFIDENCE).point()
     assert (point.mean, point.low, point.lost, point.values) == (None, None, 1, [0.1, 0.3])
+
+
+def test_crosses_at_the_top_stand_for_what_diverged(made):
+    """At a rate where a seed diverged there is a cross in the unit's color, and no circle."""
+    rows = [dict(row) for row in made["rates"].rows]
+    next(row for row in rows if (row["activation"], row["rate"]) == ("tanh", 1.0)).update(
+        test_error=None
+    )
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "rates")
+    axes = exhibit.draw(Table("digits", rows, CONFIDENCE), plots.LIGHT).axes[0]
+    (cross,) = [line for line in axes.lines if line.get_marker() == "x"]
+    assert cross.get_color() == plots.LIGHT.hues[1]
+    (x, y) = axes.transAxes.inverted().transform(
+        cross.get_transform().transform(cross.get_xydata()[0])
+    )
+    assert (cross.get_xdata()[0], 0.9 < y <= 1, 0 < x <= 1) == (1.0, True, True)
+    curve = next(line for line in axes.lines if line.get_label() == "tanh")
+    assert 1.0 not in curve.get_xdata()
 
 
 def test_dead_shares_of_stopped_networks_count_on():
@@ -298,6 +328,7 @@ def test_verdicts_and_numbers_are_those_of_the_table(folder):
         assert row["claim"] in text.replace("&#39;", "'")
         assert f"{row['number']} · " in text
         assert f"{one.here} {one.interval}".strip() in text
+        assert f"{(100 if row['unit'] else 1) * abs(row['estimate']):.2f}" in one.here
         assert f"n = {row['n']:g}" in text
         assert f" {row['verdict']} figure" in text
     assert verdicts.count(judged).split(": ")[1].split(",")[0] in html
@@ -315,6 +346,16 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
     shutil.rmtree("results/digits")
     judge.main("digits")
     assert 'id="digits-arms"' not in page()
+
+
+def test_a_claim_without_a_figure_has_no_link(folder, monkeypatch):
+    """Where nothing is drawn of a table its claims stand without a link."""
+    others = tuple(exhibit for exhibit in EXHIBITS if exhibit.table != "arms")
+    monkeypatch.setattr(exhibits, "EXHIBITS", others)
+    judge.main("digits")
+    html = page()
+    assert "Rectifier networks are truly sparse" in html.split("</tbody>")[0]
+    assert 'href="#digits-arms"' not in html
 
 
 def spoil(change):

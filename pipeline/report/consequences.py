@@ -17,8 +17,8 @@ FOLLOWS: dict[str, tuple[str, str]] = {
         "from a random start rectifiers cost errors against tanh",
     ),
     "rectifier-matches-pretrained-tanh": (
-        "they need no pre-training to keep up with pre-trained tanh",
-        "without pre-training they do not keep up with pre-trained tanh",
+        "rectifiers need no pre-training to keep up with pre-trained tanh",
+        "without pre-training rectifiers do not keep up with pre-trained tanh",
     ),
     "unlabeled-help-rectifier": (
         "pre-training pays where labels are few",
@@ -33,7 +33,7 @@ FOLLOWS: dict[str, tuple[str, str]] = {
         "later units (leaky to SiLU) are worse than the rectifier",
     ),
     "gradients-do-not-vanish": (
-        "gradients reach the bottom of six-layer rectifier networks",
+        "gradients reach the bottom of the deepest rectifier networks tried",
         "gradients fade on their way down deep rectifier networks",
     ),
 }

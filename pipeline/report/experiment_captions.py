@@ -79,14 +79,18 @@ def sparsity(table: Table) -> str:
         f"Each dot is one of {len(known)} rectifier networks with a penalty of its own, from "
         f"{min(row['l1'] for row in table.rows):g} to {max(row['l1'] for row in table.rows):g}. "
         f"Shaded: where the paper sees no harm on MNIST, {low} to almost {high}% zeros. "
-        "Look where the cloud leaves the level: left of it zeros are free, right of it they cost. "
+        "Look where the cloud leaves its level. "
     )
     found = experiment_plots.broken(table)
     if found is None:
         return f"{text}There are too few networks to fit a breaking point.{lost(table)}"
     confidence = percent(table.confidence, 0)
     if found.slope <= 0:
-        return f"{text}No rise is found: errors stay at {percent(found.level)}%.{lost(table)}"
+        most = percent(max(found.zeros_N), 1)
+        return (
+            f"{text}It does not, up to {most}% zeros: the best fit is level, at "
+            f"{percent(found.level)}%.{lost(table)}"
+        )
     ends = found.interval(table.confidence)
     return text + (
         f"Line: a level of {percent(found.level)}% up to {percent(found.value, 1)}% zeros, then a "

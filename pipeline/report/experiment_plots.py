@@ -67,6 +67,8 @@ def _hinge(axes: "Axes", found: BreakingPoint, confidence: float, theme: Theme) 
     zeros_N = np.linspace(*ends, 200)
     errors_N = found.level + found.slope * (zeros_N - found.value).clip(min=0)
     axes.plot(100 * zeros_N, 100 * errors_N, color=theme.ink)
+    if found.slope <= 0:
+        return
     axes.plot(
         [100 * end for end in inside], [0.03, 0.03], color=theme.ink, linewidth=4,
         transform=axes.get_xaxis_transform(), solid_capstyle="round",

@@ -97,25 +97,37 @@ def curve(
     full: bool = True,
     top: float = 1.0,
 ) -> None:
-    """Draw means with intervals, in percent, joined by a line.
+    """Draw means with intervals, in percent, joined by a line; curves stand a little apart.
 
     A cross stands for what was lost: at the top, or where `top` says as a share of the height.
     """
     pairs = list(zip(places, points, strict=True))
     known = [(x, 100 * point.mean) for x, point in pairs if point.mean is not None]
     xs, means = [x for x, _ in known], [mean for _, mean in known]
-    face = color if full else theme.paper
-    axes.plot(
+    aside = _aside(axes)
+    lines = axes.plot(
         xs, means, color=color, linestyle=dashes, marker="o", markersize=6,
-        markerfacecolor=face, markeredgewidth=1.6, label=label or None,
+        markerfacecolor=color if full else theme.paper, markeredgewidth=1.6, label=label or None,
     )  # fmt: skip
     for x, point in pairs:
         if point.low is not None and point.high is not None:
-            axes.plot([x, x], [100 * point.low, 100 * point.high], color=color, linewidth=1.4)
+            ends = [100 * point.low, 100 * point.high]
+            lines += axes.plot([x, x], ends, color=color, linewidth=1.4)
+    for line in lines:
+        line.set_transform(aside)
     lost = [x for x, point in pairs if point.mean is None]
     if lost:  # marks of no data would stand in the figure's corner, and count in its layout
         above = axes.get_xaxis_transform()
         axes.plot(lost, [top] * len(lost), "x", color=color, transform=above, clip_on=False)
+
+
+def _aside(axes: "Axes") -> Any:
+    """Return where the next curve is drawn: beside those that are there, by a few points."""
+    from matplotlib.transforms import ScaledTranslation
+
+    order = len(axes.get_legend_handles_labels()[0])
+    points = (order + 1) // 2 * 2.5 * (1 if order % 2 else -1)
+    return axes.transData + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
 
 
 def rows(axes: "Axes", entries: Sequence[Entry], theme: Theme, *, scale: float = 100) -> None:

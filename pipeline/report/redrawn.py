@@ -142,8 +142,11 @@ def _sparsity(tables: Sequence[Table]) -> list[Line]:
 
 def _break(table: Table) -> str:
     found = broken(table)
-    if found is None or found.slope <= 0:
+    if found is None:
         return UNKNOWN
+    if found.slope <= 0:
+        most = max(row["zeros"] for row in table.rows if row["zeros"] is not None)
+        return f"no rise up to {percent(most, 1)}%"
     low, high = found.interval(table.confidence)
     return f"{percent(found.value, 1)}% ({percent(low, 1)} to {percent(high, 1)})"
 

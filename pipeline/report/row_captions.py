@@ -63,7 +63,10 @@ def ablation(table: Table) -> str:
                 f"{word} pre-training, negating half of the rectifiers' outputs changes the error "
                 f"by {gap(difference)}."
             )
-    parts.append("Without pre-training any difference but 0 would be rounding, or a bug.")
+    parts.append(
+        "Without pre-training a network with signs is one with other random starting weights of "
+        "the same law: a difference there is chance."
+    )
     return " ".join(parts)
 
 

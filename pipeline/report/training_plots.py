@@ -78,6 +78,7 @@ def dying(table: Table, theme: Theme) -> "Figure":
         axes.legend(title=VARIED[factor], loc="center left", bbox_to_anchor=(1, 0.5))
         marks.grid(axes)
     panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
