@@ -111,6 +111,8 @@ def fit(
         w_N = w_N / w_N.mean()
     place = _best(z_N, e_N, w_N)
     level, slope = _line(z_N, e_N, w_N, place)
+    if slope == 0:
+        place = float(z_N.max())  # no rise as far as the data go
     return BreakingPoint(z_N, e_N, w_N, place, level, slope, *region)
 
 
