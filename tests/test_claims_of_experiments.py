@@ -164,3 +164,14 @@ def test_rows_of_a_seed_are_averaged():
     assert group.by_seed("test_error") == {0: 0.1, 1: pytest.approx(0.3)}
     assert group.seeds == [0, 1]
     assert group.values("test_error") == [0.1, 0.2, 0.4]
+
+
+def test_networks_that_learned_little_place_no_breaking_point():
+    """A few failed networks would move the fit far: undecided, with their number."""
+    rows = table("sparsity", lambda row: ERROR + 0.3 * max(0.0, row["zeros"] - 0.75))
+    assert judged("sparsity", rows)["7b"]["estimate"] is not None
+    for row in rows[-3:]:
+        row["test_error"] = 0.9
+    found = judged("sparsity", rows)["7b"]
+    assert found["verdict"] == "undecided"
+    assert found["reason"] == "3 of 200 networks learned little: they alone would place it."

@@ -9,6 +9,9 @@ Where c moves across data the fit is not smooth, and the plain F interval is a l
 simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 94 to
 97% (tests). Without a rise every c fits alike, and the interval is the whole range: undecided.
 
+It allows neither for failed networks (verdicts leaves such tables undecided) nor for errors that
+fall before they rise: a fall moves c up.
+
 Legend of shape suffixes: N networks, G places of a breaking point.
 """
 

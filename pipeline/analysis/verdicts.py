@@ -14,6 +14,7 @@ another split would do is in no interval.
 
 import math
 from collections.abc import Mapping
+from statistics import median
 
 from pipeline.analysis import statistics
 from pipeline.analysis.claim import ARMS, Claim, Margin, spoken
@@ -27,6 +28,7 @@ VERDICTS = [
     "verdict", "reason",
 ]  # fmt: skip
 
+LEARNED_LITTLE = 3  # times the median error: outliers that no hinge's interval allows for
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 
@@ -70,6 +72,11 @@ def _lack(claim: Claim, groups: Groups | None) -> str | None:
         if len(groups[key].seeds) < 2:
             return "One seed does not show how much seeds differ."
     first = claim.groups[0]
+    if claim.estimator == "breaking point":
+        errors = groups[first].values("test_error")
+        lost = sum(error > LEARNED_LITTLE * median(errors) for error in errors)
+        if lost:
+            return f"{lost} of {len(errors)} networks learned little: they alone would place it."
     for key in claim.groups:
         if claim.estimator == "seeds" and groups[key].seeds != groups[first].seeds:
             return f"The seeds of {spoken(first)} are not those of {spoken(key)}."
