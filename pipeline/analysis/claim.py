@@ -44,6 +44,9 @@ QUANTITIES: dict[str, tuple[str, bool]] = {
         "misfit of the rectifier less that of the better of tanh and sigmoid, in",
         True,
     ),
+    "unit_time": ("time of the rectifier's function, in that of", True),
+    "sparse_time": ("time of the fastest product that skips zeros, in that of", True),
+    "dense_time": ("time of the dense product, in that of the fastest of", True),
     "spiking_loss": ("test error as spiking units less that as rates, of", True),
 }
 DIFFERENCES = {"spiking_loss", "misfit_excess"}
