@@ -172,14 +172,14 @@ def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
 
 @pytest.mark.parametrize("function", sorted({*activations.FUNCTIONS} - activations.PARTED))
 def test_outputs_keep_to_their_bounds(function: str) -> None:
-    """The least output is where `LOWEST` says, 0 or above only for units listed so; at most 1."""
+    """The least output is where `LOWEST` says; those that `BOUNDED` names are at most 1."""
     stack = make_stack(function, half_negated=False)
     z_KBO = torch.linspace(-60, 60, 12001, dtype=torch.float64).expand(K, WIDTHS[1], -1).mT.clone()
     h_KBO = stack.units(0).apply_(z_KBO)
     low = activations.LOWEST.get(function, -math.inf)
     assert float(h_KBO.min()) >= low
     assert low == -math.inf or float(h_KBO.min()) == pytest.approx(low, abs=2e-3)
-    assert (float(h_KBO.max()) <= 1) == (function in activations.BOUNDED)
+    assert float(h_KBO.max()) <= 1 or function not in activations.BOUNDED
 
 
 def test_training_allocates_no_weight_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
