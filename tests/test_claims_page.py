@@ -47,6 +47,7 @@ def probed(name):
         "complexity": {"layer": (1, 2), "measure": ("bytes", "ink")},
         "separability": {"layer": (0, 1, 2)},
         "patterns": {"layer": (1, 2)},
+        "shift": {"layer": (1, 2)},
         "spiking": {"steps": (1, 4, 16)},
     }
     if name == "neuron":

@@ -40,6 +40,10 @@ QUANTITIES: dict[str, tuple[str, bool]] = {
     "complexity": ("rank correlation of active units and complexity of the input, of", False),
     "probe_error": ("test error of a linear classifier on", True),
     "patterns": ("share of test examples with a pattern of active units of their own, of", True),
+    "shift_trend": (
+        "rank correlation of the test error with how far hidden outputs are from mean 0, over",
+        False,
+    ),
     "misfit_excess": (
         "misfit of the rectifier less that of the better of tanh and sigmoid, in",
         True,

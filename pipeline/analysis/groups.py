@@ -21,7 +21,7 @@ class Group:
     @property
     def lost(self) -> int | None:
         """The first seed that has no network, because every learning rate diverged."""
-        lost = [row["seed"] for row in self.rows if row.get("test_error", 0.0) is None]
+        lost = [int(row["seed"]) for row in self.rows if row.get("test_error", 0.0) is None]
         return min(lost, default=None)
 
     @property
