@@ -6,8 +6,8 @@ that is estimated. The interval of c holds the values at which the best fit is n
 allows.
 
 Where c moves across data the fit is not smooth, and the plain F interval is a little short: on
-simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 94 to
-97% (tests). Without a rise every c fits alike, and the interval is the whole range: undecided.
+simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 95 to
+98% (tests). Without a rise every c fits alike, and the interval is the whole range: undecided.
 
 It allows neither for failed networks (`learned_little`; such tables are not fitted) nor for errors
 that fall before they rise: a fall moves c up.
