@@ -64,7 +64,15 @@ READS_LATER = {
                 "matrices",
             ),
             *("mnist", "nistp", "norb", "npz", "samples", "scaling", "sd19", "tables"),
-            *("amazon", "corpus", "json_lines", "members", "presence", "review_tables"),
+            *(
+                "amazon",
+                "corpus",
+                "json_lines",
+                "members",
+                "partition",
+                "presence",
+                "review_tables",
+            ),
             *("reviews", "sentiment", "splits", "text", "text_files", "vocabulary"),
         )
     ),
