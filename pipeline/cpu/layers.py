@@ -53,7 +53,8 @@ def suit(x_KBI: Tensor, W_KIO: Tensor) -> bool:
 
 def forward(x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
     """Return b + x W [K, B, O]."""
-    z_KBO = b_K1O.repeat(1, x_KBI.shape[1], 1)
+    K, B, _ = x_KBI.shape
+    z_KBO = torch.empty(K, B, W_KIO.shape[2]).copy_(b_K1O)
     if _by_rows(W_KIO):
         _run("down", W_KIO, rows=x_KBI, out=z_KBO)
     else:
