@@ -22,6 +22,7 @@ NO_NUMBERS = {
     ROOT / name
     for name in (
         "pipeline/__init__.py",
+        "pipeline/cpu/__init__.py",
         "pipeline/datasets/__init__.py",
         "pipeline/datasets/entry.py",
         "pipeline/distortions/__init__.py",
