@@ -15,6 +15,7 @@ from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.networks import Stack
 from pipeline.report import data, mosaics, plots
+from pipeline.tracking import models
 from pipeline.tracking.contents import FinishedArm, curves_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
         for name, figure in figures(told, best, shape=valid.form.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
+    models.log_vocabulary(client, run, valid.form, seed=seed)
     model = networks.module(best, 0)
     log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
 
