@@ -108,7 +108,7 @@ class Scorer:
         assert isinstance(first, torch.nn.Linear)
         z_O = first.bias + first.weight[:, present_T].sum(1)
         p_C = self._log_p(z_O[None])[0].exp()
-        label, stars_C = int(p_C.argmax()), _stars(self.form)
+        label, stars_C = int(p_C.argmax()), self.form.stars_C
         whole = self._raised(z_O[None], label)
         effects: list[float] = []
         for some in present_T.split(ROWS) if top else ():
@@ -135,18 +135,12 @@ class Scorer:
     def _raised(self, z_NO: Tensor, label: int) -> Tensor:
         """Return what terms raise or lower [N]: expected stars, or the log-odds of a class."""
         log_p_NC = self._log_p(z_NO)
-        stars_C = _stars(self.form)
+        stars_C = self.form.stars_C
         if stars_C is not None:
             return log_p_NC.exp() @ stars_C
         others_NC = log_p_NC.clone()
         others_NC[:, label] = -torch.inf
         return log_p_NC[:, label] - others_NC.logsumexp(1)
-
-
-def _stars(form: Form) -> Tensor | None:
-    if form.vocabulary is None or not form.vocabulary.stars:
-        return None
-    return torch.tensor([float(name) for name in form.class_names], dtype=torch.float64)
 
 
 def best(trained: Sequence[Record]) -> Record | None:

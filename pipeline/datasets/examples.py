@@ -60,6 +60,13 @@ class Form:
         """The number of classes."""
         return len(self.class_names)
 
+    @property
+    def stars_C(self) -> Tensor | None:
+        """What each class counts, float64 [C], where the labels are ratings; None elsewhere."""
+        if not (self.vocabulary and self.vocabulary.stars):
+            return None
+        return torch.tensor([float(name) for name in self.class_names], dtype=torch.float64)
+
 
 @dataclass(frozen=True)
 class Blocks:
