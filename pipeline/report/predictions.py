@@ -16,7 +16,7 @@ def as_json(text: str, said: Prediction, seed: int) -> str:
 
 def as_text(text: str, said: Prediction, seed: int) -> str:
     """Return a paragraph: the beginning of the text, then what the network says of it."""
-    chances = ", ".join(f"{name} {100 * p:.1f}%" for name, p in said.probabilities.items())
+    chances = ", ".join(f"{name}: {100 * p:.1f}%" for name, p in said.probabilities.items())
     lines = [_beginning(text), f"  predicted: {said.predicted} ({chances}; network of seed {seed})"]
     if said.stars is not None:
         lines += [f"  expected stars: {said.stars:.2f}"]
