@@ -2,13 +2,13 @@
 
 from pipeline import measures
 from pipeline.arms import Arm
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.repeats import Data
 from pipeline.networks import Stack
 from pipeline.records import Record
 
 
 def evaluate(
-    arm: Arm, stack: Stack, test: Examples, *, trained: list[Record], pretrained: list[Record]
+    arm: Arm, stack: Stack, test: Data, *, trained: list[Record], pretrained: list[Record]
 ) -> list[Record]:
     """Return one record a seed: what was chosen on validation, and its error and zeros on test.
 
@@ -25,7 +25,7 @@ def evaluate(
             "zeros_by_layer": zeros,
         }
         lines.append(_record(arm, seed, tested, trained=trained, pretrained=pretrained))
-    return [line | {"test_examples": len(test.y_N)} for line in lines]
+    return [line | {"test_examples": len(test)} for line in lines]
 
 
 def _record(

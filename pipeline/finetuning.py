@@ -9,7 +9,7 @@ import torch
 
 from pipeline import measures, networks
 from pipeline.arms import Arm
-from pipeline.datasets import examples
+from pipeline.datasets.repeats import read_for
 from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
@@ -40,8 +40,8 @@ class Finetuning:
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Supervised, Tensors]:
         """Read the splits, and give each candidate a copy of its seed's starting network."""
-        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
         seeds, source_K = seeds_of(stack)
+        train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         start = networks.load(self.start, seeds)
         batches = minibatches(self.dataset, "finetune", self.settings, train, self.labels)
         probe = reference(self.dataset, train, PROBE)
@@ -121,7 +121,7 @@ def _chosen(
     seeds = candidates[-1].seed + 1
     rows = kept(chosen, seeds, len(candidates) // seeds)
     stack = work.stack(trained.tensors(rows))
-    train = reference(work.dataset, examples.read(work.train), REFERENCE_IMAGES)
+    train = reference(work.dataset, read_for(work.train, range(seeds)), REFERENCE_IMAGES)
     dead = measures.dead_units(stack, train)
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
     for seed, k in chosen.items():

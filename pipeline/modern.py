@@ -4,8 +4,7 @@ A network trained by it is, once trained, one of ours: batch normalization is th
 folded into the layer below it, and dropout does nothing. What population.train keeps of a network
 in training is its module's state and Adam's, each with K as its first dimension.
 
-Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O
-outputs of a layer.
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O outputs.
 """
 
 import math
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline import activations, networks
-from pipeline.datasets import examples
+from pipeline.datasets.repeats import read_for
 from pipeline.errors import Problem
 from pipeline.minibatches import Minibatches, minibatches, reference
 from pipeline.networks import Stack, Tensors, only
@@ -29,6 +28,7 @@ from pipeline.population import Candidate
 from pipeline.seeds import generator
 from pipeline.selection import grid
 from pipeline.supervised import PROBE, Supervised
+from pipeline.terms import dense
 
 EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
 
@@ -117,7 +117,7 @@ class Modern:
         total = torch.zeros((), device=device)
         net.train()
         for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
-            total += step_(net, descent, x_1BI[0], y_1B[0], l1=candidate.l1)
+            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=candidate.l1)
         for name, tensor in _state(net, descent):
             tensors[name][0] = tensor
         return total / self.batches.steps
@@ -209,7 +209,8 @@ class ModernTraining:
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Modern, Tensors]:
         """Start a network a candidate. Raises Problem for what the recipe cannot train."""
         self.recipe.check(self.unit, self.settings.batch_size)
-        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
+        seeds = [candidate.seed for candidate in stack]
+        train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         widths = [train.form.inputs, *self.hidden, train.form.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)

@@ -64,11 +64,31 @@ class Schedule(Section):
         return (PAPER_IMAGES if self.images == "paper" else self.images) // self.epochs
 
 
-class Pretrain(Schedule):
-    """Greedy denoising auto-encoders (paper, section 3.2)."""
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Reconstruction = Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
 
-    corruption: Annotated[float, Field(ge=0, lt=1)]
+
+class Pretrain(Schedule):
+    """Greedy denoising auto-encoders (paper, section 3.2).
+
+    `corruption` is the masking noise of every layer's inputs, or with `corruption_above` (one a
+    layer, the lowest first; the last is that of all further ones) of the first layer's. Of texts
+    `salt` is the probability that a zero is turned on, and `rebuilt` the share of the terms that
+    are rebuilt at a step, in (0, 1]. `reconstructions` names what an activation rebuilds with where
+    it is not its own.
+    """
+
+    corruption: Probability
+    corruption_above: list[Probability] = []
     tied: bool
+    salt: Probability = 0.0
+    rebuilt: Annotated[float, Field(gt=0, le=1)] = 1.0
+    reconstructions: dict[str, Reconstruction] = {}
+
+    def corruption_of(self, layer: int) -> float:
+        """Return the masking noise of a layer's inputs, 0 the lowest; in [0, 1)."""
+        each = [self.corruption, *self.corruption_above]
+        return each[min(layer, len(each) - 1)]
 
 
 class Finetune(Schedule):
@@ -90,7 +110,7 @@ class Activation(Section):
     pieces: Count = 1  # of a maxout unit
     l1: Penalty
     half_negated: bool
-    reconstruction: Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
+    reconstruction: Reconstruction
 
 
 class Network(Section):

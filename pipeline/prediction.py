@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline import networks, records
 from pipeline.arms import Arm
 from pipeline.datasets import examples
-from pipeline.datasets.examples import Form
+from pipeline.datasets.form import Form
 from pipeline.datasets.vocabulary import Vocabulary
 from pipeline.errors import Problem
 from pipeline.records import Record
@@ -169,7 +169,7 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
         )
     trained = records.read_lines(arm.networks / "records.jsonl")
     seed = _seed(arm, trained, seed)
-    form = examples.read_form(form_file)
+    form = examples.read_form(form_file, seed)
     if form.vocabulary is None:
         raise records.unreadable(form_file, ValueError("it holds no texts"))
     return Scorer(networks.module(networks.load(weights, [seed]), 0), form, seed)

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from pipeline import measures
 from pipeline.backprop import Step, gradient_norms, supervised_step_
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.examples import Batch
+from pipeline.datasets.repeats import Data
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.population import Candidate, settings_K
+from pipeline.terms import of_networks
 
 PROBE = 50  # training examples on which the gradient norms are measured, the same for all
 
@@ -25,9 +27,9 @@ class Supervised:
 
     function: str
     batches: Minibatches
-    valid: Examples
-    probe: Examples  # its first PROBE training examples serve for the gradient norms
-    follows: Examples | None = None  # where units are followed: what they are alive or dead on
+    valid: Data
+    probe: Data  # its first PROBE training examples serve for the gradient norms
+    follows: Data | None = None  # where units are followed: what they are alive or dead on
     criteria = ("valid_errors", "valid_costs")
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
@@ -39,7 +41,7 @@ class Supervised:
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
         for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
-            x_KBI, y_KB = (part.index_select(0, source_K) for part in (x_SBI, y_SB))
+            x_KBI, y_KB = of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)
             total_K += supervised_step_(networks, x_KBI, y_KB, step)
         return total_K / self.batches.steps
 
@@ -49,10 +51,9 @@ class Supervised:
         Where units are followed, also which of them are alive [K, U], 0 or 1.
         """
         networks = Stack(tensors, self.function)
-        found = measures.classify(networks, self.valid)
-        K = len(networks)
-        probe_KBI = self.probe.inputs(slice(PROBE)).expand(K, -1, -1).contiguous()
-        probe_KB = self.probe.y_N[:PROBE].expand(K, -1)
+        each = [candidate.seed for candidate in stack]
+        found = measures.classify(networks, self.valid, each)
+        probe_KBI, probe_KB = self._probe(stack)
         _, l1_K = settings_K(stack, networks.hardness_K11)
         measured = {
             "valid_errors": found.errors_K,
@@ -61,5 +62,12 @@ class Supervised:
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
         if self.follows is not None:
-            measured["alive"] = measures.alive_units(networks, self.follows).to(torch.uint8)
+            measured["alive"] = measures.alive_units(networks, self.follows, each).to(torch.uint8)
         return measured
+
+    def _probe(self, stack: list[Candidate]) -> Batch:
+        seeds, source_K = seeds_of(stack)
+        rows_B = torch.arange(min(PROBE, len(self.probe)), device=self.probe.device)
+        x_SBI, y_SB = self.probe.batch(seeds, rows_B.expand(len(seeds), -1))
+        source_K = source_K.to(self.probe.device)
+        return of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)

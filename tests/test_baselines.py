@@ -9,7 +9,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from pipeline import baselines
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.datasets.presence import Presence
 from pipeline.datasets.vocabulary import Vocabulary
 from pipeline.errors import Problem

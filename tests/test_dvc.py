@@ -48,6 +48,7 @@ NO_NUMBERS = {
 READS_LATER = {
     *(ROOT / "pipeline/distortions").glob("*.py"),
     ROOT / "pipeline/seeds.py",
+    ROOT / "pipeline/terms.py",
     *(
         ROOT / f"pipeline/datasets/{name}.py"
         for name in (
@@ -59,11 +60,12 @@ READS_LATER = {
                 "folders",
                 "generated",
                 "idx",
+                "form",
                 "matrices",
             ),
             *("mnist", "nistp", "norb", "npz", "samples", "scaling", "sd19", "tables"),
             *("amazon", "corpus", "json_lines", "members", "presence", "review_tables"),
-            *("reviews", "sentiment", "text", "text_files", "vocabulary"),
+            *("reviews", "sentiment", "splits", "text", "text_files", "vocabulary"),
         )
     ),
 }

@@ -1,5 +1,6 @@
 """New texts scored with trained networks: from disk, from MLflow, and by brute force."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,19 +15,22 @@ import numpy as np
 import pytest
 import torch
 from ruamel.yaml import YAML
+from scipy.sparse import csr_matrix
 
 from pipeline import networks, prediction, records
 from pipeline.arms import Arm
 from pipeline.datasets import examples, new_texts
-from pipeline.datasets.examples import Form
+from pipeline.datasets.examples import Split
+from pipeline.datasets.form import Form
 from pipeline.datasets.new_texts import Layout
 from pipeline.datasets.vocabulary import Tokens, Vocabulary
 from pipeline.errors import Problem
 from pipeline.params import Activation
 from pipeline.prediction import Scorer
 from pipeline.report import predictions
-from pipeline.tracking import store
+from pipeline.tracking import models, publishing, store
 from stages import predict, track
+from tests import finished
 from tests.imports import ROOT
 from tests.review_files import jsonl
 
@@ -358,6 +362,38 @@ def test_runs_of_others_are_refused(here, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(Problem, match=r"nothing read from MLflow at http://127\.0\.0\.1:9"):
         predict.main("rated", "rectifier", "random", ["good"], run_id=other)
+
+
+def own_split(terms: tuple[str, ...], *others: Split) -> Split:
+    form = Form((2,), ("no", "yes"), vocabulary=Vocabulary(terms))
+    return Split(csr_matrix(np.eye(2, dtype=np.uint8)), np.arange(2), form, others=others)
+
+
+def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
+    """Where every seed has a fold of its own, so has it a vocabulary; from disk and from MLflow."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    arm, params = finished.RANDOM, finished.settings(seeds=2)
+    finished.write(arm, params)
+    lines = records.read_lines(arm.networks / "records.jsonl")
+    for line in lines:
+        line["valid_error"] = 0.1 if line["seed"] == 1 else 0.2
+    records.write_lines(arm.networks / "records.jsonl", lines)
+    unit = params.activation(arm.activation)
+    stack = networks.initialize("mine", [2, 3, 2], range(2), unit)
+    networks.save(stack, arm.networks / "weights.safetensors")
+    for part in ("train", "valid"):
+        own = own_split(("aa", "bb"), own_split(("cc", "aa")))
+        examples.write(own, arm.ready / f"{part}.npz")
+    assert prediction.from_disk(arm, 0).vocabulary.terms == ("aa", "bb")
+    best = prediction.from_disk(arm)
+    assert (best.seed, best.vocabulary.terms) == (1, ("cc", "aa"))
+    monkeypatch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
+    uri = track.tracking_uri()
+    publishing.publish(arm, params, uri=uri)
+    again = models.from_run(arm, run_of(arm), uri=uri)
+    assert (again.seed, again.form) == (1, dataclasses.replace(best.form, repeats=1))
+    assert [*again.predict(["aa"], top=1)] == [*best.predict(["aa"], top=1)]
 
 
 def test_seeds_without_a_network_are_refused(here, tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipeline import networks
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.probes import codes, complexity, overlap, patterns, separability

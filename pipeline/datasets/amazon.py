@@ -9,9 +9,9 @@ from typing import Literal
 from pipeline.datasets import archives, sentiment
 from pipeline.datasets.corpus import Corpus, gather, partition
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.remote import RemoteFile
 from pipeline.datasets.reviews import Found
+from pipeline.datasets.splits import Splits
 from pipeline.datasets.text import Text
 from pipeline.datasets.vocabulary import Tokens
 from pipeline.params import Section, Share

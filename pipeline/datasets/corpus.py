@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.datasets import reviews
-from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.form import Form
 from pipeline.datasets.reviews import Found, Tally
+from pipeline.datasets.splits import Split, Splits
 from pipeline.datasets.vocabulary import Tokens, Vocabulary
 from pipeline.errors import Problem
 from pipeline.records import Record

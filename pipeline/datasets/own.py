@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline.datasets import folders, inventory, npz, own_reviews, tables, text_files
 from pipeline.datasets.corpus import partition
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.inventory import Kind, Stock
 from pipeline.datasets.reviews import Columns, Stars
+from pipeline.datasets.splits import Splits
 from pipeline.datasets.text import Text
 from pipeline.datasets.vocabulary import Tokens
 from pipeline.errors import Problem

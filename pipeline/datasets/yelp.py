@@ -16,9 +16,9 @@ import numpy as np
 from pipeline.datasets import inventory, json_lines, own_reviews, text_files
 from pipeline.datasets.corpus import Corpus, gather, partition
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.inventory import File, Stock
 from pipeline.datasets.reviews import Columns, Fault, Found
+from pipeline.datasets.splits import Splits
 from pipeline.datasets.text import Text
 from pipeline.datasets.vocabulary import Tokens
 from pipeline.errors import Problem

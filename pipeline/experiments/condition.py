@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipeline.datasets.examples import Form
+from pipeline.datasets.form import Form
 from pipeline.modern import Recipe
 from pipeline.params import Activation, Finetune, Initialization, Params, Pretrain, Sweep
 

@@ -34,7 +34,7 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
         return
     seed = told.best["seed"]
     best = networks.load(told.arm.networks / "weights.safetensors", [seed])
-    valid = examples.read(told.arm.ready / "valid.npz")
+    valid = examples.read(told.arm.ready / "valid.npz", seed)
     with TemporaryDirectory() as folder:
         for name, figure in figures(told, best, shape=valid.form.shape).items():
             Path(folder, name).write_bytes(figure)

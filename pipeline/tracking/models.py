@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import records
 from pipeline.arms import Arm
-from pipeline.datasets.examples import Form
+from pipeline.datasets.form import Form
 from pipeline.datasets.vocabulary import Vocabulary
 from pipeline.errors import Problem
 from pipeline.prediction import Scorer
