@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline import activations
+from pipeline import activations, linear
 from pipeline.backprop import Step, through_units_
 from pipeline.errors import Problem
 from pipeline.networks import Stack, Tensors
+from pipeline.sampling import Sample
+from pipeline.terms import Inputs, dense
 from pipeline.units import Units
 
 
@@ -57,30 +59,30 @@ Reconstruction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     rebuilt_KBI = activations.softplus(z_KBI)
     error_KBI = rebuilt_KBI - t_KBI
-    cost_K = error_KBI.square().sum(2).mean(1)
+    cost_KBI = error_KBI.square()
     slope_KBI = rebuilt_KBI.neg_().expm1_().neg_()  # logistic(z) = 1 - exp(-softplus(z))
-    return error_KBI.mul_(slope_KBI).mul_(2), cost_K
+    return error_KBI.mul_(slope_KBI).mul_(2), cost_KBI
 
 
 def _linear_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     error_KBI = z_KBI - t_KBI
-    return error_KBI.mul(2), error_KBI.square().sum(2).mean(1)
+    return error_KBI.mul(2), error_KBI.square()
 
 
 def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     log_p_KBI = F.logsigmoid(z_KBI)
-    cost_K = ((1 - t_KBI) * z_KBI - log_p_KBI).sum(2).mean(1)
-    return log_p_KBI.exp_().sub_(t_KBI), cost_K
+    cost_KBI = (1 - t_KBI) * z_KBI - log_p_KBI
+    return log_p_KBI.exp_().sub_(t_KBI), cost_KBI
 
 
 def _rectifier_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
     rebuilt_KBI = z_KBI.relu()
     error_KBI = rebuilt_KBI - t_KBI
-    return error_KBI.mul(2).mul_(rebuilt_KBI > 0), error_KBI.square().sum(2).mean(1)
+    return error_KBI.mul(2).mul_(rebuilt_KBI > 0), error_KBI.square()
 
 
-# Linear outputs z and targets t to the gradient of the cost at z and the cost: the sum over the
-# inputs, its mean over the rows (paper, section 3.2, strategies 1 to 4; 4.1 for tanh).
+# Linear outputs z and targets t to the gradient of the cost at z and the cost of each input (paper,
+# section 3.2, strategies 1 to 4; 4.1 for tanh). An example costs the sum over its inputs.
 RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
     "scaled": _sigmoid_crossentropy,
@@ -154,55 +156,83 @@ def _check(function: str, reconstruction: str) -> None:
 
 
 def encode(
-    auto: Autoencoder, x_KBI: Tensor, *, memories: list[Tensor | None] | None = None
+    auto: Autoencoder, x_KBI: Inputs, *, memories: list[Tensor | None] | None = None
 ) -> Tensor:
     """Return the codes [K, B, O] of inputs [K, B, I].
 
     To `memories`, where given, is added what the way back needs beside the codes.
     """
     tensors = auto.tensors
-    z_KBO = torch.baddbmm(tensors["b"], x_KBI, tensors["W"])
+    z_KBO = linear.forward(x_KBI, tensors["W"], tensors["b"])
     if memories is not None:
         memories.append(auto.units.remember(z_KBO))
     h_KBO = auto.units.apply_(z_KBO)
     return h_KBO.mul_(tensors["signs"]) if "signs" in tensors else h_KBO
 
 
-def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K].
+def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor, Tensor]:
+    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K]: of each
+    example the sum over its inputs, of all the mean.
 
     Outputs of negated units of the layer below are rebuilt with their signs: a one-sided decoder
     cannot rebuild negative targets, so reconstruction and target are compared before the sign.
     """
-    z_KBI = torch.baddbmm(auto.tensors["c"], h_KBO, auto.decoder_KOI())
+    z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
     below_K1I = auto.tensors.get("signs_below")
-    t_KBI = x_KBI if below_K1I is None else x_KBI * below_K1I
+    t_KBI = dense(x_KBI)
+    if below_K1I is not None:
+        t_KBI = t_KBI * below_K1I
     if auto.symmetric:
         t_KBI = (t_KBI + 1) / 2
     if "most" in auto.tensors:
         t_KBI = (t_KBI / auto.tensors["most"]).clamp_(max=1)
-    return RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
+    delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
+    return delta_KBI, cost_KBI.sum(2).mean(1)
 
 
-def denoising_step_(auto: Autoencoder, x_KBI: Tensor, keep_KBI: Tensor, step: Step) -> Tensor:
+def denoising_step_(
+    auto: Autoencoder,
+    x_KBI: Inputs,
+    noisy_KBI: Inputs,
+    step: Step,
+    sample: Sample | None = None,
+) -> Tensor:
     """Take one SGD step on reconstruction + l1 * sum |h|, in place; return the cost before it [K].
 
-    `keep_KBI` is 0 where masking noise hides an input and 1 elsewhere.
+    `noisy_KBI` is what noise made of the inputs. With a `sample` only its inputs are rebuilt, and
+    the cost is estimated from theirs.
     """
     tensors = auto.tensors
-    noisy_KBI = x_KBI * keep_KBI
     memories: list[Tensor | None] = []
     h_KBO = encode(auto, noisy_KBI, memories=memories)
-    delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
-    delta_KBI.mul_(step.rate_K11)
-    delta_KBO = torch.bmm(delta_KBI, auto.decoder_KOI().mT)  # before the update: the old weights
-    if "V" in tensors:
-        tensors["V"].baddbmm_(h_KBO.mT, delta_KBI)
+    if sample is None:
+        delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
+        delta_KBI.mul_(step.rate_K11)
+        delta_KBO = linear.descend_(h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI)
     else:
-        tensors["W"].baddbmm_(delta_KBI.mT, h_KBO)
-    tensors["c"].add_(delta_KBI.sum(1, keepdim=True))
+        delta_KBO, cost_K = _rebuild_sample_(auto, h_KBO, x_KBI, step, sample=sample)
+    assert delta_KBO is not None
     signs_K1O = tensors.get("signs")
     through_units_(delta_KBO, h_KBO, auto.units, signs_K1O, memories[0], step=step)
-    tensors["W"].baddbmm_(noisy_KBI.mT, delta_KBO)
-    tensors["b"].add_(delta_KBO.sum(1, keepdim=True))
+    linear.descend_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
     return cost_K
+
+
+def _rebuild_sample_(
+    auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, step: Step, *, sample: Sample
+) -> tuple[Tensor, Tensor]:
+    """Rebuild some inputs by a tied decoder and let it take its step; return the gradient at the
+    codes [K, B, O], and an estimate of the cost of all inputs [K]."""
+    W_KIO, c_K1I = auto.tensors["W"], auto.tensors["c"]
+    K, I, O = W_KIO.shape  # noqa: E741
+    rows = sample.rows(I)
+    some_KMO = W_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
+    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, some_KMO.mT)
+    t_KBM = sample.pick(dense(x_KBI))
+    delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
+    weight_K1M = sample.weight_SM.unsqueeze(1)
+    delta_KBM.mul_(weight_K1M).mul_(step.rate_K11)
+    delta_KBO = torch.bmm(delta_KBM, some_KMO)
+    W_KIO.view(-1, O).index_add_(0, rows, torch.bmm(delta_KBM.mT, h_KBO).view(-1, O))
+    c_K1I.view(-1).index_add_(0, rows, delta_KBM.sum(1).view(-1))
+    return delta_KBO, (cost_KBM * weight_K1M).sum(2).mean(1)

@@ -7,14 +7,15 @@ Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a laye
 layer, C classes, L layers; a 1 broadcasts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pipeline import networks
+from pipeline import linear, networks
 from pipeline.networks import Stack
+from pipeline.terms import Inputs, dense
 from pipeline.units import Units
 
 
@@ -76,43 +77,53 @@ def through_units_(
     return delta_KBO
 
 
+Pass = Callable[[int, Inputs, Tensor], Tensor | None]
+
+
 def backward(
     stack: Stack,
+    x_KBI: Inputs,
     outputs: list[Tensor],
     memories: list[Tensor | None],
     delta_KBC: Tensor,
+    *,
     step: Step,
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield (layer, its inputs [K, B, I], gradient at its linear outputs [K, B, O]), top first.
+    through: Pass,
+) -> None:
+    """Lead the gradient at the softmax inputs down to the lowest layer.
 
-    `outputs` and `memories` come from `networks.hidden_outputs` and are used up. The weights of a
-    layer may be changed once it was yielded: what flows further down was taken from the old ones.
+    `through(layer, inputs [K, B, I], gradient at its linear outputs [K, B, O])` is called top
+    first; it returns the gradient at a layer's inputs, which the lowest layer does not need.
+    `outputs` and `memories` come from `networks.hidden_outputs` and are used up.
     """
     delta_KBO = delta_KBC
-    for layer in reversed(range(stack.depth + 1)):
-        x_KBI = outputs[layer]
-        below_KBI = torch.bmm(delta_KBO, stack.W_KIO(layer).mT) if layer else delta_KBO
-        yield layer, x_KBI, delta_KBO
-        if layer:
-            signs_K1I = stack.signs_K1O(layer - 1)
-            delta_KBO = through_units_(
-                below_KBI, x_KBI, stack.units(layer - 1), signs_K1I, memories[layer - 1], step=step
-            )
+    for layer in reversed(range(1, stack.depth + 1)):
+        h_KBI = outputs[layer - 1]
+        below_KBI = through(layer, h_KBI, delta_KBO)
+        assert below_KBI is not None
+        units, signs_K1I = stack.units(layer - 1), stack.signs_K1O(layer - 1)
+        delta_KBO = through_units_(
+            below_KBI, h_KBI, units, signs_K1I, memories[layer - 1], step=step
+        )
+    through(0, x_KBI, delta_KBO)
 
 
-def supervised_step_(stack: Stack, x_KBI: Tensor, y_KB: Tensor, step: Step) -> Tensor:
+def supervised_step_(stack: Stack, x_KBI: Inputs, y_KB: Tensor, step: Step) -> Tensor:
     """Take one SGD step on -log P(y) + l1 * sum |h|, in place; return -log P(y) before it [K]."""
     memories: list[Tensor | None] = []
     outputs = networks.hidden_outputs(stack, x_KBI, memories=memories)
-    scores_KBC = networks.scores(stack, outputs[-1])
+    scores_KBC = networks.scores(stack, x_KBI, outputs)
     delta_KBC, cost_K = softmax_delta(scores_KBC, y_KB, step.rate_K11)
-    for layer, below_KBI, delta_KBO in backward(stack, outputs, memories, delta_KBC, step):
-        stack.W_KIO(layer).baddbmm_(below_KBI.mT, delta_KBO)
-        stack.b_K1O(layer).add_(delta_KBO.sum(1, keepdim=True))
+
+    def descend(layer: int, below_KBI: Inputs, delta_KBO: Tensor) -> Tensor | None:
+        W_KIO, b_K1O = stack.W_KIO(layer), stack.b_K1O(layer)
+        return linear.descend_(below_KBI, W_KIO, b_K1O, delta_KBO, below=layer > 0)
+
+    backward(stack, x_KBI, outputs, memories, delta_KBC, step=step, through=descend)
     return cost_K
 
 
-def gradient_norms(stack: Stack, x_KBI: Tensor, y_KB: Tensor, l1_K: Tensor) -> Tensor:
+def gradient_norms(stack: Stack, x_KBI: Inputs, y_KB: Tensor, l1_K: Tensor) -> Tensor:
     """Return the Frobenius norm of each layer's weight gradient [K, L], lowest layer first.
 
     ||x' d||^2 = sum of (x x') * (d d') over the B x B pairs of rows: the gradient is never formed.
@@ -120,9 +131,14 @@ def gradient_norms(stack: Stack, x_KBI: Tensor, y_KB: Tensor, l1_K: Tensor) -> T
     step = replace(Step.of(torch.ones_like(l1_K), l1_K, x_KBI.shape[1]), learns=False)
     memories: list[Tensor | None] = []
     outputs = networks.hidden_outputs(stack, x_KBI, memories=memories)
-    delta_KBC, _ = softmax_delta(networks.scores(stack, outputs[-1]), y_KB, step.rate_K11)
-    squares = [
-        (torch.bmm(below_KBI, below_KBI.mT) * torch.bmm(delta_KBO, delta_KBO.mT)).sum((1, 2))
-        for _, below_KBI, delta_KBO in backward(stack, outputs, memories, delta_KBC, step)
-    ]
+    delta_KBC, _ = softmax_delta(networks.scores(stack, x_KBI, outputs), y_KB, step.rate_K11)
+    squares: list[Tensor] = []
+
+    def look(layer: int, below_KBI: Inputs, delta_KBO: Tensor) -> Tensor | None:
+        x_KBI = dense(below_KBI)
+        pairs_KBB = torch.bmm(x_KBI, x_KBI.mT) * torch.bmm(delta_KBO, delta_KBO.mT)
+        squares.append(pairs_KBB.sum((1, 2)))
+        return linear.backward(stack.W_KIO(layer), delta_KBO) if layer else None
+
+    backward(stack, x_KBI, outputs, memories, delta_KBC, step=step, through=look)
     return torch.stack(squares[::-1], 1).clamp_(min=0).sqrt_()

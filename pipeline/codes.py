@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from pipeline import networks
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.examples import Batch
+from pipeline.datasets.repeats import Data
 from pipeline.measures import ROWS
-from pipeline.minibatches import Batch, Minibatches, Shuffled
+from pipeline.minibatches import Minibatches, Shuffled
 from pipeline.networks import Stack
+from pipeline.terms import Inputs
 
 KEPT_BYTES = (
     1 << 28
@@ -40,18 +42,18 @@ class Below:
         """Return the networks of some seeds, in that order."""
         return self.stack.select([self.seeds.index(seed) for seed in seeds])
 
-    def chunks(self, seed: int, examples: Examples) -> Iterator[Tensor]:
-        """Yield the codes [n, O] of a split, some rows at a time."""
+    def chunks(self, seed: int, examples: Data) -> Iterator[Tensor]:
+        """Yield the codes [1, n, O] of a seed's split, some rows at a time."""
         network = self.of([seed])
-        for x_NI in examples.chunks(ROWS):
-            yield top(network, self.layers, x_NI.unsqueeze(0))[0]
+        for x_1NI in examples.of(seed).chunks(ROWS):
+            yield top(network, self.layers, x_1NI)
 
-    def fits(self, examples: Examples) -> bool:
+    def fits(self, examples: Data) -> bool:
         """Tell whether the codes of a split are few enough to be kept."""
         return len(examples) * self.width * torch.float32.itemsize <= KEPT_BYTES
 
 
-def top(stack: Stack, layers: int, x_SBI: Tensor) -> Tensor:
+def top(stack: Stack, layers: int, x_SBI: Inputs) -> Tensor:
     """Return the outputs [S, B, O] of hidden layer `layers` (1 the lowest)."""
     return networks.hidden_outputs(stack, x_SBI, layers)[-1]
 
@@ -82,13 +84,11 @@ class Kept(Coded):
 
     def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, those of all seeds together."""
-        y_N = self.batches.examples.y_N
+        examples = self.batches.examples
         for rows_SB in self.batches.rows_SN(seeds, epoch).split(self.size, 1):
-            pairs = zip(seeds, rows_SB, strict=True)
-            h_SBO = torch.stack(
-                [self.codes[seed].index_select(0, rows_B) for seed, rows_B in pairs]
-            )
-            yield h_SBO, y_N[rows_SB]
+            pairs = [*zip(seeds, rows_SB, strict=True)]
+            h_SBO = torch.stack([self.codes[seed].index_select(0, rows) for seed, rows in pairs])
+            yield h_SBO, torch.stack([examples.of(seed).y_N[rows] for seed, rows in pairs])
 
 
 @dataclass(frozen=True)
@@ -111,23 +111,23 @@ def training(batches: Minibatches, below: Below) -> Minibatches:
     examples = batches.examples
     codes = {}
     for seed in below.seeds:
-        codes[seed] = torch.empty(len(examples), below.width, device=examples.x_NI.device)
-        for rows_NO, h_NO in zip(
+        codes[seed] = torch.empty(len(examples), below.width, device=examples.device)
+        for rows_NO, h_1NO in zip(
             codes[seed].split(ROWS), below.chunks(seed, examples), strict=True
         ):
-            rows_NO.copy_(h_NO)
+            rows_NO.copy_(h_1NO[0])
     return Kept(batches, codes)
 
 
-def validation(valid: Examples, below: Below) -> Callable[[int], Iterable[Tensor]]:
-    """Return what gives the codes of the validation split of a seed, some rows [n, O] at a time."""
+def validation(valid: Data, below: Below) -> Callable[[int], Iterable[Tensor]]:
+    """Return what gives the codes of a seed's validation split, some rows [1, n, O] at a time."""
     if not below.fits(valid):
         return lambda seed: below.chunks(seed, valid)
     kept = {seed: list(below.chunks(seed, valid)) for seed in below.seeds}
     return kept.__getitem__
 
 
-def most(below: Below, seed: int, examples: Examples) -> Tensor:
+def most(below: Below, seed: int, examples: Data) -> Tensor:
     """Return the largest size [1, O] of each code of a split; 1 where all are 0."""
-    most_O = torch.stack([h_NO.abs().amax(0) for h_NO in below.chunks(seed, examples)]).amax(0)
+    most_O = torch.cat([h_1NO.abs().amax(1) for h_1NO in below.chunks(seed, examples)]).amax(0)
     return torch.where(most_O > 0, most_O, 1).unsqueeze(0)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, networks
+from pipeline import autoencoders, networks, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
 from pipeline.backprop import Step
+from pipeline.corruption import Noise
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Tensors
 from pipeline.population import Candidate, settings_K
+from pipeline.sampling import Sample
 from pipeline.seeds import generator
+from pipeline.terms import Inputs, Terms, of_networks
 
 NOISE_STEPS = 50  # mini-batches whose noise is drawn at once: bounds the memory it takes
 
@@ -29,9 +32,10 @@ class Denoising:
     like: Autoencoder  # the shape of what is trained; its tensors are not used
     dataset: str
     phase: str  # names the noise
-    corruption: float  # probability that an input is set to 0
+    noise: Noise
     batches: Minibatches  # of the layer's inputs: the dataset's, or codes of the layers below
-    valid: Callable[[int], Iterable[Tensor]]  # a seed to its validation inputs, [n, I] at a time
+    valid: Callable[[int], Iterable[Inputs]]  # a seed to its validation inputs, [1, n, I] at a time
+    rebuilt: int | None = None  # of a text's terms, how many are rebuilt at a step; None: all
     criteria = ("valid_costs",)
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
@@ -42,10 +46,10 @@ class Denoising:
         seeds, source_K = seeds_of(stack)
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
-        batches = self.batches.epoch(seeds, epoch)
-        for (x_SBI, _), keep_SBI in zip(batches, self._noise(seeds, epoch), strict=True):
-            x_KBI, keep_KBI = (part.index_select(0, source_K) for part in (x_SBI, keep_SBI))
-            total_K += denoising_step_(auto, x_KBI, keep_KBI, step)
+        for x_SBI, noisy_SBI, sample in self._corrupted(seeds, epoch):
+            x_KBI, noisy_KBI = (of_networks(part, source_K) for part in (x_SBI, noisy_SBI))
+            mine = None if sample is None else sample.of(source_K)
+            total_K += denoising_step_(auto, x_KBI, noisy_KBI, step, mine)
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
@@ -58,25 +62,46 @@ class Denoising:
         one = replace(auto, tensors=networks.only(auto.tensors, k))
         draws = self._draws(candidate.seed, "valid-corruption", 0)
         total, rows = 0.0, 0
-        for x_NI in self.valid(candidate.seed):
-            x_1NI = x_NI.unsqueeze(0)
-            h_1NO = autoencoders.encode(one, x_1NI * self._keep(x_1NI.shape, draws))
+        for x_1NI in self.valid(candidate.seed):
+            if isinstance(x_1NI, Terms):
+                noisy_1NI: Inputs = Terms(self.noise.bits(x_1NI.bits_QI, draws), 1)
+            else:
+                noisy_1NI = x_1NI * self.noise.kept(x_1NI.shape, draws)
+            h_1NO = autoencoders.encode(one, noisy_1NI)
             _, cost_1 = autoencoders.reconstruct(one, h_1NO, x_1NI)
-            total += float(cost_1) * len(x_NI)
-            rows += len(x_NI)
+            total += float(cost_1) * x_1NI.shape[1]
+            rows += x_1NI.shape[1]
         return total / rows
 
-    def _noise(self, seeds: list[int], epoch: int) -> Iterator[Tensor]:
+    def _corrupted(
+        self, seeds: list[int], epoch: int
+    ) -> Iterator[tuple[Inputs, Inputs, Sample | None]]:
+        """Yield the inputs of an epoch's mini-batches, what noise makes of them, what is rebuilt.
+
+        Noise of bits is drawn for each mini-batch, that of other inputs for many at once.
+        """
         draws = [self._draws(seed, "corruption", epoch) for seed in seeds]
+        chosen = [self._draws(seed, "rebuilt", epoch) for seed in seeds]
+        masks = self._masks(draws)
+        for x_SBI, _ in self.batches.epoch(seeds, epoch):
+            if not isinstance(x_SBI, Terms):
+                yield x_SBI, x_SBI * next(masks), None
+                continue
+            each = zip(x_SBI.by_seed(), draws, strict=True)
+            noisy_SBI = Terms.joined([self.noise.bits(bits_BI, one) for bits_BI, one in each])
+            rebuilt = self.rebuilt
+            yield (
+                x_SBI,
+                noisy_SBI,
+                sampling.draw(x_SBI, noisy_SBI, rebuilt, chosen) if rebuilt else None,
+            )
+
+    def _masks(self, draws: list[torch.Generator]) -> Iterator[Tensor]:
+        """Yield what masking noise keeps [S, B, I] in each mini-batch of an epoch."""
         shape = (self.batches.size, self.like.inputs)
         for first in range(0, self.batches.steps, NOISE_STEPS):
             steps = min(NOISE_STEPS, self.batches.steps - first)
-            keep_TSBI = torch.stack([self._keep((steps, *shape), seed) for seed in draws], 1)
-            yield from keep_TSBI
-
-    def _keep(self, shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
-        kept = torch.empty(shape, device=draws.device)
-        return kept.bernoulli_(1 - self.corruption, generator=draws)
+            yield from torch.stack([self.noise.kept((steps, *shape), one) for one in draws], 1)
 
     def _draws(self, seed: int, use: str, epoch: int) -> torch.Generator:
         device = str(self.like.tensors["W"].device)

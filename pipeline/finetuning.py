@@ -9,7 +9,7 @@ import torch
 
 from pipeline import measures, networks
 from pipeline.arms import Arm
-from pipeline.datasets import examples
+from pipeline.datasets.repeats import read_for
 from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
@@ -40,8 +40,8 @@ class Finetuning:
 
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Supervised, Tensors]:
         """Read the splits, and give each candidate a copy of its seed's starting network."""
-        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
         seeds, source_K = seeds_of(stack)
+        train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         start = networks.load(self.start, seeds)
         batches = minibatches(self.dataset, "finetune", self.settings, train, self.labels)
         probe = reference(self.dataset, train, PROBE)
@@ -98,8 +98,9 @@ def work_for(arm: Arm, params: Params) -> Finetuning:
 def finetune(work: Learner, pool: Pool) -> tuple[Stack, list[Record]]:
     """Train seeds x learning rates; return the chosen network of each seed, and all records.
 
-    Selection rule: the lowest validation error, then the lowest validation cost, then the order of
-    the grid; of each network its best epoch by the same rule. A diverged network is not eligible.
+    Selection rule: the lowest validation error (where labels are ratings, that of the expected
+    stars), then the lowest validation cost, then the order of the grid; of each network its best
+    epoch by the same rule. A diverged network is not eligible.
     A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
     """
     return next(finetune_all([work], pool))
@@ -121,7 +122,7 @@ def _chosen(
     seeds = candidates[-1].seed + 1
     rows = kept(chosen, seeds, len(candidates) // seeds)
     stack = work.stack(trained.tensors(rows))
-    train = reference(work.dataset, examples.read(work.train), REFERENCE_IMAGES)
+    train = reference(work.dataset, read_for(work.train, range(seeds)), REFERENCE_IMAGES)
     dead = measures.dead_units(stack, train)
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
     for seed, k in chosen.items():
@@ -130,8 +131,8 @@ def _chosen(
 
 
 def _record(candidate: Candidate, result: Result) -> Record:
-    best = result.best or {}
     curves = result.curves or {}
+    best = {name: values[result.best_epoch - 1] for name, values in curves.items() if result.best}
     record: Record = {
         "seed": candidate.seed,
         "learning_rate": candidate.learning_rate,
@@ -147,6 +148,8 @@ def _record(candidate: Candidate, result: Result) -> Record:
             for name in ("train_costs", "valid_errors", "zeros", "gradient_norms")
         },
     }
+    if "valid_rmses" in curves:
+        record |= {"valid_rmse": best.get("valid_rmses"), "valid_rmses": curves["valid_rmses"]}
     return record | (_lives(curves["alive"]) if "alive" in curves else {})
 
 

@@ -11,7 +11,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipeline.datasets.examples import Examples, decode
+from pipeline.datasets.examples import Batch, Examples
+from pipeline.datasets.form import decode
+from pipeline.datasets.repeats import Data, Repeats
 from pipeline.distortions import recipes
 from pipeline.errors import Problem
 from pipeline.labels import labeled
@@ -21,8 +23,6 @@ from pipeline.seeds import generator
 
 DRAWN_STEPS = 50  # mini-batches of fresh images that are drawn at once: bounds their memory
 REFERENCE_IMAGES = 10_000  # of a generated dataset, for what is measured on the training split
-
-Batch = tuple[Tensor, Tensor]  # inputs [S, B, I], float32, and labels [S, B]
 
 
 class Minibatches(Protocol):
@@ -53,7 +53,7 @@ class Shuffled:
     dataset: str
     phase: str  # `finetune`, or `pretrain-1` and so on: each has orders of its own
     size: int
-    examples: Examples
+    examples: Data
     labels: float = 1.0  # the share that is used, in (0, 1]
 
     @property
@@ -64,17 +64,16 @@ class Shuffled:
     def rows_SN(self, seeds: list[int], epoch: int) -> Tensor:
         """Return the examples [S, steps * B] of an epoch in order, on their device."""
         rows_SN = torch.stack([self._order(seed, epoch) for seed in seeds])
-        return rows_SN.to(self.examples.x_NI.device)
+        return rows_SN.to(self.examples.device)
 
     def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, those of all seeds together."""
         for rows_SB in self.rows_SN(seeds, epoch).split(self.size, 1):
-            x_SBI = self.examples.inputs(rows_SB.flatten()).view(*rows_SB.shape, -1)
-            yield x_SBI, self.examples.y_N[rows_SB]
+            yield self.examples.batch(seeds, rows_SB)
 
     def _order(self, seed: int, epoch: int) -> Tensor:
         draws = generator(self.dataset, seed, "order", self.phase, epoch)
-        used_M = labeled(self.dataset, seed, self.examples.y_N, self.labels)
+        used_M = labeled(self.dataset, seed, self.examples.of(seed).y_N, self.labels)
         needed = self.steps * self.size
         passes = -(-needed // len(used_M))
         orders = [torch.randperm(len(used_M), generator=draws) for _ in range(passes)]
@@ -119,7 +118,7 @@ class Generated:
         return self.characters.select(rows_M)
 
 
-def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Batch:
+def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> tuple[Tensor, Tensor]:
     """Return images i of the stream `names`, as stored: uint8 [N, I], and their labels [N]."""
     form = characters.form
     sources = recipes.Characters(characters.images, characters.y_N)
@@ -127,7 +126,7 @@ def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> Ba
 
 
 def minibatches(
-    dataset: str, phase: str, schedule: Schedule, train: Examples, labels: float = 1.0
+    dataset: str, phase: str, schedule: Schedule, train: Data, labels: float = 1.0
 ) -> Minibatches:
     """Return the mini-batches of a training split, as its form and the schedule have them.
 
@@ -145,6 +144,7 @@ def minibatches(
     if schedule.epoch_images is None:
         found: Shuffled | Generated = Shuffled(dataset, phase, schedule.batch_size, train, labels)
     else:
+        assert isinstance(train, Examples)  # nothing generated has splits by seed
         found = Generated(dataset, schedule.batch_size, schedule.epoch_images, train, labels)
     if not found.steps:
         raise Problem(
@@ -154,12 +154,12 @@ def minibatches(
     return found
 
 
-def reference(dataset: str, train: Examples, images: int) -> Examples:
+def reference(dataset: str, train: Data, images: int) -> Data:
     """Return training images to measure every network on: the first ones, or fixed fresh ones.
 
     Of a stored split there are as many as it has, of a generated dataset `images`.
     """
-    if not train.form.recipe:
+    if isinstance(train, Repeats) or not train.form.recipe:
         return train
     x_NI, y_N = fresh(train, (dataset, "reference"), torch.arange(images))
     return Examples(x_NI, y_N, replace(train.form, recipe=""))

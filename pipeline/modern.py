@@ -4,8 +4,7 @@ A network trained by it is, once trained, one of ours: batch normalization is th
 folded into the layer below it, and dropout does nothing. What population.train keeps of a network
 in training is its module's state and Adam's, each with K as its first dimension.
 
-Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O
-outputs of a layer.
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O outputs.
 """
 
 import math
@@ -19,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline import activations, networks
-from pipeline.datasets import examples
+from pipeline.datasets.repeats import read_for
+from pipeline.dropout import Dropout
 from pipeline.errors import Problem
 from pipeline.minibatches import Minibatches, minibatches, reference
 from pipeline.networks import Stack, Tensors, only
@@ -29,6 +29,7 @@ from pipeline.population import Candidate
 from pipeline.seeds import generator
 from pipeline.selection import grid
 from pipeline.supervised import PROBE, Supervised
+from pipeline.terms import dense
 
 EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
 
@@ -51,23 +52,6 @@ class Recipe:
             raise Problem(f"{unit.function}: negated, parted or learned units have no recipe")
         if self.batch_norm and batch == 1:
             raise Problem("batch normalization needs a batch_size of 2 or more")
-
-
-class Dropout(torch.nn.Module):
-    """Inverted dropout whose masks come from a generator of its own: torch's has none."""
-
-    def __init__(self, share: float) -> None:
-        """Set up for a share in [0, 1); `draws` is to be set before training."""
-        super().__init__()
-        self.share = share
-        self.draws: torch.Generator | None = None
-
-    def forward(self, h_BO: Tensor) -> Tensor:
-        """Return outputs with a share of them set to 0 and the others enlarged; all in training."""
-        if not (self.training and self.share):
-            return h_BO
-        keep_BO = torch.empty_like(h_BO).bernoulli_(1 - self.share, generator=self.draws)
-        return h_BO * keep_BO / (1 - self.share)
 
 
 def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequential:
@@ -93,7 +77,11 @@ class Modern:
     recipe: Recipe
     batches: Minibatches
     supervised: Supervised  # what the networks are measured by
-    criteria = Supervised.criteria
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Those of `supervised`."""
+        return self.supervised.criteria
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
@@ -117,7 +105,7 @@ class Modern:
         total = torch.zeros((), device=device)
         net.train()
         for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
-            total += step_(net, descent, x_1BI[0], y_1B[0], l1=candidate.l1)
+            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=candidate.l1)
         for name, tensor in _state(net, descent):
             tensors[name][0] = tensor
         return total / self.batches.steps
@@ -209,7 +197,8 @@ class ModernTraining:
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Modern, Tensors]:
         """Start a network a candidate. Raises Problem for what the recipe cannot train."""
         self.recipe.check(self.unit, self.settings.batch_size)
-        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
+        seeds = [candidate.seed for candidate in stack]
+        train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         widths = [train.form.inputs, *self.hidden, train.form.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)

@@ -17,10 +17,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pipeline import activations, records
+from pipeline import activations, linear, records
 from pipeline.errors import Problem
 from pipeline.params import Activation
 from pipeline.seeds import generator
+from pipeline.terms import Inputs
 from pipeline.units import Units
 
 Tensors = dict[str, Tensor]  # parameters by name; the first dimension of each is K
@@ -147,30 +148,34 @@ def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
 
 def hidden_outputs(
     stack: Stack,
-    x_KBI: Tensor,
+    x_KBI: Inputs,
     layers: int | None = None,
     *,
     memories: list[Tensor | None] | None = None,
 ) -> list[Tensor]:
-    """Return the inputs and the outputs [K, B, O] of the hidden layers (the lowest `layers`).
+    """Return the outputs [K, B, O] of the hidden layers (the lowest `layers`) for inputs [K, B, I].
 
     To `memories`, where given, each layer adds what the way back needs beside the outputs.
     """
-    outputs = [x_KBI]
+    outputs: list[Tensor] = []
+    below: Inputs = x_KBI
     for layer in range(stack.depth if layers is None else layers):
-        z_KBO = torch.baddbmm(stack.b_K1O(layer), outputs[-1], stack.W_KIO(layer))
+        z_KBO = linear.forward(below, stack.W_KIO(layer), stack.b_K1O(layer))
         units = stack.units(layer)
         if memories is not None:
             memories.append(units.remember(z_KBO))
         h_KBO = units.apply_(z_KBO)
         signs_K1O = stack.signs_K1O(layer)
-        outputs.append(h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O))
+        below = h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O)
+        outputs.append(below)
     return outputs
 
 
-def scores(stack: Stack, top_KBI: Tensor) -> Tensor:
-    """Return the inputs [K, B, C] of the softmax from the top hidden layer's outputs."""
-    return torch.baddbmm(stack.b_K1O(stack.depth), top_KBI, stack.W_KIO(stack.depth))
+def scores(stack: Stack, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor:
+    """Return the inputs [K, B, C] of the softmax from the outputs of the hidden layers; a network
+    without any takes its inputs."""
+    top: Inputs = outputs[-1] if outputs else x_KBI
+    return linear.forward(top, stack.W_KIO(stack.depth), stack.b_K1O(stack.depth))
 
 
 def module(stack: Stack, k: int) -> torch.nn.Sequential:

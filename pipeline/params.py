@@ -64,11 +64,31 @@ class Schedule(Section):
         return (PAPER_IMAGES if self.images == "paper" else self.images) // self.epochs
 
 
-class Pretrain(Schedule):
-    """Greedy denoising auto-encoders (paper, section 3.2)."""
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Reconstruction = Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
 
-    corruption: Annotated[float, Field(ge=0, lt=1)]
+
+class Pretrain(Schedule):
+    """Greedy denoising auto-encoders (paper, section 3.2).
+
+    `corruption` is the masking noise of every layer's inputs, or with `corruption_above` (one a
+    layer, the lowest first; the last is that of all further ones) of the first layer's. Of texts
+    `salt` is the probability that a zero is turned on, and `rebuilt` the share of the terms that
+    are rebuilt at a step, in (0, 1]. `reconstructions` names what an activation rebuilds with where
+    it is not its own.
+    """
+
+    corruption: Probability
+    corruption_above: list[Probability] = []
     tied: bool
+    salt: Probability = 0.0
+    rebuilt: Annotated[float, Field(gt=0, le=1)] = 1.0
+    reconstructions: dict[str, Reconstruction] = {}
+
+    def corruption_of(self, layer: int) -> float:
+        """Return the masking noise of a layer's inputs, 0 the lowest; in [0, 1)."""
+        each = [self.corruption, *self.corruption_above]
+        return each[min(layer, len(each) - 1)]
 
 
 class Finetune(Schedule):
@@ -83,14 +103,19 @@ class Compare(Section):
 
 
 class Activation(Section):
-    """One arm's hidden unit, and what the paper ties to it."""
+    """One arm's hidden unit, and what the paper ties to it.
+
+    `layers` is how many of the dataset's hidden layers the arm's networks have, the lowest ones;
+    None for all, 0 for a softmax on the inputs.
+    """
 
     function: str
+    layers: Annotated[int, Field(ge=0)] | None = None
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     pieces: Count = 1  # of a maxout unit
     l1: Penalty
     half_negated: bool
-    reconstruction: Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
+    reconstruction: Reconstruction
 
 
 class Network(Section):
@@ -126,6 +151,16 @@ class Params(Section):
     def activation(self, name: str) -> Activation:
         """Return the block of an activation. Raises Problem that lists the known ones."""
         return _block(self.activations, name, "activation")
+
+    def unit_for(self, dataset: str, activation: str) -> Activation:
+        """Return an activation as a dataset has it: with the reconstruction that it asks for."""
+        unit = self.activation(activation)
+        asked = self.pretrain_for(dataset).reconstructions.get(activation, unit.reconstruction)
+        return unit.model_copy(update={"reconstruction": asked})
+
+    def hidden_for(self, dataset: str, activation: str) -> list[int]:
+        """Return the widths of the hidden layers of an arm's networks, from the input up."""
+        return self.dataset(dataset).network.hidden[: self.activation(activation).layers]
 
     def dataset(self, name: str) -> Dataset:
         """Return the block of a dataset. Raises Problem that lists the known ones."""

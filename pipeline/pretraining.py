@@ -11,9 +11,11 @@ from torch import Tensor
 from pipeline import autoencoders, codes, networks
 from pipeline.arms import Arm
 from pipeline.codes import Below
+from pipeline.corruption import Noise
 from pipeline.datasets import examples
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.repeats import Data, read_for
 from pipeline.denoising import Denoising
+from pipeline.errors import Problem
 from pipeline.measures import ROWS
 from pipeline.minibatches import (
     REFERENCE_IMAGES,
@@ -28,6 +30,7 @@ from pipeline.pool import Pool
 from pipeline.population import Candidate, Result
 from pipeline.records import Record
 from pipeline.selection import choose, grid, kept
+from pipeline.terms import Inputs
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Pretraining:
         """Read the inputs, and give each candidate its seed's codes and starting weights."""
         seeds, source_K = seeds_of(stack)
         start = networks.load(self.start, seeds).to(device)
-        train, valid = (examples.read(path).to(device) for path in (self.train, self.valid))
+        train = read_for(self.train, seeds, unlabeled=True).to(device)
+        valid = read_for(self.valid, seeds).to(device)
         below = Below(start, seeds, self.layer)
         most_S1I = self._most(below, train)
         auto = autoencoders.autoencoder(
@@ -64,10 +68,36 @@ class Pretraining:
         phase = f"pretrain-{self.layer + 1}"
         batches = minibatches(self.dataset, phase, self.settings, train)
         inputs = _inputs(batches, valid, below)
-        task = Denoising(auto, self.dataset, phase, self.settings.corruption, *inputs)
+        noise, rebuilt = self._noise(train), self._rebuilt(train)
+        task = Denoising(auto, self.dataset, phase, noise, *inputs, rebuilt)
         return task, auto.tensors
 
-    def _most(self, below: Below, train: Examples) -> Tensor | None:
+    def _noise(self, train: Data) -> Noise:
+        """Return the layer's noise. Raises Problem for salt on inputs that are no bits."""
+        hide, salt = self.settings.corruption_of(self.layer), self.settings.salt
+        if salt and not train.form.vocabulary:
+            raise Problem(
+                f"params.yaml: datasets.{self.dataset}.pretrain.salt = {salt} turns bits on, and "
+                "these inputs are none: remove it"
+            )
+        return Noise(hide, 0.0 if self.layer else salt)
+
+    def _rebuilt(self, train: Data) -> int | None:
+        """Return how many terms are rebuilt at a step, None for all that the layer has as inputs.
+
+        Raises Problem where they are to be sampled and cannot be.
+        """
+        share = self.settings.rebuilt
+        if share == 1 or self.layer:
+            return None
+        if not (train.form.vocabulary and self.settings.tied):
+            raise Problem(
+                f"params.yaml: datasets.{self.dataset}.pretrain.rebuilt = {share} samples the terms"
+                " of texts, for a tied decoder: set it to 1"
+            )
+        return max(2, round(share * train.form.inputs))
+
+    def _most(self, below: Below, train: Data) -> Tensor | None:
         """Return the largest size of each code [S, 1, I], None where codes are not scaled."""
         if not (below.layers and self.reconstruction in autoencoders.SCALED):
             return None
@@ -76,17 +106,17 @@ class Pretraining:
 
 
 def _inputs(
-    batches: Minibatches, valid: Examples, below: Below
-) -> tuple[Minibatches, Callable[[int], Iterable[Tensor]]]:
+    batches: Minibatches, valid: Data, below: Below
+) -> tuple[Minibatches, Callable[[int], Iterable[Inputs]]]:
     """Return the mini-batches of a layer's inputs, and its validation inputs by seed."""
     if not below.layers:
-        return batches, lambda _: valid.chunks(ROWS)
+        return batches, lambda seed: valid.of(seed).chunks(ROWS)
     return codes.training(batches, below), codes.validation(valid, below)
 
 
 def work_for(arm: Arm, params: Params) -> Pretraining:
     """Return the pre-training of an arm, as params.yaml has it."""
-    unit = params.activation(arm.activation)
+    unit = params.unit_for(arm.dataset, arm.activation)
     return Pretraining(
         dataset=arm.dataset,
         train=arm.ready / "train.npz",
@@ -102,7 +132,7 @@ def starting_networks(
 ) -> tuple[Stack, list[Record]]:
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
     form = examples.read_form(work.train)
-    widths = [form.inputs, *params.dataset(arm.dataset).network.hidden, form.classes]
+    widths = [form.inputs, *params.hidden_for(arm.dataset, arm.activation), form.classes]
     unit, seeds = params.activation(arm.activation), params.run.seeds
     stack = networks.initialize(arm.dataset, widths, range(seeds), unit)
     if arm.initialization == "random":
@@ -117,8 +147,8 @@ def about(arm: Arm, params: Params) -> dict[str, Any]:
     """Return the settings that an arm's starting networks were made with, for its records."""
     pretrained = arm.initialization == "pretrained"
     return {
-        "hidden": params.dataset(arm.dataset).network.hidden,
-        "activation": params.activation(arm.activation).model_dump(),
+        "hidden": params.hidden_for(arm.dataset, arm.activation),
+        "activation": params.unit_for(arm.dataset, arm.activation).model_dump(),
         "pretrain": params.pretrain_for(arm.dataset).model_dump() if pretrained else None,
     }
 

@@ -10,25 +10,33 @@ from torch import Tensor
 
 from pipeline import measures
 from pipeline.backprop import Step, gradient_norms, supervised_step_
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.examples import Batch
+from pipeline.datasets.repeats import Data
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.population import Candidate, settings_K
+from pipeline.terms import of_networks
 
+CRITERIA = {False: ("valid_errors", "valid_costs"), True: ("valid_rmses", "valid_costs")}
 PROBE = 50  # training examples on which the gradient norms are measured, the same for all
 
 
 @dataclass(frozen=True)
 class Supervised:
     """Lower -log P(class) + l1 * sum |h| on train; the best epoch is that of the lowest
-    validation error, then the lowest validation cost."""
+    validation error, or where labels are ratings the lowest root mean squared error of the
+    expected stars, then the lowest validation cost."""
 
     function: str
     batches: Minibatches
-    valid: Examples
-    probe: Examples  # its first PROBE training examples serve for the gradient norms
-    follows: Examples | None = None  # where units are followed: what they are alive or dead on
-    criteria = ("valid_errors", "valid_costs")
+    valid: Data
+    probe: Data  # its first PROBE training examples serve for the gradient norms
+    follows: Data | None = None  # where units are followed: what they are alive or dead on
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The measures that decide which epoch is better: the lowest, in this order."""
+        return CRITERIA[self.valid.form.stars_C is not None]
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
@@ -39,7 +47,7 @@ class Supervised:
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
         for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
-            x_KBI, y_KB = (part.index_select(0, source_K) for part in (x_SBI, y_SB))
+            x_KBI, y_KB = of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)
             total_K += supervised_step_(networks, x_KBI, y_KB, step)
         return total_K / self.batches.steps
 
@@ -49,10 +57,9 @@ class Supervised:
         Where units are followed, also which of them are alive [K, U], 0 or 1.
         """
         networks = Stack(tensors, self.function)
-        found = measures.classify(networks, self.valid)
-        K = len(networks)
-        probe_KBI = self.probe.inputs(slice(PROBE)).expand(K, -1, -1).contiguous()
-        probe_KB = self.probe.y_N[:PROBE].expand(K, -1)
+        each = [candidate.seed for candidate in stack]
+        found = measures.classify(networks, self.valid, each)
+        probe_KBI, probe_KB = self._probe(stack)
         _, l1_K = settings_K(stack, networks.hardness_K11)
         measured = {
             "valid_errors": found.errors_K,
@@ -60,6 +67,15 @@ class Supervised:
             "zeros": found.zeros_KL,
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
+        if self.valid.form.stars_C is not None:
+            measured["valid_rmses"] = found.rmses_K
         if self.follows is not None:
-            measured["alive"] = measures.alive_units(networks, self.follows).to(torch.uint8)
+            measured["alive"] = measures.alive_units(networks, self.follows, each).to(torch.uint8)
         return measured
+
+    def _probe(self, stack: list[Candidate]) -> Batch:
+        seeds, source_K = seeds_of(stack)
+        rows_B = torch.arange(min(PROBE, len(self.probe)), device=self.probe.device)
+        x_SBI, y_SB = self.probe.batch(seeds, rows_B.expand(len(seeds), -1))
+        source_K = source_K.to(self.probe.device)
+        return of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)

@@ -6,7 +6,7 @@ from stages.shell import guarded, program
 
 STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
 CLAIMS = ("sweep", "score", "probe", "judge", "claims")
-TOOLS = ("datasets", "track", "ui", "bench", "readme", "prune")
+TOOLS = ("datasets", "predict", "track", "ui", "bench", "readme", "prune")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",

@@ -12,7 +12,7 @@ def main(
     Nothing is chosen here: this is the one stage that reads the test split.
     """
     from pipeline import arms, device, evaluation, networks, params, records
-    from pipeline.datasets import examples
+    from pipeline.datasets.repeats import read_for
     from pipeline.locks import only_here
     from pipeline.tracking import publishing
     from stages.track import tracking_uri
@@ -21,10 +21,11 @@ def main(
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
     with only_here(arm.scores), records.whole_folder(arm.scores) as out:
+        stack = networks.load(arm.networks / "weights.safetensors")
         lines = evaluation.evaluate(
             arm,
-            networks.load(arm.networks / "weights.safetensors"),
-            examples.read(arm.ready / "test.npz"),
+            stack,
+            read_for(arm.ready / "test.npz", range(len(stack))),
             trained=records.read_lines(arm.networks / "records.jsonl"),
             pretrained=records.read_lines(arm.start / "records.jsonl"),
         )

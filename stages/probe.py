@@ -28,7 +28,7 @@ def main(dataset: DatasetName, probe: ProbeName) -> None:
         if seeds:
             stack = networks.load(arm.networks / "weights.safetensors", seeds)
             found.append(Trained(arm, stack, seeds))
-    seen = reference(dataset, train, REFERENCE_IMAGES)
+    seen = reference(dataset, train, REFERENCE_IMAGES).of(0)  # one for all seeds
     columns, rows = catalogue.rows(probe, found, Splits(dataset, seen, valid, test))
     path = Path("claims", dataset, "records", f"{probe}.csv")
     records.write_bytes(path, comparison.as_csv(columns, rows))

@@ -13,7 +13,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     """
     from pipeline import device, networks, params, records
     from pipeline.analysis import comparison
-    from pipeline.datasets import examples
+    from pipeline.datasets.repeats import read_for
     from pipeline.experiments import scoring
     from pipeline.tracking import conditions
     from stages.track import tracking_uri
@@ -21,14 +21,15 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()
     about = records.read_json(folder / "about.json")
-    test = examples.read(Path("data/ready", dataset, "test.npz"))
+    names = about["conditions"]
+    stacks = {name: networks.load(folder / name / "weights.safetensors") for name in names}
+    seeds = range(max(map(len, stacks.values())))
+    test = read_for(Path("data/ready", dataset, "test.npz"), seeds)
     rows = [
         row
-        for name in about["conditions"]
+        for name in names
         for row in scoring.rows(
-            networks.load(folder / name / "weights.safetensors"),
-            records.read_lines(folder / name / "records.jsonl"),
-            test,
+            stacks[name], records.read_lines(folder / name / "records.jsonl"), test
         )
     ]
     table = comparison.as_csv([*about["factors"], *scoring.COLUMNS], rows)

@@ -8,6 +8,8 @@ import torch
 from pipeline import params, pretraining, records
 from pipeline.arms import Arm, arms_of
 from pipeline.datasets import examples
+from pipeline.datasets.form import Form
+from pipeline.datasets.splits import Split
 from pipeline.networks import Stack, save
 
 MEANS = {
@@ -124,5 +126,5 @@ def write(chosen: params.Params, dataset: str) -> None:
 
 def write_split(path: Path) -> None:
     """Write four examples of 8 x 8 inputs."""
-    form = examples.Form((8, 8), ("even", "odd"))
-    examples.write(examples.Split(np.zeros((4, 64), np.float32), np.arange(4) % 2, form), path)
+    form = Form((8, 8), ("even", "odd"))
+    examples.write(Split(np.zeros((4, 64), np.float32), np.arange(4) % 2, form), path)

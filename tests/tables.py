@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import params
-from pipeline.datasets.examples import Form
+from pipeline.datasets.form import Form
 from pipeline.experiments import catalogue
 from tests.imports import ROOT
 

@@ -8,7 +8,7 @@ import torch
 from pipeline import autoencoders, networks
 from pipeline.autoencoders import Autoencoder
 from pipeline.backprop import Step
-from pipeline.datasets.examples import UNBOUNDED
+from pipeline.datasets.form import UNBOUNDED
 from pipeline.errors import Problem
 from pipeline.networks import Stack
 from pipeline.params import Activation
@@ -118,7 +118,7 @@ def test_step_equals_autograd(function, reconstruction, half_negated, layer, tie
     alone = [lone(auto, k) for k in range(K)]
     x, keep = make_batch(auto)
     for _ in range(3):
-        cost = autoencoders.denoising_step_(auto, x, keep, Step.of(RATES, L1, B))
+        cost = autoencoders.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
         for k, one in enumerate(alone):
             expected = one.cost(x[k], keep[k], 0.0)[1]
             torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-10, atol=0)
@@ -137,7 +137,7 @@ def test_step_equals_finite_differences(
     x, keep = make_batch(auto)
     alone = [lone(auto, k) for k in range(K)]
     before = [[tensor.clone() for tensor in parameters(auto, k)] for k in range(K)]
-    autoencoders.denoising_step_(auto, x, keep, Step.of(RATES, L1, B))
+    autoencoders.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
     for k, one in enumerate(alone):
         for weights, old, new in zip(one.parameters(), before[k], parameters(auto, k), strict=True):
             step = (new - old) / -RATES[k]
@@ -174,7 +174,7 @@ def test_autoencoders_do_not_depend_on_their_stack(
         )
         for _ in range(5):
             step = Step.of(RATES.float()[order], L1.float()[order], B)
-            autoencoders.denoising_step_(some, x[order], keep[order], step)
+            autoencoders.denoising_step_(some, x[order], (x * keep)[order], step)
         ends[tuple(order)] = some
     for order, some in ends.items():
         for row, k in enumerate(order):

@@ -161,7 +161,7 @@ def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
             backprop.supervised_step_(s, x, y, Step.of(RATES, L1, B)) for s in (negated, plain)
         ]
         assert torch.equal(*costs)
-    found = [networks.scores(s, networks.hidden_outputs(s, x)[-1]) for s in (negated, plain)]
+    found = [networks.scores(s, x, networks.hidden_outputs(s, x)) for s in (negated, plain)]
     assert torch.equal(*found)
     for layer in range(negated.depth):
         signs_K1O = negated.signs_K1O(layer)

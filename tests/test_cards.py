@@ -15,8 +15,9 @@ from PIL import Image
 from pipeline.arms import Arm
 from pipeline.datasets import cards, cifar10, digits, examples, own, samples, stored
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Form, Split
+from pipeline.datasets.form import UNBOUNDED, Form, decode
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.splits import Split
 from pipeline.distortions import recipes
 from pipeline.errors import Problem
 from pipeline.report import data
@@ -151,7 +152,7 @@ def test_the_range_is_that_of_the_inputs(tmp_path: Path, monkeypatch, dtype, cha
     chosen = form(2, **changes)
     write(tmp_path, chosen, [0, 1] * 10, x_NI)
     monkeypatch.setattr(stored, "BLOCK", 7 * x_NI[0].nbytes)
-    inputs = examples.decode(torch.from_numpy(x_NI), chosen)
+    inputs = decode(torch.from_numpy(x_NI), chosen)
     found = stored.span(tmp_path / "train.npz", chosen)
     ends = [inputs.min().item(), inputs.max().item()]
     assert found == (dtype, *(pytest.approx(end, rel=1e-5) for end in ends))
@@ -175,7 +176,7 @@ def test_the_rule_is_the_split_functions_first_paragraph() -> None:
 
 def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
     """Both files of the same splits have the same bytes, and the JSON has no infinity."""
-    write(tmp_path, form(2, bounds=examples.UNBOUNDED), [0, 1, 0])
+    write(tmp_path, form(2, bounds=UNBOUNDED), [0, 1, 0])
     (tmp_path / "raw").mkdir()
     files = []
     for out in (tmp_path / "1", tmp_path / "2"):
@@ -219,7 +220,7 @@ def test_pixels_span_the_bounds_of_the_inputs(tmp_path: Path) -> None:
     assert samples._bytes(x_NI, signed).ravel().tolist() == [0, 128, 255]
     centered = Form((1, 3), ("a",), 1 / 8, centered=True)
     assert samples._bytes(x_NI, centered).ravel().tolist() == [0, 8, 16]
-    free = Form((1, 3), ("a",), bounds=examples.UNBOUNDED)
+    free = Form((1, 3), ("a",), bounds=UNBOUNDED)
     numbers = np.array([[-3, 1, 2]], np.float32)
     assert samples._bytes(numbers, free).ravel().tolist() == [0, 204, 255]
 

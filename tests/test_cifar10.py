@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from pipeline.datasets import cifar10
-from pipeline.datasets.examples import Splits, read, write
+from pipeline.datasets.examples import read, write
+from pipeline.datasets.splits import Splits
 from pipeline.errors import Problem
 
 BATCH = 4

@@ -22,6 +22,7 @@ NO_NUMBERS = {
     ROOT / name
     for name in (
         "pipeline/__init__.py",
+        "pipeline/cpu/__init__.py",
         "pipeline/datasets/__init__.py",
         "pipeline/datasets/entry.py",
         "pipeline/distortions/__init__.py",
@@ -48,6 +49,7 @@ NO_NUMBERS = {
 READS_LATER = {
     *(ROOT / "pipeline/distortions").glob("*.py"),
     ROOT / "pipeline/seeds.py",
+    ROOT / "pipeline/terms.py",
     *(
         ROOT / f"pipeline/datasets/{name}.py"
         for name in (
@@ -59,11 +61,20 @@ READS_LATER = {
                 "folders",
                 "generated",
                 "idx",
+                "form",
                 "matrices",
             ),
             *("mnist", "nistp", "norb", "npz", "samples", "scaling", "sd19", "tables"),
-            *("amazon", "corpus", "json_lines", "members", "presence", "review_tables"),
-            *("reviews", "sentiment", "text", "text_files", "vocabulary"),
+            *(
+                "amazon",
+                "corpus",
+                "json_lines",
+                "members",
+                "partition",
+                "presence",
+                "review_tables",
+            ),
+            *("reviews", "sentiment", "splits", "text", "text_files", "vocabulary"),
         )
     ),
 }

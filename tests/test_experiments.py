@@ -10,7 +10,8 @@ import torch
 
 from pipeline import finetuning, networks, params, records
 from pipeline.datasets import examples
-from pipeline.datasets.examples import Form, Split
+from pipeline.datasets.form import Form
+from pipeline.datasets.splits import Split
 from pipeline.errors import Problem
 from pipeline.experiments import catalogue, scoring, training
 from pipeline.experiments.condition import Condition, Setting
@@ -202,8 +203,8 @@ def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ign
     for alpha in (1.0, 0.01, 30.0):
         condition = setting.condition({}, setting.unit("rectifier"), scale=alpha)
         stack = training.random_start(condition, splits)
-        top_KNO = networks.hidden_outputs(stack, x_KNI)[-1]
-        found.append(networks.scores(stack, top_KNO))
+        outputs = networks.hidden_outputs(stack, x_KNI)
+        found.append(networks.scores(stack, x_KNI, outputs))
     for one, other in pairwise(found):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -227,7 +228,8 @@ def test_rescaled_layers_change_outputs_by_one_factor() -> None:
         scaled.b_K1O(layer).copy_(plain.b_K1O(layer) / product)
     x_1NI = torch.rand(1, 50, 20, generator=draws, dtype=torch.float64)
     ours, theirs = (
-        networks.scores(each, networks.hidden_outputs(each, x_1NI)[-1]) for each in (plain, scaled)
+        networks.scores(each, x_1NI, networks.hidden_outputs(each, x_1NI))
+        for each in (plain, scaled)
     )
     torch.testing.assert_close(theirs * product, ours, rtol=1e-12, atol=1e-12)
 
@@ -238,7 +240,7 @@ def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ign
     condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
     stack = training.random_start(condition, splits)
     x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
-    for h_KNO in networks.hidden_outputs(stack, x_KNI)[1:]:
+    for h_KNO in networks.hidden_outputs(stack, x_KNI):
         assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
 
 
@@ -267,7 +269,9 @@ def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: i
         for k, row in enumerate(rows):
             alone = stack.only(k)
             x_1NI = test.inputs(slice(None)).unsqueeze(0)
-            guess = networks.scores(alone, networks.hidden_outputs(alone, x_1NI)[-1])[0].argmax(1)
+            guess = networks.scores(alone, x_1NI, networks.hidden_outputs(alone, x_1NI))[0].argmax(
+                1
+            )
             assert row["test_error"] == float((guess != test.y_N).double().mean())
             assert row["alpha"] == condition.levels["alpha"]
             assert set(scoring.COLUMNS) <= row.keys()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.datasets import examples, generated, glyphs
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.generated import CLASS_NAMES, Generated
+from pipeline.datasets.splits import Splits
 from pipeline.errors import Problem
 
 OPTIONS = Generated(recipe="nistp", valid=70, test=130)

@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.errors import Problem
 from pipeline.labels import labeled
 from pipeline.minibatches import Shuffled

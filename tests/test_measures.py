@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pipeline import measures, networks
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.networks import Stack
 from pipeline.params import Activation
 
@@ -38,7 +39,7 @@ def test_errors_costs_and_zeros(stack: Stack, split: Examples) -> None:
         torch.testing.assert_close(
             found.costs_K[k].float(), torch.nn.functional.nll_loss(p.log(), y)
         )
-        for layer, h in enumerate(networks.hidden_outputs(stack.only(k), x[None])[1:]):
+        for layer, h in enumerate(networks.hidden_outputs(stack.only(k), x[None])):
             assert found.zeros_KL[k, layer] == (h == 0).double().mean()
     assert 0 < found.zeros_KL.min() < found.zeros_KL.max() < 1
 
@@ -47,7 +48,7 @@ def test_dead_units_are_zero_for_every_example(stack: Stack, split: Examples) ->
     """Two units that nothing wakes are two more of the thirteen hidden units."""
     expected = []
     for k in range(2):
-        layers = networks.hidden_outputs(stack.only(k), split.x_NI[None])[1:]
+        layers = networks.hidden_outputs(stack.only(k), split.x_NI[None])
         expected.append(float(torch.cat([(h[0] == 0).all(0) for h in layers]).double().mean()))
     assert measures.dead_units(stack, split) == expected
     assert expected[1] >= 2 / 13

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pipeline import minibatches
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.errors import Problem
 from pipeline.minibatches import Generated, Shuffled
 from pipeline.params import Finetune

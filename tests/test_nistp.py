@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets import examples, nistp, sd19
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.generated import CLASS_NAMES, Generated
+from pipeline.datasets.splits import Splits
 
 CLASSES, EACH, TESTED = "0Aq", 20, 4  # of each class: images of hsf_0 and of hsf_4
 OPTIONS = Generated(recipe="nistp", valid=40, test=50)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.datasets import examples, matrices, norb, norb_files
 from pipeline.datasets.entry import Dataset
+from pipeline.datasets.form import UNBOUNDED
 from pipeline.errors import Problem
 
 COUNT = 12  # examples a file of NORB: two of each category, the second of them of instance 9
@@ -220,7 +221,7 @@ def test_standardized_inputs_are_those_of_nair_and_hinton(
             split.inputs(slice(None)), centered[name] / scale, atol=1e-5, err_msg=name
         )
         assert split.x_NI.dtype == torch.uint8
-        assert split.form.bounds == examples.UNBOUNDED
+        assert split.form.bounds == UNBOUNDED
 
 
 def test_images_without_contrast_are_not_standardized(

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipeline import checkpoints, population
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.minibatches import Shuffled
 from pipeline.networks import Stack, Tensors, initialize
 from pipeline.params import Activation

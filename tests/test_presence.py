@@ -9,11 +9,14 @@ import torch
 from scipy.sparse import csr_matrix
 
 from pipeline.datasets import examples
-from pipeline.datasets.examples import Examples, Form, Split
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.datasets.presence import Presence
+from pipeline.datasets.splits import Split
 from pipeline.datasets.vocabulary import Vocabulary
 from pipeline.errors import Problem
 from pipeline.minibatches import Shuffled
+from pipeline.terms import Terms
 
 N, I = 40, 23  # noqa: E741
 FORM = Form((I,), ("bad", "good"), vocabulary=Vocabulary(tuple(f"term{n}" for n in range(I))))
@@ -57,19 +60,20 @@ def test_any_rows_are_those_of_the_dense_matrix(
     """Slices and lists of rows, with repeats, empty rows and none at all."""
     dense = torch.from_numpy(bits()).float()
     assert torch.equal(texts.inputs(rows), dense[rows])
-    terms = texts.terms(rows)
-    assert terms is not None
-    assert terms.fault() is None
+    assert isinstance(texts.x_NI, Presence)
+    some = texts.x_NI[rows]
+    assert some.fault() is None
     row_P, input_P = dense[rows].nonzero(as_tuple=True)
-    assert torch.equal(terms.rows_P, row_P)
-    assert torch.equal(terms.ones_P.long(), input_P)
+    assert torch.equal(some.rows_P, row_P)
+    assert torch.equal(some.ones_P.long(), input_P)
 
 
 def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
     """Chunks, selections, lengths and devices are those of dense examples."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
     for mine, other in zip(texts.chunks(7), dense.chunks(7), strict=True):
-        assert torch.equal(mine, other)
+        assert isinstance(mine, Terms)
+        assert torch.equal(mine.dense(), other)
     rows = torch.tensor([9, 2, 2])
     assert torch.equal(
         texts.select(rows).inputs(slice(None)), dense.select(rows).inputs(slice(None))
@@ -79,15 +83,18 @@ def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
     assert texts.x_NI.shape == dense.x_NI.shape
     assert texts.x_NI.device == dense.x_NI.device
     assert texts.to(torch.device("meta")).x_NI.device.type == "meta"
-    assert dense.terms(rows) is None
 
 
 def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
     """Training cannot tell the two: same rows, same inputs, same bits."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
     one, other = (Shuffled("mine", "finetune", 6, examples) for examples in (texts, dense))
-    for mine, theirs in zip(one.epoch([0, 3], 2), other.epoch([0, 3], 2), strict=True):
-        assert all(torch.equal(*pair) for pair in zip(mine, theirs, strict=True))
+    for (x, y), (dense_x, dense_y) in zip(
+        one.epoch([0, 3], 2), other.epoch([0, 3], 2), strict=True
+    ):
+        assert isinstance(x, Terms)
+        assert torch.equal(x.dense(), dense_x)
+        assert torch.equal(y, dense_y)
 
 
 def test_zeros_take_no_room(tmp_path: Path) -> None:

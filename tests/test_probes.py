@@ -9,7 +9,8 @@ import torch
 from pipeline import measures, networks
 from pipeline.analysis import verdicts
 from pipeline.analysis.tables import groups_of
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.probes import codes, complexity, overlap, patterns, separability, shift

@@ -11,6 +11,8 @@ from pipeline.analysis import results
 from pipeline.arms import Arm
 from pipeline.datasets import cards, examples
 from pipeline.datasets.entry import Dataset, NoOptions
+from pipeline.datasets.form import Form
+from pipeline.datasets.splits import Split
 from pipeline.errors import Problem
 from pipeline.report.page import FIGURES, findings
 from stages import compare, report
@@ -193,9 +195,9 @@ def test_broken_filters_are_a_problem(make):
 
 def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
     """Write the card of made-up data as preprocess does; its address is one to be fetched."""
-    form = examples.Form(shape, classes, 1 / 255, recipe=recipe)
+    form = Form(shape, classes, 1 / 255, recipe=recipe)
     x_NI = np.random.default_rng(0).integers(0, 256, (1200, form.inputs)).astype(np.uint8)
-    split = examples.Split(x_NI, np.arange(1200) % len(classes), form)
+    split = Split(x_NI, np.arange(1200) % len(classes), form)
     for part in ("train", "valid", "test"):
         examples.write(split, Path("made", f"{part}.npz"))
     words = {"name": "digits", "title": HOSTILE, "address": "https://some.where/"}

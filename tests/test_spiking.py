@@ -11,7 +11,8 @@ from torch import Tensor
 from pipeline import backprop, measures, networks
 from pipeline.backprop import Step
 from pipeline.datasets import digits
-from pipeline.datasets.examples import Examples, Form
+from pipeline.datasets.examples import Examples
+from pipeline.datasets.form import Form
 from pipeline.errors import Problem
 from pipeline.networks import Stack
 from pipeline.params import Activation
@@ -126,7 +127,7 @@ def test_thresholds_are_percentiles_of_positive_outputs_in_training() -> None:
     outputs = networks.hidden_outputs(stack, train.x_NI.expand(2, -1, -1).contiguous())
     for k in range(2):
         found = spiking.convert(stack, k, train).thresholds
-        for threshold, h in zip(found, outputs[1:], strict=True):
+        for threshold, h in zip(found, outputs, strict=True):
             sizes = h[k].abs().flatten().numpy()
             assert threshold == pytest.approx(np.percentile(sizes[sizes > 0], 99.9), rel=1e-5)
     stack.b_K1O(1)[0] = -100

@@ -16,7 +16,8 @@ import numpy as np
 from pipeline import records
 from pipeline.datasets import inventory, own
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import Form, read_form
+from pipeline.datasets.examples import read_form
+from pipeline.datasets.form import Form
 from pipeline.datasets.samples import samples
 from pipeline.datasets.stored import DIGITS, labels, of_texts, span
 from pipeline.distortions import recipes

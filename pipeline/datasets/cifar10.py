@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pipeline import records
 from pipeline.datasets import archives
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.form import Form
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.splits import Split, Splits
 from pipeline.params import Section
 
 CLASS_NAMES = (

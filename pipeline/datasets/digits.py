@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline import records
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.form import Form
 from pipeline.datasets.members import arrays
+from pipeline.datasets.splits import Split, Splits
 from pipeline.errors import Problem
 
 FORM = Form((8, 8), tuple("0123456789"), scale=1 / 16)  # pixels of 0 to 16

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets.examples import Splits
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.splits import Splits
 from pipeline.params import Section
 
 

@@ -6,10 +6,10 @@ Legend of shape suffixes: N examples, I inputs of the network, B rows of any sel
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,85 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import records
+from pipeline.datasets.form import Form, decode
 from pipeline.datasets.members import DAMAGE, arrays, write_array
 from pipeline.datasets.presence import Presence
+from pipeline.datasets.splits import Blocks, Split
 from pipeline.datasets.vocabulary import Vocabulary
-from pipeline.records import Record
+from pipeline.errors import Problem
+from pipeline.terms import Inputs, Terms
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+Batch = tuple[Inputs, Tensor]  # inputs [S, B, I] and labels [S, B]
 DENSE = ("x", "y", "form")
 SPARSE = ("indptr", "indices", "y", "form")
-UNBOUNDED = (-math.inf, math.inf)
-
-
-@dataclass(frozen=True)
-class Form:
-    """How stored values become a network's inputs, and what the labels mean.
-
-    An input is value * scale + offset, less the mean of its example where `centered`; it lies
-    within `bounds`. `shape` says how to draw one example, color planes first. `class_names` are in
-    the order of the labels. With a `recipe` the examples are not trained on as they are: they are
-    the characters that a generator of this name distorts, without end. With a `vocabulary` they are
-    texts, and an input is 1 where the text has the term.
-    """
-
-    shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    scale: float = 1.0
-    offset: float = 0.0
-    centered: bool = False
-    bounds: tuple[float, float] = (0.0, 1.0)
-    recipe: str = ""
-    vocabulary: Vocabulary | None = None
-
-    @property
-    def inputs(self) -> int:
-        """I, the number of inputs of the network."""
-        return math.prod(self.shape)
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.class_names)
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Rows [N, I] that are too many for memory: each iteration makes them anew, block by block."""
-
-    shape: tuple[int, int]
-    make: Callable[[], Iterator[NDArray[Any]]]  # blocks [n, I], N rows in all
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        """Yield the blocks in order."""
-        return self.make()
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples on their way to a file.
-
-    x_NI [N, I] is uint8 or float32, in memory or in blocks, or presence bits as a sparse matrix
-    with ascending rows; y_N [N] is int64, a position in the form's class names. Of texts the last
-    ones may have none: theirs is -1. `id_N` [N] is the place of each in the files that it is from,
-    and `notes` are for the data card.
-    """
-
-    x_NI: "NDArray[Any] | Blocks | csr_matrix"
-    y_N: NDArray[np.int64]
-    form: Form
-    id_N: NDArray[np.int64] | None = None
-    notes: Record | None = None
-
-
-class Splits(NamedTuple):
-    """The three splits of a dataset, named as their files are."""
-
-    train: Split
-    valid: Split
-    test: Split
 
 
 @dataclass(frozen=True)
@@ -114,6 +49,10 @@ class Examples:
         """Return N."""
         return len(self.y_N)
 
+    def of(self, seed: int) -> "Examples":
+        """Return the examples of a seed: these, of every one."""
+        return self
+
     @property
     def images(self) -> Tensor:
         """The stored values as pictures [N, *shape]; texts have none."""
@@ -129,14 +68,33 @@ class Examples:
         )
         return decode(stored_BI, self.form)
 
-    def terms(self, rows_B: Tensor | slice) -> Presence | None:
-        """Return the inputs [B, I] of some rows by their ones; None where they are not bits."""
-        return self.x_NI[rows_B] if isinstance(self.x_NI, Presence) else None
+    @property
+    def device(self) -> torch.device:
+        """Where the examples are."""
+        return self.y_N.device
 
-    def chunks(self, rows: int) -> Iterator[Tensor]:
-        """Yield the inputs of all examples in order, so many rows at once."""
+    @property
+    def zeros(self) -> float:
+        """The share of the network's inputs that are exactly 0."""
+        if isinstance(self.x_NI, Presence):
+            return 1 - len(self.x_NI.ones_P) / math.prod(self.x_NI.shape)
+        return float((self.inputs(slice(None)) == 0).double().mean())
+
+    def batch(self, seeds: list[int], rows_SB: Tensor) -> Batch:
+        """Return the network inputs [S, B, I] and labels [S, B] of some rows for each seed."""
+        if isinstance(self.x_NI, Presence):
+            return Terms(self.x_NI[rows_SB.flatten()], len(rows_SB)), self.y_N[rows_SB]
+        x_SBI = self.inputs(rows_SB.flatten()).view(*rows_SB.shape, -1)
+        return x_SBI, self.y_N[rows_SB]
+
+    def chunks(self, rows: int) -> Iterator[Inputs]:
+        """Yield the inputs [1, n, I] of all examples in order, so many rows at once."""
         for first in range(0, len(self), rows):
-            yield self.inputs(slice(first, first + rows))
+            some = slice(first, first + rows)
+            if isinstance(self.x_NI, Presence):
+                yield Terms(self.x_NI[some], 1)
+            else:
+                yield self.inputs(some).unsqueeze(0)
 
     def select(self, rows_B: Tensor) -> "Examples":
         """Return some of the examples, as stored."""
@@ -148,32 +106,32 @@ class Examples:
         return Examples(self.x_NI.to(device), self.y_N.to(device), self.form)
 
 
-def decode(stored_BI: Tensor, form: Form) -> Tensor:
-    """Return the network inputs of stored values, of any shape [..., I], float32."""
-    x_BI = stored_BI.to(torch.float32)
-    if form.scale != 1:
-        x_BI = x_BI * form.scale
-    if form.offset:
-        x_BI = x_BI + form.offset
-    return x_BI - x_BI.mean(-1, keepdim=True) if form.centered else x_BI
-
-
 def write(split: Split, path: Path) -> None:
     """Write a split as one npz file, block by block: same split, same bytes."""
-    x_NI = split.x_NI
     with records.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        if isinstance(x_NI, Blocks):
-            write_array(archive, "x", x_NI.shape, x_NI)
-        else:
-            dense = isinstance(x_NI, np.ndarray)
-            for name, array in ({"x": x_NI} if dense else _ones(x_NI)).items():
-                write_array(archive, name, array.shape, [array])
-        write_array(archive, "y", split.y_N.shape, [split.y_N])
-        write_array(archive, "form", (), [np.array(json.dumps(_told(split.form)))])
-        if split.id_N is not None:
-            write_array(archive, "id", split.id_N.shape, [split.id_N])
-        if split.notes is not None:
-            write_array(archive, "notes", (), [np.array(json.dumps(split.notes))])
+        for seed, each in enumerate((split, *split.others)):
+            _write(each, archive, _prefix(seed), 1 + len(split.others))
+
+
+def _prefix(seed: int) -> str:
+    return f"{seed}/" if seed else ""
+
+
+def _write(split: Split, archive: zipfile.ZipFile, prefix: str, repeats: int) -> None:
+    x_NI = split.x_NI
+    if isinstance(x_NI, Blocks):
+        write_array(archive, f"{prefix}x", x_NI.shape, x_NI)
+    else:
+        dense = isinstance(x_NI, np.ndarray)
+        for name, array in ({"x": x_NI} if dense else _ones(x_NI)).items():
+            write_array(archive, f"{prefix}{name}", array.shape, [array])
+    told = json.dumps(_told(replace(split.form, repeats=repeats)))
+    write_array(archive, f"{prefix}y", split.y_N.shape, [split.y_N])
+    write_array(archive, f"{prefix}form", (), [np.array(told)])
+    if split.id_N is not None:
+        write_array(archive, f"{prefix}id", split.id_N.shape, [split.id_N])
+    if split.notes is not None:
+        write_array(archive, f"{prefix}notes", (), [np.array(json.dumps(split.notes))])
 
 
 def _ones(bits_NI: "csr_matrix") -> dict[str, NDArray[Any]]:
@@ -183,18 +141,23 @@ def _ones(bits_NI: "csr_matrix") -> dict[str, NDArray[Any]]:
 
 def _told(form: Form) -> dict[str, Any]:
     told = asdict(form)
-    if form.vocabulary is None:
-        del told["vocabulary"]
+    for name, usual in {"vocabulary": None, "repeats": 1}.items():
+        if told[name] == usual:
+            del told[name]
     return told
 
 
-def read(path: Path, *, unlabeled: bool = False) -> Examples:
-    """Read a split onto the CPU; texts without a label too, after the others, if `unlabeled`.
+def read(path: Path, seed: int | None = None, *, unlabeled: bool = False) -> Examples:
+    """Read a split onto the CPU: that of a seed, or the one of all seeds. Texts without a label
+    come too, after all others, if `unlabeled`.
 
-    Raises Problem where the file is absent, damaged, or at odds with itself.
+    Raises Problem where the file is absent, damaged, or at odds with itself, where it has no split
+    for the seed, and without a seed where each has its own.
     """
+    prefix = _prefix(_split_of(path, seed))
     try:
-        *stored, y_N, told = arrays(path, DENSE, SPARSE)
+        dense, sparse = (tuple(prefix + name for name in names) for names in (DENSE, SPARSE))
+        *stored, y_N, told = arrays(path, dense, sparse)
         form = _form(json.loads(str(told)))
         x, *others = [torch.from_numpy(array) for array in stored]
         x_NI = Presence(x, others[0], form.inputs) if others else x
@@ -210,13 +173,38 @@ def read(path: Path, *, unlabeled: bool = False) -> Examples:
     return Examples(examples.x_NI[labeled], examples.y_N[labeled], form)
 
 
-def read_form(path: Path) -> Form:
-    """Read the form of a split alone. Raises Problem where the file is absent or damaged."""
+def read_form(path: Path, seed: int = 0) -> Form:
+    """Read the form of a seed's split alone: those of all seeds differ in their terms at most.
+
+    Raises Problem where the file is absent or damaged, or has no split for the seed.
+    """
+    return _read_form(path, _prefix(_split_of(path, seed)))
+
+
+def _read_form(path: Path, prefix: str) -> Form:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return _form(json.loads(str(stored["form"])))
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return _form(json.loads(str(stored[f"{prefix}form"])))
     except DAMAGE as error:
         raise records.unreadable(path, error) from error
+
+
+def _split_of(path: Path, seed: int | None) -> int:
+    """Return which of a file's splits is that of a seed."""
+    repeats = _read_form(path, "").repeats
+    if repeats == 1:
+        return 0
+    if seed is None:
+        raise Problem(
+            f"{path} has a split of its own for each seed, and what was asked looks at one for "
+            "all: choose a dataset without folds"
+        )
+    if seed >= repeats:
+        raise Problem(
+            f"{path} has splits for {repeats} seeds, one each, none for seed {seed}: raise "
+            f"datasets.{path.parent.name}.preprocess.repeats in params.yaml, or lower the seeds"
+        )
+    return seed
 
 
 def _form(stored: dict[str, Any]) -> Form:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.datasets.examples import Blocks, Form, Split, Splits
+from pipeline.datasets.form import Form
 from pipeline.datasets.inventory import File, Stock
+from pipeline.datasets.splits import Blocks, Split, Splits
 from pipeline.errors import Problem
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")

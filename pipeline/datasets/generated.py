@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from pipeline.datasets.examples import Blocks, Form, Split
+from pipeline.datasets.form import Form
+from pipeline.datasets.splits import Blocks, Split
 from pipeline.distortions import recipes
 from pipeline.params import Count, Section
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from pipeline import records
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Split, Splits
 from pipeline.datasets.generated import CLASS_NAMES, SHAPE, Generated, fixed_draws, form
 from pipeline.datasets.members import arrays
+from pipeline.datasets.splits import Split, Splits
 from pipeline.distortions.recipes import Characters
 from pipeline.errors import Problem
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from pipeline.datasets import idx
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Form, Split, Splits
+from pipeline.datasets.form import Form
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.splits import Split, Splits
 
 SHAPE = (28, 28)
 FORM = Form(SHAPE, tuple("0123456789"), scale=1 / 255)  # pixels of 0 to 255

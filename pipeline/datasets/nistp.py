@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.datasets import sd19
 from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.examples import Blocks, Split, Splits
 from pipeline.datasets.generated import SHAPE, Generated, fixed_draws, form
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.splits import Blocks, Split, Splits
 from pipeline.distortions.recipes import Characters
 
 TEST_PART = 4  # hsf_4, as NIST recommends

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from pipeline import records
 from pipeline.datasets import matrices
 from pipeline.datasets.entry import Dataset
-from pipeline.datasets.examples import UNBOUNDED, Blocks, Form, Split, Splits
+from pipeline.datasets.form import UNBOUNDED, Form
 from pipeline.datasets.norb_files import EYES, JITTERED, SMALL, Edition
+from pipeline.datasets.splits import Blocks, Split, Splits
 from pipeline.errors import Problem
 from pipeline.params import Section
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.datasets import examples
-from pipeline.datasets.examples import UNBOUNDED, Form
+from pipeline.datasets.form import UNBOUNDED, Form, decode
 from pipeline.datasets.stored import blocks, labels
 from pipeline.distortions import recipes
 
@@ -104,7 +104,7 @@ def _bytes(x_NI: NDArray[Any], form: Form) -> NDArray[np.uint8]:
     """
     low, high = form.bounds
     if not form.centered and form.bounds != UNBOUNDED:
-        unit_NI = (examples.decode(torch.from_numpy(x_NI), form).numpy() - low) / (high - low)
+        unit_NI = (decode(torch.from_numpy(x_NI), form).numpy() - low) / (high - low)
     elif x_NI.dtype == np.uint8:
         unit_NI = x_NI / 255
     else:

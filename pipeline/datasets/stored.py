@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.datasets.examples import Form, decode
+from pipeline.datasets.form import Form, decode
 from pipeline.records import Record
 
 BLOCK = 1 << 24  # bytes of a split that are in memory at once

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets import scaling
-from pipeline.datasets.examples import UNBOUNDED, Blocks, Form, Split, Splits
+from pipeline.datasets.form import UNBOUNDED, Form
+from pipeline.datasets.splits import Blocks, Split, Splits
 from pipeline.errors import Problem
 
 SHOWN = 20  # names in a message

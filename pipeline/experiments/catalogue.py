@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sys import modules
 from typing import Any
 
-from pipeline.datasets.examples import Form
+from pipeline.datasets.form import Form
 from pipeline.errors import Problem
 from pipeline.experiments import (
     ablation,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from pipeline import measures
-from pipeline.datasets.examples import Examples
+from pipeline.datasets.repeats import Data
 from pipeline.networks import Stack
 from pipeline.records import Record
 
@@ -16,7 +16,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def rows(stack: Stack, lines: Sequence[Record], test: Examples) -> list[Record]:
+def rows(stack: Stack, lines: Sequence[Record], test: Data) -> list[Record]:
     """Return one row a seed of a condition, with its levels, from its chosen networks and records.
 
     Errors and shares are fractions. A seed whose every learning rate diverged has no errors.

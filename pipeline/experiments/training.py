@@ -9,6 +9,7 @@ import torch
 
 from pipeline import finetuning, measures, networks, records
 from pipeline.datasets import examples
+from pipeline.datasets.repeats import read_for
 from pipeline.experiments.condition import Condition
 from pipeline.finetuning import Finetuning
 from pipeline.labels import labeled
@@ -51,7 +52,7 @@ def train(
 
     Raises Problem, before anything is trained, where a share of the labels leaves a class empty.
     """
-    y_N = examples.read(splits.train).y_N
+    y_N = read_for(splits.train, [0]).of(0).y_N
     for share in sorted({condition.labels for condition in conditions}):
         labeled(splits.dataset, 0, y_N, share)
     starts: dict[str, Start] = {}
@@ -126,7 +127,8 @@ def _start(condition: Condition, splits: Splits, pool: Pool) -> Start:
         stack, lines = pretrain(work, replace(pool, title=title), seeds=condition.seeds)
         file = pool.scratch / "pretrained.safetensors"
         networks.save(stack, file)
-    seen = reference(splits.dataset, examples.read(splits.train), ROWS)
+    train = read_for(splits.train, range(condition.seeds))
+    seen = reference(splits.dataset, train, ROWS)
     zeros_KL = measures.classify(
         networks.load(file), seen.select(torch.arange(min(ROWS, len(seen))))
     ).zeros_KL

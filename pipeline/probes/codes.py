@@ -16,13 +16,13 @@ from pipeline.networks import Stack
 
 def of(network: Stack, x_NI: Tensor) -> list[Tensor]:
     """Return the outputs [N, O] of each hidden layer of a stack of one network, lowest first."""
-    return [h_1NO[0] for h_1NO in networks.hidden_outputs(network, x_NI.unsqueeze(0))[1:]]
+    return [h_1NO[0] for h_1NO in networks.hidden_outputs(network, x_NI.unsqueeze(0))]
 
 
 def chunks(network: Stack, examples: Examples) -> Iterator[list[Tensor]]:
     """Yield the outputs of each hidden layer, ROWS examples at a time."""
-    for x_NI in examples.chunks(ROWS):
-        yield of(network, x_NI)
+    for x_1NI in examples.chunks(ROWS):
+        yield [h_1NO[0] for h_1NO in networks.hidden_outputs(network, x_1NI)]
 
 
 def every(network: Stack, examples: Examples) -> list[Tensor]:

@@ -32,6 +32,7 @@ from pipeline.errors import Problem
 from pipeline.measures import ROWS
 from pipeline.networks import Stack
 from pipeline.records import Record
+from pipeline.terms import Inputs, dense
 
 PERCENTILE = 99.9  # of a layer's positive outputs: its units' threshold
 SAMPLE = 2000  # training examples, evenly spread, of which the outputs are taken
@@ -90,9 +91,9 @@ def _thresholds(network: Stack, train: Examples) -> list[float]:
     rows_N = torch.arange(min(SAMPLE, len(train))) * len(train) // min(SAMPLE, len(train))
     sample = train.select(rows_N)
     layers: list[list[Tensor]] = [[] for _ in range(network.depth)]
-    for x_NI in sample.chunks(ROWS):
-        outputs = networks.hidden_outputs(network, x_NI.unsqueeze(0))
-        for kept, h_1NO in zip(layers, outputs[1:], strict=True):
+    for x_1NI in sample.chunks(ROWS):
+        outputs = networks.hidden_outputs(network, x_1NI)
+        for kept, h_1NO in zip(layers, outputs, strict=True):
             kept.append(h_1NO[h_1NO != 0].abs())
     found = [torch.cat(kept).cpu().numpy() for kept in layers]
     return [float(np.percentile(sizes, PERCENTILE)) if sizes.size else 1.0 for sizes in found]
@@ -163,7 +164,7 @@ def rows(
     found = []
     for k in range(len(stack)):
         network = convert(stack, k, train)
-        parts = [_compare(stack.only(k), network, x_NI, steps) for x_NI in test.chunks(ROWS)]
+        parts = [_compare(stack.only(k), network, x_1NI, steps) for x_1NI in test.chunks(ROWS)]
         rates_N, classes_TN, spikes_TN, silent_TN = (
             torch.cat(each, -1) for each in zip(*parts, strict=True)
         )
@@ -183,12 +184,12 @@ def rows(
 
 
 def _compare(
-    rate: Stack, network: SpikingNetwork, x_NI: Tensor, steps: Sequence[int]
+    rate: Stack, network: SpikingNetwork, x_1NI: Inputs, steps: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return classes of the rate network [N], and of the spiking one, spikes, silence [T, N]."""
-    outputs = networks.hidden_outputs(rate, x_NI.unsqueeze(0))
-    found = simulate(network, x_NI, steps)
-    classes_N = networks.scores(rate, outputs[-1])[0].argmax(1)
+    outputs = networks.hidden_outputs(rate, x_1NI)
+    found = simulate(network, dense(x_1NI)[0], steps)
+    classes_N = networks.scores(rate, x_1NI, outputs)[0].argmax(1)
     return classes_N, found.scores_TNC.argmax(2), found.spikes_TN, found.silent_TN
 
 
