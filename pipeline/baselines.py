@@ -3,6 +3,7 @@
 Legend of shape suffixes: N examples, I inputs, C classes.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.examples import Examples
 from pipeline.datasets.presence import Presence
+from pipeline.datasets.repeats import Data, Repeats
 from pipeline.errors import Problem
 from pipeline.records import Record
 
@@ -18,8 +20,31 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
+COLUMNS = ["baseline", "seed", "C", "converged", "valid_error", "test_error"]
 GRID = (0.001, 0.01, 0.1, 1.0)  # of C, as many values as the paper's grid of learning rates
 MOST_STEPS = 2000  # of L-BFGS
+
+
+def rows(train: Data, valid: Data, test: Data, *, seeds: Sequence[int]) -> list[Record]:
+    """Return one row for each baseline and seed; one seed, 0, where all have the same split.
+
+    Of texts there are the logistic regression and the constant, of other data the constant alone.
+    Columns are `COLUMNS`, and where labels are stars `valid_rmse` and `test_rmse`.
+    """
+    seeds = seeds if isinstance(test, Repeats) else [0]
+    found: list[Record] = []
+    for seed in seeds:
+        splits = [data.of(seed) for data in (train, valid, test)]
+        if train.form.vocabulary:
+            found.append({"baseline": "logistic", "seed": seed} | logistic(*splits))
+        found.append({"baseline": "constant", "seed": seed} | constant(*splits))
+    return [_shown(row) for row in found]
+
+
+def _shown(row: Record) -> Record:
+    rmses = ("valid_rmse", "test_rmse")
+    left_out = {name for name in rmses if row[name] is None}
+    return {name: value for name, value in row.items() if name not in {*left_out, "valid_cost"}}
 
 
 def logistic(train: Examples, valid: Examples, test: Examples) -> Record:
@@ -48,15 +73,18 @@ def logistic(train: Examples, valid: Examples, test: Examples) -> Record:
     }
 
 
-def constant(train: Examples, test: Examples) -> Record:
-    """Return the scores of saying the same of every text: the training part's answer.
+def constant(train: Examples, valid: Examples, test: Examples) -> Record:
+    """Return the scores of saying the same of every example: the training part's answer.
 
-    `test_error`, a fraction, is that of its most frequent class (of equals the first), `test_rmse`
-    that of its mean stars, None where labels are no stars.
+    Errors, fractions, are those of its most frequent class (of equals the first), RMSEs those of
+    its mean stars, None where labels are no stars. There is nothing to choose.
     """
-    p_C = np.bincount(train.y_N.numpy(), minlength=train.form.classes) / len(train)
-    p_NC = np.broadcast_to(p_C, (len(test), len(p_C)))
-    return {"test_error": _error(p_NC, test), "test_rmse": _rmse(p_NC, test)}
+    p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.form.classes) / len(train)
+    found: Record = {"C": None, "converged": None}
+    for name, split in (("valid", valid), ("test", test)):
+        p_NC = np.broadcast_to(p_C, (len(split), len(p_C)))
+        found |= {f"{name}_error": _error(p_NC, split), f"{name}_rmse": _rmse(p_NC, split)}
+    return found
 
 
 def _fit(train: Examples, C: float) -> "LogisticRegression":

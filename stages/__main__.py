@@ -4,7 +4,10 @@ from importlib import import_module
 
 from stages.shell import guarded, program
 
-STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
+STAGES = (
+    *("download", "preprocess", "pretrain", "finetune", "evaluate", "baseline"),
+    *("compare", "report"),
+)
 CLAIMS = ("sweep", "score", "probe", "judge", "claims")
 TOOLS = ("datasets", "predict", "track", "ui", "bench", "readme", "prune")
 

@@ -117,7 +117,7 @@ def test_it_learns_and_repeats() -> None:
     train, valid, test = (texts(count, n, noise=0) for n, count in enumerate((400, 100, 200)))
     first = baselines.logistic(train, valid, test)
     assert first == baselines.logistic(train, valid, test)
-    flat = baselines.constant(train, test)
+    flat = baselines.constant(train, test, test)
     assert first["test_error"] < 0.5 * flat["test_error"]
     assert first["test_rmse"] < 0.6 * flat["test_rmse"]
 
@@ -127,7 +127,7 @@ def test_the_constant_is_the_trainings_answer() -> None:
     bits_NI = np.eye(4)
     train = examples(bits_NI, [0, 2, 2, 1])  # 1, 4.5, 4.5, 3: mean 3.25
     test = examples(bits_NI, [0, 1, 2, 1])
-    said = baselines.constant(train, test)
+    said = baselines.constant(train, test, test)
     assert said["test_error"] == 0.75
     wanted = math.sqrt((2.25**2 + 0.25**2 + 1.25**2 + 0.25**2) / 4)
     assert said["test_rmse"] == pytest.approx(wanted)
@@ -137,7 +137,7 @@ def test_labels_that_are_no_stars_have_no_rmse() -> None:
     """Polarity has an error alone."""
     train, valid, test = (texts(60, n, stars=False) for n in range(3))
     assert baselines.logistic(train, valid, test)["test_rmse"] is None
-    assert baselines.constant(train, test)["test_rmse"] is None
+    assert baselines.constant(train, test, test)["test_rmse"] is None
 
 
 def test_a_class_that_training_does_not_show_has_probability_zero() -> None:
