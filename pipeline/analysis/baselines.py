@@ -1,5 +1,6 @@
 """What the arms have to beat, summed up over seeds as the arms are."""
 
+import math
 from collections.abc import Sequence
 
 from pipeline.analysis import statistics
@@ -18,6 +19,18 @@ def table(results: Results) -> list[Row]:
     if not results.of_texts:
         return []
     return [_row(results, key) for key in NAMES if rows_of(results, key)]
+
+
+def near(results: Results) -> list[Row]:
+    """Return the rows of the table that a figure of the arms has room for.
+
+    One much worse than all arms would leave them a corner of it: these lie no further above the
+    arms' highest seed than that is above their lowest.
+    """
+    key = results.measure.key
+    seeds = [run[key] for run in results.runs if run[key] is not None]
+    most = 2 * max(seeds) - min(seeds) if seeds else math.inf
+    return [row for row in table(results) if row[f"{key}_mean"] <= most]
 
 
 def rows_of(results: Results, baseline: str) -> list[Row]:

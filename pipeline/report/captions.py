@@ -25,7 +25,7 @@ def errors_by_arm(results: Results) -> str:
 
 def _lines(results: Results) -> list[str]:
     """Return what the lines of the baselines are, and which baselines have none."""
-    shown = plots.shown_baselines(results)
+    shown = baselines.near(results)
     lines = {"--": "Dashed line", ":": "Dotted line"}
     parts = [f"{lines[plots.DASHES[row['baseline']]]}: {row['name']}." for row in shown]
     what = results.measure

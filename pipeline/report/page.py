@@ -23,7 +23,7 @@ class Section:
 
 
 FIGURES: list[tuple[str, plots.Draw, Callable[[Results], str]]] = [
-    ("Test error by arm", plots.errors_by_arm, captions.errors_by_arm),
+    ("{} by arm", plots.errors_by_arm, captions.errors_by_arm),
     ("Validation error by epoch", plots.validation_curves, captions.validation_curves),
     ("Zeros by hidden layer", plots.zeros_by_layer, captions.zeros_by_layer),
     ("First-layer filters", plots.first_filters, captions.first_filters),
@@ -56,7 +56,9 @@ def span(results: Results, test: Row) -> str:
 
 def _section(results: Results) -> Section:
     shown = FIGURES if results.filters and mosaics.drawable(results.shape) else FIGURES[:-1]
+    what = findings.sentence(results.measure.name)
     drawn = [
-        pictures.picture(title, draw, results, caption(results)) for title, draw, caption in shown
+        pictures.picture(title.format(what), draw, results, caption(results))
+        for title, draw, caption in shown
     ]
     return Section(results, drawn, conditions.conditions(results), data.data(results))

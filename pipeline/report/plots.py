@@ -112,24 +112,10 @@ def errors_by_arm(results: Results, theme: Theme) -> "Figure":
     axes.set_axisbelow(True)
     axes.set_xlabel(f"{results.measure.name}, {results.measure.unit}")
     what = results.measure
-    for row in shown_baselines(results):
+    for row in baselines.near(results):
         value = (what.mean(row) or 0.0) * what.scale
         axes.axvline(value, color=theme.ink, linestyle=DASHES[row["baseline"]], linewidth=1.4)
     return figure
-
-
-def shown_baselines(results: Results) -> list[Row]:
-    """Return the baselines that the figure of errors has room for.
-
-    One much worse than all arms would leave the arms a corner of it: lines lie no further above
-    the highest seed than that is above the lowest.
-    """
-    key = results.measure.key
-    seeds = [run[key] for run in results.runs if run[key] is not None]
-    if not seeds:
-        return []
-    most = 2 * max(seeds) - min(seeds)
-    return [row for row in baselines.table(results) if row[f"{key}_mean"] <= most]
 
 
 def _name(row: Row) -> str:
@@ -184,8 +170,9 @@ def _draw_curve(
     dashes = "-" if row["initialization"] == "pretrained" else (0, (3, 1.4))
     epochs = range(1, len(curve["training"]) + 1)
     percent = [error * 100 for error in curve["valid_error"]]
-    panels[0].plot(epochs, percent, color=hue, linestyle=dashes, label=_name(row))
-    panels[1].plot(epochs, curve["training"], color=hue, linestyle=dashes)
+    alone: dict[str, Any] = {"marker": "o"} if len(epochs) == 1 else {}  # one epoch makes no line
+    panels[0].plot(epochs, percent, color=hue, linestyle=dashes, label=_name(row), **alone)
+    panels[1].plot(epochs, curve["training"], color=hue, linestyle=dashes, **alone)
 
 
 def _log_scale(axes: "Axes") -> None:
