@@ -147,6 +147,7 @@ def test_table_2_has_the_papers_rows(stars):
     assert re.fullmatch(r"0\.6\d\d ± 0\.0\d\d \(n = 4\)", found["rectifier, 2 layers"][2])
     assert found["always the same answer"][0] == found["always the same answer"][3] == ""
     assert "OpenTable" in sentiment.table_2(stars)
+    assert "pre-trained where nothing else is said" in sentiment.table_2(stars)
 
 
 def test_table_2_is_of_ratings_alone(kinds):

@@ -121,7 +121,8 @@ def table_2(results: Results) -> str | None:
     confidence = percent(results.protocol["confidence"], 0)
     small = (
         f"RMSE of the expected stars, in stars: here on {results.dataset}, mean ± half of the "
-        f"{confidence}% interval over n seeds, on {tested_on(results, 'reviews')}. Zeros in %: of "
+        f"{confidence}% interval over n seeds, on {tested_on(results, 'reviews')}; networks are "
+        "pre-trained where nothing else is said. Zeros in %: of "
         "hidden outputs, without a hidden layer of the inputs. *The paper's are of OpenTable's "
         "reviews, which were never published: another dataset, so the columns are alike in form "
         "alone. M: as remembered, without a second source at hand."
@@ -169,5 +170,5 @@ def _here(row: Row) -> list[str]:
 
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head, *lines = (f"| {' | '.join(line)} |" for line in [heads, *rows])
+    return "\n".join([head, "|---" * len(heads) + "|", *lines])
