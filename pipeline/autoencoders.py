@@ -4,6 +4,7 @@ Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of the la
 a 1 broadcasts. "Codes" are the layer's outputs h.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -90,7 +91,7 @@ RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "sigmoid": _sigmoid_crossentropy,
 }
 BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
-ONE_SIDED = {*activations.FUNCTIONS} - {*activations.LOWEST}  # units without outputs below 0
+ONE_SIDED = {name for name, low in activations.LOWEST.items() if low >= 0}
 SCALED = {"scaled"}  # rebuild codes divided by the largest of each unit
 
 
@@ -127,7 +128,7 @@ def autoencoder(
     tensors |= {name: other.clone() for name, other in others.items() if other is not None}
     if most_K1I is not None:
         tensors["most"] = most_K1I
-    low = activations.LOWEST.get(start.function, 0.0) if layer else bounds[0]
+    low = activations.LOWEST.get(start.function, -math.inf) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
