@@ -19,14 +19,20 @@ def blocks() -> dict[str, str]:
     from pipeline.analysis import results
     from pipeline.datasets import overview
     from pipeline.experiments import catalogue
-    from pipeline.report import readme
+    from pipeline.report import readme, sentiment
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
     found["experiments"] = readme.experiments(catalogue.questions())
     found["datasets"] = readme.datasets(overview.catalogued())
-    for folder in sorted(path.parent for path in Path("results").glob("*/table.csv")):
-        read = results.read(folder, figures=False)
-        found[f"results {folder.name}"] = readme.comparison(read)
+    folders = sorted(path.parent for path in Path("results").glob("*/table.csv"))
+    read = {folder.name: results.read(folder, figures=False) for folder in folders}
+    found |= {f"results {name}": readme.comparison(each) for name, each in read.items()}
+    tables = {
+        f"amazon {kind}": sentiment.amazon(read, few=kind == "few") for kind in ("all", "few")
+    }
+    if "amazon-stars" in read:
+        tables["table 2"] = sentiment.table_2(read["amazon-stars"])
+    found |= {name: table for name, table in tables.items() if table is not None}
     for judged in sorted(Path("claims").glob("*/claims.csv")):
         name, rows = judged.parent.name, results.read_table(judged)
         found[f"claims {name}"] = readme.claims(name, rows, params.load().compare)

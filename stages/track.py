@@ -1,4 +1,4 @@
-"""Send the finished arms and experiments to MLflow."""
+"""Send the finished arms, baselines and experiments to MLflow."""
 
 import os
 from itertools import product
@@ -31,7 +31,7 @@ def main() -> None:
     """Send what is finished of params.yaml to MLflow; what is there already stays as it is."""
     uri = tracking_uri()
     from pipeline import arms, params
-    from pipeline.tracking import conditions, contents, publishing
+    from pipeline.tracking import baselines, conditions, contents, publishing
     from pipeline.tracking.store import Unreachable
 
     settings = params.load()
@@ -45,6 +45,15 @@ def main() -> None:
             typer.echo(f"warning: {problem}", err=True)
             return
         typer.echo(f"{arm.name}: {'published' if new else 'there already'}")
+    for dataset in settings.run.datasets:
+        beaten = baselines.read(dataset)
+        if beaten:
+            try:
+                count = baselines.publish(beaten, uri=uri)
+            except Unreachable as problem:
+                typer.echo(f"warning: {problem}", err=True)
+                return
+            typer.echo(f"{dataset}: {count} of {len(beaten)} baselines published")
     for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
         told = conditions.read(dataset, experiment, settings.compare.confidence)
         if told:

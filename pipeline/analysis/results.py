@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import records
+from pipeline.analysis.measure import Measure, measure_of
 
 Cell = str | float | bool | None
 Row = dict[str, Any]  # a cell of any of these types under each column
 
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
 WORDS = {
-    *("dataset", "activation", "initialization", "first", "second"),
+    *("dataset", "activation", "initialization", "first", "second", "baseline"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
     *("rule", "verdict", "reason"),
     *("reconstruction", "signs", "penalty", "recipe", "varied", "change", "measure"),
@@ -34,6 +35,7 @@ class Results:
     """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
 
     `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
+    `baselines` are the rows of baselines.csv; none where there is no such file.
     """
 
     table: list[Row]
@@ -45,11 +47,27 @@ class Results:
     shape: tuple[int, ...]
     card: dict[str, Any] | None = None
     samples: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    baselines: list[Row] = field(default_factory=list)
 
     @property
     def dataset(self) -> str:
         """The dataset's name."""
         return str(self.protocol["dataset"])
+
+    @property
+    def measure(self) -> Measure:
+        """What its arms are ranked by."""
+        return measure_of(self.protocol)
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether its examples are texts, as its card tells."""
+        return bool(self.card and self.card.get("text"))
+
+    @property
+    def folds(self) -> int | None:
+        """The number of folds of which each seed holds out one; None for one split for all."""
+        return folds_of(self.card)
 
 
 def read(folder: Path, *, figures: bool = True) -> Results:
@@ -62,6 +80,7 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         _read_arrays(folder / "filters.npz", "shape") if figures else {"shape": np.array([], int)}
     )
     card, samples = read_card(folder, figures=figures)
+    baselines = folder / "baselines.csv"
     return Results(
         table=read_table(folder / "table.csv"),
         runs=read_table(folder / "runs.csv"),
@@ -72,6 +91,7 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         shape=tuple(int(length) for length in arrays["shape"]),
         card=card,
         samples=samples,
+        baselines=read_table(baselines) if baselines.exists() else [],
     )
 
 
@@ -87,6 +107,12 @@ def read_card(
         records.read_json(card) if card.exists() else None,
         _read_arrays(samples, "x") if figures and samples.exists() else {},
     )
+
+
+def folds_of(card: Mapping[str, Any] | None) -> int | None:
+    """Return the number of folds that preprocess made, from the card; None for one split."""
+    folds: int | None = card["options"].get("folds") if card else None
+    return folds
 
 
 def arm_key(row: Row) -> str:

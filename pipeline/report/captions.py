@@ -1,24 +1,40 @@
 """What stands under each figure: how to read it, and what there is to see."""
 
+from pipeline.analysis import baselines
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report import findings
+from pipeline.report import findings, plots
 from pipeline.report.findings import percent, plural
 
 
 def errors_by_arm(results: Results) -> str:
     """Return the caption of the test errors by arm."""
     seeds, confidence = results.protocol["seeds"], percent(results.protocol["confidence"], 0)
-    parts = ["Circle: mean test error (full: pre-trained; hollow: random)."]
+    parts = [f"Circle: mean {results.measure.name} (full: pre-trained; hollow: random)."]
     if seeds > 1:
         parts.append(f"Bar: its {confidence}% interval. Small dots: the {seeds} seeds.")
     if any(row["paper_test_error"] is not None for row in results.table):
         parts.append("Diamond: the paper's number.")
+    parts += _lines(results)
     if seeds > 1:
         parts.append(
             "Seeds are paired between arms, so the paired tests can separate arms whose bars "
             "overlap."
         )
     return " ".join(parts)
+
+
+def _lines(results: Results) -> list[str]:
+    """Return what the lines of the baselines are, and which baselines have none."""
+    shown = baselines.near(results)
+    lines = {"--": "Dashed line", ":": "Dotted line"}
+    parts = [f"{lines[plots.DASHES[row['baseline']]]}: {row['name']}." for row in shown]
+    what = results.measure
+    beyond = [
+        f"{row['name']}, {what.told(what.mean(row))}"
+        for row in baselines.table(results)
+        if row["baseline"] not in {each["baseline"] for each in shown}
+    ]
+    return parts + ([f"Far to the right: {'; '.join(beyond)}."] if beyond else [])
 
 
 def validation_curves(results: Results) -> str:
@@ -41,7 +57,8 @@ def zeros_by_layer(results: Results) -> str:
         "Share of hidden outputs that are exactly 0 on the test examples, mean over seeds. "
         "Of the paper's units only the rectifier makes exact zeros by design."
     )
-    rows = [row for row in findings.ranked(results) if row["zeros_mean"]]
+    layers = findings.layers(results)
+    rows = [row for row in findings.ranked(results) if row["zeros_mean"] and layers[arm_key(row)]]
     if rows:
         low, high = _ends(rows, "zeros_mean")
         ends = f"{low}%" if low == high else f"{low}% to {high}%"

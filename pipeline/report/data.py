@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analysis.results import Results
+from pipeline.analysis.results import Results, folds_of
 from pipeline.report import mosaics, texts
 from pipeline.report.findings import plural, sentence
 
@@ -125,8 +125,8 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Citation", card["citation"]),
         ("License", _shown(card["license"])),
         ("Files", _files(card)),
-        ("Splits", card["rule"]),
-        ("Options", "" if card["generator"] else _options(card["options"])),
+        ("Splits", card["rule"] if folds_of(card) is None else texts.folds(card["options"])),
+        ("Options", "" if card["generator"] else _options(_mattering(card))),
         ("Inputs", f"{prepared}; from {low} to {high} in training"),
         ("Generator", _recipe(card["generator"])),
         *(texts.facts(card["text"]) if card.get("text") else ()),
@@ -145,6 +145,12 @@ def _number(value: float) -> str:
 
 def _options(options: Mapping[str, Any]) -> str:
     return "; ".join(f"{name}: {_option(value)}" for name, value in options.items())
+
+
+def _mattering(card: Card) -> dict[str, Any]:
+    """Return the options that had a part: folds take the place of a share for testing."""
+    unused = set() if folds_of(card) is None else {"test"}
+    return {name: value for name, value in card["options"].items() if name not in unused}
 
 
 def _option(value: Any) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.analysis import claim
+from pipeline.analysis import claim, measure
 from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.params import PAPER_IMAGES
 from pipeline.report.plots import label
 
-UNKNOWN = "\N{EN DASH}"
+UNKNOWN = measure.UNKNOWN
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -19,7 +19,7 @@ def percent(share: float | None, digits: int = 2) -> str:
     >>> percent(0.0314), percent(0.5, 0)
     ('3.14', '50')
     """
-    return UNKNOWN if share is None else f"{share * 100:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return measure.written(None if share is None else share * 100, digits)
 
 
 def p_value(p: float | None) -> str:
@@ -82,9 +82,10 @@ def pair(results: Results, test: Row) -> tuple[str, str]:
 
 
 def ranked(results: Results) -> list[Row]:
-    """Return the rows of table.csv that have a mean test error, lowest first."""
-    rows = [row for row in results.table if row["test_error_mean"] is not None]
-    return sorted(rows, key=lambda row: row["test_error_mean"])
+    """Return the rows of table.csv that have a mean of the measure, lowest first."""
+    means = [(results.measure.mean(row), row) for row in results.table]
+    known = [(mean, row) for mean, row in means if mean is not None]
+    return [row for _, row in sorted(known, key=lambda pair: pair[0])]
 
 
 def failed(results: Results) -> list[Row]:
@@ -93,17 +94,17 @@ def failed(results: Results) -> list[Row]:
 
 
 def answer(results: Results) -> str:
-    """Return one sentence: which arm has the lowest mean test error, and how low."""
-    rows = ranked(results)
+    """Return one sentence: which arm has the lowest mean of the measure, and how low."""
+    rows, what = ranked(results), results.measure
     if not rows:
         return "No arm has a result for each seed, so none can be called the best."
     best, confidence = rows[0], percent(results.protocol["confidence"], 0)
     spread = "one seed: no interval"
-    if best["test_error_low"] is not None:
-        low, high = percent(best["test_error_low"]), percent(best["test_error_high"])
+    if (ends := what.ends(best)) is not None:
+        low, high = map(what.shown, ends)
         spread = f"{confidence}% interval {low} to {high}, {best['seeds']:g} seeds"
-    error = percent(best["test_error_mean"])
-    return f"{sentence(spoken(best))} has the lowest mean test error: {error}% ({spread})."
+    mean = what.told(what.mean(best))
+    return f"{sentence(spoken(best))} has the lowest mean {what.name}: {mean} ({spread})."
 
 
 def standing(results: Results) -> list[str]:
@@ -134,14 +135,15 @@ def _test(results: Results, best: str, other: str) -> Row:
 
 
 def _against_next(results: Results, second: Row, test: Row) -> str:
-    gap, low, high = (percent(test[column]) for column in ("difference_mean", "low", "high"))
+    what = results.measure
+    gap, low, high = (what.shown(test[column]) for column in ("difference_mean", "low", "high"))
     pairs = sum(row["p"] is not None for row in results.tests)
     confidence = percent(results.protocol["confidence"], 0)
     facts = (
-        f"{gap} points higher ({confidence}% interval {low} to {high}; "
+        f"{gap} {what.difference} higher ({confidence}% interval {low} to {high}; "
         f"{equals(test['p_holm'])} after Holm's correction over {pairs} {plural(pairs, 'pair')})"
     )
-    arm = f"{spoken(second)} ({percent(second['test_error_mean'])}%)"
+    arm = f"{spoken(second)} ({what.told(what.mean(second))})"
     if test["significant"]:
         return f"The next arm, {arm}, is {facts}: a significant difference."
     return (
@@ -182,6 +184,18 @@ def divergence(results: Results) -> str:
         if each.diverged
     ]
     return f"Diverged in fine-tuning: {'; '.join(parts) or 'no arm at any learning rate'}."
+
+
+def layers(results: Results) -> dict[str, int]:
+    """Return the number of hidden layers of the arms' networks, by arm key; failed arms have none.
+
+    Networks without any have the zeros of their inputs in table.csv.
+    """
+    return {
+        arm_key(run): len(run["zeros_by_layer"])
+        for run in results.runs
+        if run["test_error"] is not None
+    }
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pipeline.analysis import baselines
 from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.report import mosaics
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 5.0  # inches: 480 px of CSS
+DASHES = {"logistic": "--", "constant": ":"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _face(row: Row, hue: str, theme: Theme) -> str:
 
 
 def errors_by_arm(results: Results, theme: Theme) -> "Figure":
-    """Draw each arm's test error in percent: the seeds, their mean and interval, the paper's."""
+    """Draw each arm's test error in percent, or its test RMSE in stars: the seeds, their mean and
+    interval, the paper's, and the baselines as lines."""
     figure = _figure(1.0 + 0.6 * len(results.table))
     axes = figure.add_subplot()
     for y, row in enumerate(results.table):
@@ -107,7 +110,11 @@ def errors_by_arm(results: Results, theme: Theme) -> "Figure":
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    axes.set_xlabel("test error, %")
+    axes.set_xlabel(f"{results.measure.name}, {results.measure.unit}")
+    what = results.measure
+    for row in baselines.near(results):
+        value = (what.mean(row) or 0.0) * what.scale
+        axes.axvline(value, color=theme.ink, linestyle=DASHES[row["baseline"]], linewidth=1.4)
     return figure
 
 
@@ -116,18 +123,20 @@ def _name(row: Row) -> str:
 
 
 def _draw_errors(axes: "Axes", y: int, row: Row, results: Results, theme: Theme) -> None:
-    hue = _hue(results, row, theme)
-    if row["test_error_mean"] is None:
+    hue, what = _hue(results, row, theme), results.measure
+    mean, ends = what.mean(row), what.ends(row)
+    if mean is None:
         middle = axes.get_yaxis_transform()
         axes.text(0.5, y + 0.3, "failed: no average", transform=middle, ha="center", va="center")
     else:
-        seeds = [run["test_error"] * 100 for run in results.runs if arm_key(run) == arm_key(row)]
+        runs = (run for run in results.runs if arm_key(run) == arm_key(row))
+        seeds = [run[what.key] * what.scale for run in runs]
         axes.plot(seeds, [y + 0.27] * len(seeds), ".", color=hue, alpha=0.5, markersize=6)
-        if row["test_error_low"] is not None:
-            ends = [row["test_error_low"] * 100, row["test_error_high"] * 100]
-            axes.plot(ends, [y, y], color=hue, linewidth=3.5, solid_capstyle="round")
-        mean, face = row["test_error_mean"] * 100, _face(row, hue, theme)
-        axes.plot(mean, y, "o", color=hue, markerfacecolor=face, markersize=9, markeredgewidth=2)
+        if ends is not None:
+            bar = [end * what.scale for end in ends]
+            axes.plot(bar, [y, y], color=hue, linewidth=3.5, solid_capstyle="round")
+        at, face = mean * what.scale, _face(row, hue, theme)
+        axes.plot(at, y, "o", color=hue, markerfacecolor=face, markersize=9, markeredgewidth=2)
     if row["paper_test_error"] is not None:
         axes.plot(row["paper_test_error"] * 100, y, "D", color=theme.ink, markersize=6)
 
@@ -161,8 +170,9 @@ def _draw_curve(
     dashes = "-" if row["initialization"] == "pretrained" else (0, (3, 1.4))
     epochs = range(1, len(curve["training"]) + 1)
     percent = [error * 100 for error in curve["valid_error"]]
-    panels[0].plot(epochs, percent, color=hue, linestyle=dashes, label=_name(row))
-    panels[1].plot(epochs, curve["training"], color=hue, linestyle=dashes)
+    alone: dict[str, Any] = {"marker": "o"} if len(epochs) == 1 else {}  # one epoch makes no line
+    panels[0].plot(epochs, percent, color=hue, linestyle=dashes, label=_name(row), **alone)
+    panels[1].plot(epochs, curve["training"], color=hue, linestyle=dashes, **alone)
 
 
 def _log_scale(axes: "Axes") -> None:
@@ -178,13 +188,16 @@ def zeros_by_layer(results: Results, theme: Theme) -> "Figure":
     """Draw the share of exact zeros of each arm and hidden layer, in percent, as a shaded table."""
     curves = results.curves["arms"]
     rows = [row for row in results.table if curves[arm_key(row)] is not None]
-    depth = len(results.protocol["hidden"])
+    depth = max(len(results.protocol["hidden"]), 1)
     figure = _figure(0.9 + 0.42 * len(results.table))
     axes = figure.add_subplot()
     axes.set_xlim(-0.5, depth - 0.5)
     for y, row in enumerate(rows):
-        for x, share in enumerate(curves[arm_key(row)]["zeros_by_layer"]):
+        shares = curves[arm_key(row)]["zeros_by_layer"]
+        for x, share in enumerate(shares):
             _draw_share(axes, (x, y), share, theme)
+        if not shares:
+            axes.text(0, y, "no layer", ha="center", va="center")
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_xticks(range(depth), [str(layer + 1) for layer in range(depth)])
     axes.set_yticks(range(len(rows)), [_name(row) for row in rows])

@@ -1,14 +1,20 @@
 """The generated parts of README files: numbers from results/, words from dvc.yaml, never typed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from pipeline.analysis import baselines
+from pipeline.analysis.measure import ERROR, RMSE, Measure
 from pipeline.analysis.results import Results, Row
 from pipeline.params import Compare
 from pipeline.report import findings, verdicts
+from pipeline.report.baselines import against, note
+from pipeline.report.conditions import tested_on
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
+SHARES = {"zeros": "zeros", "dead units": "dead_units"}
 
 
 def refresh(text: str, blocks: Mapping[str, str]) -> str:
@@ -27,29 +33,61 @@ def refresh(text: str, blocks: Mapping[str, str]) -> str:
 
 def comparison(results: Results) -> str:
     """Return a dataset's table in Markdown, what it says in a sentence, and how it was made."""
+    columns = _columns(results)
+    head = " | ".join([results.dataset, *(name for name, _ in columns)])
+    arms = [(findings.spoken(row), row) for row in results.table]
+    beaten = [(row["name"], row) for row in baselines.table(results)]
+    rows = [
+        " | ".join([name, *(cell(row) for _, cell in columns)]) for name, row in [*arms, *beaten]
+    ]
+    table = [f"| {row} |" for row in [head, *rows]]
+    table.insert(1, "|---" * (len(columns) + 1) + "|")
+    says = [findings.answer(results), *findings.standing(results), against(results) or ""]
+    small = " ".join([_made(results), *([note(results) or ""] if beaten else [])])
+    return "\n".join([*table, "", " ".join(filter(None, says)), "", f"<sub>{small}</sub>"])
+
+
+def _columns(results: Results) -> list[tuple[str, Callable[[Row], str]]]:
+    """Return the columns of a dataset's table, each with what makes its cell from a row.
+
+    Texts are not in the paper's Table 1. A baseline has no zeros and no dead units.
+    """
+    columns = [
+        (f"{what.name}{', stars' if what is RMSE else ''}, here", partial(_with_margin, what))
+        for what in dict.fromkeys((results.measure, ERROR))
+    ]
+    if not results.of_texts:
+        columns.insert(0, ("test error, paper", partial(_share, "paper_test_error", 2)))
+    zeros = [(name, partial(_share, f"{key}_mean", 1)) for name, key in SHARES.items()]
+    return [*columns, *zeros]
+
+
+def _with_margin(what: Measure, row: Row) -> str:
+    if what.ends(row) is None:
+        return what.shown(what.mean(row))
+    return f"{what.shown(what.mean(row))} ± {what.margin(row)} (n = {row['seeds']:g})"
+
+
+def _share(column: str, digits: int, row: Row) -> str:
+    return findings.percent(row[column], digits) if column in row else ""
+
+
+def _made(results: Results) -> str:
+    """Return how a dataset's table was made."""
     protocol = results.protocol
-    head = f"| {results.dataset} | test error, paper | test error, here | zeros | dead units |"
-    rows = [head, "|---|---|---|---|---|", *(_row(row) for row in results.table)]
     confidence = findings.percent(protocol["confidence"], 0)
     grid = ", ".join(f"{rate:g}" for rate in protocol["finetune"]["learning_rates"])
-    small = (
+    units = "in %" if results.measure is ERROR else "RMSE in stars, else in %"
+    text = (
         f"Mean ± half of the {confidence}% interval over n = {protocol['seeds']} paired seeds,"
-        f" in %, on {protocol['test_examples']} test examples. Selection: {protocol['selection']};"
+        f" {units}, on {tested_on(results, 'test examples')}. Selection: {protocol['selection']};"
         f" learning rates {grid}, at most {findings.epochs(protocol['finetune'])}."
     )
-    says = " ".join([findings.answer(results), *findings.standing(results)])
-    return "\n".join([*rows, "", says, "", f"<sub>{small}</sub>"])
-
-
-def _row(row: Row) -> str:
-    low, high = row["test_error_low"], row["test_error_high"]
-    error = findings.percent(row["test_error_mean"])
-    if low is not None:
-        error += f" ± {findings.percent((high - low) / 2)} (n = {row['seeds']:g})"
-    paper = findings.percent(row["paper_test_error"])
-    zeros = findings.percent(row["zeros_mean"], 1)
-    dead = findings.percent(row["dead_units_mean"], 1)
-    return f"| {findings.spoken(row)} | {paper} | {error} | {zeros} | {dead} |"
+    if results.folds:
+        text += " Training parts of folds overlap: the intervals are somewhat too narrow."
+    if 0 in findings.layers(results).values():
+        text += " Zeros of an arm without hidden layers are those of its inputs."
+    return text
 
 
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.report.findings import plural
+from pipeline.report.findings import percent, plural
 
 NAMED = 3  # causes of bad lines that are told in full
 
@@ -11,6 +11,20 @@ NAMED = 3  # causes of bad lines that are told in full
 def facts(text: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return facts about texts, each under its name, from the part of the card that tells them."""
     return [("Terms", _terms(text)), ("Repeated", _repeated(text)), ("Bad lines", _bad(text))]
+
+
+def folds(options: Mapping[str, Any]) -> str:
+    """Return how the labeled texts are divided into folds, from the options of preprocess."""
+    labels, of_the_others = options.get("labels"), "of the other labeled texts"
+    text = f"Each seed tests on its own fold of {options['folds']} that share the classes alike"
+    if labels is not None:
+        text += f"; {labels:,} {of_the_others} keep their labels, the rest are unlabeled"
+        of_the_others = "of those"
+    valid = percent(options["valid"], 0)
+    return (
+        f"{text}; {valid}% {of_the_others} validate; each seed has the terms of its own training "
+        "part. Counts are those of seed 0."
+    )
 
 
 def _terms(text: Mapping[str, Any]) -> str:

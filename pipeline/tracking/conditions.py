@@ -9,18 +9,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import records
 from pipeline.analysis import statistics
 from pipeline.analysis.results import read_table
 from pipeline.records import Record
-from pipeline.tracking import publishing, store, view
+from pipeline.tracking import publishing, single, store, view
 from pipeline.tracking.contents import Point
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +36,9 @@ class FinishedCondition:
     rows: Sequence[Record]
     about: Record
     confidence: float
+
+    kind = "condition"
+    source = "python -m stages.score"
 
     @property
     def name(self) -> str:
@@ -125,35 +124,4 @@ def publish(conditions: Sequence[FinishedCondition], *, uri: str) -> int:
     with store.opened(uri) as client:
         name = f"{first.dataset}: {first.experiment}"
         experiment = publishing.experiment(client, name, uri, tags=EXPERIMENT)
-        ours = f"tags.kind = 'condition' and tags.checkout = '{publishing.checkout()}'"
-        found = list(client.search_runs([experiment], ours, max_results=5000))
-        for run in found:
-            if run.info.status == "RUNNING":  # what a killed publisher left
-                client.set_terminated(run.info.run_id, "KILLED")
-                client.delete_run(run.info.run_id)
-        there = [run for run in found if run.info.status in ("FINISHED", "FAILED")]
-        return sum(_publish(client, experiment, told, there) for told in conditions)
-
-
-def _publish(
-    client: "MlflowClient", experiment: str, told: FinishedCondition, there: list["Run"]
-) -> bool:
-    """Publish one condition unless it is there, and make it the current one of its name."""
-    mine = [run for run in there if run.data.tags.get("condition") == told.name]
-    same = [run for run in mine if run.data.tags.get("fingerprint") == told.fingerprint]
-    if not same:
-        tags = {
-            "kind": "condition",
-            "condition": told.name,
-            "fingerprint": told.fingerprint,
-            "current": "true",
-            **publishing.made_by(told.about, source="python -m stages.score"),
-        }
-        run = client.create_run(experiment, tags=tags, run_name=told.name)
-        publishing.log_run(client, run, told.params(), points=told.points())
-        client.set_terminated(run.info.run_id, "FAILED" if told.failed else "FINISHED")
-    for run in mine:
-        current = "true" if run in same[:1] else "false"
-        if run.data.tags.get("current") != current:
-            client.set_tag(run.info.run_id, "current", current)
-    return not same
+        return single.publish(client, experiment, conditions)

@@ -1,20 +1,22 @@
 """What MLflow is told of a finished arm: params, metrics and curves, from its records alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline import prediction, records
 from pipeline.analysis import comparison, exhibits
 from pipeline.analysis.comparison import Outcome
+from pipeline.analysis.results import folds_of, read_card
 from pipeline.arms import Arm
 from pipeline.errors import Problem
 from pipeline.params import Params
 from pipeline.records import Record
 
-LAYOUT = 3  # raise it where the runs change: arms that were published before are published anew
+LAYOUT = 4  # raise it where the runs change: arms that were published before are published anew
 
 
 class Point(NamedTuple):
@@ -29,7 +31,8 @@ class Point(NamedTuple):
 class FinishedArm:
     """An arm, the settings it was made with, and its records: scores by seed, both phases.
 
-    The settings are those of its records, not of params.yaml, which may have changed since.
+    The settings are those of its records, not of params.yaml, which may have changed since. `card`
+    is the dataset's, None where preprocess left none.
     """
 
     arm: Arm
@@ -39,6 +42,7 @@ class FinishedArm:
     scores: list[Record]
     trained: list[Record]
     pretrained: list[Record]
+    card: Record | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -86,6 +90,7 @@ def read(arm: Arm, settings: Params) -> FinishedArm:
         scores=sorted(scores, key=lambda line: int(line["seed"])),
         trained=records.read_lines(arm.networks / "records.jsonl"),
         pretrained=records.read_lines(arm.start / "records.jsonl"),
+        card=read_card(Path("results", arm.dataset), figures=False)[0],
     )
 
 
@@ -104,7 +109,9 @@ def params_of(told: FinishedArm) -> dict[str, Any]:
         "initialization": arm.initialization,
         **unit,
         "hidden": about["hidden"],
+        "layers": len(about["hidden"]),
         "seeds": len(told.scores),
+        **({"folds": folds} if (folds := folds_of(told.card)) else {}),
         **{
             f"{phase}.{key}": value for phase, keys in phases.items() for key, value in keys.items()
         },
@@ -125,12 +132,23 @@ def metrics_of(told: FinishedArm) -> list[Point]:
     A failed arm has the number of its finished seeds alone: no average over the survivors.
     """
     (row,) = comparison.table([told.outcome], told.confidence)
+    row |= accuracies(row, told.card)
     points = [Point(name, value) for name, value in row.items() if isinstance(value, int | float)]
     curves = curves_of(told)
     if curves is None:
         return points
     points += _layers("zeros", curves["zeros_by_layer"], suffix="_mean")
     return points + list(_curve("by_epoch/valid_error", curves["valid_error"]))
+
+
+def accuracies(row: Mapping[str, Any], card: Record | None) -> dict[str, float]:
+    """Return the accuracy of a row of table.csv, as publications on texts tell it: 1 - test error,
+    with its interval; nothing for other data, and for a failed arm."""
+    ends = {"mean": "mean", "low": "high", "high": "low"}
+    errors = {end: row[f"test_error_{other}"] for end, other in ends.items()}
+    if not (card and card.get("text")):
+        return {}
+    return {f"test_accuracy_{end}": 1 - e for end, e in errors.items() if e is not None}
 
 
 def curves_of(told: FinishedArm) -> dict[str, Any] | None:
@@ -147,6 +165,8 @@ def seed_metrics(told: FinishedArm, score: Record) -> list[Point]:
         *("zeros", "dead_units", "best_epoch"),
     )
     points = [Point(name, score[name]) for name in names if score.get(name) is not None]
+    if told.card and told.card.get("text") and score["test_error"] is not None:
+        points.append(Point("test_accuracy", 1 - score["test_error"]))
     points += _layers("zeros", score["zeros_by_layer"])
     chosen = told.chosen.get(score["seed"])
     if chosen is not None:

@@ -27,20 +27,20 @@ def page(experiment: str) -> str:
 
 
 def arms() -> str:
-    """Return the view of a dataset's arms as the value of its tag."""
-    return _view("arm")
+    """Return the view of a dataset's arms and baselines as the value of its tag."""
+    return _view("tags.kind != 'seed'")
 
 
 def conditions() -> str:
     """Return the view of an experiment's conditions as the value of its tag."""
-    return _view("condition")
+    return _view("tags.kind = 'condition'")
 
 
-def _view(kind: str) -> str:
+def _view(kinds: str) -> str:
     columns = [f"metrics.`{name}`" for name in METRICS]
     return json.dumps(
         {
-            "searchFilter": f"tags.kind = '{kind}' and tags.current = 'true'",
+            "searchFilter": f"{kinds} and tags.current = 'true'",
             "orderByKey": columns[0],
             "orderByAsc": True,
             "startTime": "ALL",

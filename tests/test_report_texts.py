@@ -1,0 +1,243 @@
+"""What is said of reviews: RMSE in stars, baselines, folds, and networks of different depths."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.analysis import baselines
+from pipeline.analysis.measure import ERROR, RMSE, UNKNOWN
+from pipeline.analysis.results import arm_key
+from pipeline.report import baselines as beaten
+from pipeline.report import captions, conditions, data, findings, plots, readme
+from pipeline.report.page import FIGURES
+from stages import report
+from tests import rated
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Return a function that compares made-up scores of reviews, and reads the results."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.report.page.FIGURES", FIGURES[:1])
+    return lambda **options: rated.write(monkeypatch, **options)
+
+
+def page():
+    """Write the report and return it, its white space as single blanks."""
+    report.main()
+    return " ".join(Path("report/index.html").read_text().split())
+
+
+def swap(arm, lines):
+    """Let tanh, random have the lowest error and the highest RMSE."""
+    if arm.key != "tanh-random":
+        return lines
+    return [line | {"test_error": 0.1, "test_rmse": 1.1 + 0.01 * line["seed"]} for line in lines]
+
+
+def test_ratings_are_ranked_by_their_rmse(make):
+    """The best arm, its gap to the next and its interval are those of RMSE, in stars."""
+    found = make(change=swap)
+    best = findings.ranked(found)[0]
+    assert found.measure is RMSE
+    assert (arm_key(best), best["test_rmse_mean"] > 0.6) == ("rectifier-pretrained", True)
+    answer, gap = findings.answer(found), findings.standing(found)[0]
+    mean, low = best["test_rmse_mean"], best["test_rmse_low"]
+    assert answer.startswith(
+        f"Pre-trained rectifier has the lowest mean test RMSE: {mean:.3f} stars "
+        f"(95% interval {low:.3f} to "
+    )
+    assert re.search(r"tanh \(0\.7\d\d stars\), is 0\.0\d\d stars higher", gap)
+
+
+def test_classes_are_ranked_by_their_error(make):
+    """Reviews without stars are told in percent and points."""
+    found = make(dataset="reviews", stars=False)
+    assert found.measure is ERROR
+    assert re.search(r"lowest mean test error: 2\d\.\d\d% ", findings.answer(found))
+    assert re.search(r"is \d\.\d\d points higher", findings.standing(found)[0])
+    assert "stars" not in page().split("<main>")[1]
+
+
+def test_the_table_has_the_rmse_first_and_baselines_below(make):
+    """RMSE, then error; after the arms the logistic regression and the constant, with n."""
+    found = make()
+    html = page()
+    head = html.split("<h3>The arms</h3>")[1].split("</thead>")[0]
+    assert head.index("Test RMSE<small>stars") < head.index("Test error<small>%")
+    body = html.split("<h3>The arms</h3>")[1].split("</tbody>")[0]
+    logistic = baselines.table(found)[0]
+    assert f"{logistic['test_rmse_mean']:.3f}" in body.split("logistic regression")[1]
+    assert body.index("tanh, pre-trained") < body.index("logistic regression")
+    assert body.count("<tr") == 1 + 8 + 2
+    assert "Test RMSE by arm" in html
+
+
+def test_readme_tables_have_no_column_that_is_empty(make):
+    """No paper's error, since Table 1 is not of texts; the RMSE with its unit; baselines."""
+    text = readme.comparison(make())
+    head, line, *rows = text.splitlines()
+    assert head == "| stars | test RMSE, stars, here | test error, here | zeros | dead units |"
+    assert line == "|---|---|---|---|---|"
+    assert re.match(r"\| random linear \| 0\.9\d\d ± 0\.0\d\d \(n = 4\) \| 3\d\.", rows[0])
+    assert rows[8].startswith("| logistic regression | 0.8")
+    assert rows[9].startswith("| always the same answer | 1.2")
+    assert rows[9].endswith("|  |  |")
+    assert "a fold of 200 test examples for each seed" in text
+    assert "Zeros of an arm without hidden layers are those of its inputs" in text
+
+
+@pytest.mark.parametrize(("folds", "word"), [(10, "lower"), (None, "higher")])
+def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word):
+    """The paired difference of the two, whichever is lower; one split has one fit for all seeds."""
+
+    def change(arm, lines):
+        worse = 0.4 if word == "lower" else 0.0
+        return [line | {"test_rmse": line["test_rmse"] + worse} for line in lines]
+
+    found = make(folds=folds, change=change)
+    best = findings.ranked(found)[0]
+    fits = [row["test_rmse"] for row in found.baselines if row["baseline"] == "logistic"]
+    assert len(fits) == (4 if folds else 1)
+    gap = abs(np.mean(fits) - best["test_rmse_mean"])
+    said = beaten.against(found)
+    assert said == " ".join(said.split())
+    assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in said
+    low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", said).groups())
+    assert low < gap < high
+
+
+def test_how_the_baselines_were_made_is_told(make):
+    """What chose C, and what was chosen; a fit that was stopped is told."""
+    found = make()
+    assert "lowest validation RMSE" in beaten.note(found)
+    assert "C: 0.1 (4 of 4)" in beaten.note(found)
+    assert "stopped" not in beaten.note(found)
+    found.baselines[0]["converged"] = False
+    assert "1 fit stopped before the end." in beaten.note(found)
+
+
+def test_results_without_baselines_are_told_without(make):
+    """A folder of before has no such file, images have no such rows."""
+    make()
+    Path("results/stars/baselines.csv").unlink()
+    html = page()
+    assert "logistic" not in html.lower()
+    make()
+    rows = readme.comparison(make(folds=None))
+    assert "logistic" in rows
+    card = Path("results/stars/card.json")
+    card.write_text(card.read_text().replace('"text"', '"no_text"'))
+    assert "logistic" not in page().lower()
+
+
+def test_the_interval_of_folds_is_said_to_be_narrow(make):
+    """Each seed has a fold of its own, and training parts overlap; else there is one test split."""
+    make()
+    html = page()
+    assert "fold of its own: it says how much the result moves with the test examples" in html
+    assert "somewhat too narrow" in html
+    assert "one fixed test split" not in html
+    assert "Test split: a fold of 200 examples for each seed." in html
+    make(folds=None)
+    html = page()
+    assert "one fixed test split" in html
+    assert "narrow" not in html
+
+
+def test_the_card_tells_the_folds_in_place_of_one_division(make):
+    """The rule and the share for testing of the split that folds replace are not told."""
+    facts = dict(data.data(make()).facts)
+    assert facts["Splits"].startswith("Each seed tests on its own fold of 10")
+    assert "10% of the other labeled texts validate" in facts["Splits"]
+    assert "test" not in facts["Options"]
+    facts = dict(data.data(make(folds=None)).facts)
+    assert facts["Splits"] == "Once and for all."
+    assert "test: 0.3" in facts["Options"]
+
+
+def test_the_noise_of_texts_is_told(make):
+    """Salt and pepper below, masking above, sampled reconstruction, and what rebuilds."""
+    told = dict(conditions.conditions(make()))
+    assert "80% of the terms dropped, 0.5% of the others turned on" in told["Pre-training"]
+    assert "above: 50% and 30% masked" in told["Pre-training"]
+    assert "20% of the terms rebuilt at a step (reconstruction sampling)" in told["Pre-training"]
+    assert "rectifier and rectifier-1: rebuilt by a sigmoid" in told["Pre-training"]
+    assert told["Hidden layers"] == (
+        "64, 64 units; linear has none, rectifier-1 has the lowest alone"
+    )
+    assert "10 folds in a division" in told["Seeds"]
+
+
+def test_masking_alone_is_told_as_before(make):
+    """Protocols of before have none of the new keys."""
+    found = make()
+    plain = {"learning_rates": [0.1], "batch_size": 10, "epochs": 2, "patience": 1}
+    found.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
+    text = dict(conditions.conditions(found))["Pre-training"]
+    assert text.endswith("; 25% of the inputs masked, tied decoder weights")
+
+
+def test_stars_are_drawn_in_stars_with_the_baselines(make):
+    """Dots and bar are RMSEs; a dashed line at the regression, dotted at a constant in reach."""
+    found = make()
+    axes = plots.errors_by_arm(found, plots.LIGHT).axes[0]
+    assert axes.get_xlabel() == "test RMSE, stars"
+    row = found.table[0]
+    dots, bar, circle = axes.lines[:3]
+    assert dots.get_xdata() == pytest.approx([run["test_rmse"] for run in found.runs[:4]])
+    assert bar.get_xdata() == pytest.approx([row["test_rmse_low"], row["test_rmse_high"]])
+    assert circle.get_xdata() == pytest.approx([row["test_rmse_mean"]])
+    (line,) = (line for line in axes.lines if line.get_linestyle() == "--")
+    assert line.get_xdata()[0] == pytest.approx(baselines.table(found)[0]["test_rmse_mean"])
+
+
+def test_a_baseline_far_off_is_named_and_not_drawn(make):
+    """A constant far to the right of all arms would leave them a corner of the figure."""
+    found = make()
+    assert [row["baseline"] for row in baselines.near(found)] == ["logistic"]
+    caption = captions.errors_by_arm(found)
+    assert "Dashed line: logistic regression." in caption
+    assert re.search(r"Far to the right: always the same answer, 1\.2\d\d stars\.", caption)
+    for run in found.runs:
+        run["test_rmse"] += 0.4 * (run["activation"] == "linear")
+    assert len(baselines.near(found)) == 2
+    assert "Dotted line: always the same answer." in captions.errors_by_arm(found)
+
+
+def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
+    """Their row says so; their inputs' zeros are not among those of hidden outputs."""
+    found = make()
+    axes = plots.zeros_by_layer(found, plots.LIGHT).axes[0]
+    assert [text.get_text() for text in axes.texts].count("no layer") == 2
+    assert len(axes.patches) == 2 * (0 + 1 + 2 + 2)
+    assert "98.5" not in captions.zeros_by_layer(found)
+    assert "62.0% to 68.0%" in captions.zeros_by_layer(found)
+    assert "or of an arm without hidden layers inputs that are" in page()
+
+
+def test_a_comparison_of_networks_without_hidden_layers_is_drawn(make):
+    """Figures cope with no layer at all, and with one epoch."""
+    found = make(activations=("linear",))
+    found.protocol["hidden"] = []
+    for curve in found.curves["arms"].values():
+        curve |= {"valid_error": curve["valid_error"][:1], "training": curve["training"][:1]}
+    plots.svg(plots.zeros_by_layer, found, plots.LIGHT)
+    panel = plots.validation_curves(found, plots.LIGHT).axes[0]
+    assert [line.get_marker() for line in panel.lines] == ["o", "o"]
+
+
+def test_a_failed_arm_of_ratings_is_told(make):
+    """Without a mean of the RMSE an arm is not ranked, and the page says that it failed."""
+
+    def change(arm, lines):
+        lost = dict.fromkeys(("test_error", "test_rmse", "zeros", "valid_error", "valid_rmse"))
+        lost |= {"zeros_by_layer": [], "learning_rate": None, "dead_units": None}
+        return [lines[0] | lost, *lines[1:]] if arm.key == "tanh-random" else lines
+
+    found = make(change=change)
+    assert len(findings.ranked(found)) == 7
+    assert "Random tanh failed: 3 of 4 seeds have a network" in page()
+    assert "| random tanh" + 4 * f" | {UNKNOWN}" + " |" in readme.comparison(found)
