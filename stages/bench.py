@@ -1,53 +1,59 @@
-"""Time the engine beside ordinary PyTorch, and the generator of distorted characters."""
+"""Time the engine beside its peers, and the generator of distorted characters."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages.shell import run
 
+if TYPE_CHECKING:
+    import torch
+
 Repeats = Annotated[int, typer.Option(help="how often each contender is timed", min=2)]
 Seconds = Annotated[float, typer.Option(help="how long one repeat takes, about", min=0.01)]
+Hfta = Annotated[Path | None, typer.Option(help="a clone of UofT-EcoSystem/hfta", exists=True)]
 
 
-def main(repeats: Repeats = 11, seconds: Seconds = 1.0) -> None:
+def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> None:
     """Time a net-step (one SGD step of one network, batch 10) at digits and MNIST size.
 
-    The engine runs as the pipeline runs it; its rival is one nn.Sequential after the other with
-    autograd and torch.optim.SGD. Then images drawn a second by each recipe, and what zeros save:
-    dense products of a layer beside sparse ones. Writes results/bench.json; let nothing else run
+    The engine runs as the pipeline runs it; its peers train the same networks, alone or together,
+    and those that are not installed are listed as such. Then, on a CPU, images drawn a second by
+    each recipe, and what zeros save: dense products of a layer beside sparse ones. Writes
+    results/bench.json and its figure, on a GPU results/bench-cuda.json; let nothing else run
     meanwhile.
     """
-    from pipeline import benchmark, cost, device, drawing, records
+    from benchmarks import run as benchmark
+    from pipeline import device, records
+    from pipeline.report import plots, speed_plots
 
-    steps = {}
-    for size in benchmark.SIZES:
-        steps[size] = rows = benchmark.measure(size, repeats=repeats, seconds=seconds)
-        for name, row in rows.items():
-            typer.echo(
-                f"{size:8}{name:36}{row['ms_per_net_step']:8.4f} ms a net-step"
-                f" [{row['first_quartile']:.4f}, {row['third_quartile']:.4f}]"
-                f"  {row['times_the_speed_of_eager']:5.2f} x eager"
-            )
+    where = device.choose()
+    found = benchmark.net_steps(
+        where, repeats=repeats, seconds=seconds / 5, hfta=hfta, say=typer.echo
+    )
+    found |= _others(where, repeats, seconds)
+    name = "bench" if where.type == "cpu" else "bench-cuda"
+    records.write_json(Path(f"results/{name}.json"), found)
+    for theme, suffix in ((plots.LIGHT, ""), (plots.DARK, "-dark")):
+        picture = plots.svg(speed_plots.speed, found, theme)
+        records.write_bytes(Path(f"results/{name}{suffix}.svg"), picture)
+
+
+def _others(where: "torch.device", repeats: int, seconds: float) -> dict[str, object]:
+    from pipeline import cost, drawing
+
     images = drawing.everything(repeats=repeats, seconds=seconds)
     for recipe, row in images.items():
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
-    where = device.choose()
     zeros = cost.products(where, repeats=repeats, seconds=seconds / 10)
     for row in zeros:
         typer.echo(
             f"{row['direction']:8}{row['zeros']:5.0%} zeros  {row['contender']:18}"
             f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
         )
-    found = {
-        "machine": benchmark.machine() | {"products_on": device.describe(where)},
-        "net_steps": steps,
-        "images": images,
-        "products": zeros,
-        "units": cost.units(where, repeats=repeats, seconds=seconds / 10),
-    }
-    records.write_json(Path("results/bench.json"), found)
+    units = cost.units(where, repeats=repeats, seconds=seconds / 10)
+    return {"images": images, "products": zeros, "units": units}
 
 
 if __name__ == "__main__":

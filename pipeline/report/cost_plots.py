@@ -70,7 +70,7 @@ def cost(measured: Cost, theme: Theme) -> "Figure":
 def caption(measured: Cost) -> str:
     """Return where zeros begin to pay, and what a function costs."""
     machine = measured.machine
-    where = f"{machine.get('products_on', 'cpu')}, {machine['processor']}, torch {machine['torch']}"
+    where = f"{machine.get('device', 'cpu')}, {machine['processor']}, torch {machine['torch']}"
     parts = [
         "Above the line skipping zeros is faster, the search for them included; 'dense again' is "
         f"the noise. One layer of 1,000 units, mini-batches of 10, one run ({where})."

@@ -98,38 +98,3 @@ def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of stages from dvc.yaml's `stages`."""
     rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
     return "\n".join(["| stage | what it does |", "|---|---|", *rows])
-
-
-def speed(bench: Mapping[str, Any]) -> str:
-    """Return the tables of a benchmark, results/bench.json."""
-    machine = bench["machine"]
-    rows = ["| size | contender | ms a net-step [quartiles] | times eager |", "|---|---|---|---|"]
-    for size, contenders in bench["net_steps"].items():
-        for name, row in contenders.items():
-            quartiles = f"[{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
-            time = f"{row['ms_per_net_step']:.3f} {quartiles}"
-            rows.append(f"| {size} | {name} | {time} | {row['times_the_speed_of_eager']:.1f} |")
-    rows += ["", "| recipe of the generator | images a second [quartiles] |", "|---|---|"]
-    for recipe, row in bench["images"].items():
-        quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
-        rows.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
-    if "products" in bench:
-        rows += ["", *_products(bench)]
-    small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
-    return "\n".join(
-        [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]
-    )
-
-
-def _products(bench: Mapping[str, Any]) -> list[str]:
-    """Return what zeros save: sparse products beside the dense one, one thread on a CPU."""
-    shares = sorted({row["zeros"] for row in bench["products"]})
-    head = " | ".join(f"{findings.percent(share, 0)}% zeros" for share in shares)
-    rows = [f"| times the dense product's speed | {head} |", "|---|" + "---|" * len(shares)]
-    for direction in ("forward", "update"):
-        mine = [row for row in bench["products"] if row["direction"] == direction]
-        for name in dict.fromkeys(row["contender"] for row in mine if row["contender"] != "dense"):
-            speeds = [row["times_the_speed"] for row in mine if row["contender"] == name]
-            cells = " | ".join(f"{speed:.1f}" for speed in speeds)
-            rows.append(f"| {direction}, {name} | {cells} |")
-    return rows
