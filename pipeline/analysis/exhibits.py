@@ -11,6 +11,7 @@ from pipeline.analysis import statistics
 from pipeline.analysis.comparison import Outcome
 from pipeline.networks import Stack
 from pipeline.records import Record
+from pipeline.selection import rank
 
 CURVE_RULE = (
     "mean over seeds of the validation error after each epoch, of the network chosen for each "
@@ -55,9 +56,9 @@ def _finite(errors: Sequence[float | None]) -> list[float]:
 
 
 def best_seed(outcome: Outcome) -> int:
-    """Return the seed of the lowest validation error, then validation cost; of equals the first."""
-    errors, costs = outcome.by_seed("valid_error"), outcome.by_seed("valid_cost")
-    return min(errors, key=lambda seed: (errors[seed], costs[seed], seed))
+    """Return the seed of the lowest validation error (of ratings: RMSE), then validation cost; of
+    equals the first."""
+    return int(min(outcome.records, key=rank)["seed"])
 
 
 def filters(network: Stack) -> NDArray[np.float16]:
