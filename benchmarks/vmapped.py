@@ -49,7 +49,8 @@ def _descent(bare: torch.nn.Module) -> Callable[[Parameters, Tensor, Tensor], An
     """Return the step of stacked parameters, in place."""
 
     def cost(parameters: Parameters, x_BI: Tensor, y_B: Tensor) -> Tensor:
-        return functional_call(bare, parameters, (x_BI, y_B))
+        found: Tensor = functional_call(bare, parameters, (x_BI, y_B))
+        return found
 
     gradients = vmap(grad(cost))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report import marks
-from pipeline.report.plots import Theme
+from pipeline.report.plots import WIDTH, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,14 +18,15 @@ DASHES = {  # by what it holds
 }  # fmt: skip
 FLOORS = {"one sweep": "3 passes", "autograd": "6 passes", "arithmetic": "arithmetic"}
 APART = 0.058  # of the height of a panel: one line of letters
-SHARE = 0.56  # of the figure's width that a panel has, beside the names
+SHARE = 0.5  # of the figure's width that a panel has, beside the names
 
 
 def speed(bench: Mapping[str, Any], theme: Theme) -> "Figure":
     """Draw a panel for each size: ms a net-step over K, a line for each contender."""
+    from matplotlib.figure import Figure
+
     sizes = list(dict.fromkeys(row["size"] for row in bench["net_steps"]))
-    figure = marks.figure(0.3 + 3.9 * len(sizes))
-    figure.set_layout_engine("none")
+    figure = Figure(figsize=(WIDTH, 0.3 + 3.9 * len(sizes)))  # names stand outside the panels
     panels = figure.subplots(len(sizes), 1, squeeze=False)[:, 0]
     figure.subplots_adjust(left=0.13, right=0.13 + SHARE, top=0.965, bottom=0.065, hspace=0.22)
     for axes, size in zip(panels, sizes, strict=True):
@@ -80,6 +81,6 @@ def _names(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
         wanted = (math.log(value) - low) / (high - low)
         axes.annotate(
             name, xy=(1, wanted), xytext=(1.06, place), xycoords="axes fraction", color=color,
-            va="center", fontsize=9.5, annotation_clip=False,
+            va="center", fontsize=9, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
         )  # fmt: skip
