@@ -1,5 +1,6 @@
 """The machine and its settings: what a time is worth nothing without."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -24,6 +25,7 @@ def about(where: torch.device) -> dict[str, Any]:
         **device.about(where),
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
+        "load": os.getloadavg()[0],  # of the last minute: above 0, others were at work too
         "sweeps_compiled": layers.works(),
     }
     if where.type == "cuda":

@@ -23,8 +23,8 @@ def machine(told: Mapping[str, Any]) -> str:
     blas = "; ".join(told["blas"])
     return (
         f"One run on {where} ({told['processor']}), torch {told['torch']}"
-        f" ({told['torch_capability']}; {blas}). The engine is entered twice: the gap between its"
-        " two rows is noise."
+        f" ({told['torch_capability']}; {blas}); load before it {told['load']:.1f}. The engine is"
+        " entered twice: the gap between its two rows is noise."
     )
 
 

@@ -68,19 +68,31 @@ def _panel(
 def _names(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
     """Write the names beside the ends of their lines, apart from each other."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
-    places: list[float] = []
     ordered = sorted(ends)
-    for value, *_ in ordered:
-        wanted = (math.log(value) - low) / (high - low)
-        places.append(max(wanted, places[-1] + APART) if places else wanted)
-    over = max(0.0, places[-1] - 1)
-    for n in reversed(range(len(places))):  # what would stand above the panel moves down
-        most = 1 - APART * (len(places) - 1 - n) if over else places[n]
-        places[n] = min(places[n], most)
-    for (value, name, color), place in zip(ordered, places, strict=True):
-        wanted = (math.log(value) - low) / (high - low)
+    wanted = [(math.log(value) - low) / (high - low) for value, *_ in ordered]
+    for (_, name, color), end, place in zip(ordered, wanted, apart(wanted), strict=True):
+        line = {"arrowstyle": "-", "color": color, "linewidth": 0.6, "relpos": (0, 0.5)}
         axes.annotate(
-            name, xy=(1, wanted), xytext=(1.06, place), xycoords="axes fraction", color=color,
-            va="center", fontsize=9, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
+            name, xy=(1, end), xytext=(1.06, place), xycoords="axes fraction", color=color,
+            va="center", fontsize=9, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
+
+
+def apart(wanted: Sequence[float]) -> list[float]:
+    """Return ascending places as near to these as names of one line's height can stand.
+
+    >>> [round(place, 3) for place in apart([0.5, 0.5, 0.9])]
+    [0.471, 0.529, 0.9]
+    """
+    groups: list[list[float]] = []  # of names that touch: they stand around their mean
+    for place in wanted:
+        groups.append([place])
+        while len(groups) > 1 and _foot(groups[-1]) < _foot(groups[-2]) + APART * len(groups[-2]):
+            last = groups.pop()
+            groups[-1] += last
+    return [_foot(group) + APART * n for group in groups for n in range(len(group))]
+
+
+def _foot(group: Sequence[float]) -> float:
+    """Return where the lowest of a group stands."""
+    return sum(group) / len(group) - APART * (len(group) - 1) / 2
