@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, networks, sampling
+from pipeline import autoencoders, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
 from pipeline.backprop import Step
 from pipeline.corruption import Noise
@@ -59,7 +59,7 @@ class Denoising:
         return {"valid_costs": torch.tensor(costs, dtype=torch.float64)}
 
     def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> float:
-        one = replace(auto, tensors=networks.only(auto.tensors, k))
+        one = auto.only(k)
         draws = self._draws(candidate.seed, "valid-corruption", 0)
         total, rows = 0.0, 0
         for x_1NI in self.valid(candidate.seed):

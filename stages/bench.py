@@ -1,14 +1,11 @@
 """Time the engine beside its peers, and the generator of distorted characters."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from stages.shell import run
-
-if TYPE_CHECKING:
-    import torch
 
 Repeats = Annotated[int, typer.Option(help="how often each contender is timed", min=2)]
 Seconds = Annotated[float, typer.Option(help="how long one repeat takes, about", min=0.01)]
@@ -19,41 +16,26 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     """Time a net-step (one SGD step of one network, batch 10) at digits and MNIST size.
 
     The engine runs as the pipeline runs it; its peers train the same networks, alone or together,
-    and those that are not installed are listed as such. Then, on a CPU, images drawn a second by
-    each recipe, and what zeros save: dense products of a layer beside sparse ones. Writes
-    results/bench.json and its figure, on a GPU results/bench-cuda.json; let nothing else run
+    and those that are not installed are listed as such. Then images drawn a second by each recipe.
+    Writes results/bench.json and its figure, on a GPU results/bench-cuda.json; let nothing else run
     meanwhile.
     """
     from benchmarks import run as benchmark
-    from pipeline import device, records
+    from pipeline import device, drawing, records
     from pipeline.report import plots, speed_plots
 
     where = device.choose()
     found = benchmark.net_steps(
         where, repeats=repeats, seconds=seconds / 5, hfta=hfta, say=typer.echo
     )
-    found |= _others(where, repeats, seconds)
+    found["images"] = drawing.everything(repeats=repeats, seconds=seconds)
+    for recipe, row in found["images"].items():
+        typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
     name = "bench" if where.type == "cpu" else "bench-cuda"
     records.write_json(Path(f"results/{name}.json"), found)
     for theme, suffix in ((plots.LIGHT, ""), (plots.DARK, "-dark")):
         picture = plots.svg(speed_plots.speed, found, theme)
         records.write_bytes(Path(f"results/{name}{suffix}.svg"), picture)
-
-
-def _others(where: "torch.device", repeats: int, seconds: float) -> dict[str, object]:
-    from pipeline import cost, drawing
-
-    images = drawing.everything(repeats=repeats, seconds=seconds)
-    for recipe, row in images.items():
-        typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
-    zeros = cost.products(where, repeats=repeats, seconds=seconds / 10)
-    for row in zeros:
-        typer.echo(
-            f"{row['direction']:8}{row['zeros']:5.0%} zeros  {row['contender']:18}"
-            f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
-        )
-    units = cost.units(where, repeats=repeats, seconds=seconds / 10)
-    return {"images": images, "products": zeros, "units": units}
 
 
 if __name__ == "__main__":

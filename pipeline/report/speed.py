@@ -12,8 +12,6 @@ def tables(bench: Mapping[str, Any]) -> str:
     parts = [_net_steps(bench, size) for size in sizes]
     if bench.get("images"):
         parts.append(_images(bench["images"]))
-    if bench.get("products"):
-        parts.append(_products(bench["products"]))
     return "\n\n".join([*parts, f"<sub>{machine(bench['machine'])}</sub>"])
 
 
@@ -81,18 +79,4 @@ def _images(images: Mapping[str, Mapping[str, float]]) -> str:
     for recipe, row in images.items():
         quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
         lines.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
-    return "\n".join(lines)
-
-
-def _products(products: Sequence[Mapping[str, Any]]) -> str:
-    """Return what zeros save: sparse products beside the dense one, one thread on a CPU."""
-    shares = sorted({row["zeros"] for row in products})
-    head = " | ".join(f"{findings.percent(share, 0)}% zeros" for share in shares)
-    lines = [f"| times the dense product's speed | {head} |", "|---|" + "---|" * len(shares)]
-    for direction in ("forward", "update"):
-        mine = [row for row in products if row["direction"] == direction]
-        for name in dict.fromkeys(row["contender"] for row in mine if row["contender"] != "dense"):
-            speeds = [row["times_the_speed"] for row in mine if row["contender"] == name]
-            cells = " | ".join(f"{speed:.1f}" for speed in speeds)
-            lines.append(f"| {direction}, {name} | {cells} |")
     return "\n".join(lines)
