@@ -37,7 +37,7 @@ track: $(READY)  ## send every finished arm to MLflow
 ui: track  ## serve the MLflow UI on 127.0.0.1:5000 and print where to look
 	.venv/bin/python -m stages.ui
 
-bench: $(READY)  ## time the engine beside ordinary PyTorch
+bench: $(READY)  ## time the engine beside its peers, about six minutes
 	.venv/bin/python -m stages.bench
 
 cost: $(READY)  ## time what zeros save, on the device of DEVICE

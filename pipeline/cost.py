@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline import activations, benchmark, device
+from pipeline import activations, device, timing
 from pipeline.units import Units
 
 BATCH, WIDTH = 10, 1000
@@ -163,13 +163,13 @@ def _timed(
     runs: Mapping[str, Callable[[], Any]], where: torch.device, repeats: int, seconds: float
 ) -> dict[str, dict[str, float]]:
     counts = {name: _count(run, where, seconds) for name, run in runs.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    names = list(runs)
-    for turn in range(repeats):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(1e3 * _seconds(runs[name], where, counts[name]) / counts[name])
-    found = {name: benchmark.quartiles(each, "ms") for name, each in times.items()}
-    first = found[names[0]]["ms"]
+
+    def timed(name: str) -> float:
+        return 1e3 * _seconds(runs[name], where, counts[name]) / counts[name]
+
+    times = timing.rounds({name: partial(timed, name) for name in runs}, repeats)
+    found = {name: timing.quartiles(each, "ms") for name, each in times.items()}
+    first = next(iter(found.values()))["ms"]
     return {name: row | {"times_the_speed": first / row["ms"]} for name, row in found.items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import joblib
 import torch
 
-from pipeline import benchmark, device
+from pipeline import device, timing
 from pipeline.datasets import generated, glyphs
 from pipeline.distortions import recipes
 
@@ -21,7 +21,7 @@ def measure(recipe: str, *, repeats: int, seconds: float) -> dict[str, float]:
     `seconds` is how long one repeat takes.
     """
     rates = [_rate(recipe, seconds) for _ in range(1 + repeats)][1:]  # the first one warms up
-    return benchmark.quartiles(rates, "images_per_second")
+    return timing.quartiles(rates, "images_per_second")
 
 
 def everything(*, repeats: int, seconds: float) -> dict[str, Any]:

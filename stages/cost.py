@@ -17,7 +17,8 @@ def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
     On the device that DEVICE chooses; one thread on a CPU. Writes this device's block of
     results/cost.json and leaves the other's; let nothing else run meanwhile.
     """
-    from pipeline import benchmark, cost, device, records
+    from benchmarks import machine
+    from pipeline import cost, device, records
 
     where, path = device.choose(), Path("results/cost.json")
     measured = records.read_json(path) if path.exists() else {}
@@ -28,7 +29,7 @@ def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
             f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
         )
     measured[where.type] = {
-        "machine": benchmark.machine() | device.about(where),
+        "machine": machine.about(where),
         "products": products,
         "units": cost.units(where, repeats=repeats, seconds=seconds),
     }

@@ -19,7 +19,7 @@ def blocks() -> dict[str, str]:
     from pipeline.analysis import results
     from pipeline.datasets import overview
     from pipeline.experiments import catalogue
-    from pipeline.report import readme, sentiment
+    from pipeline.report import readme, sentiment, speed
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
     found["experiments"] = readme.experiments(catalogue.questions())
@@ -37,8 +37,9 @@ def blocks() -> dict[str, str]:
         name, rows = judged.parent.name, results.read_table(judged)
         found[f"claims {name}"] = readme.claims(name, rows, params.load().compare)
         found[f"verdicts {name}"] = readme.claims_in_short(name, rows)
-    if (bench := Path("results/bench.json")).exists():
-        found["speed"] = readme.speed(records.read_json(bench))
+    for block, name in {"speed": "bench", "speed on a GPU": "bench-cuda"}.items():
+        if (bench := Path(f"results/{name}.json")).exists():
+            found[block] = speed.tables(records.read_json(bench))
     return found
 
 

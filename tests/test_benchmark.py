@@ -1,42 +1,190 @@
 """The benchmark: everybody's numerics are checked, and nothing is said of time here."""
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import joblib
 import pytest
+import torch
 
-from pipeline import benchmark, drawing
-from pipeline.report import readme
+from benchmarks import engine, limits, machine, peers, protocol, run
+from benchmarks import task as tasks
+from benchmarks.graphed import Graphed
+from benchmarks.sequential import Sequential
+from benchmarks.task import AbsentError, Peer, Task
+from benchmarks.vmapped import Vmapped
+from pipeline import drawing
+from pipeline.report import plots, speed, speed_plots
 
-WIDTHS = [12, 9, 8, 4]
+WIDTHS = (12, 9, 8, 4)
+TASK = Task(WIDTHS, 3)
+HFTA = '''
+"""Stands in for HFTA: the two functions that are called of it."""
+import functools, torch
+
+class Linear(torch.nn.Module):
+    def __init__(self, inputs, outputs, B):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(B, inputs, outputs))
+        self.bias = torch.nn.Parameter(torch.zeros(B, 1, outputs))
+    def forward(self, x):
+        return torch.baddbmm(self.bias, x, self.weight)
+    def snatch_parameters(self, other, b):
+        self.weight.data[b], self.bias.data[b] = other.weight.data.T, other.bias.data
+
+def get_hfta_op_for(kind, B):
+    return functools.partial(Linear, B=B) if kind is torch.nn.Linear else kind
+'''
 
 
-@pytest.mark.parametrize("contender", benchmark.contenders(), ids=lambda contender: contender.name)
-def test_contenders_train_the_same_network(contender: benchmark.Contender) -> None:
-    """After ten steps every contender is where float64 is, to a small share of the way."""
-    assert benchmark.check(WIDTHS, contender) < benchmark.TOLERANCE
+@pytest.fixture(autouse=True)
+def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers set the number of threads; tests that follow want theirs."""
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(engine, "SET_UP_SECONDS", 0.01)
+
+
+@pytest.fixture
+def hfta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "hfta").mkdir()
+    (tmp_path / "hfta/__init__.py").write_text("")
+    (tmp_path / "hfta/ops.py").write_text(HFTA)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in ("hfta", "hfta.ops"):
+        sys.modules.pop(name, None)
+
+
+def measure(entered: list[Peer], task: Task = TASK) -> list[protocol.Row]:
+    return protocol.measure(task, entered, repeats=3, seconds=0.005)
+
+
+@pytest.mark.parametrize("networks", [1, 3, 7])
+def test_peers_train_the_same_networks(networks: int, hfta: Path) -> None:
+    """After ten steps everybody who is here is where float64 is, to a small share of the way."""
+    entered = [peer for peer in peers.on_cpu(hfta) if "compiled" not in peer.name]
+    rows = measure(entered, Task(WIDTHS, networks))
+    assert [row["contender"] for row in rows] == [peer.name for peer in entered]
+    assert [row["contender"] for row in rows if "absent" in row] in ([], ["JAX"])
+    for row in rows:
+        if "absent" not in row:
+            assert row["error_against_float64"] < protocol.TOLERANCE
+            assert 0 < row["minimum"] <= row["first_quartile"] <= row["ms_per_net_step"]
+            assert row["ms_per_net_step"] <= row["third_quartile"]
+            assert (row["repeats"], row["networks"]) == (3, networks)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
+def test_torch_compiles_the_same_networks() -> None:
+    """The compiled step is no other."""
+    (found,) = [peer for peer in peers.on_cpu(None) if "compiled" in peer.name]
+    eager = Peer(peers.EAGER, partial(Sequential, threads=1))
+    assert measure([eager, found])[1]["error_against_float64"] < protocol.TOLERANCE
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_the_engine_checks_a_network_of_every_process(k: int) -> None:
+    """Each process's first network and last are among those that are compared."""
+    trainer = engine.Processes(TASK)
+    trainer.train(2)
+    weights = trainer.weights()
+    lone = Sequential(TASK, 1, k)
+    lone.train(2)
+    torch.testing.assert_close(weights[k], lone.weights()[k])
 
 
 def test_a_wrong_contender_is_not_timed() -> None:
-    """Who ends elsewhere is refused."""
-    right = benchmark.contenders()[0]
-    wrong = benchmark.Contender("wrong", right.run, lambda widths: right.move(widths) * 1.001)
+    """Who ends elsewhere is refused, by name."""
+
+    class Wrong(Sequential):
+        def weights(self) -> dict[int, torch.Tensor]:
+            return {k: weights * 1.001 for k, weights in super().weights().items()}
+
     with pytest.raises(ArithmeticError, match="wrong is off by"):
-        benchmark.check(WIDTHS, wrong)
+        measure([Peer("wrong", partial(Wrong, threads=1))])
 
 
-def test_figures_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each contender has its quartiles, in order, from the repeats asked for."""
-    monkeypatch.setitem(benchmark.SIZES, "tiny", WIDTHS)
-    monkeypatch.setattr(benchmark, "SET_UP_SECONDS", 0.01)
-    found = benchmark.measure("tiny", repeats=3, seconds=0.01)
-    assert len(found) == 4
-    for row in found.values():
-        assert 0 < row["minimum"] <= row["first_quartile"] <= row["ms_per_net_step"]
-        assert row["ms_per_net_step"] <= row["third_quartile"]
-        assert row["repeats"] == 3
-    told = {"machine": benchmark.machine(), "net_steps": {"tiny": found}, "images": {}}
-    assert readme.speed(json.loads(json.dumps(told))).count("| tiny |") == 4
+def test_who_is_not_here_is_listed() -> None:
+    """A peer that is absent has its reason, in the rows and in the README, and no time."""
+    eager = Peer(peers.EAGER, partial(Sequential, threads=1))
+    rows = measure([eager, *(peer for peer in peers.on_cpu(None) if peer.name == "HFTA")])
+    assert rows[1]["absent"] == "not given: --hfta PATH of a clone"
+    assert "ms_per_net_step" not in rows[1]
+    told = {
+        "machine": machine.about(torch.device("cpu")),
+        "limits": {"tiny": limits.of(TASK, seconds=0.01)},
+        "net_steps": [{"size": "tiny"} | row for row in rows],
+    }
+    text = speed.tables(json.loads(json.dumps(told)))
+    assert "Not timed: HFTA (not given: --hfta PATH of a clone)." in text
+    assert "| HFTA |" not in text
+    assert plots.svg(speed_plots.speed, told, plots.LIGHT)
+
+
+def test_a_folder_without_hfta_is_said(tmp_path: Path) -> None:
+    """A path that holds no HFTA is named."""
+    (peer,) = [peer for peer in peers.on_cpu(tmp_path) if peer.name == "HFTA"]
+    with pytest.raises(AbsentError, match="no HFTA in"):
+        peer.start(TASK)
+
+
+def test_every_torch_peer_has_its_graph_on_a_gpu() -> None:
+    """Nobody of torch is timed without a CUDA graph alone; a CPU has none."""
+    names = [peer.name for peer in peers.on_cuda(None)]
+    torches = [name for name in names if name.startswith((peers.EAGER, "torch.func", "HFTA"))]
+    bare = [name for name in torches if not name.endswith("CUDA graph")]
+    assert sorted(torches) == sorted([*bare, *(f"{name}, CUDA graph" for name in bare)])
+    assert names[0] == peers.ENGINE
+    assert names[-1] == peers.AGAIN
+    with pytest.raises(AbsentError, match="need a GPU"):
+        Graphed(Sequential(TASK, 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "start", [partial(Sequential, threads=1), partial(Vmapped, threads=1, compiled=False)]
+)
+def test_a_graph_replays_the_step(start: Callable[[Task], Sequential]) -> None:
+    """A recorded step does what the step does, from the weights as they were before recording."""
+    task = Task(WIDTHS, 3, "cuda")
+    recorded, plain = Graphed(start(task)), start(task)
+    for trainer in (recorded, plain):
+        trainer.train(10)
+    for k, weights in plain.weights().items():
+        torch.testing.assert_close(recorded.weights()[k], weights)
+
+
+def test_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every size and K has its rows, the README its table, the figure its lines."""
+    monkeypatch.setattr(tasks, "SIZES", {"tiny": WIDTHS, "small": (6, 5, 3)})
+    monkeypatch.setattr(tasks, "NETWORKS", {"cpu": (1, 3)})
+    entered = [peer for peer in peers.on_cpu(None) if peer.name.startswith((peers.EAGER, "engine"))]
+    monkeypatch.setattr(peers, "on_cpu", lambda _: entered)
+    lines: list[str] = []
+    found = run.net_steps(torch.device("cpu"), repeats=2, seconds=0.005, say=lines.append)
+    assert len(found["net_steps"]) == len(lines) == 2 * 2 * len(entered)
+    assert all("x eager" in line for line in lines)
+    assert set(found["limits"]) == {"tiny", "small"}
+    assert set(found["limits"]["tiny"]["floors_ms"]) >= {"one sweep", "in place", "autograd"}
+    text = speed.tables(json.loads(json.dumps(found)))
+    assert text.count("| engine |") == text.count("| engine again |") == 2
+    assert b"engine" in plots.svg(speed_plots.speed, found, plots.DARK)
+
+
+def test_floors_are_those_of_the_traffic() -> None:
+    """Passes over the weights at the rate that was measured; operations counted by hand."""
+    task = Task(tasks.SIZES["mnist"], 1)
+    assert task.weights == 784_000 + 2_000_000 + 10_000
+    assert round(task.flop / 1e6, 1) == 152.0
+    found = limits.of(Task(WIDTHS, 1), seconds=0.01)
+    weights = 12 * 9 + 9 * 8 + 8 * 4
+    for name, passes in {"one sweep": 3, "in place": 4, "autograd": 6}.items():
+        ms = passes * 4 * weights / found["copied_gb_per_s"] / 1e6
+        assert found["floors_ms"][name] == pytest.approx(ms)
 
 
 def test_every_recipe_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,5 +194,6 @@ def test_every_recipe_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     images = drawing.everything(repeats=2, seconds=0.001)
     for row in images.values():
         assert 0 < row["first_quartile"] <= row["images_per_second"] <= row["third_quartile"]
-    text = readme.speed({"machine": benchmark.machine(), "net_steps": {}, "images": images})
+    about = machine.about(torch.device("cpu"))
+    text = speed.tables({"machine": about, "net_steps": [], "images": images})
     assert all(f"| {recipe} |" in text for recipe in ("clean", "nistp", "p07"))

@@ -1,12 +1,17 @@
 """Sweeps: what torch computes, to its precision, and the same bits wherever the numbers lie."""
 
 import logging
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, is_tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from pipeline import backprop, networks
 from pipeline.cpu import compiled, layers
+from pipeline.params import Activation
 
 SHAPES = [(1000, 1000), (784, 1000), (513, 777), (2048, 129)]
 BATCHES = [1, 10, 13, 16]
@@ -122,6 +127,39 @@ def test_who_shares_the_stack_changes_no_path() -> None:
     """The choice does not depend on K."""
     chosen = {layers.suit(*layer(K, 10, 512, 512)[:2]) for K in (1, 2, 7)}
     assert chosen == {True}
+
+
+class Allocations(TorchDispatchMode):
+    """Notes how many numbers each tensor has that an operation makes, in-place ones aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        known = {t.untyped_storage().data_ptr() for t in tree_leaves(args) if is_tensor(t)}
+        for tensor in filter(is_tensor, tree_leaves(made)):
+            if tensor.untyped_storage().data_ptr() not in known:
+                self.numbers.append(tensor.numel())
+        return made
+
+
+@pytest.mark.parametrize("widths", [(64, 200, 200, 10), (513, 600, 600, 10)], ids=str)
+@pytest.mark.parametrize("K", [1, 7])
+def test_no_gradient_of_weights_is_allocated(K: int, widths: tuple[int, ...]) -> None:
+    """A step makes nothing of a weight matrix's size: the update is in place on both paths."""
+    unit = Activation(function="rectifier", l1=0.001, half_negated=False, reconstruction="softplus")
+    stack = networks.initialize("digits", widths, range(K), unit)
+    rates_K = torch.full((K,), 0.1)
+    x, y = torch.rand(K, 10, widths[0]), torch.randint(10, (K, 10))
+    size = backprop.Step.of(rates_K, rates_K * 0.01, 10)
+    before = stack.W_KIO(1).clone()
+    with Allocations() as made:
+        backprop.supervised_step_(stack, x, y, size)
+    assert not torch.equal(before, stack.W_KIO(1))
+    assert made.numbers
+    assert max(made.numbers) <= K * 10 * max(widths)
 
 
 def test_a_processor_that_cannot_is_said_once(

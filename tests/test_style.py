@@ -9,7 +9,7 @@ import pytest
 
 from tests.imports import ROOT, imported
 
-LIBRARY = sorted(ROOT.glob("pipeline/**/*.py"))
+LIBRARY = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 STAGES = sorted(ROOT.glob("stages/*.py"))
 READS_THE_WORLD = {"params.py", "device.py"}
 BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")

@@ -7,6 +7,7 @@ from functools import cache
 from llvmlite import binding
 
 from pipeline.cpu import sweeps
+from pipeline.cpu.emitter import Emitter
 
 Compiled = Callable[..., None]  # addresses of W, rows, columns and out, then R and C
 _kept: list[object] = []  # LLVM frees the code of an engine that nobody holds
@@ -34,6 +35,12 @@ def compiled(
     RuntimeError where that cannot be compiled.
     """
     emitter = sweeps.SWEEPS[direction](batch, width or lanes(), products=products, update=update)
+    pointers, integers = sweeps.ARGUMENTS
+    return function(emitter, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * integers)
+
+
+def function(emitter: Emitter, *kinds: type) -> Compiled:
+    """Return what was emitted as a function of arguments of these kinds."""
     machine = _machine()
     module = binding.parse_assembly(emitter.text())
     module.verify()
@@ -43,8 +50,6 @@ def compiled(
     engine = binding.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _kept.append(engine)
-    pointers, integers = sweeps.ARGUMENTS
-    kinds = [ctypes.c_void_p] * pointers + [ctypes.c_int64] * integers
     return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(emitter.name))
 
 

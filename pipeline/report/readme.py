@@ -93,7 +93,7 @@ def _made(results: Results) -> str:
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     """Return a dataset's claims with their verdicts in Markdown: those whose records are here."""
     tested = [row for row in judged if row["estimate"] is not None]
-    others = sum(row["estimate"] is None and bool(row["records"]) for row in judged)
+    others = len(judged) - len(tested)
     small = (
         f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the"
         " code (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
@@ -102,26 +102,13 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     )
     if others:
         small += f" {others} other {findings.plural(others, 'claim')} lack records on this dataset."
-    told = [
-        verdicts.markdown(tested, compare.confidence),
-        *_elsewhere(judged),
-        f"<sub>{small}</sub>",
-    ]
-    return "\n\n".join(told)
-
-
-def _elsewhere(judged: Sequence[Row]) -> list[str]:
-    """Return one paragraph that names the claims without a rule, with what they need."""
-    lines = [
-        f"- {row['number']}: {row['claim']} {row['reason']}" for row in judged if not row["records"]
-    ]
-    return ["\n".join(["**Not tested**:", "", *lines])] if lines else []
+    return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
 
 
 def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
-    """Return a dataset's verdicts in a few paragraphs: each claim by its key, with what was found.
+    """Return a dataset's verdicts in three paragraphs: each claim by its key, with what was found.
 
-    Claims without records are named last.
+    Claims whose records are not here are left out.
     """
     tested = [row for row in judged if row["estimate"] is not None]
     parts = [f"{verdicts.count(tested)}, on {dataset}."]
@@ -130,9 +117,6 @@ def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
         told = "; ".join(f"{row['key'].replace('-', ' ')} ({verdicts.here(row)})" for row in mine)
         if mine:
             parts.append(f"**{findings.sentence(verdict)}**: {told}.")
-    untested = [row["key"].replace("-", " ") for row in judged if row["estimate"] is None]
-    if untested:
-        parts.append(f"**Not tested**: {'; '.join(untested)}.")
     return "\n\n".join(parts)
 
 
@@ -152,22 +136,3 @@ def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of stages from dvc.yaml's `stages`."""
     rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
     return "\n".join(["| stage | what it does |", "|---|---|", *rows])
-
-
-def speed(bench: Mapping[str, Any]) -> str:
-    """Return the tables of a benchmark, results/bench.json."""
-    machine = bench["machine"]
-    rows = ["| size | contender | ms a net-step [quartiles] | times eager |", "|---|---|---|---|"]
-    for size, contenders in bench["net_steps"].items():
-        for name, row in contenders.items():
-            quartiles = f"[{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
-            time = f"{row['ms_per_net_step']:.3f} {quartiles}"
-            rows.append(f"| {size} | {name} | {time} | {row['times_the_speed_of_eager']:.1f} |")
-    rows += ["", "| recipe of the generator | images a second [quartiles] |", "|---|---|"]
-    for recipe, row in bench["images"].items():
-        quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
-        rows.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
-    small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
-    return "\n".join(
-        [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]
-    )

@@ -1,0 +1,103 @@
+"""This project's engine, as the pipeline runs it: a process a core, or one stack on the GPU."""
+
+import time
+
+import joblib
+import torch
+from torch import Tensor
+
+from benchmarks.stepping import Stepping
+from benchmarks.task import BATCH, L1, RATE, Task, Trainer, flat
+from pipeline import backprop, device, pool
+from pipeline.backprop import Step
+from pipeline.networks import Stack
+from pipeline.population import Candidate
+
+SET_UP_SECONDS = 0.25  # for each process to draw its weights before the clock starts
+
+
+def start(task: Task) -> Trainer:
+    """Return the engine on the task's device."""
+    return Processes(task) if task.device == "cpu" else Resident(task)
+
+
+class Resident(Stepping):
+    """The networks as one stack in this process."""
+
+    def __init__(self, task: Task, which: slice | None = None) -> None:
+        """Put the weights on the device: of all networks, or of those that are named."""
+        device.prepare_for_training()
+        super().__init__(task, threads=1)
+        self.which = which or self.which
+        K = self.which.stop - self.which.start
+        self.stack = task.start(self.which.start, K).to(torch.device(task.device))
+        rates_K = torch.full((K,), RATE, device=task.device)
+        self.size = Step.of(rates_K, torch.full_like(rates_K, L1), BATCH)
+
+    def step(self, rows_KB: Tensor) -> None:
+        """Take one step of every network."""
+        backprop.supervised_step_(self.stack, self.x_NI[rows_KB], self.y_N[rows_KB], self.size)
+
+    def tensors(self) -> list[Tensor]:
+        """Return weights and biases."""
+        return list(self.stack.tensors.values())
+
+    def weights(self) -> dict[int, Tensor]:
+        """Return the weights of the first network and of the last."""
+        first, K = self.which.start, len(self.stack)
+        return {first + k: weights_of(self.stack, k) for k in {0, K - 1}}
+
+
+def weights_of(stack: Stack, k: int) -> Tensor:
+    """Return one network's weights, flat."""
+    return flat([stack.W_KIO(layer)[k] for layer in range(stack.depth + 1)])
+
+
+class Processes:
+    """A process a core, each with a stack of its own, cut as the pipeline cuts them.
+
+    Each run trains the first stack of every process, from the start: the others would wait for
+    their turn.
+    """
+
+    def __init__(self, task: Task) -> None:
+        """Cut the stacks."""
+        self.task, self.steps = task, 0
+        candidates = [Candidate(k, RATE, L1) for k in range(task.networks)]
+        stacks = pool.split(candidates, 4 * task.weights, torch.device("cpu"))
+        self.sizes = [len(stack) for stack in stacks][: joblib.cpu_count()]
+
+    def train(self, steps: int) -> tuple[int, float]:
+        """Train from the first moment that all are ready to the last that one is at work."""
+        self.steps = steps
+        spans = [span for _, span in self._run(steps)]
+        seconds = max(end for _, end in spans) - min(start for start, _ in spans)
+        return sum(self.sizes) * steps, seconds
+
+    def weights(self) -> dict[int, Tensor]:
+        """Return the weights of some networks of each process after what was last trained."""
+        return {k: mine for weights, _ in self._run(self.steps) for k, mine in weights.items()}
+
+    def _run(self, steps: int) -> list["Run"]:
+        begin = time.monotonic() + SET_UP_SECONDS
+        firsts = [sum(self.sizes[:row]) for row in range(len(self.sizes))]
+        with joblib.parallel_config("loky", n_jobs=len(firsts), inner_max_num_threads=1):
+            return list(
+                joblib.Parallel()(
+                    joblib.delayed(_train)(self.task, slice(first, first + K), steps, begin=begin)
+                    for first, K in zip(firsts, self.sizes, strict=True)
+                )
+            )
+
+
+Run = tuple[dict[int, Tensor], tuple[float, float]]  # weights; first and last moment at work
+
+
+def _train(task: Task, which: slice, steps: int, *, begin: float) -> Run:
+    trainer = Resident(task, which)
+    rows_SKB = trainer.rows_SKB(0, steps)
+    time.sleep(max(0.0, begin - time.monotonic()))  # all processes begin together
+    start = time.monotonic()
+    for rows_KB in rows_SKB:
+        trainer.step(rows_KB)
+    return trainer.weights(), (start, time.monotonic())

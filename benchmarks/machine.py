@@ -1,0 +1,58 @@
+"""The machine and its settings: what a time is worth nothing without."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import joblib
+import threadpoolctl
+import torch
+
+from pipeline import device
+from pipeline.cpu import layers
+
+GPU = "driver_version,clocks.sm,clocks.mem,power.limit"  # what nvidia-smi is asked for
+
+
+def about(where: torch.device) -> dict[str, Any]:
+    """Return processor, cores, versions and the settings of the libraries that multiply."""
+    found = {
+        "processor": _processor(),
+        "cores": joblib.cpu_count(),
+        "python": platform.python_version(),
+        **device.about(where),
+        "torch_capability": torch.backends.cpu.get_cpu_capability(),
+        "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
+        "load": os.getloadavg()[0],  # of the last minute: above 0, others were at work too
+        "sweeps_compiled": layers.works(),
+    }
+    if where.type == "cuda":
+        found |= {"cuda": torch.version.cuda, GPU: _gpu()}
+    return found
+
+
+def _processor() -> str:
+    """Return the processor's name and what LLVM calls its kind."""
+    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
+    name = names[0] if names else platform.processor() or platform.machine()
+    if not layers.works():
+        return name
+    from llvmlite import binding
+
+    return f"{name}, {binding.get_host_cpu_name()}"
+
+
+def _blas(library: dict[str, Any]) -> str:
+    parts = [library["internal_api"], library.get("version"), library.get("architecture")]
+    return " ".join(str(part) for part in parts if part) + f", {library['num_threads']} threads"
+
+
+def _gpu() -> str:
+    asked = ["nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

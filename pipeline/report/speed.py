@@ -1,0 +1,82 @@
+"""The benchmark in Markdown: tables of results/bench.json, and its machine in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.report import findings
+
+
+def tables(bench: Mapping[str, Any]) -> str:
+    """Return the tables of a benchmark: net-steps by size, then what else it timed."""
+    sizes = dict.fromkeys(row["size"] for row in bench["net_steps"])
+    parts = [_net_steps(bench, size) for size in sizes]
+    if bench.get("images"):
+        parts.append(_images(bench["images"]))
+    return "\n\n".join([*parts, f"<sub>{machine(bench['machine'])}</sub>"])
+
+
+def machine(told: Mapping[str, Any]) -> str:
+    """Return where a benchmark ran, in words."""
+    where = told["device"] if told["device"] != "cpu" else f"{told['cores']} cores"
+    blas = "; ".join(told["blas"])
+    return (
+        f"One run on {where} ({told['processor']}), torch {told['torch']}"
+        f" ({told['torch_capability']}; {blas}); load before it {told['load']:.1f}. The engine is"
+        " entered twice: the gap between its two rows is noise."
+    )
+
+
+def _net_steps(bench: Mapping[str, Any], size: str) -> str:
+    rows = [row for row in bench["net_steps"] if row["size"] == size]
+    networks = sorted({row["networks"] for row in rows})
+    head = " | ".join(f"K = {K}" for K in networks)
+    lines = [
+        f"| {size} size, ms a net-step | {head} [quartiles] | times eager |",
+        "|---|" + "---|" * (len(networks) + 1),
+    ]
+    missing: dict[str, str] = {}
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        mine = {row["networks"]: row for row in rows if row["contender"] == name}
+        if "absent" in mine[networks[-1]]:
+            missing[name] = mine[networks[-1]]["absent"]
+        else:
+            lines.append(_contender(name, [mine[K] for K in networks]))
+    says = [_limits(rows, bench["limits"][size])]
+    if missing:
+        told = "; ".join(f"{name} ({reason})" for name, reason in missing.items())
+        says.append(f"Not timed: {told}.")
+    return "\n".join([*lines, "", *says])
+
+
+def _contender(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    times = [f"{row['ms_per_net_step']:.3f}" if "absent" not in row else "" for row in rows]
+    last = rows[-1]
+    times[-1] += f" [{last['first_quartile']:.3f}, {last['third_quartile']:.3f}]"
+    return f"| {name} | {' | '.join(times)} | {last['times_the_speed_of_eager']:.1f} |"
+
+
+def _limits(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> str:
+    """Return how near the engine comes to what the machine can do."""
+    most = max(row["networks"] for row in rows)
+    engine = next(row for row in rows if row["networks"] == most)["ms_per_net_step"]
+    floors = limits["floors_ms"]
+    share = findings.percent(floors["one sweep"] / engine, 0)
+    text = (
+        f"The engine at K = {most} moves its weights, three passes a step, at {share}% of the rate"
+        f" at which the same run copied ({limits['copied_gb_per_s']:.0f} GB/s)"
+    )
+    if "arithmetic" in floors:
+        share = findings.percent(floors["arithmetic"] / engine, 0)
+        text += (
+            f", and multiplies at {share}% of the rate that it measured"
+            f" ({limits['gflop_per_s']:.0f} GFLOP/s)"
+        )
+    return text + "."
+
+
+def _images(images: Mapping[str, Mapping[str, float]]) -> str:
+    lines = ["| recipe of the generator | images a second [quartiles] |", "|---|---|"]
+    for recipe, row in images.items():
+        quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
+        lines.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
+    return "\n".join(lines)
