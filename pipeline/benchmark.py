@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pipeline import backprop, device, networks, pool
-from pipeline.backprop import Step
+from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.population import Candidate

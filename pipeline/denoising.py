@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pipeline import autoencoders, networks, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
-from pipeline.backprop import Step
 from pipeline.corruption import Noise
+from pipeline.hidden import Step
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Tensors
 from pipeline.population import Candidate, settings_K

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline.gpu import layers
 from pipeline.terms import Inputs, Terms
 
 
@@ -19,6 +20,10 @@ def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
     """
     if isinstance(x_KBI, Terms):
         return _sum_rows(x_KBI, W_KIO).add_(b_K1O)
+    if layers.fits(x_KBI, W_KIO):
+        fused_KBO = layers.forward(x_KBI, W_KIO, b_K1O)
+        if fused_KBO is not None:
+            return fused_KBO
     return torch.baddbmm(b_K1O, x_KBI, W_KIO)
 
 
@@ -30,6 +35,10 @@ def descend_(
     `delta_KBO` is the gradient at the linear outputs, times what the step asks for. Returns the
     gradient at the inputs [K, B, I] through the weights as they were, where it is asked for.
     """
+    if isinstance(x_KBI, Tensor) and layers.fits(x_KBI, W_KIO):
+        done, below_KBI = layers.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
+        if done:
+            return below_KBI
     below_KBI = backward(W_KIO, delta_KBO) if below else None
     if isinstance(x_KBI, Terms):
         _add_to_rows_(x_KBI, W_KIO, delta_KBO)

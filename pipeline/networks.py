@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pipeline import activations, linear, records
+from pipeline import activations, hidden, linear, records
 from pipeline.errors import Problem
 from pipeline.params import Activation
 from pipeline.seeds import generator
@@ -160,13 +160,14 @@ def hidden_outputs(
     outputs: list[Tensor] = []
     below: Inputs = x_KBI
     for layer in range(stack.depth if layers is None else layers):
-        z_KBO = linear.forward(below, stack.W_KIO(layer), stack.b_K1O(layer))
-        units = stack.units(layer)
-        if memories is not None:
-            memories.append(units.remember(z_KBO))
-        h_KBO = units.apply_(z_KBO)
-        signs_K1O = stack.signs_K1O(layer)
-        below = h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O)
+        below = hidden.outputs(
+            below,
+            stack.W_KIO(layer),
+            stack.b_K1O(layer),
+            stack.units(layer),
+            stack.signs_K1O(layer),
+            memories=memories,
+        )
         outputs.append(below)
     return outputs
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from pipeline import measures
-from pipeline.backprop import Step, gradient_norms, supervised_step_
+from pipeline.backprop import gradient_norms, supervised_step_
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
+from pipeline.hidden import Step
 from pipeline.minibatches import Minibatches, seeds_of
 from pipeline.networks import Stack, Tensors
 from pipeline.population import Candidate, settings_K

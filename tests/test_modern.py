@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from pipeline import backprop, modern, networks, population
-from pipeline.backprop import Step
 from pipeline.datasets import examples
 from pipeline.datasets.form import Form
 from pipeline.datasets.splits import Split
 from pipeline.errors import Problem
+from pipeline.hidden import Step
 from pipeline.modern import ModernTraining, Recipe
 from pipeline.params import Activation, Finetune
 from pipeline.population import Candidate
