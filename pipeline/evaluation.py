@@ -12,8 +12,9 @@ def evaluate(
 ) -> list[Record]:
     """Return one record a seed: what was chosen on validation, and its error and zeros on test.
 
-    `trained` and `pretrained` are the records of the two phases. A seed whose every learning rate
-    diverged has nothing to test: its errors are None.
+    `trained` and `pretrained` are the records of the two phases. Zeros are a mean over the hidden
+    layers; of a network without any those of its inputs (as in the paper's Table 2). A seed whose
+    every learning rate diverged has nothing to test: its errors are None.
     """
     found = measures.classify(stack, test)
     lines = []
@@ -21,9 +22,11 @@ def evaluate(
         zeros = found.zeros_KL[seed].tolist()
         tested = {
             "test_error": float(found.errors_K[seed]),
-            "zeros": sum(zeros) / len(zeros),
+            "zeros": sum(zeros) / len(zeros) if zeros else test.of(seed).zeros,
             "zeros_by_layer": zeros,
         }
+        if test.form.stars_C is not None:
+            tested["test_rmse"] = float(found.rmses_K[seed])
         lines.append(_record(arm, seed, tested, trained=trained, pretrained=pretrained))
     return [line | {"test_examples": len(test)} for line in lines]
 
@@ -35,7 +38,7 @@ def _record(
     chosen = next((record for record in mine if record["chosen"]), None)
     if chosen is None:
         chosen = {}
-        tested = {"test_error": None, "zeros": None, "zeros_by_layer": []}
+        tested = dict.fromkeys(tested) | {"zeros_by_layer": []}
     return {
         "dataset": arm.dataset,
         "activation": arm.activation,
@@ -53,4 +56,5 @@ def _record(
         **tested,
         "dead_units": chosen.get("dead_units"),
         "diverged": [record["learning_rate"] for record in mine if record["diverged"]],
+        **({"valid_rmse": chosen.get("valid_rmse")} if "test_rmse" in tested else {}),
     }

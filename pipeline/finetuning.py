@@ -98,8 +98,9 @@ def work_for(arm: Arm, params: Params) -> Finetuning:
 def finetune(work: Learner, pool: Pool) -> tuple[Stack, list[Record]]:
     """Train seeds x learning rates; return the chosen network of each seed, and all records.
 
-    Selection rule: the lowest validation error, then the lowest validation cost, then the order of
-    the grid; of each network its best epoch by the same rule. A diverged network is not eligible.
+    Selection rule: the lowest validation error (where labels are ratings, that of the expected
+    stars), then the lowest validation cost, then the order of the grid; of each network its best
+    epoch by the same rule. A diverged network is not eligible.
     A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
     """
     return next(finetune_all([work], pool))
@@ -130,8 +131,8 @@ def _chosen(
 
 
 def _record(candidate: Candidate, result: Result) -> Record:
-    best = result.best or {}
     curves = result.curves or {}
+    best = {name: values[result.best_epoch - 1] for name, values in curves.items() if result.best}
     record: Record = {
         "seed": candidate.seed,
         "learning_rate": candidate.learning_rate,
@@ -147,6 +148,8 @@ def _record(candidate: Candidate, result: Result) -> Record:
             for name in ("train_costs", "valid_errors", "zeros", "gradient_norms")
         },
     }
+    if "valid_rmses" in curves:
+        record |= {"valid_rmse": best.get("valid_rmses"), "valid_rmses": curves["valid_rmses"]}
     return record | (_lives(curves["alive"]) if "alive" in curves else {})
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from pipeline import activations, networks
 from pipeline.datasets.repeats import read_for
+from pipeline.dropout import Dropout
 from pipeline.errors import Problem
 from pipeline.minibatches import Minibatches, minibatches, reference
 from pipeline.networks import Stack, Tensors, only
@@ -53,23 +54,6 @@ class Recipe:
             raise Problem("batch normalization needs a batch_size of 2 or more")
 
 
-class Dropout(torch.nn.Module):
-    """Inverted dropout whose masks come from a generator of its own: torch's has none."""
-
-    def __init__(self, share: float) -> None:
-        """Set up for a share in [0, 1); `draws` is to be set before training."""
-        super().__init__()
-        self.share = share
-        self.draws: torch.Generator | None = None
-
-    def forward(self, h_BO: Tensor) -> Tensor:
-        """Return outputs with a share of them set to 0 and the others enlarged; all in training."""
-        if not (self.training and self.share):
-            return h_BO
-        keep_BO = torch.empty_like(h_BO).bernoulli_(1 - self.share, generator=self.draws)
-        return h_BO * keep_BO / (1 - self.share)
-
-
 def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequential:
     """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not yet started."""
     layers: list[torch.nn.Module] = []
@@ -93,7 +77,11 @@ class Modern:
     recipe: Recipe
     batches: Minibatches
     supervised: Supervised  # what the networks are measured by
-    criteria = Supervised.criteria
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Those of `supervised`."""
+        return self.supervised.criteria
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""

@@ -103,9 +103,14 @@ class Compare(Section):
 
 
 class Activation(Section):
-    """One arm's hidden unit, and what the paper ties to it."""
+    """One arm's hidden unit, and what the paper ties to it.
+
+    `layers` is how many of the dataset's hidden layers the arm's networks have, the lowest ones;
+    None for all, 0 for a softmax on the inputs.
+    """
 
     function: str
+    layers: Annotated[int, Field(ge=0)] | None = None
     hardness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     pieces: Count = 1  # of a maxout unit
     l1: Penalty
@@ -146,6 +151,16 @@ class Params(Section):
     def activation(self, name: str) -> Activation:
         """Return the block of an activation. Raises Problem that lists the known ones."""
         return _block(self.activations, name, "activation")
+
+    def unit_for(self, dataset: str, activation: str) -> Activation:
+        """Return an activation as a dataset has it: with the reconstruction that it asks for."""
+        unit = self.activation(activation)
+        asked = self.pretrain_for(dataset).reconstructions.get(activation, unit.reconstruction)
+        return unit.model_copy(update={"reconstruction": asked})
+
+    def hidden_for(self, dataset: str, activation: str) -> list[int]:
+        """Return the widths of the hidden layers of an arm's networks, from the input up."""
+        return self.dataset(dataset).network.hidden[: self.activation(activation).layers]
 
     def dataset(self, name: str) -> Dataset:
         """Return the block of a dataset. Raises Problem that lists the known ones."""

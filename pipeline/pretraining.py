@@ -116,13 +116,13 @@ def _inputs(
 
 def work_for(arm: Arm, params: Params) -> Pretraining:
     """Return the pre-training of an arm, as params.yaml has it."""
-    unit, settings = params.activation(arm.activation), params.pretrain_for(arm.dataset)
+    unit = params.unit_for(arm.dataset, arm.activation)
     return Pretraining(
         dataset=arm.dataset,
         train=arm.ready / "train.npz",
         valid=arm.ready / "valid.npz",
-        reconstruction=settings.reconstructions.get(arm.activation, unit.reconstruction),
-        settings=settings,
+        reconstruction=unit.reconstruction,
+        settings=params.pretrain_for(arm.dataset),
         l1=unit.l1,
     )
 
@@ -132,7 +132,7 @@ def starting_networks(
 ) -> tuple[Stack, list[Record]]:
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
     form = examples.read_form(work.train)
-    widths = [form.inputs, *params.dataset(arm.dataset).network.hidden, form.classes]
+    widths = [form.inputs, *params.hidden_for(arm.dataset, arm.activation), form.classes]
     unit, seeds = params.activation(arm.activation), params.run.seeds
     stack = networks.initialize(arm.dataset, widths, range(seeds), unit)
     if arm.initialization == "random":
@@ -147,8 +147,8 @@ def about(arm: Arm, params: Params) -> dict[str, Any]:
     """Return the settings that an arm's starting networks were made with, for its records."""
     pretrained = arm.initialization == "pretrained"
     return {
-        "hidden": params.dataset(arm.dataset).network.hidden,
-        "activation": params.activation(arm.activation).model_dump(),
+        "hidden": params.hidden_for(arm.dataset, arm.activation),
+        "activation": params.unit_for(arm.dataset, arm.activation).model_dump(),
         "pretrain": params.pretrain_for(arm.dataset).model_dump() if pretrained else None,
     }
 

@@ -18,20 +18,26 @@ from pipeline.networks import Stack, Tensors
 from pipeline.population import Candidate, settings_K
 from pipeline.terms import of_networks
 
+CRITERIA = {False: ("valid_errors", "valid_costs"), True: ("valid_rmses", "valid_costs")}
 PROBE = 50  # training examples on which the gradient norms are measured, the same for all
 
 
 @dataclass(frozen=True)
 class Supervised:
     """Lower -log P(class) + l1 * sum |h| on train; the best epoch is that of the lowest
-    validation error, then the lowest validation cost."""
+    validation error, or where labels are ratings the lowest root mean squared error of the
+    expected stars, then the lowest validation cost."""
 
     function: str
     batches: Minibatches
     valid: Data
     probe: Data  # its first PROBE training examples serve for the gradient norms
     follows: Data | None = None  # where units are followed: what they are alive or dead on
-    criteria = ("valid_errors", "valid_costs")
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The measures that decide which epoch is better: the lowest, in this order."""
+        return CRITERIA[self.valid.form.stars_C is not None]
 
     def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
@@ -62,6 +68,8 @@ class Supervised:
             "zeros": found.zeros_KL,
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
+        if self.valid.form.stars_C is not None:
+            measured["valid_rmses"] = found.rmses_K
         if self.follows is not None:
             measured["alive"] = measures.alive_units(networks, self.follows, each).to(torch.uint8)
         return measured

@@ -31,14 +31,15 @@ def main(dataset: DatasetName) -> None:
         if not outcome.failed
     }
     shape = examples.read_form(Path("data/ready", dataset, "valid.npz")).shape
-    table = comparison.table(results, confidence)
-    tests = comparison.paired_tests(results, confidence, significance)
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
-    records.write_bytes(out / "table.csv", comparison.as_csv(comparison.TABLE, table))
-    records.write_bytes(
-        out / "runs.csv", comparison.as_csv(comparison.RUNS, comparison.runs(results))
-    )
-    records.write_bytes(out / "tests.csv", comparison.as_csv(comparison.TESTS, tests))
+    tables = {
+        "table": (comparison.TABLE, comparison.table(results, confidence)),
+        "runs": (comparison.RUNS, comparison.runs(results)),
+        "tests": (comparison.TESTS, comparison.paired_tests(results, confidence, significance)),
+    }
+    for name, (known, rows) in tables.items():
+        content = comparison.as_csv(comparison.columns(known, rows), rows)
+        records.write_bytes(out / f"{name}.csv", content)
     records.write_bytes(out / "filters.npz", exhibits.as_npz(filters, shape))
     records.write_json(out / "errors.json", comparison.errors(results, confidence))
     records.write_json(out / "curves.json", exhibits.curves(results, histories))

@@ -22,6 +22,7 @@ NO_NUMBERS = {
     ROOT / name
     for name in (
         "pipeline/__init__.py",
+        "pipeline/cpu/__init__.py",
         "pipeline/datasets/__init__.py",
         "pipeline/datasets/entry.py",
         "pipeline/distortions/__init__.py",
@@ -65,7 +66,15 @@ READS_LATER = {
                 "matrices",
             ),
             *("mnist", "nistp", "norb", "npz", "samples", "scaling", "sd19", "tables"),
-            *("amazon", "corpus", "json_lines", "members", "presence", "review_tables"),
+            *(
+                "amazon",
+                "corpus",
+                "json_lines",
+                "members",
+                "partition",
+                "presence",
+                "review_tables",
+            ),
             *("reviews", "sentiment", "splits", "text", "text_files", "vocabulary"),
         )
     ),

@@ -11,6 +11,7 @@ from pipeline import backprop, modern, networks, population
 from pipeline.datasets import examples
 from pipeline.datasets.form import Form
 from pipeline.datasets.splits import Split
+from pipeline.dropout import Dropout
 from pipeline.errors import Problem
 from pipeline.hidden import Step
 from pipeline.modern import ModernTraining, Recipe
@@ -253,7 +254,7 @@ def test_he_start_has_its_variance(work) -> None:  # type: ignore[no-untyped-def
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     """In training a share is 0 and the mean stays; in use nothing happens."""
-    drop = modern.Dropout(0.3)
+    drop = Dropout(0.3)
     drop.draws = torch.Generator().manual_seed(0)
     h = torch.ones(1000, 100)
     dropped = drop(h)

@@ -89,25 +89,42 @@ def _complete(arm: Arm, scores: list[Record] | None, seeds: int) -> list[Record]
     return sorted(scores, key=lambda record: record["seed"])
 
 
+def of_ratings(results: Sequence[Outcome]) -> bool:
+    """Tell whether labels are ratings, so that arms also have the RMSE of their expected stars."""
+    return all("test_rmse" in record for outcome in results for record in outcome.records)
+
+
+def columns(known: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return the columns of a table: the known ones, and after them those of ratings alone."""
+    return [*known, *(column for row in rows[:1] for column in row if "rmse" in column)]
+
+
 def table(results: Sequence[Outcome], confidence: float) -> list[Row]:
     """Return the rows of table.csv, one an arm; a failed arm's errors and shares are None."""
     return [_table_row(outcome, confidence) for outcome in results]
 
 
 def _table_row(outcome: Outcome, confidence: float) -> Row:
-    arm, error = outcome.arm, outcome.summary("test_error", confidence)
-    return {
+    arm = outcome.arm
+    row: Row = {
         **_names(arm),
         "seeds": outcome.finished,
-        "test_error_mean": error and error.mean,
-        "test_error_std": error and error.std,
-        "test_error_low": error and error.low,
-        "test_error_high": error and error.high,
+        **_summary("test_error", outcome, confidence),
         "valid_error_mean": outcome.mean("valid_error"),
         "zeros_mean": outcome.mean("zeros"),
         "dead_units_mean": outcome.mean("dead_units"),
         "paper_test_error": published.test_error(arm.dataset, arm.activation, arm.initialization),
     }
+    if not of_ratings([outcome]):
+        return row
+    rmse = _summary("test_rmse", outcome, confidence)
+    return row | rmse | {"valid_rmse_mean": outcome.mean("valid_rmse")}
+
+
+def _summary(name: str, outcome: Outcome, confidence: float) -> Row:
+    found = outcome.summary(name, confidence)
+    parts = ("mean", "std", "low", "high")
+    return {f"{name}_{part}": found and getattr(found, part) for part in parts}
 
 
 def _names(arm: Arm) -> Row:
@@ -121,7 +138,7 @@ def _names(arm: Arm) -> Row:
 def runs(results: Sequence[Outcome]) -> list[Row]:
     """Return the rows of runs.csv, one an arm and seed."""
     return [
-        _names(outcome.arm) | {column: record[column] for column in RUNS[3:]}
+        _names(outcome.arm) | {column: record[column] for column in columns(RUNS[3:], [record])}
         for outcome in results
         for record in outcome.records
     ]
@@ -131,6 +148,8 @@ def metrics(results: Sequence[Outcome], confidence: float) -> dict[str, Row]:
     """Return metrics.json: the figures of each arm by its key, None for a failed arm."""
     names = ["test_error_mean", "test_error_low", "test_error_high"]
     names += ["valid_error_mean", "zeros_mean", "dead_units_mean"]
+    if of_ratings(results):
+        names += ["test_rmse_mean", "test_rmse_low", "test_rmse_high"]
     rows = zip(results, table(results, confidence), strict=True)
     return {outcome.arm.key: {name: row[name] for name in names} for outcome, row in rows}
 
@@ -149,7 +168,8 @@ def errors(results: Sequence[Outcome], confidence: float) -> list[Row]:
 
 
 def paired_tests(results: Sequence[Outcome], confidence: float, significance: float) -> list[Row]:
-    """Return the rows of tests.csv: the paired test of each pair of arms, first - second.
+    """Return the rows of tests.csv: the paired test of each pair of arms, first - second: of their
+    test errors, or where labels are ratings of their RMSE.
 
     `significant` follows Holm's correction over all pairs. `papers_mark` is the paper's own mark
     for the two initializations of one activation: True where the plain test at 0.05 does not
@@ -168,7 +188,8 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     row |= {"first": first.arm.key, "second": second.arm.key}
     if first.failed or second.failed:
         return row
-    pairs = first.by_seed("test_error"), second.by_seed("test_error")
+    what = "test_rmse" if of_ratings([first, second]) else "test_error"
+    pairs = first.by_seed(what), second.by_seed(what)
     test = statistics.paired_test(*pairs, confidence)
     row |= {"n": test.n, "difference_mean": test.difference}
     row |= {"low": test.low, "high": test.high, "p": test.p}

@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.analysis import exhibits, published, statistics
+from pipeline.analysis import comparison, exhibits, published, statistics
 from pipeline.analysis.comparison import Outcome
 from pipeline.errors import Problem
 from pipeline.params import Compare
 from pipeline.records import Record
 
 SELECTION = (
-    "learning rate and epoch by lowest validation error (ties: lower validation cost); "
+    "learning rate and epoch by lowest validation {} (ties: lower validation cost); "
     "test split read once for the chosen network of each seed"
 )
 
@@ -29,10 +29,10 @@ def protocol(
     return {
         "dataset": results[0].arm.dataset,
         "seeds": len(results[0].records),
-        "selection": SELECTION,
+        "selection": SELECTION.format("RMSE" if comparison.of_ratings(results) else "error"),
         "confidence": compare.confidence,
         "significance": compare.significance,
-        "hidden": _shared_by_all("hidden", abouts),
+        "hidden": _widest(abouts),
         "l1": {o.arm.activation: abouts[o.arm.key]["activation"]["l1"] for o in results},
         "finetune": _shared_by_all("finetune", abouts),
         "pretrain": _shared_by_all("pretrain", {k: a for k, a in abouts.items() if a["pretrain"]}),
@@ -41,6 +41,7 @@ def protocol(
         "binomial_standard_error": _binomial(results, n),
         "filters": _filters(results),
         "paper": _paper(results),
+        **({"measure": "rmse"} if comparison.of_ratings(results) else {}),
     }
 
 
@@ -62,6 +63,15 @@ def _binomial(results: Sequence[Outcome], n: int) -> float | None:
         return None
     error = statistics.mean(finished)
     return math.sqrt(error * (1 - error) / n)
+
+
+def _widest(abouts: Mapping[str, Record]) -> list[int]:
+    """Return the hidden layers of the deepest arm; those of the others are its lowest ones."""
+    widest: list[int] = max((about["hidden"] for about in abouts.values()), key=len)
+    lower = {arm: {"hidden": [*about["hidden"], *widest[len(about["hidden"]) :]]}
+             for arm, about in abouts.items()}  # fmt: skip
+    _shared_by_all("hidden", lower)
+    return widest
 
 
 def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:

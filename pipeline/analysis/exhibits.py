@@ -55,8 +55,10 @@ def _finite(errors: Sequence[float | None]) -> list[float]:
 
 
 def best_seed(outcome: Outcome) -> int:
-    """Return the seed of the lowest validation error, then validation cost; of equals the first."""
-    errors, costs = outcome.by_seed("valid_error"), outcome.by_seed("valid_cost")
+    """Return the seed of the lowest validation error (of ratings: RMSE), then validation cost; of
+    equals the first."""
+    chosen_by = "valid_rmse" if "valid_rmse" in outcome.records[0] else "valid_error"
+    errors, costs = outcome.by_seed(chosen_by), outcome.by_seed("valid_cost")
     return min(errors, key=lambda seed: (errors[seed], costs[seed], seed))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.datasets import archives, sentiment
-from pipeline.datasets.corpus import Corpus, gather, partition
+from pipeline.datasets.corpus import Corpus, gather
 from pipeline.datasets.entry import Dataset
+from pipeline.datasets.partition import partitions
 from pipeline.datasets.remote import RemoteFile
 from pipeline.datasets.reviews import Found
 from pipeline.datasets.splits import Splits
@@ -105,14 +106,14 @@ def _split(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) ->
     Raises Problem as `corpus` does.
     """
     found = corpus(name, kinds, raw, options)
-    return found.splits(partition(found, valid=options.valid, test=options.test), options.terms)
+    return found.splits(partitions(found, options), options.terms)
 
 
-def _polarity(kind: str, title: str) -> Dataset:
-    name = f"amazon-{kind}"
+def _polarity(kind: str, title: str, *, few: bool = False) -> Dataset:
+    name = f"amazon-{kind}-few" if few else f"amazon-{kind}"
     return Dataset(
         name=name,
-        title=f"Amazon reviews of {title}, positive or negative",
+        title=f"Amazon reviews of {title}, positive or negative{', few labeled' if few else ''}",
         address=f"{ADDRESS}index2.html",
         citation="Blitzer, Dredze and Pereira (2007), Biographies, Bollywood, boom-boxes and "
         "blenders: domain adaptation for sentiment classification",
@@ -126,15 +127,16 @@ def _polarity(kind: str, title: str) -> Dataset:
 
 
 STARS = "amazon-stars"
-BOOKS = _polarity("books", "books")
-DVD = _polarity("dvd", "DVDs")
-ELECTRONICS = _polarity("electronics", "electronics")
-KITCHEN = _polarity("kitchen", "kitchen appliances")
+TITLES = {
+    "books": "books", "dvd": "DVDs", "electronics": "electronics", "kitchen": "kitchen appliances"
+}  # fmt: skip
+POLARITY = tuple(_polarity(kind, title) for kind, title in TITLES.items())
+FEW = tuple(_polarity(kind, title, few=True) for kind, title in TITLES.items())
 AMAZON_STARS = dataclasses.replace(
-    BOOKS,
+    POLARITY[0],
     name=STARS,
     title="Amazon reviews of four kinds of products, with their stars",
     split=partial(_split, STARS, tuple(KINDS)),
     source=StarsSource,
 )
-AMAZON = (BOOKS, DVD, ELECTRONICS, KITCHEN, AMAZON_STARS)
+AMAZON = (*POLARITY, *FEW, AMAZON_STARS)

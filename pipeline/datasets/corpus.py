@@ -6,12 +6,11 @@ afterwards, by the reviews that are trained on alone. So one corpus serves every
 Legend of shape suffixes: N reviews, M labeled ones, T terms of all reviews, I inputs.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.datasets import reviews
@@ -21,10 +20,9 @@ from pipeline.datasets.splits import Split, Splits
 from pipeline.datasets.vocabulary import Tokens, Vocabulary
 from pipeline.errors import Problem
 from pipeline.records import Record
-from pipeline.seeds import generator
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csc_matrix, csr_matrix
 
 UNLABELED = -1
 Rows = NDArray[np.int64]
@@ -75,30 +73,51 @@ class Corpus:
         chosen = tuple(self.terms[column] for column in columns_I)
         return Vocabulary(chosen, self.tokens, self.stars), columns_I
 
-    def splits(self, rows: tuple[Rows, Rows, Rows], terms: int) -> Splits:
-        """Return the splits that hold the given labeled rows, train first.
+    def splits(self, every: Sequence["Parts"], terms: int) -> Splits:
+        """Return the splits of the given rows, one for all seeds or one for each.
 
-        The training split has all unlabeled reviews too, after its own: both are what the
+        The training split has the unlabeled reviews too, after its own: both are what the
         vocabulary is made of, and nothing else is.
         """
-        train, valid, test = rows
-        seen = np.concatenate([train, self.unlabeled])
-        vocabulary, columns_I = self.vocabulary(seen, terms)
-        form = Form((terms,), self.class_names, vocabulary=vocabulary)
-        by_column = self.bits_NT.tocsc()[:, columns_I].tocsr()
-        notes = self.notes | {"distinct_terms": len(self.terms)}
+        by_column = self.bits_NT.tocsc()
+        first, *others = (self._splits_of(parts, terms, by_column) for parts in every)
         return Splits(
-            self._split(by_column, seen, form, notes),
-            self._split(by_column, valid, form),
-            self._split(by_column, test, form),
+            *(
+                replace(split, others=tuple(other[place] for other in others))
+                for place, split in enumerate(first)
+            )
         )
 
-    def _split(
-        self, bits_NI: "csr_matrix", rows: Rows, form: Form, notes: Record | None = None
-    ) -> Split:
-        chosen = bits_NI[rows]
-        chosen.sort_indices()
-        return Split(chosen, self.label_N[rows], form, id_N=rows, notes=notes)
+    def _splits_of(self, parts: "Parts", terms: int, by_column: "csc_matrix") -> Splits:
+        seen = np.concatenate([parts.train, parts.unlabeled])
+        vocabulary, columns_I = self.vocabulary(seen, terms)
+        form = Form((terms,), self.class_names, vocabulary=vocabulary)
+        bits_NI = by_column[:, columns_I].tocsr()
+        notes = self.notes | {"distinct_terms": len(self.terms)}
+        label_N = self.label_N.copy()
+        label_N[parts.unlabeled] = UNLABELED
+        return Splits(
+            _split(bits_NI, label_N, seen, form, notes),
+            _split(bits_NI, label_N, parts.valid, form),
+            _split(bits_NI, label_N, parts.test, form),
+        )
+
+
+class Parts(NamedTuple):
+    """Which rows of a corpus are whose: of the labeled reviews, and whose label nobody sees."""
+
+    train: Rows
+    valid: Rows
+    test: Rows
+    unlabeled: Rows
+
+
+def _split(
+    bits_NI: "csr_matrix", label_N: Rows, rows: Rows, form: Form, notes: Record | None = None
+) -> Split:
+    chosen = bits_NI[rows]
+    chosen.sort_indices()
+    return Split(chosen, label_N[rows], form, id_N=rows, notes=notes)
 
 
 def gather(
@@ -132,34 +151,3 @@ def gather(
     notes = {"bad_lines": tally.records(), "repeated": len(labels) - len(texts)}
     label_N = np.array([place[label] for label in labels], np.int64)
     return Corpus(dataset, bits_NT, terms, label_N, names, tokens, notes, stars)
-
-
-def partition(corpus: Corpus, *, valid: float, test: float) -> tuple[Rows, Rows, Rows]:
-    """Return the labeled rows of the three splits: each has its share of every class.
-
-    Which review falls where is drawn once and for all by the dataset's name. Raises Problem where a
-    class has too few.
-    """
-    parts: tuple[list[Rows], ...] = ([], [], [])
-    for label, name in enumerate(corpus.class_names):
-        rows = drawn(np.flatnonzero(corpus.label_N == label), corpus.dataset, "split", name)
-        counts = [max(1, round(share * len(rows))) for share in (test, valid)]
-        pieces = np.split(rows, np.cumsum(counts))
-        if not all(len(piece) for piece in pieces):
-            raise Problem(
-                f"class {name} of {corpus.dataset} has {len(rows)} reviews to share between "
-                "train, valid and test: add some"
-            )
-        for part, piece in zip(parts, pieces[::-1], strict=True):
-            part.append(piece)
-    train, valid_rows, test_rows = (
-        drawn(np.concatenate(part), corpus.dataset, "split", place)
-        for part, place in zip(parts, ("train", "valid", "test"), strict=True)
-    )
-    return train, valid_rows, test_rows
-
-
-def drawn(rows: Rows, *names: str) -> Rows:
-    """Return rows in the random order of the stream `names`."""
-    order = torch.randperm(len(rows), generator=generator(*names)).numpy()
-    return np.asarray(rows[order])

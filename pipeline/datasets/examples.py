@@ -73,6 +73,13 @@ class Examples:
         """Where the examples are."""
         return self.y_N.device
 
+    @property
+    def zeros(self) -> float:
+        """The share of the network's inputs that are exactly 0."""
+        if isinstance(self.x_NI, Presence):
+            return 1 - len(self.x_NI.ones_P) / math.prod(self.x_NI.shape)
+        return float((self.inputs(slice(None)) == 0).double().mean())
+
     def batch(self, seeds: list[int], rows_SB: Tensor) -> Batch:
         """Return the network inputs [S, B, I] and labels [S, B] of some rows for each seed."""
         if isinstance(self.x_NI, Presence):

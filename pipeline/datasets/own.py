@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.datasets import folders, inventory, npz, own_reviews, tables, text_files
-from pipeline.datasets.corpus import partition
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.inventory import Kind, Stock
+from pipeline.datasets.partition import partitions
 from pipeline.datasets.reviews import Columns, Stars
 from pipeline.datasets.splits import Splits
 from pipeline.datasets.text import Text
@@ -27,7 +27,8 @@ OPTIONS = {  # beside the shares, of which every kind has need
     "folder": {"size", "color"},
     "npz": {"x", "y", "scaling"},
     "csv": {"label", "delimiter", "scaling"},
-    "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding", "terms", "ngrams"},
+    "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding"}
+    | {*Text.model_fields},
 }
 RANDOM_STATE = 0
 Files = Annotated[
@@ -86,8 +87,7 @@ class Preprocess(Text):
     files say what is for testing, `valid` is a share of the others.
 
     Of reviews `text` and `stars` name the columns, or `label` that of classes other than stars;
-    `ratings` are the lowest and the highest number of stars, `encoding` is that of all files, and
-    `terms` and `ngrams` are those of every dataset of texts.
+    `ratings` are the lowest and the highest number of stars, `encoding` is that of all files.
     """
 
     size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
@@ -185,7 +185,7 @@ def _of_reviews(stock: Stock, options: Preprocess, where: str) -> Splits:
     found = own_reviews.corpus(
         stock, columns, tokens, delimiter=options.delimiter, encoding=options.encoding
     )
-    return found.splits(partition(found, valid=options.valid, test=options.test), options.terms)
+    return found.splits(partitions(found, options), options.terms)
 
 
 def _found(stock: Stock, options: Preprocess) -> Found:

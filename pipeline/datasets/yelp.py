@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.datasets import inventory, json_lines, own_reviews, text_files
-from pipeline.datasets.corpus import Corpus, gather, partition
+from pipeline.datasets.corpus import Corpus, gather
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.inventory import File, Stock
+from pipeline.datasets.partition import partitions
 from pipeline.datasets.reviews import Columns, Fault, Found
 from pipeline.datasets.splits import Splits
 from pipeline.datasets.text import Text
@@ -90,7 +91,7 @@ def _split(raw: Path, options: Preprocess) -> Splits:
     Raises Problem as `corpus` does.
     """
     found = corpus(raw, options)
-    return found.splits(partition(found, valid=options.valid, test=options.test), options.terms)
+    return found.splits(partitions(found, options), options.terms)
 
 
 Item = tuple[int, dict[str, Any]] | Fault

@@ -96,8 +96,8 @@ class Setting:
         return self.form.inputs, *self.hidden, self.form.classes
 
     def unit(self, name: str, **changes: Any) -> Activation:
-        """Return an activation of params.yaml, with changes."""
-        return self.params.activation(name).model_copy(update=changes)
+        """Return an activation of params.yaml as the dataset has it, with changes."""
+        return self.params.unit_for(self.dataset, name).model_copy(update=changes)
 
     def condition(
         self,
@@ -111,7 +111,7 @@ class Setting:
         condition = Condition(
             levels=levels,
             unit=unit,
-            hidden=self.hidden,
+            hidden=self.hidden[: unit.layers],
             seeds=self.sweep.seeds,
             finetune=self.params.finetune_for(self.dataset).model_copy(update=rates),
             l1=(unit.l1,),

@@ -68,7 +68,8 @@ class FinishedArm:
 
 
 def _criteria(line: Record) -> tuple[float, float, int]:
-    return line["valid_error"], line["valid_cost"], line["seed"]
+    chosen_by = "valid_rmse" if "valid_rmse" in line else "valid_error"
+    return line[chosen_by], line["valid_cost"], line["seed"]
 
 
 def finished(arm: Arm, settings: Params) -> bool:
@@ -146,8 +147,11 @@ def curves_of(told: FinishedArm) -> dict[str, Any] | None:
 
 def seed_metrics(told: FinishedArm, score: Record) -> list[Point]:
     """Return the metrics of one seed's chosen network, and its curves by epoch."""
-    names = ("test_error", "valid_error", "zeros", "dead_units", "best_epoch")
-    points = [Point(name, score[name]) for name in names if score[name] is not None]
+    names = (
+        *("test_error", "valid_error", "test_rmse", "valid_rmse"),
+        *("zeros", "dead_units", "best_epoch"),
+    )
+    points = [Point(name, score[name]) for name in names if score.get(name) is not None]
     points += _layers("zeros", score["zeros_by_layer"])
     chosen = told.chosen.get(score["seed"])
     if chosen is not None:

@@ -1,0 +1,1 @@
+"""Products of a mini-batch with large weights, compiled for the processor at hand."""
