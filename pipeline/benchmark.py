@@ -20,7 +20,7 @@ from pipeline import backprop, device, networks, pool
 from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 SIZES = {"digits": [64, 200, 200, 200, 10], "mnist": [784, 1000, 1000, 1000, 10]}
 NETWORKS = 40  # seeds x learning rates of one arm of the default protocol

@@ -14,8 +14,8 @@ from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
 from pipeline.pool import Pool, Population, Trained, Work
-from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.run import Candidate, Result
 from pipeline.selection import choose, grid, kept
 from pipeline.supervised import PROBE, Supervised
 
@@ -47,7 +47,7 @@ class Finetuning:
         probe = reference(self.dataset, train, PROBE)
         follows = reference(self.dataset, train, REFERENCE_IMAGES) if self.follow else None
         task = Supervised(start.function, batches, valid, probe, follows)
-        return task, start.select(source_K).to(device).tensors
+        return task, start.select(source_K).tensors
 
     def population(self) -> Population:
         """Return all networks: seeds x learning rates."""

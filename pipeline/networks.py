@@ -83,9 +83,7 @@ class Stack:
 
     def to(self, device: torch.device) -> "Stack":
         """Return the stack on a device."""
-        return Stack(
-            {name: tensor.to(device) for name, tensor in self.tensors.items()}, self.function
-        )
+        return Stack(moved(self.tensors, device), self.function)
 
 
 def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
@@ -93,6 +91,18 @@ def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
     device = next(iter(tensors.values())).device
     rows = torch.as_tensor(index, dtype=torch.long, device=device)
     return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+
+
+def moved(tensors: Tensors, device: torch.device) -> Tensors:
+    """Return tensors on a device: themselves where they are there."""
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def joined(first: Tensors, then: Tensors) -> Tensors:
+    """Return the rows of each tensor, those of `first` first; without tensors it has no rows."""
+    if not (first and then):
+        return first or then
+    return {name: torch.cat([tensor, then[name]]) for name, tensor in first.items()}
 
 
 def only(tensors: Tensors, k: int) -> Tensors:

@@ -1,6 +1,7 @@
 """How networks are split into stacks, and what is said of their progress."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
@@ -11,7 +12,7 @@ from pipeline import pool, population, progress
 from pipeline.networks import Tensors
 from pipeline.params import Finetune
 from pipeline.pool import Pool, split
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 CANDIDATES = [Candidate(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
@@ -23,7 +24,9 @@ class Counting:
 
     criteria = ("valid_costs",)
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> torch.Tensor:
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> torch.Tensor:
         tensors["W"] += 1
         return torch.zeros(len(stack))
 

@@ -17,7 +17,7 @@ FLOORS = [
     "errors records locks seeds labels units activations device params arms distortions datasets"
     " terms cpu gpu",
     "linear hidden networks backprop corruption sampling autoencoders checkpoints",
-    "population minibatches measures codes supervised denoising progress pool selection",
+    "run population minibatches measures codes supervised denoising progress pool selection",
     "pretraining finetuning evaluation",
 ]
 
