@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.records import Record
 from pipeline.run import Candidate, Result
 
 
@@ -33,6 +34,15 @@ def choose(candidates: list[Candidate], results: list[Result]) -> dict[int, int]
 def kept(chosen: dict[int, int], seeds: int, rates: int) -> list[int]:
     """Return one position a seed: of its chosen network, or of its first where none is eligible."""
     return [chosen.get(seed, seed * rates) for seed in range(seeds)]
+
+
+def rank(record: Record) -> tuple[float, float, int]:
+    """Return what tells the better of two seeds' chosen networks, by their records: the lower one.
+
+    The validation error, or of ratings its RMSE, then the validation cost, then the seed.
+    """
+    error = record["valid_rmse"] if "valid_rmse" in record else record["valid_error"]
+    return error, record["valid_cost"], record["seed"]
 
 
 def _criteria(result: Result) -> tuple[float, ...]:

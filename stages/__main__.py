@@ -4,9 +4,12 @@ from importlib import import_module
 
 from stages.shell import guarded, program
 
-STAGES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
+STAGES = (
+    *("download", "preprocess", "pretrain", "finetune", "evaluate", "baseline"),
+    *("compare", "report"),
+)
 CLAIMS = ("sweep", "score", "probe", "judge", "claims")
-TOOLS = ("datasets", "track", "ui", "bench", "readme", "prune")
+TOOLS = ("datasets", "predict", "track", "ui", "bench", "readme", "prune")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",

@@ -123,10 +123,10 @@ def test_sweeps_depend_on_their_experiment() -> None:
 
 
 def test_only_evaluate_reads_the_test_split() -> None:
-    """The test split decides nothing: one stage of the arms depends on it, one of the experiments,
-    and the probes, which choose nothing."""
+    """The test split decides nothing: one stage of the arms depends on it, that of the baselines,
+    one of the experiments, and the probes, which choose nothing."""
     readers = [stage for stage in STAGES if any("test.npz" in dep for dep in deps(stage))]
-    assert readers == ["evaluate", "score", "probe"]
+    assert readers == ["evaluate", "baseline", "score", "probe"]
 
 
 def test_parameters_that_are_watched_exist() -> None:

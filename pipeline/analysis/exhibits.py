@@ -11,6 +11,7 @@ from pipeline.analysis import statistics
 from pipeline.analysis.comparison import Outcome
 from pipeline.networks import Stack
 from pipeline.records import Record
+from pipeline.selection import rank
 
 CURVE_RULE = (
     "mean over seeds of the validation error after each epoch, of the network chosen for each "
@@ -57,9 +58,7 @@ def _finite(errors: Sequence[float | None]) -> list[float]:
 def best_seed(outcome: Outcome) -> int:
     """Return the seed of the lowest validation error (of ratings: RMSE), then validation cost; of
     equals the first."""
-    chosen_by = "valid_rmse" if "valid_rmse" in outcome.records[0] else "valid_error"
-    errors, costs = outcome.by_seed(chosen_by), outcome.by_seed("valid_cost")
-    return min(errors, key=lambda seed: (errors[seed], costs[seed], seed))
+    return int(min(outcome.records, key=rank)["seed"])
 
 
 def filters(network: Stack) -> NDArray[np.float16]:

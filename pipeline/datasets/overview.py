@@ -9,6 +9,8 @@ from pipeline.datasets import amazon, catalogue, inventory, own
 from pipeline.datasets.entry import Dataset
 from pipeline.datasets.inventory import Stock
 from pipeline.datasets.remote import RemoteFile
+from pipeline.datasets.text import Text
+from pipeline.errors import Problem
 from pipeline.params import Params, Section
 
 # Bytes, about, of downloads some of whose files have no published size.
@@ -50,6 +52,18 @@ def rows(params: Params, places: Places) -> list[Row]:
     """
     others = [name for name in params.datasets if name not in catalogue.CATALOGUE]
     return [_row(params, name, places) for name in (*catalogue.CATALOGUE, *others)]
+
+
+def check_texts(params: Params, name: str) -> None:
+    """Raise Problem where a dataset of params.yaml is not of texts, or unknown."""
+    dataset = catalogue.entry(params, name)
+    source = params.source_for(name, dataset.source)
+    if isinstance(source, own.Source):
+        of_texts = source.reviews is not None
+    else:
+        of_texts = issubclass(dataset.preprocess, Text)
+    if not of_texts:
+        raise Problem(f"{name} is not a dataset of texts, and texts alone can be scored")
 
 
 def _row(params: Params, name: str, places: Places) -> Row:

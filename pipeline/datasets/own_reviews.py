@@ -1,5 +1,6 @@
 """The user's own reviews: JSON Lines and CSV files, read line by line."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -56,19 +57,26 @@ def corpus(
 def file_reviews(
     stock: Stock, file: File, columns: Columns, delimiter: str, encoding: str
 ) -> Iterator[Found]:
-    """Yield the reviews of one file, as its suffix says: .jsonl, .json, .ndjson, .csv or .tsv.
-
-    Of an unlabeled file the column of the text alone matters.
-    """
-    suffix = Path(file.path).suffix.lower()
-    if suffix not in JSON | TABLES:
-        raise Problem(f"{file.path} ends neither in .jsonl nor in .csv: rename it to what it is")
+    """Yield the reviews of one file; of an unlabeled one the column of the text alone matters."""
     if file.unlabeled:
         columns = replace(columns, stars=None, label=None)
     with stock.stream(file) as opened:
-        newline = "\n" if suffix in JSON else ""
-        lines = text_files.lines(opened, file.path, encoding, newline=newline)
-        if suffix in JSON:
-            yield from json_lines.read(lines, file.path, columns)
-        else:
-            yield from review_tables.read(lines, file.path, columns, delimiter=delimiter)
+        yield from parse(opened, file.path, columns, delimiter=delimiter, encoding=encoding)
+
+
+def parse(
+    opened: io.RawIOBase, path: str, columns: Columns, *, delimiter: str, encoding: str
+) -> Iterator[Found]:
+    """Yield the reviews of an open file, as its suffix says: .jsonl, .json, .ndjson, .csv or .tsv.
+
+    Raises Problem for another suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in JSON | TABLES:
+        raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
+    newline = "\n" if suffix in JSON else ""
+    lines = text_files.lines(opened, path, encoding, newline=newline)
+    if suffix in JSON:
+        yield from json_lines.read(lines, path, columns)
+    else:
+        yield from review_tables.read(lines, path, columns, delimiter=delimiter)

@@ -51,7 +51,7 @@ def _header(reader: Iterator[list[str]], path: str, columns: Columns) -> list[st
         if name not in header:
             raise Problem(
                 f"{path}, line 1: there is no column {name!r}; it has {listed(header)}: "
-                "say its name in preprocess, or its delimiter"
+                "say what it is called, or the delimiter"
             )
     repeated = {name for name in columns.names if header.count(name) > 1}
     if repeated:

@@ -27,7 +27,7 @@ class Text(Section):
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
-        if self.valid + self.test >= 1:
+        if self.folds is None and self.valid + self.test >= 1:
             raise ValueError("valid and test leave nothing to train on: lower them")
         if self.folds is None and (self.labels or self.repeats):
             raise ValueError("labels and repeats go with folds: say how many")

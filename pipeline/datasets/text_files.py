@@ -29,9 +29,7 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
     buffered = io.BufferedReader(file)
     mark = MARKS.get(buffered.peek(2)[:2])
     if mark and not name.startswith("utf-16"):
-        raise Problem(
-            f"{path}, line 1: the file is {mark}, not {encoding}: say encoding in preprocess"
-        )
+        raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: say its encoding")
     text = io.TextIOWrapper(
         buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
     )
@@ -42,7 +40,7 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
             yield line
     except UnicodeError as error:
         raise Problem(
-            f"{path}, line {number + 1}: the file is not {encoding}: say encoding in preprocess"
+            f"{path}, line {number + 1}: the file is not {encoding}: say its encoding"
         ) from error
 
 

@@ -15,6 +15,7 @@ from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.networks import Stack
 from pipeline.report import data, mosaics, plots
+from pipeline.tracking import models
 from pipeline.tracking.contents import FinishedArm, curves_of
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
         return
     seed = told.best["seed"]
     best = networks.load(told.arm.networks / "weights.safetensors", [seed])
-    valid = examples.read(told.arm.ready / "valid.npz")
+    valid = examples.read(told.arm.ready / "valid.npz", seed)
     with TemporaryDirectory() as folder:
         for name, figure in figures(told, best, shape=valid.form.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
+    models.log_vocabulary(client, run, valid.form, seed=seed)
     model = networks.module(best, 0)
     log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
 

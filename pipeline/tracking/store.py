@@ -25,11 +25,12 @@ class Unreachable(Problem):
 
 
 @contextmanager
-def opened(uri: str) -> Iterator["MlflowClient"]:
+def opened(uri: str, *, reading: bool = False) -> Iterator["MlflowClient"]:
     """Yield a client of the store at `uri` while no other process of this machine has one.
 
     One at a time, since processes that create a sqlite store at once crash, and since a run that is
-    RUNNING can then only be what a killed process left. Raises Unreachable where the store fails.
+    RUNNING can then only be what a killed process left. Who is `reading` sends nothing. Raises
+    Unreachable where the store fails.
     """
     with _quiet():
         from mlflow import MlflowClient
@@ -40,7 +41,7 @@ def opened(uri: str) -> Iterator["MlflowClient"]:
             with FileLock(_lock(uri), timeout=LONGEST_WAIT):
                 yield MlflowClient(tracking_uri=uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise Unreachable(_unreachable(uri, error)) from error
+            raise Unreachable(_unreachable(uri, error, reading=reading)) from error
 
 
 def artifact_location(uri: str, dataset: str) -> str | None:
@@ -62,11 +63,14 @@ def _lock(uri: str) -> Path:
     return path
 
 
-def _unreachable(uri: str, error: Exception) -> str:
+def _unreachable(uri: str, error: Exception, *, reading: bool) -> str:
     host = urlsplit(uri).netloc
     cause = (str(error).splitlines() or [type(error).__name__])[0]
     cause = cause if len(cause) <= 160 else f"{cause[:157]}..."
-    said = f"nothing sent to MLflow at {uri} ({cause}): `python -m stages.track` sends it later"
+    if reading:
+        said = f"nothing read from MLflow at {uri} ({cause}): is MLFLOW_TRACKING_URI right?"
+    else:
+        said = f"nothing sent to MLflow at {uri} ({cause}): `python -m stages.track` sends it later"
     return said.replace(host, host.rpartition("@")[2]) if host else said  # no password
 
 

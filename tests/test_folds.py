@@ -1,0 +1,160 @@
+"""Cross-validation: who holds out what, and that nothing of it is seen in training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.datasets import examples
+from pipeline.datasets.corpus import Corpus, Parts, gather
+from pipeline.datasets.partition import partitions
+from pipeline.datasets.repeats import Repeats, read_for
+from pipeline.datasets.reviews import Review
+from pipeline.datasets.text import Text
+from pipeline.datasets.vocabulary import Tokens
+from pipeline.errors import Problem
+from pipeline.minibatches import Shuffled
+from pipeline.terms import Terms
+
+LABELED, UNLABELED = 103, 20
+
+
+def reviews(planted: set[int] | None = None) -> list[Review]:
+    """Labels alternate between three classes; every review has words of its own and shared ones."""
+    return [
+        Review(
+            f"shared common own{n} word{n % 7}" + " planted" * (n in (planted or set())),
+            ("no", "yes", "so")[n % 3] if n < LABELED else None,
+        )
+        for n in range(LABELED + UNLABELED)
+    ]
+
+
+def corpus(found: list[Review] | None = None) -> Corpus:
+    return gather("mine", [reviews() if found is None else found], Tokens())
+
+
+def parts(**options) -> list[Parts]:  # type: ignore[no-untyped-def]
+    return partitions(corpus(), Text(terms=9, **options))
+
+
+def test_folds_are_held_out_in_turn() -> None:
+    """Each review but the few over is tested once a round; parts are equally large and apart."""
+    found = parts(folds=5, repeats=10, valid=0.25)
+    for turn in (found[:5], found[5:]):
+        tested = np.concatenate([part.test for part in turn])
+        assert len({*tested.tolist()}) == len(tested) == 100
+    assert {tuple(map(len, part)) for part in found} == {(62, 21, 20, 20)}
+    for part in found:
+        assert sorted(np.concatenate(part).tolist()) == list(range(LABELED + UNLABELED))
+    assert {*found[0].test.tolist()} != {*found[5].test.tolist()}
+
+
+def test_folds_share_the_classes_alike() -> None:
+    """To within one review, in every part; and no part is in order of class."""
+    label_N = corpus().label_N
+    for part in parts(folds=5, valid=0.25):
+        for rows in part[:3]:
+            counts = np.bincount(label_N[rows], minlength=3)
+            assert counts.max() - counts.min() <= 2
+            assert (np.diff(label_N[rows]) < 0).any()
+
+
+def test_few_labels_are_all_that_training_and_validation_have() -> None:
+    """The others stay, unlabeled; every seed draws anew."""
+    found = parts(folds=2, repeats=4, labels=30, valid=0.3)
+    assert {tuple(map(len, part)) for part in found} == {(21, 9, 51, 42)}
+    kept = [frozenset(np.concatenate(part[:2]).tolist()) for part in found]
+    assert len({*kept}) == 4
+    for part in found:
+        assert sorted(np.concatenate(part).tolist()) == list(range(LABELED + UNLABELED))
+
+
+def test_labels_that_are_hidden_do_not_reach_the_file(tmp_path: Path) -> None:
+    """Of the training split only the kept ones have a label; the rest is -1, for all."""
+    found = corpus()
+    every = partitions(found, Text(terms=9, folds=2, labels=30, valid=0.3))
+    splits = found.splits(every, 9)
+    examples.write(splits.train, tmp_path / "train.npz")
+    for seed in range(2):
+        stored = examples.read(tmp_path / "train.npz", seed, unlabeled=True)
+        assert stored.y_N.tolist() == [*found.label_N[every[seed].train].tolist(), *[-1] * 42]
+
+
+def test_terms_of_a_held_out_fold_are_not_in_its_vocabulary(tmp_path: Path) -> None:
+    """Leakage: a term planted in every review of one fold, and nowhere else."""
+    every = partitions(corpus(), Text(terms=9, folds=5))
+    held = 2
+    found = corpus(reviews({*every[held].test.tolist()}))
+    splits = found.splits(partitions(found, Text(terms=9, folds=5)), 9)
+    examples.write(splits.train, tmp_path / "train.npz")
+    has = [
+        "planted" in examples.read_form(tmp_path / "train.npz", seed).vocabulary.terms
+        for seed in range(5)
+    ]
+    assert has == [seed != held for seed in range(5)]
+
+
+def test_validation_is_held_out_of_the_vocabulary_too() -> None:
+    """A term of every validation review alone is no input."""
+    (first, *_) = partitions(corpus(), Text(terms=9, folds=5))
+    found = corpus(reviews({*first.valid.tolist()}))
+    vocabulary = found.splits([first], 9).train.form.vocabulary
+    assert "planted" not in vocabulary.terms
+
+
+def written(tmp_path: Path) -> Path:
+    found = corpus()
+    splits = found.splits(partitions(found, Text(terms=9, folds=5)), 9)
+    for name, split in splits._asdict().items():
+        examples.write(split, tmp_path / f"{name}.npz")
+    return tmp_path / "train.npz"
+
+
+def test_every_seed_reads_its_own_split(tmp_path: Path) -> None:
+    """Those of several seeds together are those of each alone; mini-batches keep them apart."""
+    path = written(tmp_path)
+    data = read_for(path, [1, 4])
+    assert isinstance(data, Repeats)
+    each = {seed: examples.read(path, seed) for seed in (1, 4)}
+    assert data.of(1).form != data.of(4).form
+    batches = Shuffled("mine", "finetune", 8, data)
+    alone = {seed: Shuffled("mine", "finetune", 8, each[seed]) for seed in each}
+    singles = {seed: [*alone[seed].epoch([seed], 1)] for seed in each}
+    for t, (x_SBI, y_SB) in enumerate(batches.epoch([1, 4], 1)):
+        assert isinstance(x_SBI, Terms)
+        for place, seed in enumerate((1, 4)):
+            x_1BI, y_1B = singles[seed][t]
+            assert isinstance(x_1BI, Terms)
+            assert (x_SBI.dense()[place] == x_1BI.dense()[0]).all()
+            assert (y_SB[place] == y_1B[0]).all()
+
+
+def test_seeds_without_a_split_are_refused(tmp_path: Path) -> None:
+    """So is whoever wants one split for all seeds."""
+    path = written(tmp_path)
+    with pytest.raises(Problem, match=r"for 5 seeds, .* none for seed 5: raise datasets\."):
+        read_for(path, range(6))
+    with pytest.raises(Problem, match="a split of its own for each seed"):
+        examples.read(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"folds": 104}, "folds = 104, but there are 103 labeled reviews"),
+        ({"folds": 2, "labels": 60}, "labels = 60, but a fold leaves 52 labeled reviews"),
+        ({"folds": 103, "labels": 2, "valid": 0.9}, "2 labeled reviews leave none to train on"),
+    ],
+)
+def test_too_few_reviews_are_one_clear_line(options: dict, says: str) -> None:  # type: ignore[type-arg]
+    """It names the option, and what there is."""
+    with pytest.raises(Problem, match=says):
+        parts(**options)
+
+
+@pytest.mark.parametrize("options", [{"labels": 10}, {"repeats": 3}])
+def test_what_goes_with_folds_alone_is_refused_without(options: dict) -> None:  # type: ignore[type-arg]
+    """Neither few labels nor repeats mean anything to one split."""
+    with pytest.raises(ValueError, match="go with folds"):
+        Text(**options)
