@@ -15,7 +15,7 @@ from torch import Tensor
 from pipeline import networks
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
-from pipeline.measures import ROWS
+from pipeline.measures import rows_on
 from pipeline.minibatches import Draw, Epochs, Minibatches, Shuffled, Turn
 from pipeline.networks import Stack
 from pipeline.terms import Inputs
@@ -45,7 +45,7 @@ class Below:
     def chunks(self, seed: int, examples: Data) -> Iterator[Tensor]:
         """Yield the codes [1, n, O] of a seed's split, some rows at a time."""
         network = self.of([seed])
-        for x_1NI in examples.of(seed).chunks(ROWS):
+        for x_1NI in examples.of(seed).chunks(rows_on(examples.device)):
             yield top(network, self.layers, x_1NI)
 
     def fits(self, examples: Data) -> bool:
@@ -134,7 +134,7 @@ def training(batches: Minibatches, below: Below) -> Minibatches:
     for seed in below.seeds:
         codes[seed] = torch.empty(len(examples), below.width, device=examples.device)
         for rows_NO, h_1NO in zip(
-            codes[seed].split(ROWS), below.chunks(seed, examples), strict=True
+            codes[seed].split(rows_on(examples.device)), below.chunks(seed, examples), strict=True
         ):
             rows_NO.copy_(h_1NO[0])
     return Kept(batches, codes)

@@ -37,7 +37,8 @@ def about(device: torch.device) -> dict[str, str]:
 
 def is_failure(error: RuntimeError) -> bool:
     """Tell whether an error is the GPU's or its driver's, not the program's."""
-    return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
+    says = str(error)
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in says or "[CUDA]" in says
 
 
 def prepare_for_training() -> None:

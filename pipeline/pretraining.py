@@ -16,7 +16,7 @@ from pipeline.datasets import examples
 from pipeline.datasets.repeats import Data, read_for
 from pipeline.denoising import Denoising
 from pipeline.errors import Problem
-from pipeline.measures import ROWS
+from pipeline.measures import rows_on
 from pipeline.minibatches import (
     REFERENCE_IMAGES,
     Minibatches,
@@ -111,7 +111,7 @@ def _inputs(
 ) -> tuple[Minibatches, Callable[[int], Iterable[Inputs]]]:
     """Return the mini-batches of a layer's inputs, and its validation inputs by seed."""
     if not below.layers:
-        return batches, lambda seed: valid.of(seed).chunks(ROWS)
+        return batches, lambda seed: valid.of(seed).chunks(rows_on(valid.device))
     return codes.training(batches, below), codes.validation(valid, below)
 
 
