@@ -48,8 +48,7 @@ class _Triton:
 
     def give_up(self, reason: str) -> None:
         """Go the plain way from here on, and say so."""
-        if not self.failed:
-            log.warning("warning: training without fused kernels, more slowly: %s", reason)
+        log.warning("warning: training without fused kernels, more slowly: %s", reason)
         self.failed = True
 
 
