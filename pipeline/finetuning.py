@@ -112,18 +112,18 @@ def finetune_all(works: Sequence[Learner], pool: Pool) -> Iterator[tuple[Stack, 
     for work, population, trained in zip(
         works, populations, pool.train_all(populations), strict=True
     ):
-        yield _chosen(work, population.candidates, trained)
+        yield _chosen(work, population.candidates, trained, pool.device)
 
 
 def _chosen(
-    work: Learner, candidates: list[Candidate], trained: Trained
+    work: Learner, candidates: list[Candidate], trained: Trained, device: torch.device
 ) -> tuple[Stack, list[Record]]:
     chosen = choose(candidates, trained.results)
     seeds = candidates[-1].seed + 1
     rows = kept(chosen, seeds, len(candidates) // seeds)
     stack = work.stack(trained.tensors(rows))
     train = reference(work.dataset, read_for(work.train, range(seeds)), REFERENCE_IMAGES)
-    dead = measures.dead_units(stack, train)
+    dead = measures.dead_units(stack, train.to(device))
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
     for seed, k in chosen.items():
         lines[k] |= {"chosen": True, "dead_units": dead[seed]}

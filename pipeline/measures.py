@@ -36,9 +36,10 @@ def rows_on(device: torch.device) -> int:
 def classify(stack: Stack, examples: Data, seeds: Sequence[int] | None = None) -> Measures:
     """Measure every network on the examples of its seed: the k-th of `seeds`, or else k.
 
-    One by one, so that nothing depends on their number; a GPU works on the next ones meanwhile.
+    One by one, where the examples are: so nothing depends on their number, and on a GPU they need
+    not fit all at once.
     """
-    sums = [_sums(stack.only(k), examples.of(seed)) for k, seed in _places(stack, seeds)]
+    sums = [_sums(*pair) for pair in _pairs(stack, examples, seeds)]
     sums_KM, N = torch.stack(sums).cpu(), len(examples)
     widths_L = sums_KM.new_tensor([stack.W_KIO(n + 1).shape[1] for n in range(stack.depth)])
     errors_K, costs_K, squares_K = (sums_KM[:, :3] / N).unbind(1)
@@ -72,8 +73,12 @@ def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Ten
     return (expected_N - stars_C[y_N]).square().sum()
 
 
-def _places(stack: Stack, seeds: Sequence[int] | None) -> Iterator[tuple[int, int]]:
-    return enumerate(range(len(stack)) if seeds is None else seeds)
+def _pairs(
+    stack: Stack, examples: Data, seeds: Sequence[int] | None
+) -> Iterator[tuple[Stack, Examples]]:
+    """Yield each network, where the examples are, with those of its seed."""
+    for k, seed in enumerate(range(len(stack)) if seeds is None else seeds):
+        yield stack.only(k).to(examples.device), examples.of(seed)
 
 
 def dead_units(stack: Stack, examples: Data) -> list[float]:
@@ -89,7 +94,7 @@ def alive_units(stack: Stack, examples: Data, seeds: Sequence[int] | None = None
 
     The examples are those of the k-th of `seeds`, or else of seed k.
     """
-    found = [_alive(stack.only(k), examples.of(seed)) for k, seed in _places(stack, seeds)]
+    found = [_alive(*pair) for pair in _pairs(stack, examples, seeds)]
     return torch.stack(found).cpu()
 
 

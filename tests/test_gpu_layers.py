@@ -58,16 +58,16 @@ def make_units(function: str, k: int = K) -> Units:
 
 
 SHAPES = [
-    (1, 1, 5, 3, False),
-    (1, 10, 37, 33, False),
-    (2, 16, 36, 8, False),
-    (1, 3, 33, 37, True),
-    (2, 3, 40, 36, True),
+    (1, 1, 5, 3, False, "rectifier", True),
+    (1, 10, 37, 33, False, "tanh", False),
+    (2, 16, 36, 8, False, "softplus", True),
+    (1, 3, 33, 37, True, "softplus", False),
+    (2, 3, 40, 36, True, "rectifier", True),
+    (1, 2, 70, 66, True, "tanh", True),
 ]
 
 
-@pytest.mark.parametrize(("function", "negated"), UNITS)
-@pytest.mark.parametrize(("k", "b", "i", "o", "transposed"), SHAPES)
+@pytest.mark.parametrize(("k", "b", "i", "o", "transposed", "function", "negated"), SHAPES)
 def test_a_layer_equals_plain_torch(
     fused: list[str], k: int, b: int, i: int, o: int, transposed: bool, function: str, negated: bool
 ) -> None:
