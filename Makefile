@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: help setup repro claims paper test lint ui track bench readme
+.PHONY: help setup repro claims paper test lint ui track bench cost readme
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -52,6 +52,9 @@ ui: track  ## serve the MLflow UI on 127.0.0.1:5000 and print where to look
 
 bench: $(READY)  ## time the engine beside ordinary PyTorch
 	.venv/bin/python -m stages.bench
+
+cost: $(READY)  ## time what zeros save, on the device of DEVICE
+	.venv/bin/python -m stages.cost
 
 readme: $(READY)  ## refresh the generated tables in README.md
 	.venv/bin/python -m stages.readme

@@ -115,14 +115,6 @@ def _slope_of_silu(z: Tensor, units: Units) -> Tensor:
     return (1 - gate).mul_(z).add_(1).mul_(gate)
 
 
-def _absolute_(z: Tensor, units: Units) -> Tensor:
-    return z.abs_()
-
-
-def _slope_of_absolute(z: Tensor, units: Units) -> Tensor:
-    return z.sign()
-
-
 # Units with parameters
 
 
@@ -177,11 +169,32 @@ def _softplus_module(hardness: float, pieces: int, outputs: int) -> torch.nn.Mod
     return torch.nn.Softplus(beta=hardness)
 
 
-class _Absolute(torch.nn.Module):
-    """|z|: torch has no module for it."""
+class _Elementwise(torch.nn.Module):
+    """A function of each number alone, where torch has no module for it."""
+
+    def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._f = f
 
     def forward(self, z: Tensor) -> Tensor:
-        return z.abs()
+        return self._f(z)
+
+
+def elementwise(f: Callable[[Tensor], Tensor]) -> Function:
+    """Return a function of each number alone, with the slope that autograd finds: all it takes.
+
+    Slower than a slope written by hand. `LOWEST` and `BOUNDED` may say what its outputs keep to.
+    """
+
+    def apply_(z: Tensor, units: Units) -> Tensor:
+        return z.copy_(f(z))
+
+    def slope(z: Tensor, units: Units) -> Tensor:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            return torch.autograd.grad(f(z).sum(), z)[0]
+
+    return Function(apply_, _multiply_, _plain(lambda: _Elementwise(f)), slope)
 
 
 # (1/a) log(1 + exp(a z)) tends to the rectifier as a grows (paper, section 4.1).
@@ -194,7 +207,7 @@ FUNCTIONS = {
     "elu": Function(_elu_, _chain_elu_, _plain(torch.nn.ELU)),
     "gelu": Function(_gelu_, _multiply_, _plain(torch.nn.GELU), _slope_of_gelu),
     "silu": Function(_silu_, _multiply_, _plain(torch.nn.SiLU), _slope_of_silu),
-    "absolute": Function(_absolute_, _multiply_, _plain(_Absolute), _slope_of_absolute),
+    "absolute": elementwise(torch.abs),
     "prelu": Function(
         _prelu_, _chain_prelu_, _prelu_module, lambda z, units: z.clone(), _learn_prelu
     ),
@@ -203,14 +216,15 @@ FUNCTIONS = {
 LEARNED_SLOPE = 0.25  # of a parametric rectifier at the start (He et al., 2015)
 PARTED = {"maxout"}  # units of several linear pieces
 LOWEST = {
+    "rectifier": 0.0,
     "tanh": -1.0,
-    "leaky": -math.inf,
-    "prelu": -math.inf,
+    "softplus": 0.0,
+    "sigmoid": 0.0,
     "elu": -1.0,
     "gelu": -0.17,
     "silu": -0.279,
-    "maxout": -math.inf,
-}  # the least output, of units that have any below 0
+    "absolute": 0.0,
+}  # the least output, of units that have one
 BOUNDED = {"tanh", "sigmoid"}  # no output above 1
 
 

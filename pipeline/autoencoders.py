@@ -4,8 +4,9 @@ Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of the la
 a 1 broadcasts. "Codes" are the layer's outputs h.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from pipeline import activations, hidden, linear
 from pipeline.errors import Problem
 from pipeline.hidden import Passage, Step, descend_through_
-from pipeline.networks import Stack, Tensors
+from pipeline.networks import Stack, Tensors, only
 from pipeline.sampling import Sample
 from pipeline.terms import Inputs, dense
 from pipeline.units import Units
@@ -46,6 +47,10 @@ class Autoencoder:
     def inputs(self) -> int:
         """I, the number of inputs."""
         return self.tensors["W"].shape[1]
+
+    def only(self, k: int) -> "Autoencoder":
+        """Return auto-encoder k as a stack of one that shares its memory."""
+        return replace(self, tensors=only(self.tensors, k))
 
     def decoder_KOI(self) -> Tensor:
         """Return the decoder's weights: its own, or the encoder's transposed (tied)."""
@@ -90,7 +95,8 @@ RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "sigmoid": _sigmoid_crossentropy,
 }
 BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
-ONE_SIDED = {*activations.FUNCTIONS} - {*activations.LOWEST}  # units without outputs below 0
+ONE_SIDED = {name for name, low in activations.LOWEST.items() if low >= 0}
+LOGISTIC = {"sigmoid", "scaled"}  # rebuild by a logistic output
 SCALED = {"scaled"}  # rebuild codes divided by the largest of each unit
 
 
@@ -127,7 +133,7 @@ def autoencoder(
     tensors |= {name: other.clone() for name, other in others.items() if other is not None}
     if most_K1I is not None:
         tensors["most"] = most_K1I
-    low = activations.LOWEST.get(start.function, 0.0) if layer else bounds[0]
+    low = activations.LOWEST.get(start.function, -math.inf) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
@@ -176,6 +182,12 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor
     cannot rebuild negative targets, so reconstruction and target are compared before the sign.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
+    delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, targets(auto, x_KBI))
+    return delta_KBI, cost_KBI.sum(2).mean(1)
+
+
+def targets(auto: Autoencoder, x_KBI: Inputs) -> Tensor:
+    """Return what is rebuilt of inputs [K, B, I]: without signs, scaled where they are."""
     below_K1I = auto.tensors.get("signs_below")
     t_KBI = dense(x_KBI)
     if below_K1I is not None:
@@ -184,8 +196,7 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor
         t_KBI = (t_KBI + 1) / 2
     if "most" in auto.tensors:
         t_KBI = (t_KBI / auto.tensors["most"]).clamp_(max=1)
-    delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
-    return delta_KBI, cost_KBI.sum(2).mean(1)
+    return t_KBI
 
 
 def denoising_step_(

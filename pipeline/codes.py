@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline import networks
+from pipeline import autoencoders, networks
+from pipeline.autoencoders import Autoencoder
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
 from pipeline.measures import rows_on
@@ -47,6 +48,15 @@ class Below:
         network = self.of([seed])
         for x_1NI in examples.of(seed).chunks(rows_on(examples.device)):
             yield top(network, self.layers, x_1NI)
+
+    def inputs(self, seed: int, examples: Data) -> Iterator[Inputs]:
+        """Yield what the layer above has as inputs [1, n, I] of a seed's split, also where no layer
+        is below it: those of the network."""
+        return (
+            self.chunks(seed, examples)
+            if self.layers
+            else examples.of(seed).chunks(rows_on(examples.device))
+        )
 
     def fits(self, examples: Data) -> bool:
         """Tell whether the codes of a split are few enough to be kept."""
@@ -152,3 +162,15 @@ def most(below: Below, seed: int, examples: Data) -> Tensor:
     """Return the largest size [1, O] of each code of a split; 1 where all are 0."""
     most_O = torch.cat([h_1NO.abs().amax(1) for h_1NO in below.chunks(seed, examples)]).amax(0)
     return torch.where(most_O > 0, most_O, 1).unsqueeze(0)
+
+
+def base_rates(auto: Autoencoder, inputs: Iterable[Inputs]) -> Tensor:
+    """Return the decoder's biases [1, I] that rebuild the mean of each input by a logistic output.
+
+    As if each had been seen once more at 0 and once more at 1: what never occurs stays finite.
+    """
+    total_1I, rows = torch.zeros_like(auto.tensors["c"][0]), 0
+    for x_1NI in inputs:
+        total_1I += autoencoders.targets(auto, x_1NI).sum(1)
+        rows += x_1NI.shape[1]
+    return ((total_1I + 1) / (rows + 2)).logit()

@@ -45,6 +45,33 @@ def _csr_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
         return h_BI.to_sparse_csr() @ W_IO
 
 
+def _active(gradient_BI: Tensor, h_BI: Tensor) -> Tensor:
+    """Block the gradient at units that are 0, as the rectifier's slope does."""
+    return torch.ops.aten.threshold_backward.grad_input(  # type: ignore[no-any-return]
+        gradient_BI, h_BI, 0, grad_input=gradient_BI
+    )
+
+
+def _dense_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return _active(delta_BO @ W_IO.T, h_BI)
+
+
+def _gathered_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    """Go back through the weights of the units that are active in some row of the mini-batch."""
+    unit_U = h_BI.any(0).nonzero()[:, 0]
+    found_BI = torch.zeros_like(h_BI)
+    found_BI[:, unit_U] = delta_BO @ W_IO[unit_U].T
+    return _active(found_BI, h_BI)
+
+
+def _sampled_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    """Multiply the weights of each row's own active units alone."""
+    row_P, unit_P = h_BI.nonzero(as_tuple=True)
+    found_BI = torch.zeros_like(h_BI)
+    found_BI[row_P, unit_P] = (W_IO[unit_P] * delta_BO[row_P]).sum(1)
+    return found_BI
+
+
 def _dense_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     return W_IO.addmm_(h_BI.T, delta_BO)
 
@@ -61,6 +88,12 @@ PRODUCTS: dict[str, dict[str, Product]] = {
         "rows gathered": _gathered_forward,
         "torch sparse CSR": _csr_forward,
         "dense again": _dense_forward,
+    },
+    "backward": {
+        "dense": _dense_backward,
+        "rows gathered": _gathered_backward,
+        "each row's own": _sampled_backward,
+        "dense again": _dense_backward,
     },
     "update": {
         "dense": _dense_update,

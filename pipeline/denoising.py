@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, networks, sampling
+from pipeline import autoencoders, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
 from pipeline.corruption import Noise
 from pipeline.gpu.graphs import recorded
@@ -84,7 +84,7 @@ class Denoising:
 
     def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> Tensor:
         """Return the error of one network [1], float64. The CPU does not wait for it."""
-        one = replace(auto, tensors=networks.only(auto.tensors, k))
+        one = auto.only(k)
         draws = self._draws(candidate.seed, "valid-corruption", 0)
         total_1, rows = torch.zeros(1, dtype=torch.float64, device=auto.tensors["W"].device), 0
         for x_1NI in self.valid(candidate.seed):

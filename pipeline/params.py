@@ -74,7 +74,9 @@ class Pretrain(Schedule):
     `corruption` is the masking noise of every layer's inputs, or with `corruption_above` (one a
     layer, the lowest first; the last is that of all further ones) of the first layer's. Of texts
     `salt` is the probability that a zero is turned on, and `rebuilt` the share of the terms that
-    are rebuilt at a step, in (0, 1]. `reconstructions` names what an activation rebuilds with where
+    are rebuilt at a step, in (0, 1]. With `base_rates` a logistic decoder's biases start where they
+    rebuild the mean of each input, not at 0: of rare terms that alone takes SGD thousands of steps.
+    `reconstructions` names what an activation rebuilds with where
     it is not its own.
     """
 
@@ -83,6 +85,7 @@ class Pretrain(Schedule):
     tied: bool
     salt: Probability = 0.0
     rebuilt: Annotated[float, Field(gt=0, le=1)] = 1.0
+    base_rates: bool = False
     reconstructions: dict[str, Reconstruction] = {}
 
     def corruption_of(self, layer: int) -> float:

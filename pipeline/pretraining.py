@@ -65,6 +65,10 @@ class Pretraining:
             bounds=train.form.bounds,
             most_K1I=None if most_S1I is None else most_S1I.cpu()[source_K],
         )
+        if self.settings.base_rates and self.reconstruction in autoencoders.LOGISTIC:
+            for k, candidate in enumerate(stack):
+                seen = below.inputs(candidate.seed, train)
+                auto.tensors["c"][k] = codes.base_rates(auto.only(k), seen)
         phase = f"pretrain-{self.layer + 1}"
         batches = minibatches(self.dataset, phase, self.settings, train)
         inputs = _inputs(batches, valid, below)

@@ -15,11 +15,10 @@ def main(repeats: Repeats = 11, seconds: Seconds = 1.0) -> None:
     """Time a net-step (one SGD step of one network, batch 10) at digits and MNIST size.
 
     The engine runs as the pipeline runs it; its rival is one nn.Sequential after the other with
-    autograd and torch.optim.SGD. Then images drawn a second by each recipe, and what zeros save:
-    dense products of a layer beside sparse ones. Writes results/bench.json; let nothing else run
-    meanwhile.
+    autograd and torch.optim.SGD. Then images drawn a second by each recipe. Writes
+    results/bench.json; let nothing else run meanwhile.
     """
-    from pipeline import benchmark, cost, device, drawing, records
+    from pipeline import benchmark, drawing, records
 
     steps = {}
     for size in benchmark.SIZES:
@@ -33,19 +32,10 @@ def main(repeats: Repeats = 11, seconds: Seconds = 1.0) -> None:
     images = drawing.everything(repeats=repeats, seconds=seconds)
     for recipe, row in images.items():
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
-    where = device.choose()
-    zeros = cost.products(where, repeats=repeats, seconds=seconds / 10)
-    for row in zeros:
-        typer.echo(
-            f"{row['direction']:8}{row['zeros']:5.0%} zeros  {row['contender']:18}"
-            f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
-        )
     found = {
-        "machine": benchmark.machine() | {"products_on": device.describe(where)},
+        "machine": benchmark.machine(),
         "net_steps": steps,
         "images": images,
-        "products": zeros,
-        "units": cost.units(where, repeats=repeats, seconds=seconds / 10),
     }
     records.write_json(Path("results/bench.json"), found)
 

@@ -6,7 +6,7 @@ from stages.shell import run
 
 
 def main() -> None:
-    """Write `report/claims.html` for the datasets of params.yaml."""
+    """Write `report/claims.html`: the datasets of params.yaml first, then others with verdicts."""
     from pipeline import params, records
     from pipeline.analysis import results
     from pipeline.report import claims_page
@@ -14,7 +14,8 @@ def main() -> None:
 
     settings = params.load()
     compare, tested = settings.compare, []
-    for dataset in settings.run.datasets:
+    others = sorted(path.parent.name for path in Path("claims").glob("*/claims.csv"))
+    for dataset in dict.fromkeys([*settings.run.datasets, *others]):
         folder = Path("claims", dataset)
         files = {path.stem: path for path in sorted(folder.glob("records/*.csv"))}
         if (runs := Path("results", dataset, "runs.csv")).exists():
@@ -29,11 +30,11 @@ def main() -> None:
         results.read(path.parent, figures=False)
         for path in sorted(Path("results").glob("*/table.csv"))
     ]
-    bench = Path("results/bench.json")
+    cost = Path("results/cost.json")
     html = claims_page.page(
         tested,
         compared,
-        bench=records.read_json(bench) if bench.exists() else {},
+        cost=records.read_json(cost) if cost.exists() else {},
         confidence=compare.confidence,
         significance=compare.significance,
     )

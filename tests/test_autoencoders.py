@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from pipeline import autoencoders, networks
+from pipeline import autoencoders, codes, networks
 from pipeline.autoencoders import Autoencoder
 from pipeline.datasets.form import UNBOUNDED
 from pipeline.errors import Problem
@@ -201,3 +201,20 @@ def test_unbounded_codes_refuse_a_sigmoid() -> None:
     """A sigmoid cannot rebuild what a rectifier puts out: said, not trained."""
     with pytest.raises(Problem, match="not bounded"):
         make("rectifier", "sigmoid", False, 0, True)
+
+
+def test_base_rates_rebuild_the_mean_of_each_input() -> None:
+    """With codes of 0 a logistic decoder then gives each input its mean, once more seen at 0 and 1;
+    signs and scales of the layer below are those of its targets."""
+    draws = torch.Generator().manual_seed(0)
+    x_1NI = torch.rand(1, 40, 6, generator=draws)
+    signs_11I = torch.tensor([[[1.0, -1.0] * 3]])
+    most_11I = torch.full((1, 1, 6), 2.0)
+    tensors = {"c": torch.zeros(1, 1, 6), "signs_below": signs_11I, "most": most_11I}
+    auto = autoencoders.Autoencoder(tensors, "rectifier", "scaled", symmetric=False)
+    inputs = [x_1NI[:, :30] * signs_11I, x_1NI[:, 30:] * signs_11I]
+    found_1I = codes.base_rates(auto, inputs)
+    wanted = ((x_1NI / 2).sum(1) + 1) / 42
+    torch.testing.assert_close(found_1I.sigmoid(), wanted)
+    never = codes.base_rates(auto, [torch.zeros(1, 40, 6)])
+    assert never.isfinite().all()

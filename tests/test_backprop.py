@@ -1,6 +1,7 @@
 """The hand-written gradients: against autograd, finite differences, and lone networks."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -155,11 +156,30 @@ def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
         tensors[f"W.{layer + 1}"] *= signs_K1O.mT
     plain = Stack(tensors, "rectifier")
     x, y = make_batch()
-    for _ in range(5):
+    for _ in range(20):
         costs = [
             backprop.supervised_step_(s, x, y, Step.of(RATES, L1, B)) for s in (negated, plain)
         ]
         assert torch.equal(*costs)
+    found = [networks.scores(s, x, networks.hidden_outputs(s, x)) for s in (negated, plain)]
+    assert torch.equal(*found)
+    for layer in range(negated.depth):
+        signs_K1O = negated.signs_K1O(layer)
+        assert signs_K1O is not None
+        assert torch.equal(negated.W_KIO(layer + 1) * signs_K1O.mT, plain.W_KIO(layer + 1))
+        assert torch.equal(negated.b_K1O(layer), plain.b_K1O(layer))
+
+
+@pytest.mark.parametrize("function", sorted({*activations.FUNCTIONS} - activations.PARTED))
+def test_outputs_keep_to_their_bounds(function: str) -> None:
+    """The least output is where `LOWEST` says; those that `BOUNDED` names are at most 1."""
+    stack = make_stack(function, half_negated=False)
+    z_KBO = torch.linspace(-60, 60, 12001, dtype=torch.float64).expand(K, WIDTHS[1], -1).mT.clone()
+    h_KBO = stack.units(0).apply_(z_KBO)
+    low = activations.LOWEST.get(function, -math.inf)
+    assert float(h_KBO.min()) >= low
+    assert low == -math.inf or float(h_KBO.min()) == pytest.approx(low, abs=2e-3)
+    assert float(h_KBO.max()) <= 1 or function not in activations.BOUNDED
 
 
 def test_training_allocates_no_weight_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

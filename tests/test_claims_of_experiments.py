@@ -141,6 +141,44 @@ def test_a_lost_seed_leaves_the_claim_undecided(number):
     assert row["reason"] == f"Seed 2 of {claim.plus[0]} has no network."
 
 
+MISSING = {
+    "one of its shares": lambda row: (row["share"], row["seed"]) == (0.05, 1),
+    "a whole share": lambda row: row["share"] == 0.05,
+    "a seed": lambda row: row["seed"] == 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "initialization", "says"),
+    [
+        ("one of its shares", "pretrained", "Seed 1 of pre-trained tanh"),
+        ("one of its shares", "random", "Seed 1 of random tanh"),
+        ("a whole share", "pretrained", "There are more records of pre-trained tanh"),
+        ("a whole share", "random", "There are more records of pre-trained tanh"),
+        ("a seed", "pretrained", "Seed 2 of pre-trained tanh"),
+        ("a seed", "random", "The seeds of pre-trained tanh"),
+    ],
+)
+def test_incomplete_records_decide_nothing(missing, initialization, says):
+    """Without some of the rows on one side the claim is undecided, however clear the others are."""
+    rows = table("labels", lambda row: ERROR - 0.015 * PLANTED["5b"](row))
+    assert judged("labels", rows)["5b"]["verdict"] == "supported"
+    start = is_level(activation="tanh", initialization=initialization)
+    row = judged("labels", [row for row in rows if not (start(row) and MISSING[missing](row))])[
+        "5b"
+    ]
+    assert row["verdict"] == "undecided"
+    assert row["reason"].startswith(f"{says} at any share of labels")
+
+
+def test_a_seed_that_is_missing_everywhere_is_seen():
+    """A gap in the numbers of the seeds is a missing run, though the seeds that are left pair."""
+    rows = [row for row in table("labels") if row["seed"] != 2]
+    row = judged("labels", rows)["5b"]
+    assert row["verdict"] == "undecided"
+    assert row["reason"] == "Seed 2 of pre-trained tanh at any share of labels lacks records."
+
+
 def test_an_experiment_that_was_not_run_is_said():
     """Without its table a claim is undecided; without the arms theirs are."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)

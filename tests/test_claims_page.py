@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import records
 from pipeline.analysis import breaking_point, comparison, published, statistics
 from pipeline.analysis import results as read
+from pipeline.analysis.claims_elsewhere import ELSEWHERE
 from pipeline.analysis.published_figures import HARDNESS
 from pipeline.errors import Problem
 from pipeline.experiments import catalogue, scoring
@@ -34,7 +36,7 @@ def error(row):
     zeros = 0.5 + 35 * row["l1"]
     named = ("activation", "initialization", "alpha", "share", "depth", "multiple", "rate", "level")
     order = sum(len(str(row[name])) for name in named if name in row)
-    return 0.02 + 0.001 * order + 0.8 * max(0, zeros - 0.8)
+    return 0.02 + 0.001 * order + 0.4 * max(0, zeros - 0.8)
 
 
 def probed(name):
@@ -45,6 +47,7 @@ def probed(name):
         "complexity": {"layer": (1, 2), "measure": ("bytes", "ink")},
         "separability": {"layer": (0, 1, 2)},
         "patterns": {"layer": (1, 2)},
+        "shift": {"layer": (1, 2)},
         "spiking": {"steps": (1, 4, 16)},
     }
     if name == "neuron":
@@ -202,6 +205,19 @@ def test_too_few_networks_have_no_breaking_point(made):
     assert "too few networks" in experiment_captions.sparsity(few)
     exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
     assert len(exhibit.draw(few, plots.LIGHT).axes[0].lines) == 1
+
+
+def test_networks_that_learned_little_place_no_line(made):
+    """As in the verdicts: no hinge is drawn through failed networks, and the caption says why."""
+    rows = [dict(row) for row in made["sparsity"].rows]
+    for row in rows[-3:]:
+        row["test_error"] = 0.9
+    failed = dataclasses.replace(made["sparsity"], rows=rows)
+    assert "3 of 200 networks learned little" in experiment_captions.sparsity(failed)
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
+    assert len(exhibit.draw(failed, plots.LIGHT).axes[0].lines) == 1
+    (figure,) = redrawn.figures([{"sparsity": failed}])
+    assert figure.lines[-1].here == ["not fitted"]
 
 
 def test_errors_that_do_not_rise_have_no_breaking_point(made):
@@ -382,6 +398,15 @@ def test_a_broken_table_is_one_problem(folder, change, words):
         claims.main()
 
 
+def test_a_missing_run_of_an_arm_is_a_problem(folder):
+    """A table of arms with fewer runs than its protocol says is not judged."""
+    runs = Path("results/digits/runs.csv")
+    lines = runs.read_text().splitlines(keepends=True)
+    runs.write_text("".join(lines[:-1]))
+    with pytest.raises(Problem, match=r"runs\.csv has 9 of 10 runs of \w+-\w+: run"):
+        judge.main("digits")
+
+
 def test_claims_that_were_not_judged_are_a_problem(folder):
     """The page needs claims.csv."""
     with pytest.raises(Problem, match=r"claims/digits/claims\.csv is missing: run `make claims`"):
@@ -421,21 +446,52 @@ def test_papers_figures_are_redrawn_with_its_numbers(made):
 
 def products():
     """Return a benchmark in which gathering pays from 90% zeros on."""
-    speeds = {"dense": {0.5: 1.0, 0.9: 1.0}, "rows gathered": {0.5: 0.25, 0.9: 2.0}}
+    speeds = {"dense": {0.5: 1.0, 0.7: 1.0, 0.9: 1.0}}
+    speeds |= {"rows gathered": {0.5: 0.25, 0.7: 0.5, 0.9: 2.0}}
     rows = [
         {"direction": "forward", "zeros": zeros, "contender": name, "times_the_speed": speed}
         for name, each in speeds.items()
         for zeros, speed in each.items()
     ]
-    machine = {"processor": "abacus", "torch": "2"}
-    return {"products": rows, "units": {"tanh": {"ms": 0.5}}, "machine": machine}
+    machine = {"device": "cpu", "processor": "abacus", "torch": "2"}
+    units = {"rectifier": {"ms": 0.1}, "tanh": {"ms": 0.5}, "softplus": {"ms": 1.0}}
+    return {"products": rows, "units": units, "machine": machine}
 
 
 def test_cost_says_from_where_zeros_pay():
     """The caption has the first share at which skipping zeros is faster, and the machine."""
-    measured = cost_plots.Cost.of(products())
+    measured = cost_plots.Cost(**products())
     text = cost_plots.caption(measured)
     assert "Outputs, rows gathered: faster from 90% zeros on, 2 times as fast" in text
     assert "abacus" in text
     assert plots.svg(cost_plots.cost, measured, plots.LIGHT)
-    assert cost_plots.Cost.of({"machine": {}}) is None
+
+
+def test_times_are_claims_with_a_figure_of_their_device(folder):
+    """Times of a CPU are judged and lead to their figure; what a GPU lacks is said."""
+    records.write_json(Path("results/cost.json"), {"cpu": products()})
+    judge.main("digits")
+    html = page()
+    assert "Do zeros save computation on a CPU?" in html
+    assert html.count('href="#cost-cpu"') == 2  # 16a and 32a: nothing was measured at 85% zeros
+    assert "DEVICE=cuda make cost" in html.split("without records on digits")[1]
+
+
+def test_claims_without_a_rule_are_said_once_and_openly(folder):
+    """A claim that nothing here tests stands on the page with what it needs, not folded away."""
+    judge.main("digits")
+    judge.main("mnist")
+    html = page()
+    shown = html.split('id="not-tested"')[1].split("</section>")[0]
+    assert "<details" not in shown
+    for each in ELSEWHERE:
+        assert html.count(f"{each.number} · {each.source}".replace("'", "&#39;")) == 1
+        assert each.reason.replace("'", "&#39;") in shown
+
+
+def test_datasets_that_were_judged_stand_below_those_of_params(folder):
+    """What has verdicts but is not run now is shown all the same, after what is."""
+    judge.main("mnist")
+    judge.main("digits")
+    html = page()
+    assert html.index('<section id="digits">') < html.index('<section id="mnist">')

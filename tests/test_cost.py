@@ -1,10 +1,15 @@
 """What zeros save: every product is right, every row is there; nothing is said of time."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from pipeline import cost
-from pipeline.report import readme
+from pipeline import cost, records
+from pipeline.analysis import groups_of_cost, verdicts
+from pipeline.analysis.claims_of_cost import CPU as CPU_COST
+from pipeline.analysis.groups import Group
+from stages.cost import main as measure
 
 CPU = torch.device("cpu")
 
@@ -34,10 +39,64 @@ def test_every_contender_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each direction, share and contender is timed and shown."""
     monkeypatch.setattr(cost, "ZEROS", (0.5, 0.99))
     rows = cost.products(CPU, repeats=2, seconds=0.0001)
-    assert len(rows) == 2 * (4 + 3)
+    assert len(rows) == 2 * (4 + 4 + 3)
     assert all(row["ms"] > 0 and row["repeats"] == 2 for row in rows)
     assert set(cost.units(CPU, repeats=2, seconds=0.0001)) == set(cost.UNITS)
-    machine = {"cores": 2, "processor": "x", "torch": "y"}
-    text = readme.speed({"machine": machine, "net_steps": {}, "images": {}, "products": rows})
-    assert "| forward, rows gathered |" in text
-    assert "| update, dense again |" in text
+
+
+def test_the_way_back_stops_at_silent_units() -> None:
+    """The gradient at the inputs is that of a rectifier: autograd's, 0 where the output is 0."""
+    h_BI, W_IO, delta_BO = operands = cost.operands(0.85, CPU)
+    z_BI = torch.where(h_BI > 0, h_BI, -1.0).requires_grad_()
+    (torch.relu(z_BI) @ W_IO).backward(delta_BO)
+    for product in cost.PRODUCTS["backward"].values():
+        torch.testing.assert_close(product(*operands), z_BI.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_a_device_leaves_the_others_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured again, a device's times are replaced; those of the other device stay."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setattr(cost, "ZEROS", (0.85,))
+    records.write_json(Path("results/cost.json"), {"cuda": "kept", "cpu": "old"})
+    measure(repeats=2, seconds=0.001)
+    found = records.read_json(Path("results/cost.json"))
+    assert found["cuda"] == "kept"
+    assert found["cpu"]["machine"]["device"] == "cpu"
+    assert len(found["cpu"]["products"]) == 4 + 4 + 3
+
+
+def measured(speeds: dict[tuple[str, float], float]) -> dict[str, Group]:
+    """Return the groups of products that skip zeros this many times as fast as dense ones."""
+    rows = [
+        {"direction": direction, "zeros": zeros, "contender": name, "times_the_speed": speed}
+        for (direction, zeros), fast in speeds.items()
+        for name, speed in (("dense", 1.0), ("dense again", 9.0), ("slow", 0.1), ("fast", fast))
+    ]
+    units = {"rectifier": {"ms": 1.0}, "tanh": {"ms": 2.0}, "softplus": {"ms": 4.0}}
+    return groups_of_cost.groups({"products": rows, "units": units})
+
+
+@pytest.mark.parametrize("slow", [None, "forward", "update"])
+def test_zeros_save_computation_if_they_do_in_every_direction(slow: str | None) -> None:
+    """Counted: one direction in which skipping 85% zeros is slower contradicts the claim."""
+    speeds = {(way, 0.85): 0.8 if way == slow else 1.5 for way in ("forward", "update")}
+    rows = verdicts.judge(
+        "digits", {CPU_COST: measured(speeds)}, confidence=0.95, significance=0.05
+    )
+    found = {row["number"]: row for row in rows}
+    assert found["16b"]["verdict"] == ("contradicted" if slow else "supported")
+    assert found["16b"]["estimate"] == pytest.approx(1 / 0.8 if slow else 1 / 1.5)
+    assert (found["16a"]["verdict"], found["16a"]["estimate"]) == ("supported", 0.5)
+    assert found["32a"]["verdict"] == "contradicted"  # 85% are below 90%, and pay forward
+    assert found["32b"]["reason"].startswith("Times were not measured on a GPU")
+
+
+def test_few_zeros_that_never_pay_support_the_critics() -> None:
+    """At 90% and above zeros may pay: the critics speak of fewer."""
+    speeds = {("forward", 0.5): 0.3, ("forward", 0.85): 0.9, ("forward", 0.95): 3.0}
+    rows = verdicts.judge(
+        "digits", {CPU_COST: measured(speeds)}, confidence=0.95, significance=0.05
+    )
+    (row,) = [row for row in rows if row["number"] == "32a"]
+    assert (row["verdict"], row["n"]) == ("supported", 2)

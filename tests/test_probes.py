@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import networks
+from pipeline import measures, networks
+from pipeline.analysis import verdicts
+from pipeline.analysis.tables import groups_of
 from pipeline.datasets.examples import Examples
 from pipeline.datasets.form import Form
 from pipeline.networks import Stack
 from pipeline.params import Activation
-from pipeline.probes import codes, complexity, overlap, patterns, separability
+from pipeline.probes import codes, complexity, overlap, patterns, separability, shift
 
 WIDTHS = [12, 10, 8, 3]
 FORM = Form((12,), ("a", "b", "c"))
@@ -147,3 +149,46 @@ def test_information_matches_scikit_learn_and_planted_truths() -> None:
         assert bits == pytest.approx(max(0.0, plain - used / (2 * 4000 * math.log(2))), abs=1e-9)
     assert found[0] == pytest.approx(1.0, abs=0.01)
     assert found[1] == pytest.approx(0.0, abs=0.001)
+
+
+def test_shift_is_the_length_of_the_mean_over_that_of_an_output() -> None:
+    """Unit by unit, example by example; negated units change nothing, silence is no shift."""
+    split, network = examples(30), stack(seeds=2)
+    rows = shift.rows(network, split)
+    assert [(row["seed"], row["layer"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    errors = measures.classify(network, split).errors_K.tolist()
+    for row in rows:
+        h_NO = codes.every(network.only(row["seed"]), split)[row["layer"] - 1].double().numpy()
+        length = np.linalg.norm(h_NO.mean(0)) / np.sqrt((h_NO**2).sum(1).mean())
+        assert row["shift"] == pytest.approx(length)
+        assert 0 < row["shift"] < 1
+        assert row["test_error"] == errors[row["seed"]]
+    h_NO = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
+    signs_O = torch.tensor([1.0, -1.0] * 3)
+    assert shift.shift(h_NO * signs_O) == pytest.approx(shift.shift(h_NO))
+    assert shift.shift(h_NO[:1].expand(20, -1)) == pytest.approx(1)
+    assert shift.shift(torch.cat([h_NO, -h_NO])) == pytest.approx(0, abs=1e-7)
+    assert shift.shift(torch.zeros(20, 6)) == 0
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
+def test_errors_that_go_with_the_shift_are_found(sign: int, verdict: str) -> None:
+    """Planted in six arms of ten seeds: the more shift, the more errors, or the fewer."""
+    rng = np.random.default_rng(0)
+    arms = [(a, i) for a in ("rectifier", "tanh", "softplus") for i in ("random", "pretrained")]
+    rows = [
+        {"activation": a, "initialization": i, "seed": float(seed), "layer": layer,
+         "shift": 0.1 * place + 0.01 * rng.normal(), "test_error": 0.1 + sign * 0.01 * place}
+        for place, (a, i) in enumerate(arms) for seed in range(10) for layer in (1.0, 2.0)
+    ]  # fmt: skip
+    options = {"confidence": 0.95, "significance": 0.05}
+
+    def judged(rows: list[dict[str, object]]) -> dict[str, object]:
+        found = verdicts.judge("digits", {"shift": groups_of("shift", rows)}, **options)
+        return next(row for row in found if row["number"] == "35")
+
+    for seed, row in enumerate(rows):
+        row["test_error"] += 0.004 * rng.normal() * (seed % 2)
+    assert judged(rows)["verdict"] == verdict
+    lost = [row for row in rows if (row["activation"], row["seed"]) != ("tanh", 3.0)]
+    assert judged(lost)["reason"] == "Seed 3 of all arms has no network."

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.analysis import comparison, published, statistics, verdicts
 from pipeline.analysis.claim import ARMS
-from pipeline.analysis.claims import CLAIMS
+from pipeline.analysis.claims import CLAIMS, order
+from pipeline.analysis.claims_elsewhere import ELSEWHERE
 from pipeline.analysis.claims_of_arms import OF_ARMS
 from pipeline.analysis.estimates import estimate
 from tests import synthetic
@@ -243,7 +244,9 @@ def test_paper_value_stands_beside_ours():
 def test_rows_are_a_table_of_all_claims():
     """One row a claim in the order of the list, each with the columns of the file."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
-    assert [row["key"] for row in rows] == [claim.key for claim in CLAIMS]
+    by_number = {each.number: each.key for each in (*CLAIMS, *ELSEWHERE)}
+    assert [row["key"] for row in rows] == [by_number[n] for n in sorted(by_number, key=order)]
+    assert {order(row["number"])[0] for row in rows} >= {*range(1, 32)}
     assert {tuple(row) for row in rows} == {tuple(verdicts.VERDICTS)}
     header = comparison.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
     assert header == (

@@ -40,10 +40,17 @@ QUANTITIES: dict[str, tuple[str, bool]] = {
     "complexity": ("rank correlation of active units and complexity of the input, of", False),
     "probe_error": ("test error of a linear classifier on", True),
     "patterns": ("share of test examples with a pattern of active units of their own, of", True),
+    "shift_trend": (
+        "rank correlation of the test error with how far hidden outputs are from mean 0, over",
+        False,
+    ),
     "misfit_excess": (
         "misfit of the rectifier less that of the better of tanh and sigmoid, in",
         True,
     ),
+    "unit_time": ("time of the rectifier's function, in that of", True),
+    "sparse_time": ("time of the fastest product that skips zeros, in that of", True),
+    "dense_time": ("time of the dense product, in that of the fastest of", True),
     "spiking_loss": ("test error as spiking units less that as rates, of", True),
 }
 DIFFERENCES = {"spiking_loss", "misfit_excess"}

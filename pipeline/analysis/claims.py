@@ -1,19 +1,23 @@
 """All claims, in the order of their numbers: what the paper says, and what its critics say of it.
 
-The numbering leaves gaps: the claims between are about texts, or about other datasets.
+Claims that have no rule, about texts or other datasets, are in `claims_elsewhere`.
 """
 
 import re
 
 from pipeline.analysis.claim import Claim
 from pipeline.analysis.claims_of_arms import OF_ARMS
+from pipeline.analysis.claims_of_cost import OF_COST
 from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
 from pipeline.analysis.claims_of_probes import OF_PROBES
 
 
-def _order(claim: Claim) -> tuple[int, str]:
-    digits, letters = re.fullmatch(r"(\d+)([a-z]*)", claim.number).groups()  # type: ignore[union-attr]
+def order(number: str) -> tuple[int, str]:
+    """Return what claims are sorted by, from a number like `24b`."""
+    digits, letters = re.fullmatch(r"(\d+)([a-z]*)", number).groups()  # type: ignore[union-attr]
     return int(digits), letters
 
 
-CLAIMS: tuple[Claim, ...] = tuple(sorted(OF_ARMS + OF_EXPERIMENTS + OF_PROBES, key=_order))
+CLAIMS: tuple[Claim, ...] = tuple(
+    sorted(OF_ARMS + OF_EXPERIMENTS + OF_PROBES + OF_COST, key=lambda claim: order(claim.number))
+)

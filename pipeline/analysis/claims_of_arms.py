@@ -90,4 +90,11 @@ OF_ARMS: tuple[Claim, ...] = (
         ("rectifier-random",), ("tanh-random",),
         Rule("equivalent", Margin(("rectifier-random", "tanh-random"), times=ONE_RUN_ERRORS)),
     ),
+    Claim(
+        "pretraining-is-obsolete", "33",
+        "With all labels pre-training is obsolete: rectifier networks without it make no more test "
+        "errors than those with it, give or take the margin.",
+        "critics: pre-training is obsolete", "M", "test_error",
+        ("rectifier-random",), ("rectifier-pretrained",), no_worse_than("rectifier-pretrained"),
+    ),
 )  # fmt: skip

@@ -49,4 +49,11 @@ OF_PROBES: tuple[Claim, ...] = (
         "critics: neurons spike", "M", "spiking_loss",
         ("random rectifier, most time steps",), (), Rule("no higher", SPIKING_LOSS), "spiking",
     ),
+    Claim(
+        "outputs-of-mean-zero-help", "35",
+        "Outputs of mean 0 help: the farther a network's hidden outputs are from mean 0, the more "
+        "test errors it makes.",
+        "critics: mean shift", "M", "shift_trend",
+        ("all arms",), (), Rule("at least", 0.0), "shift",
+    ),
 )  # fmt: skip

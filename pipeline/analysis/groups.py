@@ -1,5 +1,6 @@
 """Groups of networks that claims are about: the arms, and what the experiments' tables hold."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,13 +21,24 @@ class Group:
     @property
     def lost(self) -> int | None:
         """The first seed that has no network, because every learning rate diverged."""
-        lost = [row["seed"] for row in self.rows if row.get("test_error", 0.0) is None]
+        lost = [int(row["seed"]) for row in self.rows if row.get("test_error", 0.0) is None]
         return min(lost, default=None)
 
     @property
     def seeds(self) -> list[int]:
         """The seeds, ascending."""
         return sorted({row["seed"] for row in self.rows})
+
+    @property
+    def gap(self) -> int | None:
+        """The first seed that lacks records: each is to have as many as any other."""
+        counts = Counter(int(row["seed"]) for row in self.rows)
+        return next((seed for seed in range(max(counts) + 1) if counts[seed] < self.levels), None)
+
+    @property
+    def levels(self) -> int:
+        """How many rows the seed with most of them has."""
+        return max(len(rows) for rows in by_seed(self.rows))
 
     def by_seed(self, quantity: str) -> dict[int, float]:
         """Return a quantity of each seed."""

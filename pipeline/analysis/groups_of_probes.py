@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from pipeline.analysis.groups import Row
+from pipeline.analysis import statistics
+from pipeline.analysis.groups import Row, by_seed
+from pipeline.analysis.groups_of_experiments import rank_correlation
 
 Parts = Mapping[str, Sequence[Row]]
 
 
+TREND = "shift_trend"
 SMALL = 0.1  # the noise, relative to the input, that counts as a small change
 
 
@@ -51,6 +54,28 @@ def patterns(rows: Sequence[Row]) -> Parts:
             {**row, "patterns": row["distinct"]} for row in _of_random_rectifier(rows)
         ]
     }
+
+
+def shift(rows: Sequence[Row]) -> Parts:
+    """Return one row a seed: how its arms' errors go with how far their outputs are from mean 0."""
+    arms = len({(row["activation"], row["initialization"]) for row in rows})
+    found: list[Row] = []
+    for mine in by_seed(rows):
+        means = {
+            key: (statistics.mean([row["shift"] for row in part]), part[0]["test_error"])
+            for key, part in _by_arm(mine).items()
+        }
+        lost = len(means) < arms
+        trend = None if lost else rank_correlation(*zip(*means.values(), strict=True))
+        found.append({"seed": mine[0]["seed"], "test_error": None if lost else 0.0, TREND: trend})
+    return {"all arms": found}
+
+
+def _by_arm(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["activation"], row["initialization"]), []).append(row)
+    return found
 
 
 def spiking(rows: Sequence[Row]) -> Parts:

@@ -34,6 +34,10 @@ STATED: dict[str, str] = {
     "best-at-50-to-80": "50 to 80%",
     "half-zeros-at-start": "about 50%",
     "tanh-has-no-zeros": "0.0% (its text data)",
+    "depth-helps-on-texts": "RMSE 0.885, 0.807, 0.746 with 0, 1, 3 layers; tanh 0.774",
+    "texts-need-pretraining": "RMSE 0.833* without, 0.746 with",
+    "codes-of-texts-are-denser": "99.4% zeros in, 28.9%* after 1 layer, 53.9% over 3",
+    "rectifiers-tell-sentiment": "78.95%, against 73.72%",
 }
 
 # Figure 4, NORB, by unit: what pre-training does at few labels and with all; the shares of labels

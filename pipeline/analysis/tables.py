@@ -25,6 +25,7 @@ GROUPS: dict[str, Callable[[Sequence[Row]], Parts]] = {
     "complexity": probes.complexity,
     "separability": probes.separability,
     "patterns": probes.patterns,
+    "shift": probes.shift,
     "neuron": probes.neuron,
     "spiking": probes.spiking,
 }

@@ -14,11 +14,12 @@ another split would do is in no interval.
 
 import math
 from collections.abc import Mapping
-from statistics import median
 
-from pipeline.analysis import statistics
+from pipeline.analysis import breaking_point, statistics
 from pipeline.analysis.claim import ARMS, Claim, Margin, spoken
-from pipeline.analysis.claims import CLAIMS
+from pipeline.analysis.claims import CLAIMS, order
+from pipeline.analysis.claims_elsewhere import ELSEWHERE
+from pipeline.analysis.claims_of_cost import CPU, CUDA
 from pipeline.analysis.comparison import Row
 from pipeline.analysis.estimates import Estimated, Groups, estimate, holm_levels
 
@@ -28,7 +29,13 @@ VERDICTS = [
     "verdict", "reason",
 ]  # fmt: skip
 
-LEARNED_LITTLE = 3  # times the median error: outliers that no hinge's interval allows for
+OF_NETWORKS = {"sparsity"}  # tables in which each seed is another network, not a repetition
+MATCHED = {"labels", "width"}  # those whose groups are compared level by level
+NOT_RUN = {
+    ARMS: "The arms were not run on this dataset.",
+    CPU: "Times were not measured on a CPU: `DEVICE=cpu make cost` does it.",
+    CUDA: "Times were not measured on a GPU: `DEVICE=cuda make cost` does it.",
+}
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 
@@ -36,6 +43,8 @@ def judge(
     dataset: str, found: Mapping[str, Groups], *, confidence: float, significance: float
 ) -> list[Row]:
     """Return one row a claim, with the columns `VERDICTS`, from the groups of networks by records.
+
+    Claims that have no rule stand among the others, undecided, with what they need as the reason.
 
     `found` has the arms under `claim.ARMS` and each experiment under its name. Fractions, not
     percent. `low` and `high` bound the interval at `confidence`; `low_holm` and `high_holm` the
@@ -56,14 +65,26 @@ def judge(
     }
     judged = counted | _tests(estimates, confidence, significance)
     unknown = {claim: {"verdict": UNDECIDED, "reason": lacks[claim]} for claim in CLAIMS}
-    return [_description(claim, dataset) | judged.get(claim, unknown[claim]) for claim in CLAIMS]
+    rows = [_description(claim, dataset) | judged.get(claim, unknown[claim]) for claim in CLAIMS]
+    return sorted(rows + _without_rule(), key=lambda row: order(row["number"]))
+
+
+def _without_rule() -> list[Row]:
+    columns: Row = dict.fromkeys(VERDICTS)
+    return [
+        columns
+        | {"key": each.key, "number": each.number, "claim": each.wording, "source": each.source}
+        | {"mark": each.mark, "verdict": UNDECIDED, "reason": each.reason}
+        for each in ELSEWHERE
+    ]
 
 
 def _lack(claim: Claim, groups: Groups | None) -> str | None:
     """Return why the records cannot decide the claim, None where they can."""
     if groups is None:
-        what = "arms were" if claim.records == ARMS else f"experiment `{claim.records}` was"
-        return f"The {what} not run on this dataset."
+        return NOT_RUN.get(
+            claim.records, f"The experiment `{claim.records}` was not run on this dataset."
+        )
     for key in claim.groups:
         if key not in groups:
             return f"There is no {spoken(key)} in this comparison."
@@ -73,13 +94,22 @@ def _lack(claim: Claim, groups: Groups | None) -> str | None:
             return "One seed does not show how much seeds differ."
     first = claim.groups[0]
     if claim.estimator == "breaking point":
-        errors = groups[first].values("test_error")
-        lost = sum(error > LEARNED_LITTLE * median(errors) for error in errors)
-        if lost:
-            return f"{lost} of {len(errors)} networks learned little: they alone would place it."
+        failed = breaking_point.learned_little(groups[first].values("test_error"))
+        if failed:
+            return failed
+    return _incomplete(claim, groups) if claim.records not in OF_NETWORKS else None
+
+
+def _incomplete(claim: Claim, groups: Groups) -> str | None:
+    """Return which record of a claim about seeds is missing, None where none is."""
+    first = claim.groups[0]
     for key in claim.groups:
-        if claim.estimator == "seeds" and groups[key].seeds != groups[first].seeds:
+        if groups[key].seeds != groups[first].seeds:
             return f"The seeds of {spoken(first)} are not those of {spoken(key)}."
+        if (seed := groups[key].gap) is not None:
+            return f"Seed {seed} of {spoken(key)} lacks records."
+        if claim.records in MATCHED and groups[key].levels != groups[first].levels:
+            return f"There are more records of {spoken(first)} than of {spoken(key)}, or fewer."
     return None
 
 

@@ -7,7 +7,7 @@ from pipeline.arms import Arm
 from pipeline.datasets.examples import Examples
 from pipeline.errors import Problem
 from pipeline.networks import Stack
-from pipeline.probes import complexity, neuron, overlap, patterns, separability, spiking
+from pipeline.probes import complexity, neuron, overlap, patterns, separability, shift, spiking
 from pipeline.records import Record
 
 
@@ -67,6 +67,11 @@ PROBES = {
         "Is the code distributed, though sparse? (Section 2.2; claim 17.)",
         patterns.COLUMNS,
         lambda trained, splits: patterns.rows(trained.stack, splits.test),
+    ),
+    "shift": Probe(
+        "Are outputs of mean 0 better? (Critics; claim 35.)",
+        shift.COLUMNS,
+        lambda trained, splits: shift.rows(trained.stack, splits.test),
     ),
     "spiking": Probe(
         "Does a rectifier network survive as spiking neurons? (Critics; claim 31.)",

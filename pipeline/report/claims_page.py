@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.analysis.claims_of_cost import CPU, CUDA
 from pipeline.analysis.results import Results, Row
 from pipeline.report import consequences, cost_plots, exhibits, pictures, redrawn, verdicts
 from pipeline.report.cost_plots import Cost
@@ -11,6 +12,9 @@ from pipeline.report.experiment_tables import Table
 from pipeline.report.findings import UNKNOWN, percent, plural
 from pipeline.report.pictures import Picture
 from pipeline.report.verdicts import Judged
+
+NAMES = {"cpu": "CPU", "cuda": "GPU"}
+COSTS = {CPU: "cpu", CUDA: "cuda"}
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,13 @@ def page(
     tested: Sequence[Tested],
     results: Sequence[Results],
     *,
-    bench: Mapping[str, Any],
+    cost: Mapping[str, Any],
     confidence: float,
     significance: float,
 ) -> str:
     """Return the whole page: a section a dataset, in the order given, then the paper's figures.
 
-    `results` are the comparisons of arms that there are, for Table 1; `bench` is bench.json.
+    `results` are the comparisons of arms that there are, for Table 1; `cost` is cost.json.
     """
     arms, columns = redrawn.table_1(results)
     return pictures.render(
@@ -65,7 +69,8 @@ def page(
         sections=[_section(each, confidence) for each in tested],
         arms=arms,
         columns=columns,
-        cost=_cost(Cost.of(bench)),
+        elsewhere=_elsewhere(tested),
+        costs=[_cost(device, times) for device, times in sorted(cost.items())],
         redrawn=redrawn.figures([each.tables for each in tested]),
         significance=significance,
         plural=plural,
@@ -73,11 +78,17 @@ def page(
     )
 
 
-def _cost(measured: Cost | None) -> Picture | None:
-    if measured is None:
-        return None
-    title = "Do zeros save computation?"
-    return pictures.picture(title, cost_plots.cost, measured, cost_plots.caption(measured))
+def _cost(device: str, times: Mapping[str, Any]) -> Picture:
+    measured = Cost(times["products"], times["units"], times["machine"])
+    title = f"Do zeros save computation on a {NAMES.get(device, device)}?"
+    caption = cost_plots.caption(measured)
+    anchor = exhibits.anchor("cost", device)
+    return pictures.picture(title, cost_plots.cost, measured, caption, anchor=anchor)
+
+
+def _elsewhere(tested: Sequence[Tested]) -> list[Entry]:
+    """Return the claims that have no rule: the same whatever the dataset."""
+    return [_entry(row, each) for each in tested[:1] for row in each.claims if not row["records"]]
 
 
 def _section(tested: Tested, confidence: float) -> Section:
@@ -88,7 +99,11 @@ def _section(tested: Tested, confidence: float) -> Section:
         headline=consequences.headline(tested.dataset, shown),
         consequence=consequences.consequence(shown),
         entries=[entries[row["key"]] for row in shown],
-        untested=[entries[row["key"]] for row in tested.claims if row["estimate"] is None],
+        untested=[
+            entries[row["key"]]
+            for row in tested.claims
+            if row["records"] and row["estimate"] is None
+        ],
         pictures=exhibits.pictures(tested.tables),
         confidence=percent(confidence, 0),
     )
@@ -97,11 +112,14 @@ def _section(tested: Tested, confidence: float) -> Section:
 def _entry(row: Row, tested: Tested) -> Entry:
     drawn = {exhibit.table for exhibit in exhibits.EXHIBITS} & set(tested.tables)
     records = row["records"]
+    anchor = exhibits.anchor(tested.dataset, records) if records in drawn else ""
+    if row["estimate"] is not None and records in COSTS:
+        anchor = exhibits.anchor("cost", COSTS[records])
     return Entry(
         number=row["number"],
         measured=row["statistic"],
         judged=verdicts.judged([row])[0],
         paper=consequences.paper(row),
         n="" if row["n"] is None else f"n = {row['n']:g}",
-        figure=exhibits.anchor(tested.dataset, records) if records in drawn else "",
+        figure=anchor,
     )

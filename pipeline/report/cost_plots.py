@@ -1,4 +1,4 @@
-"""The figure of what zeros save: products that skip zeros beside dense ones, from the benchmark."""
+"""The figure of what zeros save: products that skip zeros beside dense ones (results/cost.json)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +13,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DENSE = "dense"
-STYLES = {"dense again": ":", "rows gathered": "-", "torch sparse CSR": marks.DASHED}
-NAMES = {"forward": "outputs", "update": "weights' update"}
+STYLES = {
+    "dense again": ":",
+    "rows gathered": "-",
+    "torch sparse CSR": marks.DASHED,
+    "each row's own": "-.",
+}
+NAMES = {"forward": "outputs", "backward": "way back", "update": "weights' update"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The benchmark's times: rows of products, times of units in ms, and where they were taken."""
+    """One device's times: rows of products, times of units in ms, and where they were taken."""
 
     products: list[Row]
     units: Mapping[str, Mapping[str, float]]
     machine: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, bench: Mapping[str, Any]) -> "Cost | None":
-        """Return what bench.json has of it, None where it was written before it was measured."""
-        if "products" not in bench:
-            return None
-        return cls(bench["products"], bench["units"], bench["machine"])
 
     def contenders(self, direction: str) -> list[str]:
         """Return what competes with the dense product."""
@@ -63,14 +61,17 @@ def cost(measured: Cost, theme: Theme) -> "Figure":
         axes.set_ylabel(f"{NAMES[direction]},\ntimes as fast as dense")
         marks.grid(axes)
     panels[-1].set_xlabel("zeros, %")
-    marks.legend_above(panels[0], 2)
+    styles = {line.get_label(): line for axes in panels for line in axes.lines[:-1]}
+    panels[0].legend(
+        styles.values(), styles.keys(), ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1)
+    )
     return figure
 
 
 def caption(measured: Cost) -> str:
     """Return where zeros begin to pay, and what a function costs."""
     machine = measured.machine
-    where = f"{machine.get('products_on', 'cpu')}, {machine['processor']}, torch {machine['torch']}"
+    where = f"{machine['device']}, {machine['processor']}, torch {machine['torch']}"
     parts = [
         "Above the line skipping zeros is faster, the search for them included; 'dense again' is "
         f"the noise. One layer of 1,000 units, mini-batches of 10, one run ({where})."

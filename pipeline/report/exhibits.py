@@ -136,6 +136,11 @@ EXHIBITS = (
         probe_plots.patterns, probe_captions.patterns,
     ),
     Exhibit(
+        "shift", "Are outputs of mean 0 better?",
+        "seed activation initialization layer shift test_error",
+        probe_plots.shift, probe_captions.shift,
+    ),
+    Exhibit(
         "spiking", "Does a rectifier network survive as spiking neurons?",
         "seed activation initialization steps test_error rate_error silent_units",
         probe_plots.spiking, probe_captions.spiking,

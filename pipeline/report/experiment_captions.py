@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from pipeline.analysis import breaking_point
 from pipeline.analysis.groups_of_experiments import rank_correlation
 from pipeline.analysis.published_figures import HARDNESS, HARMLESS
 from pipeline.report import experiment_plots
@@ -83,7 +84,9 @@ def sparsity(table: Table) -> str:
     )
     found = experiment_plots.broken(table)
     if found is None:
-        return f"{text}There are too few networks to fit a breaking point.{lost(table)}"
+        failed = breaking_point.learned_little([row["test_error"] for row in known])
+        why = failed or "There are too few networks to fit it."
+        return f"{text}No breaking point is fitted. {why}{lost(table)}"
     confidence = percent(table.confidence, 0)
     if found.slope <= 0:
         most = percent(max(found.zeros_N), 1)

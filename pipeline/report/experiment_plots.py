@@ -21,14 +21,15 @@ PHASES = {"random": (marks.DASHED, False), "pretrained": ("-", True)}  # dashes,
 
 
 def broken(table: Table) -> BreakingPoint | None:
-    """Return the fitted breaking point of a sparsity table, None where there is none to fit."""
+    """Return the fitted breaking point of a sparsity table, None where there is none to fit.
+
+    As verdicts: nor where networks that learned little would place it.
+    """
     rows = [row for row in table.rows if row["test_error"] is not None]
+    zeros, errors = ([row[name] for row in rows] for name in ("zeros", "test_error"))
     try:
-        return breaking_point.fit(
-            [row["zeros"] for row in rows],
-            [row["test_error"] for row in rows],
-            region=(-math.inf, math.inf),
-        )
+        found = breaking_point.fit(zeros, errors, region=(-math.inf, math.inf))
+        return None if breaking_point.learned_little(errors) else found
     except ValueError:
         return None
 

@@ -93,6 +93,20 @@ def patterns(table: Table) -> str:
     )
 
 
+def shift(table: Table) -> str:
+    """Return the caption of errors over the distance from mean 0."""
+    found = [
+        f"{label(name, start)} {shown(mine.averaged('shift').point('shift'))}"
+        for name, start, mine in probe_plots.starts(table)
+    ]
+    return (
+        f"Each dot is one of {table.seeds} seeds of an arm; {LAYERS.lower()} Full: pre-trained; "
+        "hollow: random. 0: the outputs of each unit average out over the test examples; 100: they "
+        "are the same for all. If mean 0 helps, the cloud climbs to the right. How far from mean "
+        f"0: {', '.join(found)}."
+    )
+
+
 def spiking(table: Table) -> str:
     """Return the caption of spiking networks."""
     most = max(table.levels("steps"))

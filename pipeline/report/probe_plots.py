@@ -132,6 +132,24 @@ def patterns(table: Table, theme: Theme) -> "Figure":
     return figure
 
 
+def shift(table: Table, theme: Theme) -> "Figure":
+    """Draw test error over distance from mean 0, the mean over layers, a dot a network."""
+    figure = marks.figure(4.2)
+    axes = figure.add_subplot()
+    for name, start, mine in starts(table):
+        style = _style(name, start, theme)
+        inside = style["color"] if style["full"] else theme.paper
+        shifts, errors = ([100 * value for value in mine.averaged(quantity).point(quantity).values]
+                          for quantity in ("shift", "test_error"))  # fmt: skip
+        axes.plot(shifts, errors, "o", color=style["color"], markerfacecolor=inside,
+                  markersize=6, label=label(name, start))  # fmt: skip
+    axes.set_xlabel("mean output's length, % of an output's")
+    axes.set_ylabel("test error, %")
+    marks.grid(axes)
+    marks.legend_above(axes)
+    return figure
+
+
 def spiking(table: Table, theme: Theme) -> "Figure":
     """Draw test error, and silent units, of integrate-and-fire units over time steps."""
     figure = marks.figure(6.6)

@@ -55,7 +55,7 @@ def _row(row: Row) -> str:
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     """Return a dataset's claims with their verdicts in Markdown: those whose records are here."""
     tested = [row for row in judged if row["estimate"] is not None]
-    others = len(judged) - len(tested)
+    others = sum(row["estimate"] is None and bool(row["records"]) for row in judged)
     small = (
         f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the"
         " code (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
@@ -64,13 +64,26 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     )
     if others:
         small += f" {others} other {findings.plural(others, 'claim')} lack records on this dataset."
-    return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
+    told = [
+        verdicts.markdown(tested, compare.confidence),
+        *_elsewhere(judged),
+        f"<sub>{small}</sub>",
+    ]
+    return "\n\n".join(told)
+
+
+def _elsewhere(judged: Sequence[Row]) -> list[str]:
+    """Return one paragraph that names the claims without a rule, with what they need."""
+    lines = [
+        f"- {row['number']}: {row['claim']} {row['reason']}" for row in judged if not row["records"]
+    ]
+    return ["\n".join(["**Not tested**:", "", *lines])] if lines else []
 
 
 def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
-    """Return a dataset's verdicts in three paragraphs: each claim by its key, with what was found.
+    """Return a dataset's verdicts in a few paragraphs: each claim by its key, with what was found.
 
-    Claims whose records are not here are left out.
+    Claims without records are named last.
     """
     tested = [row for row in judged if row["estimate"] is not None]
     parts = [f"{verdicts.count(tested)}, on {dataset}."]
@@ -79,6 +92,9 @@ def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
         told = "; ".join(f"{row['key'].replace('-', ' ')} ({verdicts.here(row)})" for row in mine)
         if mine:
             parts.append(f"**{findings.sentence(verdict)}**: {told}.")
+    untested = [row["key"].replace("-", " ") for row in judged if row["estimate"] is None]
+    if untested:
+        parts.append(f"**Not tested**: {'; '.join(untested)}.")
     return "\n\n".join(parts)
 
 
@@ -113,23 +129,7 @@ def speed(bench: Mapping[str, Any]) -> str:
     for recipe, row in bench["images"].items():
         quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
         rows.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
-    if "products" in bench:
-        rows += ["", *_products(bench)]
     small = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
     return "\n".join(
         [*rows, "", f"<sub>One run on {small}; the engine twice: the gap is noise.</sub>"]
     )
-
-
-def _products(bench: Mapping[str, Any]) -> list[str]:
-    """Return what zeros save: sparse products beside the dense one, one thread on a CPU."""
-    shares = sorted({row["zeros"] for row in bench["products"]})
-    head = " | ".join(f"{findings.percent(share, 0)}% zeros" for share in shares)
-    rows = [f"| times the dense product's speed | {head} |", "|---|" + "---|" * len(shares)]
-    for direction in ("forward", "update"):
-        mine = [row for row in bench["products"] if row["direction"] == direction]
-        for name in dict.fromkeys(row["contender"] for row in mine if row["contender"] != "dense"):
-            speeds = [row["times_the_speed"] for row in mine if row["contender"] == name]
-            cells = " | ".join(f"{speed:.1f}" for speed in speeds)
-            rows.append(f"| {direction}, {name} | {cells} |")
-    return rows

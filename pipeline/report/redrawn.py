@@ -143,7 +143,7 @@ def _sparsity(tables: Sequence[Table]) -> list[Line]:
 def _break(table: Table) -> str:
     found = broken(table)
     if found is None:
-        return UNKNOWN
+        return "not fitted"
     if found.slope <= 0:
         most = max(row["zeros"] for row in table.rows if row["zeros"] is not None)
         return f"no rise up to {percent(most, 1)}%"

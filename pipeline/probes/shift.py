@@ -1,0 +1,42 @@
+"""Are outputs of mean 0 better? (Critics; claim 35.)
+
+The rectifier's outputs are never below 0, so their mean is not 0; sign trick, batch normalization
+and units with outputs below 0 are said to repair it. How far a layer is from mean 0 is told by the
+length of its mean output, over that of an output (root mean square): 0 where positive and negative
+outputs of each unit cancel, 1 where the output is the same for every example. Negating a unit
+does not change it.
+
+Legend of shape suffixes: N examples, O units of a layer.
+"""
+
+from torch import Tensor
+
+from pipeline import measures
+from pipeline.datasets.examples import Examples
+from pipeline.networks import Stack
+from pipeline.probes import codes
+from pipeline.records import Record
+
+COLUMNS = ["seed", "layer", "shift", "test_error"]
+
+
+def rows(stack: Stack, test: Examples) -> list[Record]:
+    """Return one row for each network (its place is its seed) and layer; errors are fractions."""
+    errors = measures.classify(stack, test).errors_K.tolist()
+    return [
+        {"seed": k, "layer": layer, "shift": shift(h_NO), "test_error": errors[k]}
+        for k in range(len(stack))
+        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1)
+    ]
+
+
+def shift(h_NO: Tensor) -> float:
+    """Return how far outputs are from mean 0, in [0, 1]; 0 where all are 0.
+
+    >>> import torch
+    >>> round(shift(torch.tensor([[1.0, -2.0], [-1.0, -2.0]])) ** 2, 6)
+    0.8
+    """
+    h_NO = h_NO.double()
+    square = float(h_NO.square().sum(1).mean())
+    return (float(h_NO.mean(0).square().sum()) / square) ** 0.5 if square > 0 else 0.0

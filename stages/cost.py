@@ -1,0 +1,39 @@
+"""Time what zeros save: products that skip them beside dense ones."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.shell import run
+
+Repeats = Annotated[int, typer.Option(help="how often each contender is timed", min=2)]
+Seconds = Annotated[float, typer.Option(help="how long one repeat takes, about", min=0.001)]
+
+
+def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
+    """Time products of a layer of 1,000 units at 50 to 99% zeros, and the units' functions.
+
+    On the device that DEVICE chooses; one thread on a CPU. Writes this device's block of
+    results/cost.json and leaves the other's; let nothing else run meanwhile.
+    """
+    from pipeline import benchmark, cost, device, records
+
+    where, path = device.choose(), Path("results/cost.json")
+    measured = records.read_json(path) if path.exists() else {}
+    products = cost.products(where, repeats=repeats, seconds=seconds)
+    for row in products:
+        typer.echo(
+            f"{row['direction']:9}{row['zeros']:5.0%} zeros  {row['contender']:18}"
+            f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
+        )
+    measured[where.type] = {
+        "machine": benchmark.machine() | device.about(where),
+        "products": products,
+        "units": cost.units(where, repeats=repeats, seconds=seconds),
+    }
+    records.write_json(path, measured)
+
+
+if __name__ == "__main__":
+    run(main)
