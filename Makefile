@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: help setup repro claims test lint ui track bench cost readme
+.PHONY: help setup repro claims paper test lint ui track bench cost readme
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -22,6 +22,19 @@ repro: $(READY)  ## run the whole pipeline; only what changed runs again
 
 claims: $(READY)  ## test the paper's claims: experiments, probes, verdicts, report/claims.html
 	.venv/bin/dvc repro experiments/dvc.yaml
+
+# MNIST as the paper trained it: the column of Table 1, and the networks of Figure 3. LESS overrides.
+PAPER := run.datasets=[mnist] run.seeds=5 run.experiments=[sparsity] \
+  pretrain.epochs=30 pretrain.patience=30 finetune.epochs=100 finetune.patience=20 \
+  experiments.sparsity.networks=200
+LESS :=
+SCALE = $(patsubst %,-S '%',$(PAPER) $(LESS))
+
+paper: $(READY)  ## MNIST at the paper's scale, on a GPU; kill it at any time, the same command goes on
+	.venv/bin/dvc exp run $(SCALE)
+	.venv/bin/dvc exp run $(SCALE) experiments/dvc.yaml:score@mnist-sparsity
+	.venv/bin/python -m stages.judge mnist
+	.venv/bin/python -m stages.readme
 
 test: $(READY)  ## run the tests
 	.venv/bin/pytest

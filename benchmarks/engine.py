@@ -9,9 +9,9 @@ from torch import Tensor
 from benchmarks.stepping import Stepping
 from benchmarks.task import BATCH, L1, RATE, Task, Trainer, flat
 from pipeline import backprop, device, pool
-from pipeline.backprop import Step
+from pipeline.hidden import Step
 from pipeline.networks import Stack
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 SET_UP_SECONDS = 0.25  # for each process to draw its weights before the clock starts
 

@@ -6,16 +6,16 @@ a 1 broadcasts. "Codes" are the layer's outputs h.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline import activations, linear
-from pipeline.backprop import Step, through_units_
+from pipeline import activations, hidden, linear
 from pipeline.errors import Problem
-from pipeline.networks import Stack, Tensors
+from pipeline.hidden import Passage, Step, descend_through_
+from pipeline.networks import Stack, Tensors, only
 from pipeline.sampling import Sample
 from pipeline.terms import Inputs, dense
 from pipeline.units import Units
@@ -47,6 +47,10 @@ class Autoencoder:
     def inputs(self) -> int:
         """I, the number of inputs."""
         return self.tensors["W"].shape[1]
+
+    def only(self, k: int) -> "Autoencoder":
+        """Return auto-encoder k as a stack of one that shares its memory."""
+        return replace(self, tensors=only(self.tensors, k))
 
     def decoder_KOI(self) -> Tensor:
         """Return the decoder's weights: its own, or the encoder's transposed (tied)."""
@@ -163,11 +167,10 @@ def encode(
     To `memories`, where given, is added what the way back needs beside the codes.
     """
     tensors = auto.tensors
-    z_KBO = linear.forward(x_KBI, tensors["W"], tensors["b"])
-    if memories is not None:
-        memories.append(auto.units.remember(z_KBO))
-    h_KBO = auto.units.apply_(z_KBO)
-    return h_KBO.mul_(tensors["signs"]) if "signs" in tensors else h_KBO
+    signs_K1O = tensors.get("signs")
+    return hidden.outputs(
+        x_KBI, tensors["W"], tensors["b"], auto.units, signs_K1O, memories=memories
+    )
 
 
 def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor, Tensor]:
@@ -205,15 +208,14 @@ def denoising_step_(
     tensors = auto.tensors
     memories: list[Tensor | None] = []
     h_KBO = encode(auto, noisy_KBI, memories=memories)
+    codes = Passage(auto.units, tensors.get("signs"), memories[0], step)
     if sample is None:
         delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
         delta_KBI.mul_(step.rate_K11)
-        delta_KBO = linear.descend_(h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI)
+        delta_KBO = descend_through_(h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, codes)
     else:
         delta_KBO, cost_K = _rebuild_sample_(auto, h_KBO, x_KBI, step, sample=sample)
-    assert delta_KBO is not None
-    signs_K1O = tensors.get("signs")
-    through_units_(delta_KBO, h_KBO, auto.units, signs_K1O, memories[0], step=step)
+        codes.through_(delta_KBO, h_KBO)
     linear.descend_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
     return cost_K
 

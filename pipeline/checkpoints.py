@@ -42,10 +42,15 @@ def save(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """
     content = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     header = json.dumps(state).encode()
-    body = len(header).to_bytes(8, "little") + header + safetensors.torch.save(content)
+    parts = (len(header).to_bytes(8, "little"), header, safetensors.torch.save(content))
     if path.exists():
         path.replace(_previous(path))
-    records.write_bytes(path, body + hashlib.sha256(body).digest())
+    seal = hashlib.sha256()
+    with records.replacing(path) as temporary, temporary.open("wb") as file:
+        for part in parts:  # one by one: hundreds of networks are gigabytes
+            seal.update(part)
+            file.write(part)
+        file.write(seal.digest())
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -56,11 +61,11 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     for candidate in (path, _previous(path)):
         if not candidate.exists():
             continue
-        content = candidate.read_bytes()
+        content = memoryview(candidate.read_bytes())
         body, digest = content[:-DIGEST], content[-DIGEST:]
         if hashlib.sha256(body).digest() == digest:
             end = 8 + int.from_bytes(body[:8], "little")
-            return safetensors.torch.load(body[end:]), json.loads(body[8:end])
+            return safetensors.torch.load(bytes(body[end:])), json.loads(bytes(body[8:end]))
         aside = candidate.with_name(candidate.name + ".damaged")
         candidate.replace(aside)
         logger.warning(

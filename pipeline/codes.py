@@ -6,7 +6,7 @@ those of images that never come again) they are computed as they are needed.
 Legend of shape suffixes: S seeds, N examples, B rows of a mini-batch, I inputs, O units of a layer.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor
 from pipeline import networks
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
-from pipeline.measures import ROWS
-from pipeline.minibatches import Minibatches, Shuffled
+from pipeline.measures import rows_on
+from pipeline.minibatches import Draw, Epochs, Minibatches, Shuffled, Turn
 from pipeline.networks import Stack
 from pipeline.terms import Inputs
 
@@ -45,7 +45,7 @@ class Below:
     def chunks(self, seed: int, examples: Data) -> Iterator[Tensor]:
         """Yield the codes [1, n, O] of a seed's split, some rows at a time."""
         network = self.of([seed])
-        for x_1NI in examples.of(seed).chunks(ROWS):
+        for x_1NI in examples.of(seed).chunks(rows_on(examples.device)):
             yield top(network, self.layers, x_1NI)
 
     def fits(self, examples: Data) -> bool:
@@ -59,7 +59,7 @@ def top(stack: Stack, layers: int, x_SBI: Inputs) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Coded:
+class Coded(Epochs):
     """Mini-batches of codes: as many, and as large, as those of the images that they are of."""
 
     batches: Minibatches
@@ -74,6 +74,10 @@ class Coded:
         """Mini-batches in an epoch."""
         return self.batches.steps
 
+    def draws(self, turns: Sequence[Turn]) -> Iterator[Draw]:
+        """Yield what an epoch's mini-batches are told by."""
+        return self.batches.draws(turns)
+
 
 @dataclass(frozen=True)
 class Kept(Coded):
@@ -82,13 +86,21 @@ class Kept(Coded):
     batches: Shuffled
     codes: dict[int, Tensor]
 
-    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's mini-batches, those of all seeds together."""
+    @property
+    def steady(self) -> bool:
+        """Whether all mini-batches are tensors of the same shapes."""
+        return True
+
+    def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
+        """Return what looks codes up."""
         examples = self.batches.examples
-        for rows_SB in self.batches.rows_SN(seeds, epoch).split(self.size, 1):
+
+        def look(rows_SB: Tensor) -> Batch:
             pairs = [*zip(seeds, rows_SB, strict=True)]
             h_SBO = torch.stack([self.codes[seed].index_select(0, rows) for seed, rows in pairs])
-            yield h_SBO, torch.stack([examples.of(seed).y_N[rows] for seed, rows in pairs])
+            return h_SBO, torch.stack([examples.of(seed).y_N[rows] for seed, rows in pairs])
+
+        return look
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,20 @@ class Passed(Coded):
 
     below: Below
 
-    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's mini-batches, those of all seeds together."""
-        stack = self.below.of(seeds)
-        for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
-            yield top(stack, self.below.layers, x_SBI), y_SB
+    @property
+    def steady(self) -> bool:
+        """Whether all mini-batches are tensors of the same shapes."""
+        return self.batches.steady
+
+    def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
+        """Return what computes codes."""
+        stack, look = self.below.of(seeds), self.batches.lookup(seeds)
+
+        def code(*draw: Tensor) -> Batch:
+            x_SBI, y_SB = look(*draw)
+            return top(stack, self.below.layers, x_SBI), y_SB
+
+        return code
 
 
 def training(batches: Minibatches, below: Below) -> Minibatches:
@@ -113,7 +134,7 @@ def training(batches: Minibatches, below: Below) -> Minibatches:
     for seed in below.seeds:
         codes[seed] = torch.empty(len(examples), below.width, device=examples.device)
         for rows_NO, h_1NO in zip(
-            codes[seed].split(ROWS), below.chunks(seed, examples), strict=True
+            codes[seed].split(rows_on(examples.device)), below.chunks(seed, examples), strict=True
         ):
             rows_NO.copy_(h_1NO[0])
     return Kept(batches, codes)

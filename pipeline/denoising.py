@@ -4,22 +4,24 @@ Legend of shape suffixes: K networks, S seeds, N examples, B rows of a mini-batc
 I inputs of the layer, O its units.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pipeline import autoencoders, networks, sampling
+from pipeline import autoencoders, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
-from pipeline.backprop import Step
 from pipeline.corruption import Noise
-from pipeline.minibatches import Minibatches, seeds_of
+from pipeline.gpu.graphs import recorded
+from pipeline.hidden import Step
+from pipeline.minibatches import Minibatches, Turn, turns_of
 from pipeline.networks import Tensors
-from pipeline.population import Candidate, settings_K
+from pipeline.population import settings_K
+from pipeline.run import Candidate
 from pipeline.sampling import Sample
 from pipeline.seeds import generator
-from pipeline.terms import Inputs, Terms, of_networks
+from pipeline.terms import Inputs, Terms, dense, of_networks
 
 NOISE_STEPS = 50  # mini-batches whose noise is drawn at once: bounds the memory it takes
 
@@ -29,7 +31,7 @@ class Denoising:
     """Lower reconstruction + l1 * sum |h| on train; the best epoch is that of the lowest
     reconstruction error of the validation inputs, under noise that is drawn once a seed."""
 
-    like: Autoencoder  # the shape of what is trained; its tensors are not used
+    like: Autoencoder  # the shape and place of what is trained; its numbers are not used
     dataset: str
     phase: str  # names the noise
     noise: Noise
@@ -38,30 +40,53 @@ class Denoising:
     rebuilt: int | None = None  # of a text's terms, how many are rebuilt at a step; None: all
     criteria = ("valid_costs",)
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
-        """Train every auto-encoder by one epoch, in place; return its mean cost [K]."""
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> Tensor:
+        """Train every auto-encoder by its next epoch, in place; return its mean cost [K]."""
         auto = replace(self.like, tensors=tensors)
         rates_K, l1_K = settings_K(stack, tensors["W"])
         step = Step.of(rates_K, l1_K, self.batches.size)
-        seeds, source_K = seeds_of(stack)
+        turns, source_K = turns_of(stack, epochs)
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
-        for x_SBI, noisy_SBI, sample in self._corrupted(seeds, epoch):
+
+        def learn_(x_SBI: Inputs, noisy_SBI: Inputs, sample: Sample | None = None) -> None:
             x_KBI, noisy_KBI = (of_networks(part, source_K) for part in (x_SBI, noisy_SBI))
             mine = None if sample is None else sample.of(source_K)
-            total_K += denoising_step_(auto, x_KBI, noisy_KBI, step, mine)
+            total_K.add_(denoising_step_(auto, x_KBI, noisy_KBI, step, mine))
+
+        if self.batches.steady:
+            self._train_steadily(turns, learn_)
+        else:
+            for corrupted in self._corrupted(turns):
+                learn_(*corrupted)
         return total_K / self.batches.steps
+
+    def _train_steadily(self, turns: list[Turn], learn_: Callable[[Tensor, Tensor], None]) -> None:
+        """Take the steps of an epoch on inputs that masks hide."""
+        look = self.batches.lookup([seed for seed, _ in turns])
+
+        def learn_masked_(keep_SBI: Tensor, *draw: Tensor) -> None:
+            x_SBI, _ = look(*draw)
+            x_SBI = dense(x_SBI)
+            learn_(x_SBI, x_SBI * keep_SBI)
+
+        take = recorded(learn_masked_, self.like.tensors["W"].device, steady=True)
+        for keep_SBI, draw in zip(self._masks(turns), self.batches.draws(turns), strict=True):
+            take(keep_SBI, *draw)
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
         """Return the reconstruction error on the validation inputs: a sum over the inputs."""
         auto = replace(self.like, tensors=tensors)
         costs = [self._valid_cost(auto, k, candidate) for k, candidate in enumerate(stack)]
-        return {"valid_costs": torch.tensor(costs, dtype=torch.float64)}
+        return {"valid_costs": torch.cat(costs)}
 
-    def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> float:
-        one = replace(auto, tensors=networks.only(auto.tensors, k))
+    def _valid_cost(self, auto: Autoencoder, k: int, candidate: Candidate) -> Tensor:
+        """Return the error of one network [1], float64. The CPU does not wait for it."""
+        one = auto.only(k)
         draws = self._draws(candidate.seed, "valid-corruption", 0)
-        total, rows = 0.0, 0
+        total_1, rows = torch.zeros(1, dtype=torch.float64, device=auto.tensors["W"].device), 0
         for x_1NI in self.valid(candidate.seed):
             if isinstance(x_1NI, Terms):
                 noisy_1NI: Inputs = Terms(self.noise.bits(x_1NI.bits_QI, draws), 1)
@@ -69,21 +94,20 @@ class Denoising:
                 noisy_1NI = x_1NI * self.noise.kept(x_1NI.shape, draws)
             h_1NO = autoencoders.encode(one, noisy_1NI)
             _, cost_1 = autoencoders.reconstruct(one, h_1NO, x_1NI)
-            total += float(cost_1) * x_1NI.shape[1]
+            total_1 += cost_1.double() * x_1NI.shape[1]
             rows += x_1NI.shape[1]
-        return total / rows
+        return total_1 / rows
 
-    def _corrupted(
-        self, seeds: list[int], epoch: int
-    ) -> Iterator[tuple[Inputs, Inputs, Sample | None]]:
+    def _corrupted(self, turns: list[Turn]) -> Iterator[tuple[Inputs, Inputs, Sample | None]]:
         """Yield the inputs of an epoch's mini-batches, what noise makes of them, what is rebuilt.
 
         Noise of bits is drawn for each mini-batch, that of other inputs for many at once.
         """
-        draws = [self._draws(seed, "corruption", epoch) for seed in seeds]
-        chosen = [self._draws(seed, "rebuilt", epoch) for seed in seeds]
-        masks = self._masks(draws)
-        for x_SBI, _ in self.batches.epoch(seeds, epoch):
+        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in turns]
+        chosen = [self._draws(seed, "rebuilt", epoch) for seed, epoch in turns]
+        masks, look = self._masks(turns), self.batches.lookup([seed for seed, _ in turns])
+        for draw in self.batches.draws(turns):
+            x_SBI, _ = look(*draw)
             if not isinstance(x_SBI, Terms):
                 yield x_SBI, x_SBI * next(masks), None
                 continue
@@ -96,8 +120,9 @@ class Denoising:
                 sampling.draw(x_SBI, noisy_SBI, rebuilt, chosen) if rebuilt else None,
             )
 
-    def _masks(self, draws: list[torch.Generator]) -> Iterator[Tensor]:
+    def _masks(self, turns: list[Turn]) -> Iterator[Tensor]:
         """Yield what masking noise keeps [S, B, I] in each mini-batch of an epoch."""
+        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in turns]
         shape = (self.batches.size, self.like.inputs)
         for first in range(0, self.batches.steps, NOISE_STEPS):
             steps = min(NOISE_STEPS, self.batches.steps - first)

@@ -35,6 +35,12 @@ def about(device: torch.device) -> dict[str, str]:
     return {"device": describe(device), "torch": torch.__version__}
 
 
+def is_failure(error: RuntimeError) -> bool:
+    """Tell whether an error is the GPU's or its driver's, not the program's."""
+    says = str(error)
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in says or "[CUDA]" in says
+
+
 def prepare_for_training() -> None:
     """Make this process's arithmetic repeatable; call it before the first matrix product.
 

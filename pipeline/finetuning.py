@@ -14,8 +14,8 @@ from pipeline.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Finetune, Params
 from pipeline.pool import Pool, Population, Trained, Work
-from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.run import Candidate, Result
 from pipeline.selection import choose, grid, kept
 from pipeline.supervised import PROBE, Supervised
 
@@ -47,7 +47,7 @@ class Finetuning:
         probe = reference(self.dataset, train, PROBE)
         follows = reference(self.dataset, train, REFERENCE_IMAGES) if self.follow else None
         task = Supervised(start.function, batches, valid, probe, follows)
-        return task, start.select(source_K).to(device).tensors
+        return task, start.select(source_K).tensors
 
     def population(self) -> Population:
         """Return all networks: seeds x learning rates."""
@@ -112,18 +112,18 @@ def finetune_all(works: Sequence[Learner], pool: Pool) -> Iterator[tuple[Stack, 
     for work, population, trained in zip(
         works, populations, pool.train_all(populations), strict=True
     ):
-        yield _chosen(work, population.candidates, trained)
+        yield _chosen(work, population.candidates, trained, pool.device)
 
 
 def _chosen(
-    work: Learner, candidates: list[Candidate], trained: Trained
+    work: Learner, candidates: list[Candidate], trained: Trained, device: torch.device
 ) -> tuple[Stack, list[Record]]:
     chosen = choose(candidates, trained.results)
     seeds = candidates[-1].seed + 1
     rows = kept(chosen, seeds, len(candidates) // seeds)
     stack = work.stack(trained.tensors(rows))
     train = reference(work.dataset, read_for(work.train, range(seeds)), REFERENCE_IMAGES)
-    dead = measures.dead_units(stack, train)
+    dead = measures.dead_units(stack, train.to(device))
     lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
     for seed, k in chosen.items():
         lines[k] |= {"chosen": True, "dead_units": dead[seed]}

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.cpu import layers
+from pipeline.cpu import layers as cpu
+from pipeline.gpu import layers as gpu
 from pipeline.terms import Inputs, Terms
 
 
@@ -20,8 +21,12 @@ def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
     """
     if isinstance(x_KBI, Terms):
         return _sum_rows(x_KBI, W_KIO).add_(b_K1O)
-    if layers.suit(x_KBI, W_KIO):
-        return layers.forward(x_KBI, W_KIO, b_K1O)
+    if gpu.fits(x_KBI, W_KIO):
+        fused_KBO = gpu.forward(x_KBI, W_KIO, b_K1O)
+        if fused_KBO is not None:
+            return fused_KBO
+    if cpu.suit(x_KBI, W_KIO):
+        return cpu.forward(x_KBI, W_KIO, b_K1O)
     return torch.baddbmm(b_K1O, x_KBI, W_KIO)
 
 
@@ -33,8 +38,12 @@ def descend_(
     `delta_KBO` is the gradient at the linear outputs, times what the step asks for. Returns the
     gradient at the inputs [K, B, I] through the weights as they were, where it is asked for.
     """
-    if not isinstance(x_KBI, Terms) and layers.suit(x_KBI, W_KIO):
-        below_KBI = layers.descend_(x_KBI, W_KIO, delta_KBO, below=below)
+    if isinstance(x_KBI, Tensor) and gpu.fits(x_KBI, W_KIO):
+        done, below_KBI = gpu.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
+        if done:
+            return below_KBI
+    if isinstance(x_KBI, Tensor) and cpu.suit(x_KBI, W_KIO):
+        below_KBI = cpu.descend_(x_KBI, W_KIO, delta_KBO, below=below)
     else:
         below_KBI = backward(W_KIO, delta_KBO) if below else None
         _add_product_(x_KBI, W_KIO, delta_KBO)

@@ -15,7 +15,7 @@ from pipeline.datasets.examples import Examples
 from pipeline.datasets.repeats import Data
 from pipeline.networks import Stack
 
-ROWS = 1000  # examples a forward pass takes at once: bounds its memory
+ROWS = 1000  # examples a forward pass takes at once on a CPU: bounds its memory
 
 
 @dataclass(frozen=True)
@@ -28,43 +28,57 @@ class Measures:
     rmses_K: Tensor  # of the expected stars, in stars; not a number where labels are no ratings
 
 
+def rows_on(device: torch.device) -> int:
+    """Return how many examples a forward pass takes at once: on a GPU more, which fill it."""
+    return ROWS if device.type == "cpu" else 10 * ROWS
+
+
 def classify(stack: Stack, examples: Data, seeds: Sequence[int] | None = None) -> Measures:
-    """Measure every network on the examples of its seed: the k-th of `seeds`, or else k."""
-    each = [_classify_one(stack.only(k), examples.of(seed)) for k, seed in _places(stack, seeds)]
-    return Measures(
-        *(torch.tensor(values, dtype=torch.float64) for values in zip(*each, strict=True))
-    )
+    """Measure every network on the examples of its seed: the k-th of `seeds`, or else k.
+
+    One by one, where the examples are: so nothing depends on their number, and on a GPU they need
+    not fit all at once.
+    """
+    sums = [_sums(*pair) for pair in _pairs(stack, examples, seeds)]
+    sums_KM, N = torch.stack(sums).cpu(), len(examples)
+    widths_L = sums_KM.new_tensor([stack.W_KIO(n + 1).shape[1] for n in range(stack.depth)])
+    errors_K, costs_K, squares_K = (sums_KM[:, :3] / N).unbind(1)
+    return Measures(errors_K, costs_K, sums_KM[:, 3:] / (N * widths_L), squares_K.sqrt())
 
 
-def _classify_one(network: Stack, examples: Examples) -> tuple[float, float, list[float], float]:
-    wrong, cost, squares = 0, 0.0, 0.0
-    stars_C = examples.form.stars_C
-    zeros = [0] * network.depth
-    widths = [network.W_KIO(layer + 1).shape[1] for layer in range(network.depth)]
-    for x_1NI, y_rows in zip(examples.chunks(ROWS), examples.y_N.split(ROWS), strict=True):
+def _sums(network: Stack, examples: Examples) -> Tensor:
+    """Return sums over the examples [3 + L], float64: how many are wrong, the costs, the squared
+    errors of the expected stars, and each hidden layer's zeros. The CPU does not wait for it."""
+    stars_C, rows = examples.form.stars_C, rows_on(examples.device)
+    sums_M = torch.zeros(3 + network.depth, dtype=torch.float64, device=examples.device)
+    for x_1NI, y_N in zip(examples.chunks(rows), examples.y_N.split(rows), strict=True):
         outputs = networks.hidden_outputs(network, x_1NI)
         log_p_NC = networks.scores(network, x_1NI, outputs)[0].log_softmax(1)
-        wrong += int((log_p_NC.argmax(1) != y_rows).sum())
-        cost -= float(log_p_NC.gather(1, y_rows[:, None]).sum(dtype=torch.float64))
-        squares += _squared_stars(log_p_NC, y_rows, stars_C)
-        for layer, h_1NO in enumerate(outputs):
-            zeros[layer] += h_1NO.numel() - int(h_1NO.count_nonzero())
-    N = len(examples)
-    shares = [zero / (N * width) for zero, width in zip(zeros, widths, strict=True)]
-    return wrong / N, cost / N, shares, math.sqrt(squares / N)
+        parts = [
+            (log_p_NC.argmax(1) != y_N).sum(),
+            log_p_NC.gather(1, y_N[:, None]).sum(dtype=torch.float64).neg(),
+            _squared_stars(log_p_NC, y_N, stars_C),
+            *(h_1NO.numel() - h_1NO.count_nonzero() for h_1NO in outputs),
+        ]
+        sums_M += torch.stack([part.double() for part in parts])
+    return sums_M
 
 
-def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> float:
+def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Tensor:
     """Return the squared errors, summed, of predicted ratings: the sum of stars times P(stars)."""
     if stars_C is None:
-        return math.nan
+        return log_p_NC.new_full((), math.nan)
     stars_C = stars_C.to(log_p_NC.device)
     expected_N = log_p_NC.double().exp() @ stars_C
-    return float((expected_N - stars_C[y_N]).square().sum())
+    return (expected_N - stars_C[y_N]).square().sum()
 
 
-def _places(stack: Stack, seeds: Sequence[int] | None) -> Iterator[tuple[int, int]]:
-    return enumerate(range(len(stack)) if seeds is None else seeds)
+def _pairs(
+    stack: Stack, examples: Data, seeds: Sequence[int] | None
+) -> Iterator[tuple[Stack, Examples]]:
+    """Yield each network, where the examples are, with those of its seed."""
+    for k, seed in enumerate(range(len(stack)) if seeds is None else seeds):
+        yield stack.only(k).to(examples.device), examples.of(seed)
 
 
 def dead_units(stack: Stack, examples: Data) -> list[float]:
@@ -80,13 +94,13 @@ def alive_units(stack: Stack, examples: Data, seeds: Sequence[int] | None = None
 
     The examples are those of the k-th of `seeds`, or else of seed k.
     """
-    found = [_alive(stack.only(k), examples.of(seed)) for k, seed in _places(stack, seeds)]
-    return torch.stack(found)
+    found = [_alive(*pair) for pair in _pairs(stack, examples, seeds)]
+    return torch.stack(found).cpu()
 
 
 def _alive(network: Stack, examples: Examples) -> Tensor:
     chunks = []
-    for x_1NI in examples.chunks(ROWS):
+    for x_1NI in examples.chunks(rows_on(examples.device)):
         outputs = networks.hidden_outputs(network, x_1NI)
         chunks.append(torch.cat([(h_1NO[0] != 0).any(0) for h_1NO in outputs]))
-    return torch.stack(chunks).any(0).cpu()
+    return torch.stack(chunks).any(0)

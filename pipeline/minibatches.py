@@ -4,8 +4,9 @@ Legend of shape suffixes: K networks, S seeds, N examples of an epoch, B rows of
 I inputs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -18,15 +19,23 @@ from pipeline.distortions import recipes
 from pipeline.errors import Problem
 from pipeline.labels import labeled
 from pipeline.params import Schedule
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 from pipeline.seeds import generator
 
 DRAWN_STEPS = 50  # mini-batches of fresh images that are drawn at once: bounds their memory
 REFERENCE_IMAGES = 10_000  # of a generated dataset, for what is measured on the training split
 
 
+Turn = tuple[int, int]  # of a network: a seed, and the epoch that is its next one, from 1 up
+Draw = tuple[Tensor, ...]  # what tells a mini-batch from the others, each [S, ...]
+
+
 class Minibatches(Protocol):
-    """The mini-batches of one dataset in one phase."""
+    """The mini-batches of one dataset in one phase.
+
+    They come in two parts, so that what is the same for all can be recorded: `draws` are made or
+    moved for each, `lookup` computes the inputs from them.
+    """
 
     @property
     def size(self) -> int:
@@ -38,13 +47,36 @@ class Minibatches(Protocol):
         """Mini-batches in an epoch."""
         ...
 
+    @property
+    def steady(self) -> bool:
+        """Whether all mini-batches are tensors of the same shapes."""
+        ...
+
+    def draws(self, turns: Sequence[Turn]) -> Iterator[Draw]:
+        """Yield what an epoch's mini-batches are told by, those of all turns together."""
+        ...
+
+    def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
+        """Return what computes a mini-batch of these seeds from what it is told by."""
+        ...
+
     def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, those of all seeds together."""
         ...
 
 
+class Epochs:
+    """What all mini-batches can do."""
+
+    def epoch(self: Minibatches, seeds: list[int], epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's mini-batches, those of all seeds together."""
+        look = self.lookup(seeds)
+        for draw in self.draws([(seed, epoch) for seed in seeds]):
+            yield look(*draw)
+
+
 @dataclass(frozen=True)
-class Shuffled:
+class Shuffled(Epochs):
     """Passes over a training split, in a new order each; what fills no mini-batch waits.
 
     Of a share of the labels an epoch makes several passes, so that it has as many mini-batches.
@@ -61,15 +93,24 @@ class Shuffled:
         """Mini-batches in an epoch; examples left over wait for the next one."""
         return len(self.examples) // self.size
 
-    def rows_SN(self, seeds: list[int], epoch: int) -> Tensor:
+    @property
+    def steady(self) -> bool:
+        """Whether all mini-batches are tensors of the same shapes: those of texts are not."""
+        return self.examples.form.vocabulary is None
+
+    def rows_SN(self, turns: Sequence[Turn]) -> Tensor:
         """Return the examples [S, steps * B] of an epoch in order, on their device."""
-        rows_SN = torch.stack([self._order(seed, epoch) for seed in seeds])
+        rows_SN = torch.stack([self._order(*turn) for turn in turns])
         return rows_SN.to(self.examples.device)
 
-    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's mini-batches, those of all seeds together."""
-        for rows_SB in self.rows_SN(seeds, epoch).split(self.size, 1):
-            yield self.examples.batch(seeds, rows_SB)
+    def draws(self, turns: Sequence[Turn]) -> Iterator[Draw]:
+        """Yield the examples [S, B] of an epoch's mini-batches."""
+        for rows_SB in self.rows_SN(turns).split(self.size, 1):
+            yield (rows_SB,)
+
+    def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
+        """Return what looks examples up."""
+        return partial(self.examples.batch, seeds)
 
     def _order(self, seed: int, epoch: int) -> Tensor:
         draws = generator(self.dataset, seed, "order", self.phase, epoch)
@@ -81,7 +122,7 @@ class Shuffled:
 
 
 @dataclass(frozen=True)
-class Generated:
+class Generated(Epochs):
     """Images that nobody has seen before: image i of a seed is drawn from (recipe, seed, i).
 
     Every phase sees the same images in the same order, as passes over a stored set would. A share
@@ -99,17 +140,30 @@ class Generated:
         """Mini-batches in an epoch."""
         return self.epoch_images // self.size
 
-    def epoch(self, seeds: list[int], epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's mini-batches, those of all seeds together."""
-        start = (epoch - 1) * self.steps
+    @property
+    def steady(self) -> bool:
+        """Whether all mini-batches are tensors of the same shapes."""
+        return True
+
+    def draws(self, turns: Sequence[Turn]) -> Iterator[Draw]:
+        """Yield the images [S, B, I] of an epoch's mini-batches, as stored, and their labels."""
         for first in range(0, self.steps, DRAWN_STEPS):
             steps = min(DRAWN_STEPS, self.steps - first)
-            i_N = torch.arange((start + first) * self.size, (start + first + steps) * self.size)
-            drawn = [fresh(self._used(seed), (self.dataset, seed), i_N) for seed in seeds]
+            drawn = [self._images(turn, first, steps) for turn in turns]
             x_STBI = torch.stack([x_NI.view(steps, self.size, -1) for x_NI, _ in drawn])
             y_STB = torch.stack([y_N.view(steps, self.size) for _, y_N in drawn])
             for step in range(steps):
-                yield decode(x_STBI[:, step], self.characters.form), y_STB[:, step]
+                yield x_STBI[:, step], y_STB[:, step]
+
+    def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
+        """Return what makes inputs of images."""
+        return lambda x_SBI, y_SB: (decode(x_SBI, self.characters.form), y_SB)
+
+    def _images(self, turn: Turn, first: int, steps: int) -> tuple[Tensor, Tensor]:
+        seed, epoch = turn
+        start = ((epoch - 1) * self.steps + first) * self.size
+        i_N = torch.arange(start, start + steps * self.size)
+        return fresh(self._used(seed), (self.dataset, seed), i_N)
 
     def _used(self, seed: int) -> Examples:
         if self.labels == 1:
@@ -165,7 +219,17 @@ def reference(dataset: str, train: Data, images: int) -> Data:
     return Examples(x_NI, y_N, replace(train.form, recipe=""))
 
 
+def turns_of(stack: list[Candidate], epochs: Sequence[int]) -> tuple[list[Turn], Tensor]:
+    """Return the turns of a stack, once each, and for each network the position of its turn [K].
+
+    `epochs` are the networks' next ones.
+    """
+    mine = [(candidate.seed, epoch) for candidate, epoch in zip(stack, epochs, strict=True)]
+    turns = sorted({*mine})
+    return turns, torch.tensor([turns.index(turn) for turn in mine])
+
+
 def seeds_of(stack: list[Candidate]) -> tuple[list[int], Tensor]:
     """Return the seeds of a stack, once each, and for each network the position of its seed [K]."""
-    seeds = sorted({candidate.seed for candidate in stack})
-    return seeds, torch.tensor([seeds.index(candidate.seed) for candidate in stack])
+    turns, source_K = turns_of(stack, [1] * len(stack))
+    return [seed for seed, _ in turns], source_K

@@ -8,7 +8,7 @@ Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inpu
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.minibatches import Minibatches, minibatches, reference
 from pipeline.networks import Stack, Tensors, only
 from pipeline.params import Activation, Finetune
 from pipeline.pool import CACHE_BYTES, Population
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 from pipeline.seeds import generator
 from pipeline.selection import grid
 from pipeline.supervised import PROBE, Supervised
@@ -83,11 +83,13 @@ class Modern:
         """Those of `supervised`."""
         return self.supervised.criteria
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
-        """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> Tensor:
+        """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
         each = (only(tensors, k) for k in range(len(stack)))
-        pairs = zip(each, stack, strict=True)
-        return torch.stack([self._train_one(network, one, epoch) for network, one in pairs])
+        turns = zip(each, stack, epochs, strict=True)
+        return torch.stack([self._train_one(*turn) for turn in turns])
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
         """Return what `Supervised` does, of the networks as they will be used."""
@@ -205,7 +207,7 @@ class ModernTraining:
         supervised = Supervised(self.unit.function, batches, valid, probe)
         task = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
         starts = [self._start(candidate.seed, widths) for candidate in stack]
-        return task, {n: torch.stack([start[n] for start in starts]).to(device) for n in starts[0]}
+        return task, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
         """Return what one network starts from, with no first dimension K."""

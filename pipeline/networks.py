@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pipeline import activations, linear, records
+from pipeline import activations, hidden, linear, records
 from pipeline.errors import Problem
 from pipeline.params import Activation
 from pipeline.seeds import generator
@@ -83,9 +83,7 @@ class Stack:
 
     def to(self, device: torch.device) -> "Stack":
         """Return the stack on a device."""
-        return Stack(
-            {name: tensor.to(device) for name, tensor in self.tensors.items()}, self.function
-        )
+        return Stack(moved(self.tensors, device), self.function)
 
 
 def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
@@ -93,6 +91,18 @@ def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
     device = next(iter(tensors.values())).device
     rows = torch.as_tensor(index, dtype=torch.long, device=device)
     return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+
+
+def moved(tensors: Tensors, device: torch.device) -> Tensors:
+    """Return tensors on a device: themselves where they are there."""
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def joined(first: Tensors, then: Tensors) -> Tensors:
+    """Return the rows of each tensor, those of `first` first; without tensors it has no rows."""
+    if not (first and then):
+        return first or then
+    return {name: torch.cat([tensor, then[name]]) for name, tensor in first.items()}
 
 
 def only(tensors: Tensors, k: int) -> Tensors:
@@ -160,13 +170,14 @@ def hidden_outputs(
     outputs: list[Tensor] = []
     below: Inputs = x_KBI
     for layer in range(stack.depth if layers is None else layers):
-        z_KBO = linear.forward(below, stack.W_KIO(layer), stack.b_K1O(layer))
-        units = stack.units(layer)
-        if memories is not None:
-            memories.append(units.remember(z_KBO))
-        h_KBO = units.apply_(z_KBO)
-        signs_K1O = stack.signs_K1O(layer)
-        below = h_KBO if signs_K1O is None else h_KBO.mul_(signs_K1O)
+        below = hidden.outputs(
+            below,
+            stack.W_KIO(layer),
+            stack.b_K1O(layer),
+            stack.units(layer),
+            stack.signs_K1O(layer),
+            memories=memories,
+        )
         outputs.append(below)
     return outputs
 

@@ -23,7 +23,7 @@ from pipeline import population, progress, records
 from pipeline.errors import Problem
 from pipeline.networks import Tensors, select
 from pipeline.params import Schedule
-from pipeline.population import Candidate, Result, Task
+from pipeline.run import Candidate, Result, Task
 
 CACHE_BYTES = 8 << 20  # of weights in one stack on a CPU
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
@@ -156,6 +156,23 @@ class _Job:
         return self.pool.scratch / f"{name}.checkpoint"
 
     def run(self) -> list[Result]:
+        """Train the stack. Raises Problem where the GPU fails, or its memory holds too little."""
+        try:
+            return self._train()
+        except torch.OutOfMemoryError as error:
+            raise Problem(
+                "the GPU's memory does not hold the examples: free some, or train on the CPU with"
+                " DEVICE=cpu"
+            ) from error
+        except RuntimeError as error:
+            if not devices.is_failure(error):
+                raise
+            raise Problem(
+                f"the GPU failed ({str(error).strip().splitlines()[0]}): run the same command"
+                " again, it goes on from the last checkpoint"
+            ) from error
+
+    def _train(self) -> list[Result]:
         devices.prepare_for_training()
         board = progress.Board(self.pool.scratch / "progress", self.rows)
 
@@ -172,6 +189,7 @@ class _Job:
             patience=self.schedule.patience,
             checkpoint=self.checkpoint,
             report=report,
+            device=self.pool.device,
         )
         return results
 
@@ -182,8 +200,12 @@ class _Job:
 
 
 def _run_all(jobs: list[_Job]) -> list[list[Result]]:
-    """Run every job; this process takes its share, so that one fewer has to hold torch."""
-    processes = min(joblib.cpu_count(), len(jobs))
+    """Run every job; this process takes its share, so that one fewer has to hold torch.
+
+    A GPU is not shared: one process gives it all jobs in turn.
+    """
+    on_cpu = all(job.pool.device.type == "cpu" for job in jobs)
+    processes = min(joblib.cpu_count(), len(jobs)) if on_cpu else 1
     if processes == 1:
         return [job.run() for job in jobs]
     waiting = iter(range(len(jobs)))  # shared: each row is taken by one

@@ -16,7 +16,7 @@ from pipeline.datasets import examples
 from pipeline.datasets.repeats import Data, read_for
 from pipeline.denoising import Denoising
 from pipeline.errors import Problem
-from pipeline.measures import ROWS
+from pipeline.measures import rows_on
 from pipeline.minibatches import (
     REFERENCE_IMAGES,
     Minibatches,
@@ -27,8 +27,8 @@ from pipeline.minibatches import (
 from pipeline.networks import Stack, Tensors
 from pipeline.params import Params, Pretrain
 from pipeline.pool import Pool
-from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.run import Candidate, Result
 from pipeline.selection import choose, grid, kept
 from pipeline.terms import Inputs
 
@@ -52,10 +52,10 @@ class Pretraining:
     def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Denoising, Tensors]:
         """Read the inputs, and give each candidate its seed's codes and starting weights."""
         seeds, source_K = seeds_of(stack)
-        start = networks.load(self.start, seeds).to(device)
+        start = networks.load(self.start, seeds)
         train = read_for(self.train, seeds, unlabeled=True).to(device)
         valid = read_for(self.valid, seeds).to(device)
-        below = Below(start, seeds, self.layer)
+        below = Below(start.to(device), seeds, self.layer)
         most_S1I = self._most(below, train)
         auto = autoencoders.autoencoder(
             start.select(source_K),
@@ -63,13 +63,14 @@ class Pretraining:
             reconstruction=self.reconstruction,
             tied=self.settings.tied,
             bounds=train.form.bounds,
-            most_K1I=None if most_S1I is None else most_S1I[source_K],
+            most_K1I=None if most_S1I is None else most_S1I.cpu()[source_K],
         )
         phase = f"pretrain-{self.layer + 1}"
         batches = minibatches(self.dataset, phase, self.settings, train)
         inputs = _inputs(batches, valid, below)
         noise, rebuilt = self._noise(train), self._rebuilt(train)
-        task = Denoising(auto, self.dataset, phase, noise, *inputs, rebuilt)
+        like = replace(auto, tensors=networks.moved(networks.select(auto.tensors, [0]), device))
+        task = Denoising(like, self.dataset, phase, noise, *inputs, rebuilt)
         return task, auto.tensors
 
     def _noise(self, train: Data) -> Noise:
@@ -110,7 +111,7 @@ def _inputs(
 ) -> tuple[Minibatches, Callable[[int], Iterable[Inputs]]]:
     """Return the mini-batches of a layer's inputs, and its validation inputs by seed."""
     if not below.layers:
-        return batches, lambda seed: valid.of(seed).chunks(ROWS)
+        return batches, lambda seed: valid.of(seed).chunks(rows_on(valid.device))
     return codes.training(batches, below), codes.validation(valid, below)
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.population import Candidate, Result
 from pipeline.records import Record
+from pipeline.run import Candidate, Result
 
 
 def grid(seeds: int, learning_rates: Sequence[float], l1: Sequence[float]) -> list[Candidate]:

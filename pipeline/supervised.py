@@ -3,18 +3,22 @@
 Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, L layers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipeline import measures
-from pipeline.backprop import Step, gradient_norms, supervised_step_
+from pipeline.backprop import gradient_norms, supervised_step_
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
-from pipeline.minibatches import Minibatches, seeds_of
+from pipeline.gpu.graphs import recorded
+from pipeline.hidden import Step
+from pipeline.minibatches import Minibatches, seeds_of, turns_of
 from pipeline.networks import Stack, Tensors
-from pipeline.population import Candidate, settings_K
+from pipeline.population import settings_K
+from pipeline.run import Candidate
 from pipeline.terms import of_networks
 
 CRITERIA = {False: ("valid_errors", "valid_costs"), True: ("valid_rmses", "valid_costs")}
@@ -38,17 +42,26 @@ class Supervised:
         """The measures that decide which epoch is better: the lowest, in this order."""
         return CRITERIA[self.valid.form.stars_C is not None]
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> Tensor:
-        """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> Tensor:
+        """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
         networks = Stack(tensors, self.function)
         rates_K, l1_K = settings_K(stack, networks.hardness_K11)
         step = Step.of(rates_K, l1_K, self.batches.size)
-        seeds, source_K = seeds_of(stack)
+        turns, source_K = turns_of(stack, epochs)
         source_K = source_K.to(rates_K.device)
+        look = self.batches.lookup([seed for seed, _ in turns])
         total_K = torch.zeros_like(rates_K)
-        for x_SBI, y_SB in self.batches.epoch(seeds, epoch):
+
+        def learn_(*draw: Tensor) -> None:
+            x_SBI, y_SB = look(*draw)
             x_KBI, y_KB = of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)
-            total_K += supervised_step_(networks, x_KBI, y_KB, step)
+            total_K.add_(supervised_step_(networks, x_KBI, y_KB, step))
+
+        take = recorded(learn_, rates_K.device, steady=self.batches.steady)
+        for draw in self.batches.draws(turns):
+            take(*draw)
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:

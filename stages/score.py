@@ -20,11 +20,12 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
 
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()
+    where = device.choose()
     about = records.read_json(folder / "about.json")
     names = about["conditions"]
     stacks = {name: networks.load(folder / name / "weights.safetensors") for name in names}
     seeds = range(max(map(len, stacks.values())))
-    test = read_for(Path("data/ready", dataset, "test.npz"), seeds)
+    test = read_for(Path("data/ready", dataset, "test.npz"), seeds).to(where)
     rows = [
         row
         for name in names

@@ -7,9 +7,9 @@ import torch
 
 from pipeline import autoencoders, networks
 from pipeline.autoencoders import Autoencoder
-from pipeline.backprop import Step
 from pipeline.datasets.form import UNBOUNDED
 from pipeline.errors import Problem
+from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from tests import reference

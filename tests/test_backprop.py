@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline import activations, backprop, networks
-from pipeline.backprop import Step
+from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from tests import reference

@@ -12,7 +12,7 @@ from pipeline.denoising import Denoising
 from pipeline.minibatches import Shuffled
 from pipeline.networks import Stack
 from pipeline.params import Activation
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
@@ -51,7 +51,7 @@ def make(layer: int, corruption: float = 0.25) -> Denoising:
 
 
 def masks(task: Denoising, epoch: int) -> list[torch.Tensor]:
-    return [*task._masks([task._draws(seed, "corruption", epoch) for seed in SEEDS])]
+    return [*task._masks([(seed, epoch) for seed in SEEDS])]
 
 
 def test_masks_hide_the_share_that_is_asked_for() -> None:
@@ -72,7 +72,7 @@ def test_each_seed_learns_from_its_own_codes(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(codes, "KEPT_BYTES", kept_bytes)
         task = make(2)
         assert isinstance(task.batches, codes.Kept if kept_bytes else codes.Passed)
-        rows_SN = Shuffled("test", "pretrain-3", 10, train()).rows_SN(SEEDS, 1)
+        rows_SN = Shuffled("test", "pretrain-3", 10, train()).rows_SN([(seed, 1) for seed in SEEDS])
         for (h_SBO, _), rows_SB in zip(
             task.batches.epoch(SEEDS, 1), rows_SN.split(10, 1), strict=True
         ):
@@ -88,7 +88,7 @@ def test_training_lowers_the_validation_error() -> None:
         tensors = {name: tensor.clone() for name, tensor in task.like.tensors.items()}
         before = task.measure(tensors, STACK)["valid_costs"]
         for epoch in range(1, 30):
-            task.train_epoch(tensors, STACK, epoch)
+            task.train_epoch(tensors, STACK, [epoch] * len(STACK))
         after = task.measure(tensors, STACK)["valid_costs"]
         assert (after < before).all()
 

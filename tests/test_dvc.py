@@ -26,6 +26,7 @@ NO_NUMBERS = {
         "pipeline/datasets/__init__.py",
         "pipeline/datasets/entry.py",
         "pipeline/distortions/__init__.py",
+        "pipeline/gpu/__init__.py",
         "pipeline/datasets/fetch.py",
         "pipeline/datasets/remote.py",
         "pipeline/datasets/transfer.py",

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from pipeline import pool, population, records
 from pipeline.datasets import examples
 from pipeline.errors import Problem
+from pipeline.run import Run
 from tests.imports import ROOT
 
 ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
@@ -133,16 +134,16 @@ def test_killed_stages_go_on(
     shutil.rmtree(out)
     monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
     epochs: list[int] = []
-    end_epoch = population._Run.end_epoch
+    train_epoch = Run.train_epoch
 
     def dying(self, *args):  # type: ignore[no-untyped-def]
         epochs.append(1)
         if len(epochs) == die_at:
             raise Killed
-        end_epoch(self, *args)
+        train_epoch(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population._Run, "end_epoch", dying)
+        patch.setattr(Run, "train_epoch", dying)
         with pytest.raises(Killed):
             main(stage, *arm)
     assert not out.exists()

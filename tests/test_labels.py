@@ -55,7 +55,7 @@ def test_all_labels_are_the_arms_own_order() -> None:
     """A share of 1 changes nothing: the same examples in the same order."""
     examples = Examples(torch.arange(400).view(-1, 1).float(), Y_N, Form((1,), ("a", "b", "c")))
     all_labels, plain = (
-        Shuffled("test", "finetune", 10, examples, *share).rows_SN([0, 5], 2)
+        Shuffled("test", "finetune", 10, examples, *share).rows_SN([(0, 2), (5, 2)])
         for share in ([1.0], [])
     )
     assert torch.equal(all_labels, plain)

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from pipeline import backprop, modern, networks, population
-from pipeline.backprop import Step
 from pipeline.datasets import examples
 from pipeline.datasets.form import Form
 from pipeline.datasets.splits import Split
 from pipeline.dropout import Dropout
 from pipeline.errors import Problem
+from pipeline.hidden import Step
 from pipeline.modern import ModernTraining, Recipe
 from pipeline.params import Activation, Finetune
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 CPU = torch.device("cpu")
 SETTINGS = Finetune(learning_rates=[0.05], batch_size=10, epochs=4, patience=4)
@@ -56,7 +56,7 @@ def test_without_a_recipe_it_is_the_engine(work, function, l1) -> None:  # type:
     stack = networks.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
     step = Step.of(torch.tensor([0.05]), torch.tensor([l1]), 10)
     for epoch in (1, 2):
-        cost = task.train_epoch(tensors, candidate, epoch)
+        cost = task.train_epoch(tensors, candidate, [epoch])
         costs = [
             backprop.supervised_step_(stack, x_1BI, y_1B, step)
             for x_1BI, y_1B in task.batches.epoch([1], epoch)
@@ -74,7 +74,7 @@ def test_folded_networks_are_the_modules_in_use(work, function) -> None:  # type
     candidate = [Candidate(0, 0.01, 0.0)]
     task, tensors = training.prepare(candidate, CPU)
     for epoch in (1, 2):
-        task.train_epoch(tensors, candidate, epoch)
+        task.train_epoch(tensors, candidate, [epoch])
     net = modern.module(task.widths, task.unit, TODAY)
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     stack = modern.folded(tensors, function)
@@ -121,7 +121,9 @@ def test_a_stack_of_two_is_two_alone(work) -> None:  # type: ignore[no-untyped-d
 
     def run(candidates: list[Candidate]) -> tuple[networks.Tensors, dict[str, torch.Tensor]]:
         task, tensors = training.prepare(candidates, CPU)
-        costs = [task.train_epoch(tensors, candidates, epoch) for epoch in (1, 2)]
+        costs = [
+            task.train_epoch(tensors, candidates, [epoch] * len(candidates)) for epoch in (1, 2)
+        ]
         return tensors, {**task.measure(tensors, candidates), "costs": torch.stack(costs, 1)}
 
     together = run(stack)
@@ -177,7 +179,7 @@ def test_adam_goes_on_from_epoch_to_epoch(work) -> None:  # type: ignore[no-unty
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     descent = torch.optim.Adam(net.parameters(), lr=0.01)
     for epoch in (1, 2):
-        task.train_epoch(tensors, candidate, epoch)
+        task.train_epoch(tensors, candidate, [epoch])
         for x_1BI, y_1B in task.batches.epoch([0], epoch):
             descent.zero_grad()
             torch.nn.functional.cross_entropy(net(x_1BI[0]), y_1B[0]).backward()
@@ -205,7 +207,7 @@ def test_masks_depend_on_seed_and_epoch_alone(work) -> None:  # type: ignore[no-
     def cost(seed: int, epoch: int, ambient: int) -> float:
         torch.manual_seed(ambient)
         tensors = {name: t.clone() for name, t in start.items()}
-        return float(task.train_epoch(tensors, [Candidate(seed, 0.01, 0.0)], epoch))
+        return float(task.train_epoch(tensors, [Candidate(seed, 0.01, 0.0)], [epoch]))
 
     assert cost(0, 1, 0) == cost(0, 1, 1)
     assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3

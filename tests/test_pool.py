@@ -1,6 +1,8 @@
 """How networks are split into stacks, and what is said of their progress."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -8,10 +10,11 @@ import pytest
 import torch
 
 from pipeline import pool, population, progress
+from pipeline.errors import Problem
 from pipeline.networks import Tensors
 from pipeline.params import Finetune
 from pipeline.pool import Pool, split
-from pipeline.population import Candidate
+from pipeline.run import Candidate
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 CANDIDATES = [Candidate(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
@@ -23,7 +26,9 @@ class Counting:
 
     criteria = ("valid_costs",)
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> torch.Tensor:
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> torch.Tensor:
         tensors["W"] += 1
         return torch.zeros(len(stack))
 
@@ -113,3 +118,80 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         job.run()
     assert stopped == [1]
     assert population.CHECKPOINT_SECONDS > 0
+
+
+class Failing(Counting):
+    """A task on a GPU that fails in its third epoch."""
+
+    def __init__(self, error: RuntimeError) -> None:
+        self.error = error
+
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> torch.Tensor:
+        if epochs[0] == 3:
+            raise self.error
+        return super().train_epoch(tensors, stack, epochs)
+
+
+@dataclass
+class FailingWork:
+    """Failing from zero, or before it has begun."""
+
+    error: RuntimeError
+    at_once: bool = False
+
+    def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Counting, Tensors]:
+        if self.at_once:
+            raise self.error
+        return Failing(self.error), {"W": torch.zeros(len(stack), 1)}
+
+
+def test_a_gpu_that_fails_leaves_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says what failed and that the run goes on; and it does, from where it was."""
+    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    some = CANDIDATES[-1:]
+    trained = Pool(CPU, tmp_path / "whole", "test").train(
+        CountingWork(), some, SCHEDULE, network_bytes=1
+    )
+    cut = Pool(CPU, tmp_path / "cut", "test")
+    for error in (
+        torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"),
+        RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+    ):
+        with pytest.raises(Problem, match=r"^the GPU failed \(.*\): run the same command again"):
+            cut.train(FailingWork(error), some, SCHEDULE, network_bytes=1)
+    seen: list[int] = []
+    monkeypatch.setattr(progress.Board, "write", lambda self, *row: seen.append(row[1]))
+    again = cut.train(CountingWork(), some, SCHEDULE, network_bytes=1)
+    assert seen[0] == 3
+    assert again.results == trained.results
+
+
+def test_examples_that_do_not_fit_a_gpu_are_a_problem(tmp_path: Path) -> None:
+    """Where the data alone fill the memory, the error says what to do."""
+    work = FailingWork(torch.OutOfMemoryError("CUDA out of memory"), at_once=True)
+    with pytest.raises(Problem, match="does not hold the examples"):
+        Pool(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+
+
+def test_other_errors_are_not_the_gpus(tmp_path: Path) -> None:
+    """A mistake of the program is shown as one."""
+    work = FailingWork(RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        Pool(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+
+
+def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs on a GPU run one after the other in this process."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
+    ran: list[int] = []
+    monkeypatch.setattr(pool._Job, "run", lambda job: ran.append(os.getpid()) or [])
+    jobs = [
+        pool._Job(Pool(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid())
+        for n in range(3)
+    ]
+    assert pool._run_all(jobs) == [[], [], []]
+    assert ran == [os.getpid()] * 3

@@ -1,6 +1,7 @@
 """The training loop: stopping, divergence, resume, and independence of the split into stacks."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 from pipeline import checkpoints, population
 from pipeline.datasets.examples import Examples
 from pipeline.datasets.form import Form
+from pipeline.errors import Problem
 from pipeline.minibatches import Shuffled
 from pipeline.networks import Stack, Tensors, initialize
 from pipeline.params import Activation
-from pipeline.population import Candidate, Result
+from pipeline.run import Candidate, Result, Task
 from pipeline.supervised import Supervised
 
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
@@ -50,6 +52,7 @@ def train(
     patience: int = 4,
     die_at: int = 0,
     seen: list[int] | None = None,
+    task: Task | None = None,
 ) -> tuple[Tensors, list[Result]]:
     def report(epoch: int, live: int, done: int) -> None:
         if seen is not None:
@@ -58,7 +61,7 @@ def train(
             raise Killed
 
     return population.train(
-        make_task(),
+        task or make_task(),
         start(candidates),
         candidates,
         epochs=epochs,
@@ -128,6 +131,76 @@ def test_networks_do_not_depend_on_the_split(tmp_path: Path) -> None:
         assert_same((one, [results[k]]), lone)
 
 
+@dataclass
+class Cramped:
+    """A task whose memory runs out, in the middle of an epoch, for more than three networks.
+
+    It holds them until `later` epochs are done: other programs fill the memory then.
+    """
+
+    task: Supervised
+    later: int
+    most: list[int] = field(default_factory=list)  # networks that trained at once
+    apart: bool = False  # whether they were ever at different epochs
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return self.task.criteria
+
+    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+        return self.task.measure(tensors, stack)
+
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> torch.Tensor:
+        cost_K = self.task.train_epoch(tensors, stack, epochs)
+        if len(stack) > 3 and max(epochs) > self.later:
+            raise torch.OutOfMemoryError
+        self.most.append(len(stack))
+        self.apart |= len({*epochs}) > 1
+        return cost_K
+
+
+@pytest.mark.parametrize("later", [0, 2])
+@pytest.mark.parametrize("die_at", [0, 3, 7])
+def test_networks_that_do_not_fit_the_memory_wait(
+    die_at: int,
+    later: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Half of them train, the others take the room of those that stop: the same bits, killed or
+    not, and one line that says so."""
+    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    candidates = make_candidates()
+    whole = train(tmp_path / "whole", candidates)
+    cramped = Cramped(make_task(), later)
+    if die_at:
+        with pytest.raises(Killed):
+            train(tmp_path / "run", candidates, task=cramped, die_at=die_at)
+        caplog.clear()
+    assert_same(whole, train(tmp_path / "run", candidates, task=cramped))
+    assert max(cramped.most) == (6 if later else 3)
+    assert cramped.apart or later  # later, those that wait all wait from the same epoch on
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) <= 1
+    if not die_at:
+        assert ("6 networks" if not later else "4 networks") in said[0]
+
+
+def test_a_network_that_does_not_fit_alone_is_a_problem(tmp_path: Path) -> None:
+    """Where there is no room for one, the error says what to do."""
+    cramped = Cramped(make_task(), 0)
+    cramped.train_epoch = never  # type: ignore[method-assign]
+    with pytest.raises(Problem, match=r"a single network.*DEVICE=cpu"):
+        train(tmp_path / "run", make_candidates(), task=cramped)
+
+
+def never(tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]) -> torch.Tensor:
+    raise torch.OutOfMemoryError
+
+
 def test_diverged_networks_are_frozen_and_recorded(tmp_path: Path) -> None:
     """An absurd rate ends as diverged at once; its neighbors learn."""
     _, results = train(tmp_path / "run", make_candidates())
@@ -156,11 +229,11 @@ def test_seeds_are_paired_over_rates_and_apart_over_epochs() -> None:
     """Networks of a seed see the same examples in the same order; no two seeds or epochs do."""
     batches = make_task().batches
     assert isinstance(batches, Shuffled)
-    orders = batches.rows_SN([0, 1], 1)
+    orders = batches.rows_SN([(0, 1), (1, 1)])
     assert orders.shape == (2, 50)
-    assert torch.equal(orders[1:], batches.rows_SN([1], 1))
+    assert torch.equal(orders[1:], batches.rows_SN([(1, 1)]))
     assert not torch.equal(orders[0], orders[1])
-    assert not torch.equal(orders, batches.rows_SN([0, 1], 2))
+    assert not torch.equal(orders, batches.rows_SN([(0, 2), (1, 2)]))
     assert len(set(orders[0].tolist())) == 50
 
 
@@ -170,7 +243,9 @@ class Recorder:
 
     criteria = ("valid_costs",)
 
-    def train_epoch(self, tensors: Tensors, stack: list[Candidate], epoch: int) -> torch.Tensor:
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> torch.Tensor:
         tensors["W"] += 1
         return torch.zeros(len(stack))
 

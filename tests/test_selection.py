@@ -1,6 +1,6 @@
 """The rule that chooses a network for each seed."""
 
-from pipeline.population import Candidate, Result
+from pipeline.run import Candidate, Result
 from pipeline.selection import choose, grid
 
 

@@ -9,11 +9,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from pipeline import backprop, measures, networks
-from pipeline.backprop import Step
 from pipeline.datasets import digits
 from pipeline.datasets.examples import Examples
 from pipeline.datasets.form import Form
 from pipeline.errors import Problem
+from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.probes import spiking

@@ -15,9 +15,9 @@ READS_THE_WORLD = {"params.py", "device.py"}
 BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")
 FLOORS = [
     "errors records locks seeds labels units activations device params arms distortions datasets"
-    " terms cpu",
-    "linear networks backprop corruption sampling autoencoders checkpoints",
-    "population minibatches measures codes supervised denoising progress pool selection",
+    " terms cpu gpu",
+    "linear hidden networks backprop corruption sampling autoencoders checkpoints",
+    "run population minibatches measures codes supervised denoising progress pool selection",
     "pretraining finetuning evaluation",
 ]
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from pipeline import autoencoders, backprop, linear, networks, sampling
-from pipeline.backprop import Step
 from pipeline.corruption import Noise
 from pipeline.datasets.presence import Presence
+from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.params import Activation
 from pipeline.terms import Terms, joined, of_networks

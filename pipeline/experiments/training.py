@@ -130,7 +130,7 @@ def _start(condition: Condition, splits: Splits, pool: Pool) -> Start:
     train = read_for(splits.train, range(condition.seeds))
     seen = reference(splits.dataset, train, ROWS)
     zeros_KL = measures.classify(
-        networks.load(file), seen.select(torch.arange(min(ROWS, len(seen))))
+        networks.load(file), seen.select(torch.arange(min(ROWS, len(seen)))).to(pool.device)
     ).zeros_KL
     return Start(file, zeros_KL.mean(1).tolist(), lines)
 
