@@ -140,7 +140,7 @@ def products(where: torch.device, *, repeats: int, seconds: float) -> list[dict[
             check(direction, zeros, where)
             tensors = operands(zeros, where)
             runs = {name: partial(product, *tensors) for name, product in contenders.items()}
-            for name, row in _timed(runs, where, repeats, seconds).items():
+            for name, row in timed(runs, where, repeats, seconds).items():
                 rows.append({"direction": direction, "zeros": zeros, "contender": name} | row)
     return rows
 
@@ -152,22 +152,23 @@ def units(where: torch.device, *, repeats: int, seconds: float) -> dict[str, dic
     hardness = torch.ones(1, 1, 1, device=where)
     kinds = {name: Units(activations.function(name), hardness) for name in UNITS}
     runs = {name: partial(_apply, kind, z) for name, kind in kinds.items()}
-    return _timed(runs, where, repeats, seconds)
+    return timed(runs, where, repeats, seconds)
 
 
 def _apply(units: Units, z: Tensor) -> Tensor:
     return units.apply_(z.clone())
 
 
-def _timed(
+def timed(
     runs: Mapping[str, Callable[[], Any]], where: torch.device, repeats: int, seconds: float
 ) -> dict[str, dict[str, float]]:
+    """Time runs in turns; of each the median and quartiles in ms, and the first's time over its."""
     counts = {name: _count(run, where, seconds) for name, run in runs.items()}
 
-    def timed(name: str) -> float:
+    def run_of(name: str) -> float:
         return 1e3 * _seconds(runs[name], where, counts[name]) / counts[name]
 
-    times = timing.rounds({name: partial(timed, name) for name in runs}, repeats)
+    times = timing.rounds({name: partial(run_of, name) for name in runs}, repeats)
     found = {name: timing.quartiles(each, "ms") for name, each in times.items()}
     first = next(iter(found.values()))["ms"]
     return {name: row | {"times_the_speed": first / row["ms"]} for name, row in found.items()}

@@ -12,13 +12,14 @@ Seconds = Annotated[float, typer.Option(help="how long one repeat takes, about",
 
 
 def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
-    """Time products of a layer of 1,000 units at 50 to 99% zeros, and the units' functions.
+    """Time products of a layer of 1,000 units at 50 to 99% zeros, the units' functions, and steps
+    on texts that touch present terms alone.
 
     On the device that DEVICE chooses; one thread on a CPU. Writes this device's block of
     results/cost.json and leaves the other's; let nothing else run meanwhile.
     """
     from benchmarks import machine
-    from pipeline import cost, device, records
+    from pipeline import cost, device, records, term_cost
 
     where, path = device.choose(), Path("results/cost.json")
     measured = records.read_json(path) if path.exists() else {}
@@ -28,10 +29,17 @@ def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
             f"{row['direction']:9}{row['zeros']:5.0%} zeros  {row['contender']:18}"
             f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
         )
+    steps = term_cost.steps(where, repeats=repeats, seconds=seconds)
+    for row in steps:
+        typer.echo(
+            f"{row['step']:30}{row['contender']:21}"
+            f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
+        )
     measured[where.type] = {
         "machine": machine.about(where),
         "products": products,
         "units": cost.units(where, repeats=repeats, seconds=seconds),
+        "texts": steps,
     }
     records.write_json(path, measured)
 

@@ -40,6 +40,10 @@ def blocks() -> dict[str, str]:
     for block, name in {"speed": "bench", "speed on a GPU": "bench-cuda"}.items():
         if (bench := Path(f"results/{name}.json")).exists():
             found[block] = speed.tables(records.read_json(bench))
+    if (cost := Path("results/cost.json")).exists():
+        measured = records.read_json(cost)["cpu"]
+        if "texts" in measured:
+            found["steps on texts"] = speed.texts(measured)
     return found
 
 

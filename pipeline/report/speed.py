@@ -80,3 +80,22 @@ def _images(images: Mapping[str, Mapping[str, float]]) -> str:
         quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
         lines.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
     return "\n".join(lines)
+
+
+def texts(measured: Mapping[str, Any]) -> str:
+    """Return the table of steps on texts of one device's block of results/cost.json."""
+    rows = measured["texts"]
+    lines = ["| step on a mini-batch of 10 texts | ms [quartiles] | times the dense step |"]
+    lines.append("|---|---|---|")
+    for row in rows:
+        time = f"{row['ms']:.3f} [{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
+        lines.append(
+            f"| {row['step']}, {row['contender']} | {time} | {row['times_the_speed']:.1f} |"
+        )
+    told = measured["machine"]
+    small = (
+        f"<sub>5,000 terms, 0.6% present, one network; one thread of a {told['processor']}, torch"
+        f" {told['torch']}; n = {rows[0]['repeats']} repeats, medians. The dense step is entered"
+        " twice: the gap is noise.</sub>"
+    )
+    return "\n".join([*lines, "", small])
