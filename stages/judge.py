@@ -14,6 +14,7 @@ def main(dataset: DatasetName) -> None:
     """
     from pipeline import params, records
     from pipeline.analysis import claim, comparison, groups, groups_of_cost, tables, verdicts
+    from pipeline.analysis.claims_of_texts import RATINGS
     from pipeline.analysis.results import read_table
     from pipeline.errors import Problem
 
@@ -25,6 +26,8 @@ def main(dataset: DatasetName) -> None:
         protocol = records.read_json(arms / "protocol.json")
         examples = {"test_examples": protocol["test_examples"]}
         found[claim.ARMS] = groups.arms([row | examples for row in read_table(runs)])
+        if protocol.get("measure") == "rmse":
+            found[RATINGS] = found[claim.ARMS]
         for key, arm in found[claim.ARMS].items():
             if len(arm.rows) != protocol["seeds"]:
                 raise Problem(

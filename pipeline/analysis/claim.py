@@ -22,6 +22,7 @@ ARMS = "arms"  # the records of the arms' comparison; others are those of an exp
 # What is measured of each network, in words, and whether it is a share in [0, 1].
 QUANTITIES: dict[str, tuple[str, bool]] = {
     "test_error": ("test error of", True),
+    "test_rmse": ("test RMSE, in stars, of", False),
     "zeros": ("share of exact zeros (mean over hidden layers) of", True),
     "zeros_by_layer": ("largest share of exact zeros, over hidden layers and seeds, of", True),
     "zeros_at_start": ("share of exact zeros (mean over hidden layers) at the start of", True),

@@ -1,6 +1,6 @@
 """All claims, in the order of their numbers: what the paper says, and what its critics say of it.
 
-Claims that have no rule, about texts or other datasets, are in `claims_elsewhere`.
+Claims that have no rule, about several datasets at once, are in `claims_elsewhere`.
 """
 
 import re
@@ -10,6 +10,7 @@ from pipeline.analysis.claims_of_arms import OF_ARMS
 from pipeline.analysis.claims_of_cost import OF_COST
 from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
 from pipeline.analysis.claims_of_probes import OF_PROBES
+from pipeline.analysis.claims_of_texts import OF_TEXTS
 
 
 def order(number: str) -> tuple[int, str]:
@@ -18,6 +19,5 @@ def order(number: str) -> tuple[int, str]:
     return int(digits), letters
 
 
-CLAIMS: tuple[Claim, ...] = tuple(
-    sorted(OF_ARMS + OF_EXPERIMENTS + OF_PROBES + OF_COST, key=lambda claim: order(claim.number))
-)
+EVERY = OF_ARMS + OF_EXPERIMENTS + OF_PROBES + OF_TEXTS + OF_COST
+CLAIMS: tuple[Claim, ...] = tuple(sorted(EVERY, key=lambda claim: order(claim.number)))

@@ -20,6 +20,7 @@ from pipeline.analysis.claim import ARMS, Claim, Margin, spoken
 from pipeline.analysis.claims import CLAIMS, order
 from pipeline.analysis.claims_elsewhere import ELSEWHERE
 from pipeline.analysis.claims_of_cost import CPU, CUDA
+from pipeline.analysis.claims_of_texts import RATINGS
 from pipeline.analysis.comparison import Row
 from pipeline.analysis.estimates import Estimated, Groups, estimate, holm_levels
 
@@ -33,6 +34,7 @@ OF_NETWORKS = {"sparsity"}  # tables in which each seed is another network, not 
 MATCHED = {"labels", "width"}  # those whose groups are compared level by level
 NOT_RUN = {
     ARMS: "The arms were not run on this dataset.",
+    RATINGS: "It needs arms on reviews with stars: the dataset amazon-stars, yelp, or your own.",
     CPU: "Times were not measured on a CPU: `DEVICE=cpu make cost` does it.",
     CUDA: "Times were not measured on a GPU: `DEVICE=cuda make cost` does it.",
 }
