@@ -1,0 +1,149 @@
+"""Whole arms on reviews with stars, in folds: from bits to scores, one process, seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+
+from pipeline import evaluation, finetuning, networks, params, pretraining
+from pipeline.arms import Arm
+from pipeline.datasets import examples
+from pipeline.datasets.corpus import gather
+from pipeline.datasets.partition import partitions
+from pipeline.datasets.repeats import read_for
+from pipeline.datasets.reviews import Review
+from pipeline.datasets.text import Text
+from pipeline.datasets.vocabulary import Tokens
+from pipeline.errors import Problem
+from pipeline.pool import Pool
+from pipeline.records import Record
+from pipeline.run import Candidate
+from tests import synthetic
+
+SEEDS, CPU = 2, torch.device("cpu")
+NOISE = {"corruption": 0.5, "salt": 0.01, "corruption_above": [0.25]}
+NOISE |= {"rebuilt": 0.5, "reconstructions": {"rectifier": "scaled", "rectifier-1": "scaled"}}
+
+
+def reviews() -> list[Review]:
+    """The word of its stars is in most reviews; some have no stars."""
+    draws = np.random.default_rng(0)
+    found = []
+    for n in range(160):
+        stars = int(draws.integers(1, 6))
+        words = [f"word{w}" for w in draws.integers(0, 60, 12)]
+        told = [f"stars{stars}"] * (draws.random() < 0.8)
+        found.append(Review(" ".join([*words, *told]), str(stars) if n < 120 else None))
+    return found
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+    """Return params of small arms whose data are in data/ready/mine of an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    corpus = gather("mine", [reviews()], Tokens(), stars=True)
+    splits = corpus.splits(partitions(corpus, Text(terms=40, folds=4, valid=0.2)), 40)
+    for name, split in splits._asdict().items():
+        examples.write(split, Path(f"data/ready/mine/{name}.npz"))
+    content = synthetic.settings("mine", SEEDS).model_dump()
+    unit = content["activations"]["rectifier"] | {"half_negated": True}
+    layers = {"linear": 0, "rectifier-1": 1, "rectifier": None}
+    content["activations"] = {name: unit | {"layers": n} for name, n in layers.items()}
+    content["run"]["activations"] = list(layers)
+    block = content["datasets"]["mine"]
+    block["network"] = {"hidden": [12, 8]}
+    block["pretrain"] = NOISE | {"epochs": 2, "patience": 2}
+    block["finetune"] = {"epochs": 15, "patience": 15, "learning_rates": [0.3, 0.1]}
+    return params.Params.model_validate(content)
+
+
+def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, list[Record]]:
+    """Train an arm as the stages do and return the records of its scores."""
+    arm = Arm("mine", activation, start)
+    work = pretraining.work_for(arm, settings)
+    for folder in (arm.start, arm.networks, Path("scratch", arm.key)):
+        folder.mkdir(parents=True)
+    pool = Pool(CPU, Path("scratch", arm.key), "test")
+    stack, pretrained = pretraining.starting_networks(arm, settings, work, pool)
+    networks.save(stack, arm.start / "weights.safetensors")
+    fine = finetuning.work_for(arm, settings)
+    stack, trained = finetuning.finetune(fine, replace(pool, scratch=pool.scratch / "fine"))
+    networks.save(stack, arm.networks / "weights.safetensors")
+    test = read_for(arm.ready / "test.npz", range(SEEDS))
+    return arm, evaluation.evaluate(arm, stack, test, trained=trained, pretrained=pretrained)
+
+
+@pytest.mark.parametrize("activation", ["linear", "rectifier-1", "rectifier"])
+def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
+    settings: params.Params, activation: str
+) -> None:
+    """Errors and RMSE by the plain torch module, densely; it beats the mean of the stars."""
+    arm, lines = scored(settings, activation, "pretrained")
+    depth = len(settings.hidden_for("mine", activation))
+    for line in lines:
+        seed = line["seed"]
+        test = examples.read(arm.ready / "test.npz", seed)
+        stack = networks.load(arm.networks / "weights.safetensors", [seed])
+        assert stack.depth == depth
+        p_NC = networks.module(stack, 0)(test.inputs(slice(None))).double().detach()
+        stars_C = torch.arange(1, 6, dtype=torch.float64)
+        rmse = (p_NC @ stars_C - stars_C[test.y_N]).square().mean().sqrt()
+        assert line["test_error"] == float((p_NC.argmax(1) != test.y_N).double().mean())
+        assert line["test_rmse"] == pytest.approx(float(rmse), rel=1e-6)
+        train = examples.read(arm.ready / "train.npz", seed)
+        mean = stars_C[train.y_N].mean()
+        assert line["test_rmse"] < float((mean - stars_C[test.y_N]).square().mean().sqrt())
+        assert len(line["zeros_by_layer"]) == depth
+        if not depth:
+            assert line["zeros"] == test.zeros
+            assert line["dead_units"] == 0
+
+
+def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:
+    """Of the rates and epochs of a seed the one with the lowest validation RMSE is kept."""
+    arm = Arm("mine", "rectifier", "random")
+    _, lines = scored(settings, "rectifier", "random")
+    fine = finetuning.work_for(arm, settings)
+    pool = Pool(CPU, Path("scratch/again"), "test")
+    pool.scratch.mkdir()
+    _, trained = finetuning.finetune(fine, pool)
+    for line in lines:
+        mine = [record for record in trained if record["seed"] == line["seed"]]
+        best = min(min(record["valid_rmses"]) for record in mine)
+        (chosen,) = [record for record in mine if record["chosen"]]
+        assert chosen["valid_rmse"] == best == line["valid_rmse"]
+        assert chosen["valid_error"] == chosen["valid_errors"][chosen["best_epoch"] - 1]
+
+
+def test_without_hidden_layers_there_is_nothing_to_pretrain(settings: params.Params) -> None:
+    """Both starts of a softmax on the inputs are the same network."""
+    scores = [scored(settings, "linear", start)[1] for start in ("random", "pretrained")]
+    assert [line["test_rmse"] for line in scores[0]] == [line["test_rmse"] for line in scores[1]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"salt": 0.1}, "salt = 0.1 turns bits on"), ({"rebuilt": 0.5}, "rebuilt = 0.5 samples")],
+)
+def test_noise_of_bits_is_refused_elsewhere(
+    settings: params.Params,
+    tmp_path: Path,
+    changes: dict,
+    says: str,  # type: ignore[type-arg]
+) -> None:
+    """Images have neither terms to turn on nor terms to sample."""
+    synthetic.write_split(tmp_path / "images.npz")
+    work = pretraining.work_for(Arm("mine", "rectifier", "pretrained"), settings)
+    plain = settings.pretrain.model_copy(update={"batch_size": 2, **changes})
+    images = tmp_path / "images.npz"
+    stack = networks.initialize("mine", [64, 12, 2], [0], settings.activation("rectifier"))
+    networks.save(stack, tmp_path / "start.safetensors")
+    work = replace(
+        work, train=images, valid=images, settings=plain, start=tmp_path / "start.safetensors"
+    )
+    with pytest.raises(Problem, match=says):
+        work.prepare([Candidate(0, 0.1, 0.0)], CPU)
