@@ -1,12 +1,17 @@
 """Send the finished arms, baselines and experiments to MLflow."""
 
 import os
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from stages.shell import run
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 # MLflow phones home, waits four minutes for a server that is down, and prints a link a run, unless
 # told otherwise.
@@ -30,39 +35,35 @@ def tracking_uri() -> str:
 def main() -> None:
     """Send what is finished of params.yaml to MLflow; what is there already stays as it is."""
     uri = tracking_uri()
-    from pipeline import arms, params
-    from pipeline.tracking import baselines, conditions, contents, publishing
+    from pipeline import params
     from pipeline.tracking.store import Unreachable
 
-    settings = params.load()
+    try:
+        for line in _published(params.load(), uri):
+            typer.echo(line)
+    except Unreachable as problem:
+        typer.echo(f"warning: {problem}", err=True)
+
+
+def _published(settings: "Params", uri: str) -> Iterator[str]:
+    """Send arms, baselines and experiments in turn; yield what became of each."""
+    from pipeline import arms
+    from pipeline.tracking import baselines, conditions, contents, publishing
+
     for arm in (arm for name in settings.run.datasets for arm in arms.arms_of(settings, name)):
         if not contents.finished(arm, settings):
-            typer.echo(f"{arm.name}: not finished, skipped")
+            yield f"{arm.name}: not finished, skipped"
             continue
-        try:
-            new = publishing.publish(arm, settings, uri=uri)
-        except Unreachable as problem:
-            typer.echo(f"warning: {problem}", err=True)
-            return
-        typer.echo(f"{arm.name}: {'published' if new else 'there already'}")
+        new = publishing.publish(arm, settings, uri=uri)
+        yield f"{arm.name}: {'published' if new else 'there already'}"
     for dataset in settings.run.datasets:
-        beaten = baselines.read(dataset)
-        if beaten:
-            try:
-                count = baselines.publish(beaten, uri=uri)
-            except Unreachable as problem:
-                typer.echo(f"warning: {problem}", err=True)
-                return
-            typer.echo(f"{dataset}: {count} of {len(beaten)} baselines published")
+        if beaten := baselines.read(dataset):
+            count = baselines.publish(beaten, uri=uri)
+            yield f"{dataset}: {count} of {len(beaten)} baselines published"
     for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
-        told = conditions.read(dataset, experiment, settings.compare.confidence)
-        if told:
-            try:
-                count = conditions.publish(told, uri=uri)
-            except Unreachable as problem:
-                typer.echo(f"warning: {problem}", err=True)
-                return
-            typer.echo(f"{dataset}: {experiment}: {count} of {len(told)} conditions published")
+        if told := conditions.read(dataset, experiment, settings.compare.confidence):
+            count = conditions.publish(told, uri=uri)
+            yield f"{dataset}: {experiment}: {count} of {len(told)} conditions published"
 
 
 if __name__ == "__main__":
