@@ -8,7 +8,7 @@ was launched, with its addresses: no line of Python runs again.
 import ctypes
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +130,8 @@ class Gpu:
     graphs: list[Graph] = field(default_factory=list)
     kernels: list[str] = field(default_factory=list)  # of Triton
     recording: Graph | None = None
+    stream: Stream = field(default_factory=Stream)
+    fails_to_end: bool = False  # a recording
     busy: bool = False  # an operation of the GPU is on its way through torch
 
     def wait(self, what: str) -> None:
@@ -142,7 +144,7 @@ class Gpu:
     @contextmanager
     def capture(self, graph: Graph) -> Iterator[None]:
         """Stand for torch.cuda.graph."""
-        self.recording = graph
+        self.recording, before, self.stream = graph, self.stream, Stream()
         self.graphs.append(graph)
         try:
             yield
@@ -150,6 +152,18 @@ class Gpu:
             self.recording = None
             with _undisturbed():
                 graph.end()
+            if self.fails_to_end:
+                raise torch.AcceleratorError("CUDA error: out of memory")
+            self.stream = before
+
+    @contextmanager
+    def on(self, stream: "Stream") -> Iterator[None]:
+        """Stand for torch.cuda.stream."""
+        before, self.stream = self.stream, stream
+        try:
+            yield
+        finally:
+            self.stream = before
 
     def launch(self, name: str, grid: Any, tensors: tuple[Tensor, ...], **shape: Any) -> bool:
         """Run a kernel by Triton's interpreter."""
@@ -331,8 +345,8 @@ def gpu(*, fused: bool = False) -> Iterator[Gpu]:
         for name in ("empty_cache", "synchronize"):
             patch.setattr(torch.cuda, name, lambda: None)
         patch.setattr(torch.cuda, "Stream", Stream)
-        patch.setattr(torch.cuda, "current_stream", Stream)
-        patch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+        patch.setattr(torch.cuda, "current_stream", lambda: one.stream)
+        patch.setattr(torch.cuda, "stream", one.on)
         patch.setattr(layers, "DEVICES", {"cuda"} if fused else set())
         patch.setattr(layers, "_launch", one.launch)
         yield one

@@ -101,6 +101,16 @@ def test_a_graph_launches_no_python_and_holds_no_memory() -> None:
             graph.replay()
 
 
+def test_a_recording_that_fails_leaves_the_stream_that_was() -> None:
+    """Else everything after it would run on the stream of recordings."""
+    with dry_gpu.gpu() as gpu:
+        before = torch.cuda.current_stream()
+        gpu.fails_to_end = True
+        with pytest.raises(torch.AcceleratorError, match="out of memory"):
+            graphs.record(lambda: None)
+        assert torch.cuda.current_stream() is before
+
+
 # An epoch
 
 
@@ -136,14 +146,18 @@ def assert_same(some: Tensors, others: Tensors) -> None:
         assert torch.equal(tensor.nan_to_num(7), other.nan_to_num(7)), name
 
 
+@pytest.mark.parametrize("many", [1, 3])
 @pytest.mark.parametrize("name", TASKS)
-def test_an_epoch_is_recorded_and_has_the_same_bits(name: str) -> None:
-    """Of four steps three are played, by what the first launched and no Python."""
+def test_an_epoch_is_recorded_and_has_the_same_bits(
+    name: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four steps three are played, one by one or together, and no Python of theirs runs."""
+    monkeypatch.setattr(graphs, "together", lambda steps: many)
     task, tensors = TASKS[name]()
     plain, cost = trained(task, tensors)
     with dry_gpu.gpu() as gpu:
         found, played = epoch_on_cuda(*TASKS[name]())
-    assert [graph.plays for graph in gpu.graphs] == [3]
+    assert [graph.plays for graph in gpu.graphs] == [3 // many]
     assert_same(plain | {"cost": cost}, found | {"cost": played})
 
 
