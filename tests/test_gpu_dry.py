@@ -1,5 +1,6 @@
 """The way through a GPU without one: the phases on tensors that say they are on cuda."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks import engine, graphed, sequential
+from benchmarks.stepping import Stepping
 from benchmarks.task import Task
 from pipeline import codes, evaluation, finetuning, networks, params, population, pretraining
 from pipeline.arms import Arm
@@ -351,15 +353,23 @@ def test_kernels_are_recorded_too() -> None:
         torch.testing.assert_close(found[name], tensor)
 
 
-@pytest.mark.parametrize("trainer", ["engine", "sequential"])
-def test_the_benchmark_records_steps(trainer: str) -> None:
-    """The engine, and a peer by autograd, train the same under a graph as without."""
-    weights = []
-    for is_graphed in (False, True):
-        with dry_gpu.gpu():
-            task = Task((6, 5, 4, 3), 2, "cuda")
-            made = engine.Resident(task) if trainer == "engine" else sequential.Sequential(task, 1)
-            stepping = graphed.Graphed(made) if is_graphed else made
-            stepping.train(4)
-            weights.append(stepping.weights()[0])
-    torch.testing.assert_close(*weights)
+def test_the_benchmark_records_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine as the pipeline records it, and a peer, train the same as without a graph."""
+    monkeypatch.setattr(engine, "EPOCH_STEPS", {6: 900})  # three together
+    task = Task((6, 5, 4, 3), 2, "cuda")
+    plain: list[Callable[[], Stepping]] = [
+        lambda: engine.Resident(task),
+        lambda: sequential.Sequential(task, 1),
+    ]
+    recorded = [lambda: engine.start(task), lambda: graphed.Graphed(plain[1]())]
+    for starts, plays in zip(zip(plain, recorded, strict=True), ([3], [12]), strict=True):
+        weights = []
+        for start in starts:
+            with dry_gpu.gpu() as gpu:
+                trainer = start()
+                for steps in (5, 7):
+                    trainer.train(steps)
+                weights.append(trainer.weights())
+        assert [graph.plays for graph in gpu.graphs] == plays
+        for k, mine in weights[0].items():
+            torch.testing.assert_close(weights[1][k], mine)
