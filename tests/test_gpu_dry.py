@@ -13,7 +13,16 @@ import torch
 from benchmarks import engine, graphed, sequential
 from benchmarks.stepping import Stepping
 from benchmarks.task import Task
-from pipeline import codes, evaluation, finetuning, networks, params, population, pretraining
+from pipeline import (
+    codes,
+    evaluation,
+    finetuning,
+    minibatches,
+    networks,
+    params,
+    population,
+    pretraining,
+)
 from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.datasets.form import Form
@@ -175,6 +184,22 @@ def test_the_cpu_does_not_wait_for_a_step(name: str) -> None:
             epoch_on_cuda(task, tensors)
         waits.append(sorted(gpu.waits))
     assert waits[0] == waits[1]
+
+
+def test_fresh_images_come_in_larger_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times as many at once as on a CPU, for as many waits; the same images."""
+    monkeypatch.setattr(minibatches, "DRAWN_STEPS", 1)
+    batches = TASKS["networks, generated"]()[0].batches
+    plain = [*batches.draws([(0, 1)])]
+    with dry_gpu.gpu() as gpu:
+        here = on_cuda(batches)
+        waits = []
+        for _ in range(2):  # the first time fills caches
+            gpu.waits.clear()
+            found = [draw[0].cpu() for draw in here.draws([(0, 1)])]
+            waits.append(sum("minibatches.py:" in wait for wait in gpu.waits))
+    assert waits == [1, 1]
+    assert all(torch.equal(one, other[0]) for one, other in zip(found, plain, strict=True))
 
 
 # The phases
