@@ -93,7 +93,7 @@ def _multiplied(seconds: float) -> float:
     """Return a core's operations a second with fused multiply-adds of registers, 0 without."""
     from pipeline.cpu import layers
 
-    if not layers.works():
+    if not layers.compiler():
         return 0.0
     from pipeline.cpu import compiled
     from pipeline.cpu.emitter import Emitter

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipeline import linear
-from pipeline.gpu import layers
+from pipeline import fused, linear
 from pipeline.terms import Inputs
 from pipeline.units import Units
 
@@ -43,8 +42,9 @@ def outputs(
 
     To `memories`, where given, is added what the way back needs beside the outputs.
     """
-    if isinstance(x_KBI, Tensor) and layers.fits(x_KBI, W_KIO):
-        fused_KBO = layers.forward(x_KBI, W_KIO, b_K1O, units, signs_K1O)
+    kernels = fused.kernels_for(x_KBI, W_KIO)
+    if kernels and isinstance(x_KBI, Tensor):
+        fused_KBO = kernels.forward(x_KBI, W_KIO, b_K1O, units, signs_K1O)
         if fused_KBO is not None:
             if memories is not None:
                 memories.append(None)
@@ -97,8 +97,9 @@ def descend_through_(
     Returns the gradient [K, B, I] at the linear outputs of the layer `below`, whose outputs are
     this one's inputs `h_KBI`. They may be overwritten.
     """
-    if layers.fits(h_KBI, W_KIO):
-        fused_KBI = layers.descend_through_(
+    kernels = fused.kernels_for(h_KBI, W_KIO)
+    if kernels:
+        fused_KBI = kernels.descend_through_(
             h_KBI,
             W_KIO,
             b_K1O,

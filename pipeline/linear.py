@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.cpu import layers as cpu
-from pipeline.gpu import layers as gpu
+from pipeline import fused
 from pipeline.terms import Inputs, Terms
 
 
@@ -21,13 +20,9 @@ def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
     """
     if isinstance(x_KBI, Terms):
         return _sum_rows(x_KBI, W_KIO).add_(b_K1O)
-    if gpu.fits(x_KBI, W_KIO):
-        fused_KBO = gpu.forward(x_KBI, W_KIO, b_K1O)
-        if fused_KBO is not None:
-            return fused_KBO
-    if cpu.suit(x_KBI, W_KIO):
-        return cpu.forward(x_KBI, W_KIO, b_K1O)
-    return torch.baddbmm(b_K1O, x_KBI, W_KIO)
+    kernels = fused.kernels_for(x_KBI, W_KIO)
+    z_KBO = kernels.forward(x_KBI, W_KIO, b_K1O) if kernels else None
+    return torch.baddbmm(b_K1O, x_KBI, W_KIO) if z_KBO is None else z_KBO
 
 
 def descend_(
@@ -38,15 +33,13 @@ def descend_(
     `delta_KBO` is the gradient at the linear outputs, times what the step asks for. Returns the
     gradient at the inputs [K, B, I] through the weights as they were, where it is asked for.
     """
-    if isinstance(x_KBI, Tensor) and gpu.fits(x_KBI, W_KIO):
-        done, below_KBI = gpu.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
+    kernels = fused.kernels_for(x_KBI, W_KIO)
+    if kernels and isinstance(x_KBI, Tensor):
+        done, below_KBI = kernels.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
         if done:
             return below_KBI
-    if isinstance(x_KBI, Tensor) and cpu.suit(x_KBI, W_KIO):
-        below_KBI = cpu.descend_(x_KBI, W_KIO, delta_KBO, below=below)
-    else:
-        below_KBI = backward(W_KIO, delta_KBO) if below else None
-        _add_product_(x_KBI, W_KIO, delta_KBO)
+    below_KBI = backward(W_KIO, delta_KBO) if below else None
+    _add_product_(x_KBI, W_KIO, delta_KBO)
     b_K1O.add_(delta_KBO.sum(1, keepdim=True))
     return below_KBI
 

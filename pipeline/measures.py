@@ -58,10 +58,15 @@ def _sums(network: Stack, examples: Examples) -> Tensor:
             (log_p_NC.argmax(1) != y_N).sum(),
             log_p_NC.gather(1, y_N[:, None]).sum(dtype=torch.float64).neg(),
             _squared_stars(log_p_NC, y_N, stars_C),
-            *(h_1NO.numel() - h_1NO.count_nonzero() for h_1NO in outputs),
+            *map(_zeros, outputs),
         ]
         sums_M += torch.stack([part.double() for part in parts])
     return sums_M
+
+
+def _zeros(h_1NO: Tensor) -> Tensor:
+    """Return how many outputs are 0. By way of floats: torch's own count is thirty times slower."""
+    return torch.eq(h_1NO, 0, out=torch.empty_like(h_1NO)).sum(2).sum(dtype=torch.float64)
 
 
 def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Tensor:

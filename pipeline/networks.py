@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class Stack:
         function = activations.function(self.function)
         return Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), pieces)
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """The number of hidden layers."""
         return sum(name.startswith("W.") for name in self.tensors) - 1

@@ -1,4 +1,4 @@
-"""Sweeps: what torch computes, to its precision, and the same bits wherever the numbers lie."""
+"""The CPU's kernels: what torch computes, to its precision; the same bits wherever numbers lie."""
 
 import logging
 from typing import Any
@@ -9,18 +9,21 @@ from torch import Tensor, is_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pipeline import backprop, networks
+from pipeline import activations, backprop, hidden, networks
 from pipeline.cpu import compiled, layers
+from pipeline.hidden import Passage, Step
 from pipeline.params import Activation
+from pipeline.units import Units
 
-SHAPES = [(1000, 1000), (784, 1000), (513, 777), (2048, 129)]
+SHAPES = [(1000, 1000), (784, 1000), (513, 777), (64, 200), (200, 10), (17, 8)]
 BATCHES = [1, 10, 13, 16]
 DIRECTIONS = ["as it lies", "transposed"]
+RECTIFIER = Units(activations.FUNCTIONS["rectifier"], torch.ones(2, 1, 1))
 
 
 @pytest.fixture(autouse=True)
 def _compiler() -> None:
-    assert layers.works()
+    assert layers.compiler() is not None
 
 
 def layer(K: int, B: int, I: int, O: int, direction: str = "as it lies") -> tuple[Tensor, ...]:  # noqa: E741
@@ -33,49 +36,81 @@ def layer(K: int, B: int, I: int, O: int, direction: str = "as it lies") -> tupl
     return x, W, b, delta
 
 
-def off(found: Tensor, true: Tensor) -> float:
+def off(found: Tensor | None, true: Tensor) -> float:
     """Return the distance from what float64 gives, relative to it."""
+    assert found is not None
     return float((found - true).norm() / true.norm())
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_sweeps_are_as_exact_as_torch(shape: tuple[int, int], batch: int, direction: str) -> None:
+def test_kernels_are_as_exact_as_torch(shape: tuple[int, int], batch: int, direction: str) -> None:
     """Forward, input gradient and update are no further from float64 than twice what torch is."""
     x, W, b, delta = layer(2, batch, *shape, direction)
     exact_x, exact_W, exact_b, exact_delta = (t.double() for t in (x, W, b, delta))
-    assert layers.suit(x, W)
-    z, true = layers.forward(x, W, b), torch.baddbmm(exact_b, exact_x, exact_W)
-    assert off(z, true) <= 2 * off(torch.baddbmm(b, x, W), true)
+    assert layers.fits(x, W)
+    true = torch.baddbmm(exact_b, exact_x, exact_W)
+    assert off(layers.forward(x, W, b), true) <= 2 * off(torch.baddbmm(b, x, W), true)
     torch_below, torch_W = torch.bmm(delta, W.mT), torch.baddbmm(W, x.mT, delta)
-    below = layers.descend_(x, W, delta, below=True)
-    assert below is not None
+    done, below = layers.descend_(x, W, b, delta, below=True)
+    assert done
     true = torch.bmm(exact_delta, exact_W.mT)
     assert off(below, true) <= 2 * off(torch_below, true)
     true = torch.baddbmm(exact_W, exact_x.mT, exact_delta)
     assert off(W, true) <= 2 * off(torch_W, true)
+    torch.testing.assert_close(b, (exact_b + exact_delta.sum(1, keepdim=True)).float())
+
+
+@pytest.mark.parametrize("penalized", [True, False])
+@pytest.mark.parametrize("negated", [True, False])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_rectifiers_pass_what_torchs_do(direction: str, negated: bool, penalized: bool) -> None:
+    """Units, signs and penalty inside the kernels: the same numbers as the plain way."""
+    _, W, b, delta = layer(2, 10, 200, 37, direction)
+    below_x, below_W, below_b, _ = layer(2, 10, 50, 200)
+    signs = [
+        torch.where(torch.randn(2, 1, n) > 0, 1.0, -1.0) if negated else None for n in (200, 37)
+    ]
+    step = Step.of(torch.full((2,), 0.1), torch.full((2,), 0.3 * penalized), 10)
+
+    def run() -> list[Tensor]:
+        h = hidden.outputs(below_x, below_W, below_b, RECTIFIER, signs[0])
+        mine, bias = W.mT.clone().mT if direction == "transposed" else W.clone(), b.clone()
+        up = hidden.outputs(h, mine, bias, RECTIFIER, signs[1])
+        passage = Passage(RECTIFIER, signs[0], None, step)
+        down = hidden.descend_through_(h.clone(), mine, bias, delta, passage)
+        return [h, up, down, mine, bias]
+
+    found = run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "fits", lambda x, W: False)
+        plain = run()
+    for one, other in zip(found, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5)
+    assert 0.3 < (found[2] == 0).float().mean() < 0.7
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_update_is_the_same_without_the_gradient(direction: str) -> None:
     """The lowest layer, which needs no input gradient, learns what another would."""
-    x, W, _, delta = layer(1, 10, 784, 1000, direction)
+    x, W, b, delta = layer(1, 10, 784, 1000, direction)
     other = W.mT.clone().mT if direction == "transposed" else W.clone()
-    assert layers.descend_(x, W, delta, below=True) is not None
-    assert layers.descend_(x, other, delta, below=False) is None
+    layers.descend_(x, W, b, delta, below=True)
+    assert layers.descend_(x, other, b, delta, below=False) == (True, None)
     assert torch.equal(W, other)
 
 
 def step(x: Tensor, W: Tensor, b: Tensor, delta: Tensor) -> list[Tensor]:
     z = layers.forward(x, W, b)
-    below = layers.descend_(x, W, delta, below=True)
+    _, below = layers.descend_(x, W, b, delta, below=True)
+    assert z is not None
     assert below is not None
-    return [z, below, W]
+    return [z, below, W, b]
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("shape", [(1000, 1000), (513, 777)], ids=str)
+@pytest.mark.parametrize("shape", [(1000, 1000), (513, 777), (64, 200), (200, 10)], ids=str)
 def test_a_network_has_the_same_bits_in_any_slot(shape: tuple[int, int], direction: str) -> None:
     """Each of seven networks ends as it does alone, wherever in memory it is then."""
     parts = layer(7, 10, *shape, direction)
@@ -94,38 +129,64 @@ def _moved(tensor: Tensor, floats: int) -> Tensor:
     return room[floats:].view(tensor.shape).copy_(tensor)
 
 
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs"), [(1000, 784, 1000), (43, 513, 77), (17, 8, 10)]
+)
+def test_many_rows_are_as_exact_as_torch(rows: int, inputs: int, outputs: int) -> None:
+    """The product of evaluation; what an example gives does not depend on those beside it."""
+    x, W, b, _ = layer(2, rows, inputs, outputs)
+    true = torch.baddbmm(b.double(), x.double(), W.double())
+    found = layers.forward(x, W, b)
+    assert found is not None
+    assert off(found, true) <= 2 * off(torch.baddbmm(b, x, W), true)
+    some = layers.forward(x[:, : rows - 9], W, b)
+    assert some is None or torch.equal(some, found[:, : rows - 9]) or rows - 9 <= layers.MOST_ROWS
+    torch.testing.assert_close(layers.forward(x, W, b, RECTIFIER), found.relu())
+
+
 @pytest.mark.parametrize("width", [4, 8, 16])
-@pytest.mark.parametrize("direction", ["down", "across"])
-def test_other_processors_registers(direction: str, width: int) -> None:
-    """Registers of any width give the same weights, and nothing is touched beyond the matrices."""
-    B, R, C = 3, 67, 37
-    draws = torch.Generator().manual_seed(0)
-    rows, columns = torch.randn(B, R, generator=draws), torch.randn(B, C, generator=draws)
-    room, out = torch.randn(R * C + 64, generator=draws), torch.zeros(B * max(R, C) + 64)
-    W, before = room[: R * C].view(R, C), room.clone()
-    run = compiled.compiled(direction, B, products=True, update=True, width=width)
-    run(*(t.data_ptr() for t in (room, rows, columns, out)), R, C)
-    old = before[: R * C].view(R, C)
-    torch.testing.assert_close(W, old + rows.T @ columns)
-    product = rows @ old if direction == "down" else columns @ old.T
-    torch.testing.assert_close(out[: product.numel()].view_as(product), product)
-    assert torch.equal(room[R * C :], before[R * C :])
-    assert not out[product.numel() :].any()
+@pytest.mark.parametrize("transposed", [True, False])
+def test_other_processors_registers(transposed: bool, width: int) -> None:
+    """Registers of any width give the same numbers, and nothing is touched beyond the matrices."""
+    K, B, I, O = 2, 3, 37, 67  # noqa: E741
+    x, W, b, delta = layer(K, B, I, O)
+    lies = W.mT.contiguous() if transposed else W
+    room = torch.cat([lies.flatten(), torch.arange(64.0)])
+    h, below = torch.zeros(K * B * O + 64), torch.zeros(K * B * I + 64)
+    options = {"transposed": transposed, "rectifier": False, "negated": False}
+    forward = compiled.compiled("forward", B, width=width, **options)
+    forward(*(t.data_ptr() for t in (x, room, b, h)), None, B, I, O, K)
+    torch.testing.assert_close(h[: K * B * O].view(K, B, O), torch.baddbmm(b, x, W))
+    many = torch.zeros(K * B * O + 64)
+    if not transposed:
+        run = compiled.compiled("forward", None, width=width, **options)
+        run(*(t.data_ptr() for t in (x, room, b, many)), None, B, I, O, K)
+        torch.testing.assert_close(many, h)
+    back = compiled.compiled("descend", B, width=width, below=True, penalized=False, **options)
+    mine = b.clone()
+    back(*(t.data_ptr() for t in (x, room, mine, delta, below)), None, None, B, I, O, K)
+    torch.testing.assert_close(below[: K * B * I].view(K, B, I), torch.bmm(delta, W.mT))
+    moved = torch.baddbmm(W, x.mT, delta)
+    torch.testing.assert_close(room[:-64].view(lies.shape), moved.mT if transposed else moved)
+    torch.testing.assert_close(mine, b + delta.sum(1, keepdim=True))
+    assert torch.equal(room[-64:], torch.arange(64.0))
+    assert not any(out[-64:].any() for out in (h, below, many))
 
 
-def test_small_layers_stay_with_torch() -> None:
-    """Layers of digits' size, softmax layers, many rows, other types: not for sweeps."""
-    for shape in ((10, 64, 200), (10, 400, 400), (10, 1000, 10), (50, 1000, 1000)):
-        x, W, _, _ = layer(1, *shape)
-        assert not layers.suit(x, W)
-    x, W, _, _ = layer(1, 10, 1000, 1000)
-    assert not layers.suit(x.double(), W.double())
-    assert not layers.suit(x, layer(1, 10, 1000, 2000)[1][:, :, ::2])
+def test_what_stays_with_torch() -> None:
+    """Layers of a few inputs or outputs, other types, weights that are a part of others."""
+    for shape in ((10, 7, 200), (10, 1000, 2)):
+        assert not layers.fits(*layer(1, *shape)[:2])
+    x, W, b, delta = layer(1, 50, 1000, 1000)
+    assert not layers.fits(x.double(), W.double())
+    assert not layers.fits(x, layer(1, 10, 1000, 2000)[1][:, :, ::2])
+    assert layers.forward(x, W.mT.contiguous().mT, b) is None
+    assert layers.descend_(x, W, b, delta, below=True) == (False, None)
 
 
 def test_who_shares_the_stack_changes_no_path() -> None:
     """The choice does not depend on K."""
-    chosen = {layers.suit(*layer(K, 10, 512, 512)[:2]) for K in (1, 2, 7)}
+    chosen = {layers.fits(*layer(K, 10, 512, 512)[:2]) for K in (1, 2, 7)}
     assert chosen == {True}
 
 
@@ -145,15 +206,15 @@ class Allocations(TorchDispatchMode):
         return made
 
 
-@pytest.mark.parametrize("widths", [(64, 200, 200, 10), (513, 600, 600, 10)], ids=str)
+@pytest.mark.parametrize("widths", [(64, 200, 200, 10), (7, 600, 600, 5)], ids=str)
 @pytest.mark.parametrize("K", [1, 7])
 def test_no_gradient_of_weights_is_allocated(K: int, widths: tuple[int, ...]) -> None:
     """A step makes nothing of a weight matrix's size: the update is in place on both paths."""
     unit = Activation(function="rectifier", l1=0.001, half_negated=False, reconstruction="softplus")
     stack = networks.initialize("digits", widths, range(K), unit)
     rates_K = torch.full((K,), 0.1)
-    x, y = torch.rand(K, 10, widths[0]), torch.randint(10, (K, 10))
-    size = backprop.Step.of(rates_K, rates_K * 0.01, 10)
+    x, y = torch.rand(K, 10, widths[0]), torch.randint(widths[-1], (K, 10))
+    size = Step.of(rates_K, rates_K * 0.01, 10)
     before = stack.W_KIO(1).clone()
     with Allocations() as made:
         backprop.supervised_step_(stack, x, y, size)
@@ -168,11 +229,11 @@ def test_a_processor_that_cannot_is_said_once(
     """Without fused multiply-adds torch does it all, and the log has one line."""
     monkeypatch.setattr(compiled.binding, "get_process_triple", lambda: "x86_64-unknown")
     monkeypatch.setattr(compiled.binding, "get_host_cpu_features", dict)
-    layers.works.cache_clear()
+    layers.compiler.cache_clear()
     compiled.compiled.cache_clear()
     x, W, _, _ = layer(1, 10, 1000, 1000)
     with caplog.at_level(logging.WARNING):
-        assert not layers.suit(x, W)
-        assert not layers.suit(x, W)
+        assert not layers.fits(x, W)
+        assert not layers.fits(x, W)
     assert caplog.text.count("no fused multiply-adds") == 1
-    layers.works.cache_clear()
+    layers.compiler.cache_clear()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from pipeline import activations, autoencoders, backprop, hidden, linear, networks
+from pipeline import activations, autoencoders, backprop, cpu, hidden, linear, networks
 from pipeline.autoencoders import Autoencoder
 from pipeline.gpu import layers
 from pipeline.hidden import Passage, Step
@@ -41,6 +41,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(layers, "_launch", noted)
     monkeypatch.setattr(layers, "_triton", layers._Triton())
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
+    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
     yield ran
     assert not layers._triton.failed
 
@@ -245,6 +246,7 @@ def test_without_kernels_training_goes_on_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     """Where Triton is missing, or a kernel fails to compile: plain torch's bits, one warning."""
+    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
     plain = train("rectifier", True, [0, 1])
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
     monkeypatch.setattr(layers, "_triton", layers._Triton())

@@ -15,7 +15,7 @@ READS_THE_WORLD = {"params.py", "device.py"}
 BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")
 FLOORS = [
     "errors records locks seeds labels units activations device params arms distortions datasets"
-    " terms cpu gpu",
+    " terms cpu gpu fused",
     "linear hidden networks backprop corruption sampling autoencoders checkpoints",
     "run population minibatches measures codes supervised denoising progress pool selection",
     "pretraining finetuning evaluation",

@@ -1,4 +1,4 @@
-"""Sweeps as functions of this process: LLVM compiles each for the processor at hand, once."""
+"""Kernels as functions of this process: LLVM compiles each for the processor at hand, once."""
 
 import ctypes
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from functools import cache
 
 from llvmlite import binding
 
-from pipeline.cpu import sweeps
+from pipeline.cpu import kernels
 from pipeline.cpu.emitter import Emitter
 
-Compiled = Callable[..., None]  # addresses of W, rows, columns and out, then R and C
+Compiled = Callable[..., None]  # of addresses, then integers
 _kept: list[object] = []  # LLVM frees the code of an engine that nobody holds
 
 
@@ -26,16 +26,14 @@ def lanes() -> int:
 
 
 @cache
-def compiled(
-    direction: str, batch: int, *, products: bool, update: bool, width: int = 0
-) -> Compiled:
-    """Return the sweep `down` or `across` for mini-batches of `batch` rows.
+def compiled(name: str, batch: int | None, *, width: int = 0, **options: bool) -> Compiled:
+    """Return a kernel by its name and options, for mini-batches of `batch` rows.
 
     `width` is how many floats a register is taken to hold, by default as many as it does. Raises
     RuntimeError where that cannot be compiled.
     """
-    emitter = sweeps.SWEEPS[direction](batch, width or lanes(), products=products, update=update)
-    pointers, integers = sweeps.ARGUMENTS
+    emitter = kernels.KERNELS[name](batch, width or lanes(), **options)
+    pointers, integers = kernels.ARGUMENTS[name]
     return function(emitter, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * integers)
 
 
@@ -44,7 +42,8 @@ def function(emitter: Emitter, *kinds: type) -> Compiled:
     machine = _machine()
     module = binding.parse_assembly(emitter.text())
     module.verify()
-    tuning = binding.create_pipeline_tuning_options(speed_level=3)
+    tuning = binding.create_pipeline_tuning_options(speed_level=1)
+    tuning.loop_vectorization = tuning.slp_vectorization = False  # vectors are written by hand
     passes = binding.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
     engine = binding.create_mcjit_compiler(module, machine)

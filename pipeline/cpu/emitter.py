@@ -4,7 +4,7 @@ A loop in Python that calls the emitter is unrolled; `Emitter.loop` makes one th
 64-bit integers and count floats.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -47,9 +47,11 @@ class Emitter:
         """Return a - b."""
         return self._build.sub(_long(a), _long(b))
 
-    def times(self, a: Index, b: Index) -> Value:
-        """Return a * b."""
-        return self._build.mul(_long(a), _long(b))
+    def times(self, a: Index, *others: Index) -> Value:
+        """Return the product of all."""
+        for other in others:
+            a = self._build.mul(_long(a), _long(other))
+        return a
 
     def multiple(self, a: Index, step: int) -> Value:
         """Return the largest multiple of `step` that is not above a."""
@@ -76,6 +78,17 @@ class Emitter:
         index.add_incoming(self.plus(index, step), build.block)
         build.branch(head)
         build.position_at_end(after)
+
+    def each_vector(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
+        """Emit what `act` does for each vector of `count` floats, from its first one on.
+
+        It is called twice: for whole vectors without a mask, for what is left with one.
+        """
+        whole = self.multiple(count, self.lanes)
+        with self.loop(0, whole, self.lanes) as first:
+            act(first, None)
+        with self.loop(whole, count, self.lanes) as first:
+            act(first, self.first(self.minus(count, whole)))
 
     # Floats in memory
 
@@ -123,12 +136,24 @@ class Emitter:
     def multiply_add(self, a: Value, b: Value, c: Value | None) -> Value:
         """Return a * b + c, rounded once, or a * b."""
         if c is None:
-            return self._build.fmul(a, b)
+            return self.multiply(a, b)
         return self._call(f"llvm.fma.{self._suffix}", self.vector, [a, b, c])
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        """Return a * b."""
+        return self._build.fmul(a, b)
 
     def add(self, a: Value, b: Value) -> Value:
         """Return a + b."""
         return self._build.fadd(a, b)
+
+    def below(self, a: Value, b: Value) -> Value:
+        """Return the mask of the lanes where a < b; not where one is NaN."""
+        return self._build.fcmp_ordered("<", a, b)
+
+    def where(self, mask: Value, a: Value, b: Value) -> Value:
+        """Return a where the mask says so, else b."""
+        return self._build.select(mask, a, b)
 
     def add_lanes_to(self, pointer: Value, vector: Value) -> None:
         """Add the sum of a vector's lanes to the float at a pointer."""

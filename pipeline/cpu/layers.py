@@ -1,105 +1,167 @@
-"""Large layers on a CPU: forward, and back with the update, by sweeps over the weights.
+"""The layers of a stack on a CPU: forward, and back with the update, by sweeps over the weights.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs,
-R and C the rows and columns of the weights as they lie in memory; a 1 broadcasts.
+Same results as plain torch's up to rounding, with less traffic and fewer calls; kernels.py says
+how. Where nothing can be compiled, everything goes the plain way.
+
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
+1 broadcasts.
 """
 
 import logging
 import multiprocessing
 from functools import cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
+from pipeline import activations
+from pipeline.units import Units
+
 log = logging.getLogger(__name__)
 
-LEAST_WEIGHTS = 2**18  # of a layer; smaller ones stay in the cache, and as torch computes them
-LEAST_SIDE = 64  # inputs and outputs
-MOST_ROWS = 16  # of a mini-batch: more would not fit the registers
+LEAST_SIDE = 8  # inputs and outputs; of fewer most of a register would be empty
+MOST_ROWS = 16  # of a mini-batch: the sums of more would not fit the registers
+RECTIFIER = activations.FUNCTIONS["rectifier"]  # the unit that the kernels know
 
 
 @cache
-def works() -> bool:
-    """Tell whether sweeps can be compiled here; the log says once why they cannot."""
+def compiler() -> ModuleType | None:
+    """Return what compiles kernels here, None where nothing does; the log says once why."""
     try:
         from pipeline.cpu import compiled
 
-        compiled.compiled("down", 1, products=True, update=False)
+        compiled.compiled("forward", 1, transposed=False, rectifier=False, negated=False)
     except (ImportError, RuntimeError, OSError) as error:
         if multiprocessing.parent_process() is None:
-            log.warning("large layers take torch's products, which are slower: %s", error)
-        return False
-    return True
+            log.warning("warning: training without compiled kernels, more slowly: %s", error)
+        return None
+    return compiled
 
 
-def suit(x_KBI: Tensor, W_KIO: Tensor) -> bool:
-    """Tell whether sweeps serve this layer here.
+def fits(x_KBI: object, W_KIO: Tensor) -> bool:
+    """Tell whether the kernels take inputs and weights: float32 on a CPU.
 
-    That depends on its shape and on the mini-batch's rows, never on K or the place in a stack, so
-    that a network's numbers do not depend on who shares its stack.
+    That depends on a layer's shape, never on K or the place in a stack, so that a network's numbers
+    do not depend on who shares its stack.
     """
-    _, rows, inputs = x_KBI.shape
-    outputs = W_KIO.shape[2]
     return (
-        inputs * outputs >= LEAST_WEIGHTS
-        and min(inputs, outputs) >= LEAST_SIDE
-        and 0 < rows <= MOST_ROWS
-        and W_KIO.device.type == "cpu"
+        W_KIO.device.type == "cpu"
+        and isinstance(x_KBI, Tensor)
         and x_KBI.dtype == W_KIO.dtype == torch.float32
-        and (_by_rows(W_KIO) or _by_rows(W_KIO.mT))
-        and works()
+        and min(W_KIO.shape[1:]) >= LEAST_SIDE
+        and (W_KIO.is_contiguous() or W_KIO.mT.is_contiguous())
+        and compiler() is not None
     )
 
 
-def forward(x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
-    """Return b + x W [K, B, O]."""
-    K, B, _ = x_KBI.shape
-    z_KBO = torch.empty(K, B, W_KIO.shape[2]).copy_(b_K1O)
-    if _by_rows(W_KIO):
-        _run("down", W_KIO, rows=x_KBI, out=z_KBO)
-    else:
-        _run("across", W_KIO.mT, columns=x_KBI, out=z_KBO)
-    return z_KBO
+def forward(
+    x_KBI: Tensor,
+    W_KIO: Tensor,
+    b_K1O: Tensor,
+    units: Units | None = None,
+    signs_K1O: Tensor | None = None,
+) -> Tensor | None:
+    """Return f(b + x W) * signs [K, B, O], without units b + x W; None where it cannot be done."""
+    batch = x_KBI.shape[1] if x_KBI.shape[1] <= MOST_ROWS else None
+    knows = units is None or units.function is RECTIFIER
+    if not knows or (batch is None and not W_KIO.is_contiguous()):
+        return None
+    h_KBO = torch.empty(*x_KBI.shape[:2], W_KIO.shape[2])
+    _run(
+        "forward",
+        (x_KBI.contiguous(), W_KIO, b_K1O, h_KBO, signs_K1O),
+        W_KIO,
+        batch,
+        rectifier=units is not None,
+        negated=signs_K1O is not None,
+    )
+    return h_KBO
 
 
-def descend_(x_KBI: Tensor, W_KIO: Tensor, delta_KBO: Tensor, *, below: bool) -> Tensor | None:
-    """Add x' delta to the weights, in place.
+def descend_(
+    x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool
+) -> tuple[bool, Tensor | None]:
+    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
 
-    Returns delta W' [K, B, I] with the weights as they were, where `below` asks for it.
+    Returns whether it was done, and where asked for the gradient at the inputs [K, B, I] through
+    the weights as they were.
     """
-    below_KBI = torch.zeros_like(x_KBI, memory_format=torch.contiguous_format) if below else None
-    if _by_rows(W_KIO):
-        direction = "across" if below else "down"
-        _run(direction, W_KIO, rows=x_KBI, columns=delta_KBO, out=below_KBI)
-    else:
-        _run("down", W_KIO.mT, rows=delta_KBO, columns=x_KBI, out=below_KBI)
+    if x_KBI.shape[1] > MOST_ROWS:
+        return False, None
+    below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
+    _descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below_KBI)
+    return True, below_KBI
+
+
+def descend_through_(
+    h_KBI: Tensor,
+    W_KIO: Tensor,
+    b_K1O: Tensor,
+    delta_KBO: Tensor,
+    *,
+    units: Units,
+    signs_K1I: Tensor | None,
+    l1_K11: Tensor | None,
+) -> Tensor | None:
+    """Do the same, and return the gradient [K, B, I] at the linear outputs of the layer below,
+    whose units' outputs, times signs, the inputs are; None where nothing could be done.
+
+    `l1_K11` is the penalty on them, scaled as the gradient is.
+    """
+    if units.function is not RECTIFIER or h_KBI.shape[1] > MOST_ROWS:
+        return None
+    below_KBI = torch.empty_like(h_KBI, memory_format=torch.contiguous_format)
+    _descend_(
+        h_KBI,
+        W_KIO,
+        b_K1O,
+        delta_KBO,
+        below_KBI,
+        rectifier=True,
+        signs_K1I=signs_K1I,
+        l1_K11=l1_K11,
+    )
     return below_KBI
 
 
-def _run(
-    direction: str,
-    W_KRC: Tensor,
+def _descend_(
+    x_KBI: Tensor,
+    W_KIO: Tensor,
+    b_K1O: Tensor,
+    delta_KBO: Tensor,
+    below_KBI: Tensor | None,
     *,
-    rows: Tensor | None = None,
-    columns: Tensor | None = None,
-    out: Tensor | None = None,
+    rectifier: bool = False,
+    signs_K1I: Tensor | None = None,
+    l1_K11: Tensor | None = None,
 ) -> None:
-    """Sweep over the weights of each network; what is not given is not used."""
-    from pipeline.cpu import compiled
+    _run(
+        "descend",
+        (
+            x_KBI.contiguous(), W_KIO, b_K1O, delta_KBO.contiguous(),
+            below_KBI, signs_K1I, l1_K11,
+        ),
+        W_KIO,
+        x_KBI.shape[1],
+        below=below_KBI is not None,
+        rectifier=rectifier,
+        negated=signs_K1I is not None,
+        penalized=l1_K11 is not None,
+    )  # fmt: skip
 
-    given = [None if tensor is None else tensor.contiguous() for tensor in (rows, columns)]
-    taken = [W_KRC, *given, out]
-    batch = next(tensor.shape[1] for tensor in given if tensor is not None)
-    update = rows is not None and columns is not None
-    run = compiled.compiled(direction, batch, products=out is not None, update=update)
-    for k, (*_, R, C) in enumerate([W_KRC.shape] * len(W_KRC)):
-        run(*(None if tensor is None else _address(tensor, k) for tensor in taken), R, C)
 
-
-def _address(tensor: Tensor, k: int) -> int:
-    return tensor.data_ptr() + k * tensor.stride(0) * tensor.element_size()
-
-
-def _by_rows(W_KRC: Tensor) -> bool:
-    """Tell whether each network's weights lie row by row."""
-    return W_KRC.stride()[1:] == (W_KRC.shape[2], 1)
+def _run(
+    name: str,
+    tensors: tuple[Tensor | None, ...],
+    W_KIO: Tensor,
+    batch: int | None,
+    **options: bool,
+) -> None:
+    """Run a kernel on all networks; tensors that are not given are not used."""
+    compiled = compiler()
+    assert compiled is not None
+    assert tensors[0] is not None
+    (K, I, O), B = W_KIO.shape, tensors[0].shape[1]  # noqa: E741
+    run = compiled.compiled(name, batch, transposed=not W_KIO.is_contiguous(), **options)
+    run(*(None if tensor is None else tensor.data_ptr() for tensor in tensors), B, I, O, K)
