@@ -15,6 +15,7 @@ from benchmarks.stepping import Stepping
 from benchmarks.task import Task
 from pipeline import (
     codes,
+    cpu,
     evaluation,
     finetuning,
     minibatches,
@@ -43,6 +44,12 @@ from tests.test_gpu_graphs import TASKS, stored, trained
 from tests.test_text_arms import settings as texts  # noqa: F401  a fixture
 
 CPU, CUDA, SEEDS = torch.device("cpu"), torch.device("cuda"), 2
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the CPU compute as the stand-in for the GPU does: by torch alone."""
+    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
 
 
 # The harness refuses what a GPU would
