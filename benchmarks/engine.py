@@ -7,18 +7,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.stepping import Stepping
-from benchmarks.task import BATCH, L1, RATE, Task, Trainer, flat
+from benchmarks.task import BATCH, L1, RATE, AbsentError, Task, Trainer, flat
 from pipeline import backprop, device, pool
+from pipeline.gpu import graphs
 from pipeline.hidden import Step
 from pipeline.networks import Stack
 from pipeline.run import Candidate
 
+EPOCH_STEPS = {64: 100, 784: 5000}  # by inputs: digits' and MNIST's; says how they are recorded
 SET_UP_SECONDS = 0.25  # for each process to draw its weights before the clock starts
 
 
 def start(task: Task) -> Trainer:
     """Return the engine on the task's device."""
-    return Processes(task) if task.device == "cpu" else Resident(task)
+    return Processes(task) if task.device == "cpu" else Played(task)
 
 
 class Resident(Stepping):
@@ -46,6 +48,22 @@ class Resident(Stepping):
         """Return the weights of the first network and of the last."""
         first, K = self.which.start, len(self.stack)
         return {first + k: weights_of(self.stack, k) for k in {0, K - 1}}
+
+
+class Played(Resident):
+    """The networks as one stack on a GPU, their steps recorded as the pipeline records them."""
+
+    def __init__(self, task: Task) -> None:
+        """Say how many steps are recorded together; the first are when they are taken."""
+        if task.device == "cpu":
+            raise AbsentError("CUDA graphs need a GPU")
+        super().__init__(task)
+        many = graphs.together(EPOCH_STEPS.get(task.widths[0], 1))
+        self.recorded = graphs.Recorded(self.step, many)
+
+    def steps(self, rows_SKB: Tensor) -> None:
+        """Take a step on each of these mini-batches, played where they are enough."""
+        self.recorded.take((rows_KB,) for rows_KB in rows_SKB)
 
 
 def weights_of(stack: Stack, k: int) -> Tensor:

@@ -43,12 +43,12 @@ def on_cuda(hfta: Path | None) -> list[Peer]:
         "HFTA": partial(by_hfta.Fused, threads=1, path=hfta),
     }
     return [
-        Peer(ENGINE, partial(_graphed, engine.Resident)),
+        Peer(ENGINE, engine.start),
         Peer("engine, no graph", engine.Resident),
         *(Peer(name, start) for name, start in torches.items()),
         *(Peer(f"{name}, CUDA graph", partial(_graphed, one)) for name, one in torches.items()),
         Peer("JAX", by_jax.ByJax),
-        Peer(AGAIN, partial(_graphed, engine.Resident)),
+        Peer(AGAIN, engine.start),
     ]
 
 

@@ -37,10 +37,14 @@ class Stepping(ABC):
         self.done += steps
         self._wait()
         start = time.monotonic()
-        for rows_KB in rows_SKB:
-            self.step(rows_KB)
+        self.steps(rows_SKB)
         self._wait()
         return steps * rows_SKB.shape[1], time.monotonic() - start
+
+    def steps(self, rows_SKB: Tensor) -> None:
+        """Take a step on each of these mini-batches."""
+        for rows_KB in rows_SKB:
+            self.step(rows_KB)
 
     def rows_SKB(self, first: int, steps: int) -> Tensor:
         """Return the examples of the trained networks' mini-batches from step `first` on."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline import autoencoders, sampling
 from pipeline.autoencoders import Autoencoder, denoising_step_
 from pipeline.corruption import Noise
-from pipeline.gpu.graphs import recorded
+from pipeline.gpu import graphs
 from pipeline.hidden import Step
 from pipeline.minibatches import Minibatches, Turn, turns_of
 from pipeline.networks import Tensors
@@ -72,9 +72,14 @@ class Denoising:
             x_SBI = dense(x_SBI)
             learn_(x_SBI, x_SBI * keep_SBI)
 
-        take = recorded(learn_masked_, self.like.tensors["W"].device, steady=True)
-        for keep_SBI, draw in zip(self._masks(turns), self.batches.draws(turns), strict=True):
-            take(keep_SBI, *draw)
+        pairs = zip(self._masks(turns), self.batches.draws(turns), strict=True)
+        graphs.take(
+            learn_masked_,
+            ((keep_SBI, *draw) for keep_SBI, draw in pairs),
+            self.like.tensors["W"].device,
+            steps=self.batches.steps,
+            steady=True,
+        )
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
         """Return the reconstruction error on the validation inputs: a sum over the inputs."""

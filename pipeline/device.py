@@ -41,6 +41,17 @@ def is_failure(error: RuntimeError) -> bool:
     return isinstance(error, torch.AcceleratorError) or "CUDA error" in says or "[CUDA]" in says
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error says that the GPU's memory is full: libraries and drivers have words
+    of their own for it."""
+    says = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or ("CUDA" in says and "out of memory" in says)
+        or "CUBLAS_STATUS_ALLOC_FAILED" in says
+    )
+
+
 def prepare_for_training() -> None:
     """Make this process's arithmetic repeatable; call it before the first matrix product.
 

@@ -159,12 +159,12 @@ class _Job:
         """Train the stack. Raises Problem where the GPU fails, or its memory holds too little."""
         try:
             return self._train()
-        except torch.OutOfMemoryError as error:
-            raise Problem(
-                "the GPU's memory does not hold the examples: free some, or train on the CPU with"
-                " DEVICE=cpu"
-            ) from error
         except RuntimeError as error:
+            if devices.is_out_of_memory(error):
+                raise Problem(
+                    "the GPU's memory does not hold the examples: free some, or train on the CPU"
+                    " with DEVICE=cpu"
+                ) from error
             if not devices.is_failure(error):
                 raise
             raise Problem(

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pipeline import device as devices
 from pipeline.errors import Problem
 from pipeline.networks import Tensors
 from pipeline.run import CPU, Candidate, Result, Run, Task
@@ -56,16 +57,14 @@ def train(
     room, run = len(stack), Run.start(checkpoint, tensors)
     saved, took = time.monotonic(), 0.0
     while run.unfinished:
-        try:
-            run.admit(room, device)
-            run.train_epoch(task, stack)
-        except torch.OutOfMemoryError:
-            room = _less_room(min(room, len(run.unfinished)))
+        networks = min(room, len(run.unfinished))
+        if not _trained(
+            run, task, stack, room=room, device=device, epochs=epochs, patience=patience
+        ):
             del run  # what fills the memory
             torch.cuda.empty_cache()
-            run = Run.start(checkpoint, tensors)
+            room, run = _less_room(networks), Run.start(checkpoint, tensors)
             continue
-        run.release(epochs, patience)
         now = time.monotonic()
         if not run.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):
             run.save(checkpoint)
@@ -73,6 +72,32 @@ def train(
             took = saved - now
         report(run.epoch, len(run.live), run.epochs_done(epochs))
     return run.best, run.results
+
+
+def _trained(
+    run: Run,
+    task: Task,
+    stack: list[Candidate],
+    *,
+    room: int,
+    device: torch.device,
+    epochs: int,
+    patience: int,
+) -> bool:
+    """Train those that there is room for by an epoch, and let those that have stopped leave.
+
+    Returns whether the GPU's memory held it. Where it did not, the caller frees memory: only when
+    the error is gone do the calls on its traceback let go of theirs.
+    """
+    try:
+        run.admit(room, device)
+        run.train_epoch(task, stack)
+        run.release(epochs, patience)
+    except RuntimeError as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def _less_room(networks: int) -> int:

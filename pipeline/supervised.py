@@ -13,7 +13,7 @@ from pipeline import measures
 from pipeline.backprop import gradient_norms, supervised_step_
 from pipeline.datasets.examples import Batch
 from pipeline.datasets.repeats import Data
-from pipeline.gpu.graphs import recorded
+from pipeline.gpu import graphs
 from pipeline.hidden import Step
 from pipeline.minibatches import Minibatches, seeds_of, turns_of
 from pipeline.networks import Stack, Tensors
@@ -59,9 +59,13 @@ class Supervised:
             x_KBI, y_KB = of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)
             total_K.add_(supervised_step_(networks, x_KBI, y_KB, step))
 
-        take = recorded(learn_, rates_K.device, steady=self.batches.steady)
-        for draw in self.batches.draws(turns):
-            take(*draw)
+        graphs.take(
+            learn_,
+            self.batches.draws(turns),
+            rates_K.device,
+            steps=self.batches.steps,
+            steady=self.batches.steady,
+        )
         return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:

@@ -142,6 +142,8 @@ def test_every_torch_peer_has_its_graph_on_a_gpu() -> None:
     assert names[-1] == peers.AGAIN
     with pytest.raises(AbsentError, match="need a GPU"):
         Graphed(Sequential(TASK, 1))
+    with pytest.raises(AbsentError, match="need a GPU"):
+        engine.Played(TASK)
 
 
 @pytest.mark.gpu

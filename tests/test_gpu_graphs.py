@@ -1,13 +1,13 @@
 """Recorded steps: on a CPU by a stand-in that plays what was recorded by doing it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import torch
 
-from pipeline import autoencoders, codes, denoising, networks, supervised
+from pipeline import autoencoders, codes, networks
 from pipeline.codes import Below
 from pipeline.corruption import Noise
 from pipeline.datasets.examples import Examples
@@ -39,20 +39,27 @@ class Again:
         self.act()
 
 
-@pytest.fixture
-def recordings(monkeypatch: pytest.MonkeyPatch) -> list[Again]:
-    """Have every steady step recorded, by the stand-in."""
+def one_by_one(step: graphs.Step, inputs: Iterable[graphs.Inputs], *_: Any, **__: Any) -> None:
+    """Take steps as they are."""
+    for given in inputs:
+        step(*given)
+
+
+def record_together(monkeypatch: pytest.MonkeyPatch, many: int) -> list[Again]:
+    """Have every epoch recorded by the stand-in, so many steps together."""
     made: list[Again] = []
 
     def record(act: Callable[[], None]) -> Again:
         made.append(Again(act))
         return made[-1]
 
-    def recorded(step: graphs.Step, device: torch.device, *, steady: bool) -> graphs.Step:
-        return Recorded(step, record) if steady else step
+    def take(
+        step: graphs.Step, inputs: Iterable[graphs.Inputs], device: Any, *, steps: int, steady: bool
+    ) -> None:
+        assert (steps, steady) == (4, True)
+        Recorded(step, many, record).take(inputs)
 
-    for module in (supervised, denoising):
-        monkeypatch.setattr(module, "recorded", recorded)
+    monkeypatch.setattr(graphs, "take", take)
     return made
 
 
@@ -110,15 +117,19 @@ TASKS = {
 }
 
 
+@pytest.mark.parametrize(("many", "plays"), [(1, [3]), (2, [1]), (3, [1]), (4, [])])
 @pytest.mark.parametrize("name", TASKS)
-def test_recorded_epochs_have_the_same_bits(name: str, recordings: list[Again]) -> None:
-    """The first step is taken as it is, the others played: the end is the same, bit for bit."""
+def test_recorded_epochs_have_the_same_bits(
+    name: str, many: int, plays: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of four steps is taken as it is, the others played in groups, what fills none as it
+    is: the end is the same, bit for bit."""
     task, tensors = TASKS[name]()
+    recordings = record_together(monkeypatch, many)
     mine, cost = trained(task, tensors)
-    assert [again.plays for again in recordings] == [3]
+    assert [again.plays for again in recordings] == plays
     with pytest.MonkeyPatch.context() as patch:
-        for module in (supervised, denoising):
-            patch.setattr(module, "recorded", lambda step, device, steady: step)
+        patch.setattr(graphs, "take", one_by_one)
         plain, other = trained(task, tensors)
     assert torch.equal(cost, other)
     for tensor_name, tensor in mine.items():
@@ -126,27 +137,35 @@ def test_recorded_epochs_have_the_same_bits(name: str, recordings: list[Again]) 
         assert tensor_name[0] != "W" or not torch.equal(tensor, tensors[tensor_name])
 
 
-def test_played_steps_read_the_same_places(recordings: list[Again]) -> None:
-    """Inputs are copied to where the recording reads them: the caller may use its own again."""
+def test_played_steps_read_the_same_places() -> None:
+    """Inputs are copied to where the recording reads them, and a recording serves for good."""
     seen: list[tuple[int, float]] = []
-    take = Recorded(lambda x: seen.append((x.data_ptr(), float(x))), Again)
-    given = torch.zeros(())
-    for value in (1.0, 2.0, 3.0):
-        take(given.fill_(value))
-        given.fill_(9)
-    assert [value for _, value in seen] == [1, 2, 3]
-    assert len({place for place, _ in seen} - {given.data_ptr()}) == 1
+    recorded = Recorded(lambda x: seen.append((x.data_ptr(), float(x))), 2, Again)
+    given = torch.arange(7.0)
+    recorded.take((x,) for x in given)
+    recorded.take((x,) for x in given)
+    assert [value for _, value in seen] == [*range(7), *range(7)]
+    mine = {given.data_ptr() + 4 * n for n in range(7)}
+    taken = [n for n, (place, _) in enumerate(seen) if place in mine]
+    assert taken == [0, 13]  # the first of all, and the last of the second seven
+    assert len({place for place, _ in seen} - mine) == 2
 
 
-def test_only_steady_steps_on_a_gpu_are_recorded() -> None:
-    """On a CPU, or where shapes change, a step is taken as it is."""
+def test_only_steady_steps_on_a_gpu_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, or where shapes change, steps are taken as they are."""
+    made: list[int] = []
 
-    def step() -> None:
-        raise AssertionError
+    class Noted(Recorded):
+        def take(self, inputs: Iterable[graphs.Inputs]) -> None:
+            made.append(self.many)
 
-    assert graphs.recorded(step, torch.device("cpu"), steady=True) is step
-    assert graphs.recorded(step, torch.device("cuda"), steady=False) is step
-    assert isinstance(graphs.recorded(step, torch.device("cuda"), steady=True), Recorded)
+    monkeypatch.setattr(graphs, "Recorded", Noted)
+    taken: list[float] = []
+    for device, steady in (("cpu", True), ("cuda", False), ("cuda", True)):
+        inputs = [(torch.ones(()),)]
+        where = torch.device(device)
+        graphs.take(lambda x: taken.append(float(x)), inputs, where, steps=10_000, steady=steady)
+    assert (taken, made) == ([1, 1], [10])
 
 
 @pytest.mark.gpu
@@ -161,8 +180,7 @@ def test_graphs_have_the_same_bits_on_a_gpu(name: str, monkeypatch: pytest.Monke
         task = replace(task, like=like)
     tensors = networks.moved(tensors, cuda)
     mine, cost = trained(task, tensors)
-    for module in (supervised, denoising):
-        monkeypatch.setattr(module, "recorded", lambda step, device, steady: step)
+    monkeypatch.setattr(graphs, "take", one_by_one)
     plain, other = trained(task, tensors)
     assert torch.equal(cost, other)
     assert all(torch.equal(mine[name], plain[name]) for name in mine)

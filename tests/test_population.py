@@ -1,5 +1,6 @@
 """The training loop: stopping, divergence, resume, and independence of the split into stacks."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +141,7 @@ class Cramped:
 
     task: Supervised
     later: int
+    error: RuntimeError = field(default_factory=torch.OutOfMemoryError)
     most: list[int] = field(default_factory=list)  # networks that trained at once
     apart: bool = False  # whether they were ever at different epochs
 
@@ -155,7 +157,7 @@ class Cramped:
     ) -> torch.Tensor:
         cost_K = self.task.train_epoch(tensors, stack, epochs)
         if len(stack) > 3 and max(epochs) > self.later:
-            raise torch.OutOfMemoryError
+            raise self.error
         self.most.append(len(stack))
         self.apart |= len({*epochs}) > 1
         return cost_K
@@ -187,6 +189,48 @@ def test_networks_that_do_not_fit_the_memory_wait(
     assert len(said) <= 1
     if not die_at:
         assert ("6 networks" if not later else "4 networks") in said[0]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "CUDA error: out of memory",  # where a graph is made
+        "Triton Error [CUDA]: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_memory_runs_out_in_many_words(says: str, tmp_path: Path) -> None:
+    """Libraries and drivers have their own; another failure is none of it."""
+    candidates = make_candidates()
+    whole = train(tmp_path / "whole", candidates)
+    for error in (RuntimeError(says), torch.AcceleratorError(says)):
+        cramped = Cramped(make_task(), 0, error)
+        assert_same(whole, train(tmp_path / type(error).__name__, candidates, task=cramped))
+    cramped = Cramped(make_task(), 0, RuntimeError("CUDA error: an illegal memory access"))
+    with pytest.raises(RuntimeError, match="illegal"):
+        train(tmp_path / "illegal", candidates, task=cramped)
+
+
+def test_what_filled_the_memory_is_gone_when_it_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the run nor the error's traceback holds the networks any more."""
+    seen: list[weakref.ref[torch.Tensor]] = []
+    left: list[int] = []
+    cramped = Cramped(make_task(), 0)
+
+    def crowd(tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]) -> torch.Tensor:
+        seen.extend(weakref.ref(tensor) for tensor in tensors.values())
+        cramped.__dict__.pop("train_epoch")
+        raise torch.OutOfMemoryError
+
+    cramped.train_epoch = crowd  # type: ignore[method-assign]
+    monkeypatch.setattr(
+        torch.cuda, "empty_cache", lambda: left.append(sum(ref() is not None for ref in seen))
+    )
+    train(tmp_path / "run", make_candidates(), task=cramped)
+    assert seen
+    assert left == [0]
 
 
 def test_a_network_that_does_not_fit_alone_is_a_problem(tmp_path: Path) -> None:
