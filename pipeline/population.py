@@ -54,7 +54,7 @@ def train(
 
     Raises Problem where there is no room for a single one.
     """
-    room, run = len(stack), Run.start(checkpoint, tensors)
+    room, run = len(stack), Run.start(checkpoint, tensors, device)
     saved, took = time.monotonic(), 0.0
     while run.unfinished:
         networks = min(room, len(run.unfinished))
@@ -63,7 +63,7 @@ def train(
         ):
             del run  # what fills the memory
             torch.cuda.empty_cache()
-            room, run = _less_room(networks), Run.start(checkpoint, tensors)
+            room, run = _less_room(networks), Run.start(checkpoint, tensors, device)
             continue
         now = time.monotonic()
         if not run.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):

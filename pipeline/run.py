@@ -62,21 +62,23 @@ class Run:
     """Everything that training continues from."""
 
     results: list[Result]
-    best: Tensors  # of all networks, each at its best epoch; on the CPU
+    best: Tensors  # of all networks, each at its best epoch; on the CPU, pinned for a GPU
     waiting: list[int]  # positions in the whole stack of those that wait for room, in order
     resting: Tensors  # of those; on the CPU
     live: list[int] = field(default_factory=list)  # positions of those that train
     tensors: Tensors = field(default_factory=dict)  # of those; on the device
 
     @classmethod
-    def start(cls, checkpoint: Path, tensors: Tensors) -> "Run":
+    def start(cls, checkpoint: Path, tensors: Tensors, device: torch.device) -> "Run":
         """Return the run that a checkpoint holds, or else a new one. All networks wait."""
-        found = cls.resume(checkpoint)
-        if found is not None:
-            return found
-        size = len(next(iter(tensors.values())))
-        best = {name: tensor.clone() for name, tensor in tensors.items()}
-        return cls([Result() for _ in range(size)], best, list(range(size)), tensors)
+        run = cls.resume(checkpoint)
+        if run is None:
+            size = len(next(iter(tensors.values())))
+            best = {name: tensor.clone() for name, tensor in tensors.items()}
+            run = cls([Result() for _ in range(size)], best, list(range(size)), tensors)
+        if device.type != "cpu":  # which writes there itself: other memory it reaches by a buffer
+            run.best = {name: tensor.pin_memory() for name, tensor in run.best.items()}
+        return run
 
     @classmethod
     def resume(cls, checkpoint: Path) -> "Run | None":

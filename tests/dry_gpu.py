@@ -129,6 +129,7 @@ class Gpu:
     waits: list[str] = field(default_factory=list)  # where the CPU waited, by line of the pipeline
     graphs: list[Graph] = field(default_factory=list)
     kernels: list[str] = field(default_factory=list)  # of Triton
+    pinned: list[Tensor] = field(default_factory=list)  # memory of the CPU that the GPU reaches
     recording: Graph | None = None
     stream: Stream = field(default_factory=Stream)
     fails_to_end: bool = False  # a recording
@@ -253,6 +254,9 @@ class Calls(TorchFunctionMode):
             raise TypeError("can't convert cuda:0 device type tensor to numpy")
         if name == "_has_compatible_shallow_copy_type":
             return False  # a module that moves gets new parameters
+        if name == "pin_memory":
+            self.gpu.pinned.append(args[0].clone())
+            return self.gpu.pinned[-1]
         if name in ("to", "cpu", "cuda"):
             return self._moved(func, name, args, kwargs)
         there = [each for each in tensors if not isinstance(each, OnCuda) and each.ndim]
@@ -262,7 +266,13 @@ class Calls(TorchFunctionMode):
         if here and there:
             if name not in ACROSS and not (name == "__getitem__" and args[0] in here):
                 raise RuntimeError(f"{name}: tensors on cuda:0 and cpu, {_line()}")
-            self.gpu.wait(f"{name}, from one place to the other")
+            pinned = {_address(tensor) for tensor in self.gpu.pinned}
+            into = (
+                "pinned memory"
+                if name == "__setitem__" and _address(args[0]) in pinned
+                else "the other"
+            )
+            self.gpu.wait(f"{name}, from one place to {into}")
         elif on_gpu and (name == "new_tensor" or (name in ("tensor", "as_tensor") and not here)):
             self.gpu.wait(f"{name}, from the CPU")
         elif here and name == "tolist":

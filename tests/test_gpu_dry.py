@@ -357,6 +357,16 @@ def test_a_killed_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert repr(whole[1]) == repr(found[1])
 
 
+@pytest.mark.usefixtures("alone")
+def test_the_best_networks_go_to_pinned_memory() -> None:
+    """Every network of every epoch may be copied there."""
+    with dry_gpu.gpu() as gpu:
+        arm_on(CUDA, images(), "tanh", "random")
+    kept = [wait for wait in gpu.waits if "run.py" in wait and "__setitem__" in wait]
+    assert len(kept) > 10
+    assert all("pinned memory" in wait for wait in kept)
+
+
 # Kernels, and the benchmark
 
 
