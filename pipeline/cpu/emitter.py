@@ -15,6 +15,7 @@ POINTER = ir.PointerType()
 ALIGNMENT = 4  # bytes: a matrix may begin at any float
 Value: TypeAlias = Any  # an ir.Value: llvmlite says nothing of types
 Index: TypeAlias = Any  # a Value or an int
+Columns: TypeAlias = list[tuple[Value, Value | None]]  # where each vector begins, and its mask
 
 
 class Emitter:
@@ -79,16 +80,24 @@ class Emitter:
         build.branch(head)
         build.position_at_end(after)
 
-    def each_vector(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
-        """Emit what `act` does for each vector of `count` floats, from its first one on.
+    def each_panel(self, count: Value, vectors: int, act: Callable[[Columns], None]) -> None:
+        """Emit what `act` does for each panel of `count` floats, from the first one on.
 
-        It is called twice: for whole vectors without a mask, for what is left with one.
+        A panel has so many vectors; what is left has one, the last of all with a mask.
         """
+        wide = self.multiple(count, vectors * self.lanes)
         whole = self.multiple(count, self.lanes)
-        with self.loop(0, whole, self.lanes) as first:
-            act(first, None)
+        with self.loop(0, wide, vectors * self.lanes) as first:
+            act([(self.plus(first, n * self.lanes), None) for n in range(vectors)])
+        if vectors > 1:
+            with self.loop(wide, whole, self.lanes) as first:
+                act([(first, None)])
         with self.loop(whole, count, self.lanes) as first:
-            act(first, self.first(self.minus(count, whole)))
+            act([(first, self.first(self.minus(count, whole)))])
+
+    def each_vector(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
+        """Emit what `act` does for each vector of `count` floats, the last of all with a mask."""
+        self.each_panel(count, 1, lambda columns: act(*columns[0]))
 
     # Floats in memory
 

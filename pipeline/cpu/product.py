@@ -6,7 +6,7 @@ tile of W; every float that is loaded serves several multiply-adds, so that thes
 Legend of shape suffixes: N rows of inputs, R rows of W, C its columns.
 """
 
-from pipeline.cpu.emitter import Emitter, Value
+from pipeline.cpu.emitter import Columns, Emitter, Value
 from pipeline.cpu.sweeps import Matrix
 
 TILE = 256  # rows of W whose products are summed before they are added to the others
@@ -16,21 +16,17 @@ ROWS = {4: 8, 8: 4, 16: 8}  # in a block, by the floats of a register: there are
 
 def add_product(emitter: Emitter, count: Value, matrix: Matrix, x_NR: Value, out_NC: Value) -> None:
     """Emit out += x W, for `count` rows."""
-    lanes, rows, width = emitter.lanes, ROWS[emitter.lanes], VECTORS * emitter.lanes
-    paired, vectors = emitter.multiple(count, rows), emitter.multiple(matrix.C, lanes)
-    wide = emitter.multiple(matrix.C, width)
+    rows = ROWS[emitter.lanes]
+    together = emitter.multiple(count, rows)
 
-    def panel(first: Value, masks: list[Value | None]) -> None:
-        columns = [(emitter.plus(first, n * lanes), mask) for n, mask in enumerate(masks)]
+    def panel(columns: Columns) -> None:
         with emitter.loop(0, matrix.R, TILE) as top:
-            with emitter.loop(0, paired, rows) as row:
+            with emitter.loop(0, together, rows) as row:
                 block(row, rows, top, columns)
-            with emitter.loop(paired, count) as row:
+            with emitter.loop(together, count) as row:
                 block(row, 1, top, columns)
 
-    def block(
-        first: Value, count: int, top: Value, columns: list[tuple[Value, Value | None]]
-    ) -> None:
+    def block(first: Value, count: int, top: Value, columns: Columns) -> None:
         rows = [emitter.plus(first, n) for n in range(count)]
         inputs = [emitter.at(x_NR, emitter.times(row, matrix.R)) for row in rows]
         sums = [[emitter.accumulator() for _ in columns] for _ in rows]
@@ -50,9 +46,4 @@ def add_product(emitter: Emitter, count: Value, matrix: Matrix, x_NR: Value, out
                 before = emitter.load(out, mask)
                 emitter.store(emitter.add(before, emitter.content(total)), out, mask)
 
-    with emitter.loop(0, wide, width) as first:
-        panel(first, [None] * VECTORS)
-    with emitter.loop(wide, vectors, lanes) as first:
-        panel(first, [None])
-    with emitter.loop(vectors, matrix.C, lanes) as first:
-        panel(first, [emitter.first(emitter.minus(matrix.C, vectors))])
+    emitter.each_panel(matrix.C, VECTORS, panel)

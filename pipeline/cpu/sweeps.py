@@ -13,8 +13,9 @@ Legend of shape suffixes: B rows of a mini-batch, R rows of W, C its columns.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
-from pipeline.cpu.emitter import Emitter, Value
+from pipeline.cpu.emitter import Columns, Emitter, Value
 
 TILE = 64  # rows of W between two writes of the sums; one tile fits the second-level cache
 AHEAD = 2000  # floats from those in use to those that are fetched
@@ -38,37 +39,45 @@ def down(
     columns_BC: Value | None = None,
     out_BC: Value | None = None,
 ) -> None:
-    """Sweep in panels of one vector of columns. `columns_BC` asks for the update, `out_BC` for
-    out += rows W."""
-    with emitter.loop(0, matrix.R, TILE) as top:
+    """Sweep in panels of one or two vectors of columns. `columns_BC` asks for the update, `out_BC`
+    for out += rows W."""
 
-        def panel(column: Value, mask: Value | None) -> None:
-            places = [emitter.plus(emitter.times(b, matrix.C), column) for b in range(batch)]
-            sums = [emitter.accumulator() for _ in places if out_BC is not None]
-            held = [
-                emitter.load(emitter.at(columns_BC, at), mask)
-                for at in places
-                if columns_BC is not None
-            ]
-            with emitter.loop(top, emitter.least(emitter.plus(top, TILE), matrix.R)) as row:
-                here = emitter.at(matrix.W_RC, emitter.times(row, matrix.C), column)
-                emitter.fetch(emitter.at(here, emitter.times(TILE, matrix.C)))
-                old, step = emitter.load(here, mask), None
-                for b in range(batch):
-                    mine = emitter.spread(emitter.at(rows_BR, emitter.times(b, matrix.R), row))
+    def panel(top: Value, columns: Columns) -> None:
+        places = [
+            (emitter.plus(emitter.times(b, matrix.C), at), mask)
+            for b in range(batch)
+            for at, mask in columns
+        ]
+        sums, held = [], []
+        if out_BC is not None:
+            sums = [emitter.accumulator() for _ in places]
+        if columns_BC is not None:
+            held = [emitter.load(emitter.at(columns_BC, at), mask) for at, mask in places]
+        with emitter.loop(top, emitter.least(emitter.plus(top, TILE), matrix.R)) as row:
+            start = emitter.at(matrix.W_RC, emitter.times(row, matrix.C))
+            here = [(emitter.at(start, at), mask) for at, mask in columns]
+            for pointer, _ in here:
+                emitter.fetch(emitter.at(pointer, emitter.times(TILE, matrix.C)))
+            old = [emitter.load(pointer, mask) for pointer, mask in here]
+            steps: list[Value | None] = [None] * len(here)
+            for b in range(batch):
+                mine = emitter.spread(emitter.at(rows_BR, emitter.times(b, matrix.R), row))
+                for n, weight in enumerate(old):
                     if sums:
-                        emitter.accumulate(sums[b], mine, old)
+                        emitter.accumulate(sums[b * len(here) + n], mine, weight)
                     if held:
-                        step = emitter.multiply_add(mine, held[b], step)
+                        steps[n] = emitter.multiply_add(mine, held[b * len(here) + n], steps[n])
+            for (pointer, mask), weight, step in zip(here, old, steps, strict=True):
                 if step is not None:
-                    emitter.store(emitter.add(old, step), here, mask)
-            for at, total in zip(places, sums, strict=False):
-                out = emitter.at(out_BC, at)
-                emitter.store(
-                    emitter.add(emitter.load(out, mask), emitter.content(total)), out, mask
-                )
+                    emitter.store(emitter.add(weight, step), pointer, mask)
+        for (at, mask), total in zip(places, sums, strict=False):
+            out = emitter.at(out_BC, at)
+            emitter.store(emitter.add(emitter.load(out, mask), emitter.content(total)), out, mask)
 
-        emitter.each_vector(matrix.C, panel)
+    both = columns_BC is not None and out_BC is not None
+    together = 1 if both or emitter.lanes == 8 else 2  # vectors: as many as registers hold sums of
+    with emitter.loop(0, matrix.R, TILE) as top:
+        emitter.each_panel(matrix.C, together, partial(panel, top))
 
 
 def across(
