@@ -39,7 +39,7 @@ def test_every_contender_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each direction, share and contender is timed and shown."""
     monkeypatch.setattr(cost, "ZEROS", (0.5, 0.99))
     rows = cost.products(CPU, repeats=2, seconds=0.0001)
-    assert len(rows) == 2 * (4 + 4 + 3)
+    assert len(rows) == 2 * (5 + 5 + 4)
     assert all(row["ms"] > 0 and row["repeats"] == 2 for row in rows)
     assert set(cost.units(CPU, repeats=2, seconds=0.0001)) == set(cost.UNITS)
 
@@ -63,7 +63,7 @@ def test_a_device_leaves_the_others_block(tmp_path: Path, monkeypatch: pytest.Mo
     found = records.read_json(Path("results/cost.json"))
     assert found["cuda"] == "kept"
     assert found["cpu"]["machine"]["device"] == "cpu"
-    assert len(found["cpu"]["products"]) == 4 + 4 + 3
+    assert len(found["cpu"]["products"]) == 5 + 5 + 4
 
 
 def measured(speeds: dict[tuple[str, float], float]) -> dict[str, Group]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DENSE = "dense"
 STYLES = {
     "dense again": ":",
+    "dense by torch": marks.DASHED,
     "rows gathered": "-",
     "torch sparse CSR": marks.DASHED,
     "each row's own": "-.",
@@ -73,8 +74,9 @@ def caption(measured: Cost) -> str:
     machine = measured.machine
     where = f"{machine['device']}, {machine['processor']}, torch {machine['torch']}"
     parts = [
-        "Above the line skipping zeros is faster, the search for them included; 'dense again' is "
-        f"the noise. One layer of 1,000 units, mini-batches of 10, one run ({where})."
+        "Above the line skipping zeros is faster than this engine's dense product, the search for "
+        "them included; 'dense again' is the noise. One layer of 1,000 units, mini-batches of 10, "
+        f"one run ({where})."
     ]
     for direction, name in NAMES.items():
         for contender in measured.contenders(direction):
