@@ -1,4 +1,4 @@
-"""What all tests share: the arithmetic of the training processes, and Triton without a GPU."""
+"""What all tests share: the arithmetic of training, Triton without a GPU, and some fixtures."""
 
 import os
 
@@ -9,3 +9,5 @@ from pipeline import device
 device.prepare_for_training()
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # is read when Triton is imported
+
+pytest_plugins = ["tests.mlflow_runs"]  # fixtures of more than one file of tests

@@ -8,7 +8,7 @@ from pipeline import records
 from pipeline.analysis import comparison
 from pipeline.experiments import catalogue, scoring
 from pipeline.tracking import conditions, store
-from stages import track
+from tests.mlflow_runs import mannered
 from tests.tables import FORM, OURS, table
 
 
@@ -22,8 +22,7 @@ def uri(tmp_path):
 def told(tmp_path, monkeypatch):
     """Return the conditions of an experiment, read back from what sweep and score leave."""
     monkeypatch.chdir(tmp_path)
-    for name, value in track.MANNERS.items():
-        monkeypatch.setenv(name, value)
+    mannered(monkeypatch)
     made = catalogue.conditions_of("hardness", "digits", OURS, FORM)
     about = {
         "factors": ["alpha"],

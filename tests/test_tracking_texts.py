@@ -11,6 +11,7 @@ from pipeline.arms import Arm
 from pipeline.tracking import baselines, contents, publishing, store, view
 from stages import track
 from tests import rated
+from tests.mlflow_runs import mannered
 
 ARM = Arm("stars", "rectifier-1", "pretrained")
 
@@ -19,8 +20,7 @@ ARM = Arm("stars", "rectifier-1", "pretrained")
 def found(tmp_path, monkeypatch):
     """Return the results of made-up ratings in the current folder."""
     monkeypatch.chdir(tmp_path)
-    for name, value in track.MANNERS.items():
-        monkeypatch.setenv(name, value)
+    mannered(monkeypatch)
     return rated.write(monkeypatch)
 
 

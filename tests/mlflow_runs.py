@@ -1,0 +1,51 @@
+"""A store of MLflow in a new folder, and the runs that are found there."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.tracking import artifacts, publishing, store
+from stages import track
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """Return the content of a new sqlite store: making its tables takes two seconds."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    with store.opened(f"sqlite:///{path}") as client:
+        client.search_experiments()
+    return path.read_bytes()
+
+
+def mannered(patch):
+    """Have MLflow keep the manners of the stages, and know no store but the folder's own."""
+    for name, value in track.MANNERS.items():
+        patch.setenv(name, value)
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    patch.delenv("DVC_ROOT", raising=False)
+
+
+@pytest.fixture
+def client(tmp_path, monkeypatch, empty_store):
+    """Work in a new folder; return a client of the empty store in it. Figures are not drawn."""
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(artifacts, "figures", lambda *_, **__: {})
+    mannered(monkeypatch)
+    Path("mlflow.db").write_bytes(empty_store)
+    return MlflowClient(track.tracking_uri())
+
+
+def publish(arm, params):
+    return publishing.publish(arm, params, uri=track.tracking_uri())
+
+
+def runs_of(client, where=""):
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, where))
+
+
+def one(client, where):
+    (run,) = runs_of(client, where)
+    return run
