@@ -10,4 +10,5 @@ device.prepare_for_training()
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # is read when Triton is imported
 
-pytest_plugins = ["tests.mlflow_runs", "tests.server"]  # fixtures of more than one file of tests
+# Fixtures of more than one file of tests.
+pytest_plugins = ["tests.mlflow_runs", "tests.server", "tests.tiny_norb"]

@@ -17,9 +17,7 @@ from pipeline.datasets.fetch import fetch
 from pipeline.datasets.remote import RemoteFile
 
 CONTENT = random.Random(0).randbytes(300_000)
-
 FILE = gzip.compress(CONTENT, mtime=0)
-
 HALF = len(FILE) // 2
 
 

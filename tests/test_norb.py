@@ -1,17 +1,14 @@
-"""NORB: small files in exactly the official format become the promised splits, or one clear line.
+"""NORB: its files become the promised splits, scaled as promised, within the promised memory.
 
 Legend of shape suffixes: N examples, E eyes, H rows and W columns, I inputs.
 """
 
 import dataclasses
 import gzip
-import hashlib
 import json
 import struct
 import subprocess
 import sys
-import tracemalloc
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -21,70 +18,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.datasets import examples, matrices, norb, norb_files
-from pipeline.datasets.entry import Dataset
+from pipeline.datasets import examples, norb, norb_files
 from pipeline.datasets.form import UNBOUNDED
 from pipeline.errors import Problem
+from tests.tiny_norb import (
+    BYTES,
+    CATEGORIES,
+    COUNT,
+    INSTANCES,
+    PAPER_TRAIN,
+    images,
+    integers,
+    publish,
+    read_splits,
+)
 
-COUNT = 12  # examples a file of NORB: two of each category, the second of them of instance 9
-PAPER_TRAIN = 8 * COUNT - 5
-CATEGORIES = np.repeat(np.arange(6), 2)
-INSTANCES = np.array([9, 4] * 5 + [-1, -1])
 FULL = 29_160
-
-
-def packed(magic: int, shape: tuple[int, ...], values: NDArray[Any]) -> bytes:
-    lengths = (*shape, 1, 1)[: max(3, len(shape))]
-    header = struct.pack(f"<{2 + len(lengths)}i", magic, len(shape), *lengths)
-    return gzip.compress(header + values.tobytes(), 1, mtime=0)
-
-
-def integers(values: NDArray[Any]) -> bytes:
-    return packed(0x1E3D4C54, values.shape, values.astype("<i4"))
-
-
-def images(values: NDArray[np.uint8]) -> bytes:
-    return packed(0x1E3D4C55, values.shape, values)
-
-
-def drawn(seed: int, count: int, side: int) -> NDArray[np.uint8]:
-    """Draw gray images [N, E, H, W] of some structure; few are alike."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (count, 2, side // 6, side // 6), np.uint8)
-    return coarse.repeat(6, 2).repeat(6, 3)
-
-
-def publish(edition: norb_files.Edition, raw: Path, categories: NDArray[Any]) -> NDArray[np.uint8]:
-    """Write all files of an edition into a folder, and return its images [part * N, E, H, W]."""
-    every = []
-    for number, part in enumerate(edition.digests):
-        every.append(drawn(number, edition.examples, edition.side))
-        facts = np.full((edition.examples, edition.facts), number)
-        facts[:, 0] = np.resize(INSTANCES, edition.examples)
-        contents = {"dat": images(every[-1]), "cat": integers(categories), "info": integers(facts)}
-        for kind in norb_files.KINDS:
-            (raw / edition.name(part, kind)).write_bytes(contents[kind])
-    return np.concatenate(every)
-
-
-@pytest.fixture
-def edition(monkeypatch: pytest.MonkeyPatch) -> norb_files.Edition:
-    """NORB with files of 12 examples."""
-    small = dataclasses.replace(norb_files.JITTERED, examples=COUNT)
-    monkeypatch.setattr(norb, "JITTERED", small)
-    monkeypatch.setattr(norb, "PAPER_TRAIN", PAPER_TRAIN)
-    monkeypatch.setattr(norb, "BLOCK", 5)
-    return small
-
-
-def read_splits(
-    dataset: Dataset, raw: Path, options: dict[str, str]
-) -> dict[str, examples.Examples]:
-    """Return the splits as the later stages read them."""
-    splits = dataset.split(raw, dataset.preprocess.model_validate(options))
-    for name, split in splits._asdict().items():
-        examples.write(split, raw / f"{name}.npz")
-    return {name: examples.read(raw / f"{name}.npz") for name in splits._fields}
 
 
 def reduced(images_NEHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -96,28 +45,6 @@ def plainly_subsampled(image_HW: NDArray[Any]) -> NDArray[np.float64]:
     side = len(image_HW)
     pieces = image_HW.astype(np.float64).repeat(32, 0).repeat(32, 1)
     return np.array(pieces.reshape(32, side, 32, side).mean((1, 3)))
-
-
-def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
-    """Both kinds of matrix come back as written, in blocks and whole, of one to four dimensions."""
-    values = drawn(0, 7, 12)
-    (tmp_path / "dat").write_bytes(images(values))
-    blocks = list(matrices.read_images(tmp_path / "dat", values.shape, rows=3))
-    assert [len(block) for block in blocks] == [3, 3, 1]
-    np.testing.assert_array_equal(np.concatenate(blocks), values)
-    for shape in ((5,), (5, 10), (5, 2, 3)):
-        numbers = np.random.default_rng(0).integers(-(2**31), 2**31, shape)
-        (tmp_path / "info").write_bytes(integers(numbers))
-        np.testing.assert_array_equal(
-            matrices.read_integers(tmp_path / "info", shape), numbers, strict=True
-        )
-
-
-def test_padding_of_a_header_means_nothing(tmp_path: Path) -> None:
-    """Lengths beyond the dimensions may hold anything."""
-    header = struct.pack("<5i", 0x1E3D4C54, 1, 3, 0, -7)
-    (tmp_path / "cat").write_bytes(gzip.compress(header + struct.pack("<3i", 5, 0, 2)))
-    assert matrices.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
 
 
 @pytest.mark.parametrize("side", [96, 108])
@@ -234,124 +161,6 @@ def test_images_without_contrast_are_not_standardized(
         (tmp_path / edition.name(part, "dat")).write_bytes(images(gray))
     with pytest.raises(Problem, match="have no contrast: set scaling: range"):
         read_splits(norb.NORB, tmp_path, {"scaling": "standardized"})
-
-
-def test_every_official_file_is_known() -> None:
-    """All 36 files of NORB and all 6 of small NORB have an address and a hash of their own."""
-    for dataset, count, digits in ((norb.NORB, 36, 40), (norb.NORB_SMALL, 6, 64)):
-        files = dataset.files(dataset.source())
-        assert len({file.digest for file in files}) == len({file.name for file in files}) == count
-        assert {len(file.digest) for file in files} == {digits}
-        assert all(file.urls == (dataset.address + file.name,) for file in files)
-    names = {file.name: file for file in norb.NORB.files(None)}
-    first = names["norb-5x46789x9x18x6x2x108x108-training-01-dat.mat.gz"]
-    assert (first.digest[:8], first.limit) == ("38789c74", 680_244_504)
-    last = names["norb-5x01235x9x18x6x2x108x108-testing-02-info.mat.gz"]
-    assert (last.digest[:8], last.limit, last.algorithm) == ("4431515f", 1_166_420, "sha1")
-    small = {file.name: file for file in norb.NORB_SMALL.files(None)}
-    test_cat = small["smallnorb-5x01235x9x18x6x2x96x96-testing-cat.mat.gz"]
-    assert (test_cat.digest[:8], test_cat.size, test_cat.limit) == ("ecaf6d5b", 347, 97_220)
-
-
-def test_hashes_are_those_that_were_published() -> None:
-    """The list of all 42 hashes and names, sorted, is the one that was taken from the sources."""
-    files = (*norb_files.JITTERED.files(), *norb_files.SMALL.files())
-    listed = "".join(sorted(f"{file.digest}  {file.name}\n" for file in files))
-    assert hashlib.sha256(listed.encode()).hexdigest() == (
-        "de845b46a2fb3ed12a1f5296c8f2149e85208ae8a58d0e40112ed49e4878c604"
-    )
-
-
-Attack = Callable[[bytes], bytes]
-
-
-def reheaded(*header: int) -> Attack:
-    """Replace the first numbers of a header."""
-    new = struct.pack(f"<{len(header)}i", *header)
-    return lambda whole: gzip.compress(new + gzip.decompress(whole)[len(new) :], 1)
-
-
-def flipped(position: float) -> Attack:
-    """Flip one bit, so far into the file: 0 is its start, 1 its end."""
-
-    def attack(whole: bytes) -> bytes:
-        at = int(position * len(whole))
-        return whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :]
-
-    return attack
-
-
-def checksum_flipped(whole: bytes) -> bytes:
-    return whole[:-8] + bytes([whole[-8] ^ 4]) + whole[-7:]
-
-
-def exploding(whole: bytes) -> bytes:
-    return whole + gzip.compress(bytes(3 * 10**7))
-
-
-def relabelled(label: int) -> Attack:
-    return lambda whole: gzip.compress(gzip.decompress(whole)[:-4] + struct.pack("<i", label))
-
-
-BYTES, INTEGERS = 0x1E3D4C55, 0x1E3D4C54
-ATTACKS: dict[str, tuple[norb_files.Kind, Attack, str]] = {
-    "truncated": ("dat", lambda whole: whole[:-100], "ended before the end-of-stream marker"),
-    "header cut": ("dat", lambda _: gzip.compress(b"\x55\x4c"), "2 bytes .* too few"),
-    "short": ("dat", lambda whole: gzip.compress(gzip.decompress(whole)[:-1]), "too few"),
-    "checksum": ("dat", checksum_flipped, "CRC check failed"),
-    "bit in the middle": ("dat", flipped(0.5), ""),
-    "bit near the end": ("dat", flipped(0.99), ""),
-    "bit in labels": ("cat", flipped(0.6), ""),
-    "no gzip": ("dat", gzip.decompress, "Not a gzipped file"),
-    "other type": ("dat", reheaded(INTEGERS), "number 0x1e3d4c54, expected 0x1e3d4c55"),
-    "other dimensions": ("dat", reheaded(BYTES, 3), "3 dimensions, expected 4"),
-    "many dimensions": ("dat", reheaded(BYTES, -1), "4294967295 dimensions, expected 4"),
-    "other lengths": (
-        "dat", reheaded(BYTES, 4, COUNT, 2, 96), r"\[12, 2, 96, 108\], expected \[12, 2, 108",
-    ),
-    "huge": ("dat", reheaded(BYTES, 4, 2**31 - 1), r"lengths \[2147483647, 2, 108, 108\]"),
-    "trailing": ("dat", lambda whole: whole + gzip.compress(b"more"), "more than 279960 bytes"),
-    "bomb": ("dat", exploding, "more than 279960 bytes"),
-    "cat bomb": ("cat", exploding, "more than 68 bytes"),
-    "label": ("cat", relabelled(6), "labels from 0 to 6, expected 0 to 5"),
-    "negative": ("cat", relabelled(-1), "labels from -1 to 5, expected 0 to 5"),
-    "cat of bytes": ("cat", reheaded(BYTES), "number 0x1e3d4c55, expected 0x1e3d4c54"),
-    "other info": ("info", reheaded(INTEGERS, 2, COUNT, 9), r"\[12, 9\], expected \[12, 10\]"),
-    "no instance": (
-        "info", lambda _: integers(np.full((COUNT, 10), 4)), "no toy is of instance 9",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "attack", "says"), ATTACKS.values(), ids=ATTACKS)
-def test_wrong_file_is_one_clear_line(
-    edition: norb_files.Edition,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    kind: norb_files.Kind,
-    attack: Attack,
-    says: str,
-) -> None:
-    """A file that is not as published is named with what is wrong, at no cost, and stays."""
-    digests = {name: edition.digests[name] for name in ("training-08", "testing-01")}
-    edition = dataclasses.replace(edition, digests=digests)
-    monkeypatch.setattr(norb, "JITTERED", edition)
-    publish(edition, tmp_path, CATEGORIES)
-    path = tmp_path / edition.name("training-08", kind)
-    path.write_bytes(attack(path.read_bytes()))
-    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    tracemalloc.start()
-    with pytest.raises(
-        Problem, match=rf"training-08-{kind}\.mat\.gz cannot be read \(.*{says}"
-    ) as caught:
-        read_splits(norb.NORB, tmp_path, {"split": "instance"})
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert "\n" not in str(caught.value)
-    assert peak < 20e6
-    assert before.items() <= {file: file.read_bytes() for file in tmp_path.iterdir()}.items()
-    assert not (tmp_path / "train.npz").exists()
 
 
 def test_absent_file_is_named(edition: norb_files.Edition, tmp_path: Path) -> None:
