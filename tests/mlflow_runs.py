@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arms import Arm
 from pipeline.tracking import artifacts, publishing, store
 from stages import track
 
@@ -49,3 +50,11 @@ def runs_of(client, where=""):
 def one(client, where):
     (run,) = runs_of(client, where)
     return run
+
+
+def run_of(arm: Arm, kind: str = "arm") -> str:
+    """Return the id of an arm's run in the store that the stages use."""
+    with store.opened(track.tracking_uri()) as client:
+        experiment = client.get_experiment_by_name(arm.dataset)
+        query = f"tags.kind = '{kind}' and tags.arm = '{arm.name}'"
+        return str(client.search_runs([experiment.experiment_id], query)[0].info.run_id)

@@ -1,0 +1,30 @@
+"""New texts are read whole, or not at all."""
+
+import pytest
+
+from pipeline.datasets import new_texts
+from pipeline.datasets.new_texts import Layout
+from pipeline.errors import Problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("a.jsonl", b'{"text": "good"}\n{"text"\n', r"a\.jsonl, line 2: the line is no JSON"),
+        ("a.jsonl", b'{"text": "good"}\n\n{"text": " "}\n', r"line 3: the text is empty"),
+        ("a.jsonl", b'{"said": "good"}\n', r"line 1: there is no 'text'"),
+        ("a.csv", b"said\ngood\n", r"line 1: there is no column 'text'; it has said: say what"),
+        ("a.txt", b"good\ncaf\xe9\n", r"line 2: the line has bytes that are not of the"),
+        ("a.txt", b"\xff\xfeg\0o\0", r"line 1: the file is UTF-16, not utf-8: say its encoding"),
+        ("a.txt", b"\n \n", r"a\.txt has no text"),
+        ("a.pdf", b"good\n", r"a\.pdf ends neither in \.jsonl, \.csv nor \.txt"),
+        ("none.txt", None, r"none\.txt cannot be read \(No such file"),
+        (".", None, r"cannot be read \(Is a directory"),
+    ],
+)
+def test_bad_files_are_named_with_their_line(tmp_path, name, content, fault):
+    """No line is left out in silence."""
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(Problem, match=fault):
+        new_texts.read([], tmp_path / name, Layout())
