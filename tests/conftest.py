@@ -11,4 +11,10 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # is read when Triton is imported
 
 # Fixtures of more than one file of tests.
-pytest_plugins = ["tests.mlflow_runs", "tests.same_bits", "tests.server", "tests.tiny_norb"]
+pytest_plugins = [
+    "tests.mlflow_runs",
+    "tests.page_tables",
+    "tests.same_bits",
+    "tests.server",
+    "tests.tiny_norb",
+]
