@@ -53,9 +53,17 @@ class Stack:
 
     def units(self, layer: int) -> Units:
         """Return the units of a hidden layer."""
-        pieces = self.W_KIO(layer).shape[2] // self.W_KIO(layer + 1).shape[1]
+        return self._units[layer]
+
+    @cached_property
+    def _units(self) -> list[Units]:
+        """The units of all hidden layers: made once, asked for at every step."""
         function = activations.function(self.function)
-        return Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), pieces)
+        widths = [self.W_KIO(layer).shape[1:] for layer in range(self.depth + 1)]
+        return [
+            Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), Z // above)
+            for layer, ((_, Z), (above, _)) in enumerate(pairwise(widths))
+        ]
 
     @cached_property
     def depth(self) -> int:
