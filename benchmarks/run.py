@@ -1,4 +1,4 @@
-"""The whole benchmark of net-steps on one device."""
+"""The whole benchmark of training on one device."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import limits, machine, peers, protocol, task
+from benchmarks import job, limits, machine, peers, protocol, task
 
 
 def net_steps(
@@ -45,3 +45,18 @@ def _line(size: str, row: protocol.Row) -> str:
         f" [{row['first_quartile']:.4f}, {row['third_quartile']:.4f}]"
         f"  {row['times_the_speed_of_eager']:6.2f} x eager"
     )
+
+
+def jobs(
+    where: torch.device, *, repeats: int, say: Callable[[str], None] = lambda _: None
+) -> list[dict[str, Any]]:
+    """Return a row for each size's whole job (see job.measure)."""
+    rows = []
+    for size, one in job.JOBS[where.type].items():
+        row = job.measure(one, task.SIZES[size], where, repeats=repeats)
+        say(
+            f"{size:7} K = {row['networks']:<4}{'a whole job':36}{row['ms_per_net_step']:9.4f} ms a"
+            f" net-step, steps {row['steps']:.0%}, evaluation {row['evaluation']:.0%}"
+        )
+        rows.append({"size": size} | row)
+    return rows

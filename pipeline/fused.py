@@ -61,4 +61,7 @@ class Kernels(Protocol):
 def kernels_for(x_KBI: Inputs, W_KIO: Tensor) -> Kernels | None:
     """Return who has kernels for inputs and weights as they are, None where torch has to do."""
     every: tuple[Kernels, ...] = (cpu, gpu)
-    return next((kernels for kernels in every if kernels.fits(x_KBI, W_KIO)), None)
+    for kernels in every:
+        if kernels.fits(x_KBI, W_KIO):
+            return kernels
+    return None

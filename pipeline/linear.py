@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline import fused
+from pipeline.cpu import layers as cpu
 from pipeline.terms import Inputs, Terms
 
 
@@ -62,14 +63,17 @@ def _sum_rows(x_KBI: Terms, W_KIO: Tensor) -> Tensor:
     K, B, _ = x_KBI.shape
     starts_Q = x_KBI.bits_QI.starts_M[:-1]
     weights_RO = W_KIO.reshape(-1, W_KIO.shape[2])
-    z_QO = F.embedding_bag(x_KBI.places_P(), weights_RO, starts_Q, mode="sum")
+    z_QO = F.embedding_bag(x_KBI.places_P, weights_RO, starts_Q, mode="sum")
     return z_QO.view(K, B, -1)
 
 
 def _add_to_rows_(x_KBI: Terms, W_KIO: Tensor, delta_KBO: Tensor) -> None:
-    weights_RO = W_KIO.view(-1, W_KIO.shape[2])
-    delta_PO = delta_KBO.flatten(0, 1)[x_KBI.bits_QI.rows_P]
+    bits_QI, places_P = x_KBI.bits_QI, x_KBI.places_P
+    weights_RO, delta_QO = W_KIO.view(-1, W_KIO.shape[2]), delta_KBO.flatten(0, 1)
+    if cpu.add_to_rows_(weights_RO, bits_QI.starts_M, places_P, delta_QO):
+        return
+    delta_PO = delta_QO[bits_QI.rows_P]
     if W_KIO.is_cuda:  # index_add_ adds in any order there, this one in that of the rows
-        weights_RO.index_put_((x_KBI.places_P(),), delta_PO, accumulate=True)
+        weights_RO.index_put_((places_P,), delta_PO, accumulate=True)
     else:
-        weights_RO.index_add_(0, x_KBI.places_P(), delta_PO)
+        weights_RO.index_add_(0, places_P, delta_PO)

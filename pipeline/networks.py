@@ -53,9 +53,17 @@ class Stack:
 
     def units(self, layer: int) -> Units:
         """Return the units of a hidden layer."""
-        pieces = self.W_KIO(layer).shape[2] // self.W_KIO(layer + 1).shape[1]
+        return self._units[layer]
+
+    @cached_property
+    def _units(self) -> list[Units]:
+        """The units of all hidden layers: made once, asked for at every step."""
         function = activations.function(self.function)
-        return Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), pieces)
+        widths = [self.W_KIO(layer).shape[1:] for layer in range(self.depth + 1)]
+        return [
+            Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), Z // above)
+            for layer, ((_, Z), (above, _)) in enumerate(pairwise(widths))
+        ]
 
     @cached_property
     def depth(self) -> int:
@@ -188,35 +196,6 @@ def scores(stack: Stack, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor:
     without any takes its inputs."""
     top: Inputs = outputs[-1] if outputs else x_KBI
     return linear.forward(top, stack.W_KIO(stack.depth), stack.b_K1O(stack.depth))
-
-
-def module(stack: Stack, k: int) -> torch.nn.Sequential:
-    """Return network k as a plain torch module: [N, I] inputs to [N, C] class probabilities.
-
-    Negated units are folded into the layer above, so nothing of this project is needed to load it.
-    """
-    layers: list[torch.nn.Module] = []
-    below_O: Tensor | None = None
-    for layer in range(stack.depth + 1):
-        W_IO = stack.W_KIO(layer)[k]
-        linear = torch.nn.Linear(*W_IO.shape)
-        with torch.no_grad():
-            linear.weight.copy_((W_IO if below_O is None else below_O[:, None] * W_IO).T)
-            linear.bias.copy_(stack.b_K1O(layer)[k, 0])
-        layers.append(linear)
-        if layer < stack.depth:
-            layers.append(_unit_module(stack, k, layer))
-            signs_K1O = stack.signs_K1O(layer)
-            below_O = None if signs_K1O is None else signs_K1O[k, 0]
-    return torch.nn.Sequential(*layers, torch.nn.Softmax(dim=1))
-
-
-def _unit_module(stack: Stack, k: int, layer: int) -> torch.nn.Module:
-    units, outputs = stack.units(layer), stack.W_KIO(layer + 1).shape[1]
-    made = units.function.module(units.hardness_K11[k].item(), units.pieces, outputs)
-    if units.slope_K1O is not None:
-        made.load_state_dict({"weight": units.slope_K1O[k, 0]})
-    return made
 
 
 def save(stack: Stack, path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline import networks, records
+from pipeline import export, networks, records
 from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.datasets.form import Form
@@ -65,7 +65,7 @@ class Prediction:
 class Scorer:
     """A trained network and what its inputs and classes mean.
 
-    `network` takes inputs [N, I] to class probabilities [N, C], as `networks.module` makes it;
+    `network` takes inputs [N, I] to class probabilities [N, C], as `export.module` makes it;
     scores are computed in float64. `seed` is the repetition of the arm that it is from.
     """
 
@@ -166,7 +166,7 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
     form = examples.read_form(form_file, seed)
     if form.vocabulary is None:
         raise records.unreadable(form_file, ValueError("it holds no texts"))
-    return Scorer(networks.module(networks.load(weights, [seed]), 0), form, seed)
+    return Scorer(export.module(networks.load(weights, [seed]), 0), form, seed)
 
 
 def _seed(arm: Arm, trained: Sequence[Record], wish: int | None) -> int:

@@ -51,7 +51,7 @@ def draw(x_SBI: Terms, noisy_SBI: Terms, size: int, draws: list[torch.Generator]
 def _seen(x_SBI: Terms) -> Tensor:
     S, _, I = x_SBI.shape  # noqa: E741
     seen = torch.zeros(S * I, dtype=torch.bool, device=x_SBI.bits_QI.device)
-    seen[x_SBI.places_P()] = True
+    seen[x_SBI.places_P] = True
     return seen.view(S, I)
 
 

@@ -6,6 +6,7 @@ Q rows of all seeds, S * B.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,8 +55,10 @@ class Terms:
         rows_KB = source_K[:, None] * B + torch.arange(B, device=source_K.device)
         return Terms(self.bits_QI[rows_KB.flatten()], len(source_K))
 
+    @cached_property
     def places_P(self) -> Tensor:
-        """Return where each one is in the rows of weights [S * I] of a stack, int64."""
+        """Where each one is in the rows of weights [S * I] of a stack, int64; asked for on the way
+        up and on the way back."""
         S, B, I = self.shape  # noqa: E741
         first_Q = torch.arange(S, device=self.bits_QI.device).repeat_interleave(B) * I
         return self.bits_QI.ones_P + first_Q[self.bits_QI.rows_P]

@@ -16,7 +16,8 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     """Time a net-step (one SGD step of one network, batch 10) at digits and MNIST size.
 
     The engine runs as the pipeline runs it; its peers train the same networks, alone or together,
-    and those that are not installed are listed as such. Then images drawn a second by each recipe.
+    and those that are not installed are listed as such. Then whole jobs, evaluation included, and
+    images drawn a second by each recipe.
     Writes results/bench.json and its figure, on a GPU results/bench-cuda.json; let nothing else run
     meanwhile.
     """
@@ -28,6 +29,7 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     found = benchmark.net_steps(
         where, repeats=repeats, seconds=seconds / 5, hfta=hfta, say=typer.echo
     )
+    found["jobs"] = benchmark.jobs(where, repeats=max(2, repeats // 2), say=typer.echo)
     found["images"] = drawing.everything(repeats=repeats, seconds=seconds)
     for recipe, row in found["images"].items():
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")

@@ -10,7 +10,7 @@ import joblib
 import pytest
 import torch
 
-from benchmarks import engine, limits, machine, peers, protocol, run
+from benchmarks import engine, job, limits, machine, peers, protocol, run
 from benchmarks import task as tasks
 from benchmarks.graphed import Graphed
 from benchmarks.sequential import Sequential
@@ -199,3 +199,36 @@ def test_every_recipe_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     about = machine.about(torch.device("cpu"))
     text = speed.tables({"machine": about, "net_steps": [], "images": images})
     assert all(f"| {recipe} |" in text for recipe in ("clean", "nistp", "p07"))
+
+
+def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps and evaluation of all stacks are on the clock, and leave a rest; the README says so."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(job, "JOBS", {"cpu": {"tiny": job.Job(30, 20, 2, 2)}})
+    monkeypatch.setattr(tasks, "SIZES", {"tiny": WIDTHS})
+    said: list[str] = []
+    (row,) = run.jobs(torch.device("cpu"), repeats=3, say=said.append)
+    assert (row["size"], row["networks"], row["repeats"], len(said)) == ("tiny", 8, 3, 1)
+    assert 0 < row["first_quartile"] <= row["ms_per_net_step"] <= row["third_quartile"]
+    assert row["steps"] > 0.01
+    assert row["evaluation"] > 0.01
+    assert row["steps"] + row["evaluation"] < 1
+    told = speed._jobs([row | {"ms_per_net_step": 0.5, "steps": 0.8, "evaluation": 0.06}])
+    assert "| tiny size, K = 8 | 0.500 [" in told
+    assert told.endswith("| 80% | 6% | 14% |")
+
+
+def test_the_clock_changes_no_training(tmp_path: Path) -> None:
+    """Clocked or not, the same networks come out, and every epoch is on the clock."""
+    work = job._work(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
+    stack = work.population().candidates
+    plain, tensors = work.prepare(stack, torch.device("cpu"))
+    clock, mine = job.Clocked(work, tmp_path).prepare(stack, torch.device("cpu"))
+    assert clock.criteria == plain.criteria
+    cost_K = plain.train_epoch(tensors, stack, [1] * 4)
+    assert torch.equal(clock.train_epoch(mine, stack, [1] * 4), cost_K)
+    assert all(torch.equal(mine[name], tensors[name]) for name in tensors)
+    before = dict(clock.seconds)
+    clock.measure(mine, stack)
+    assert clock.seconds["evaluation"] > before["evaluation"] == 0
+    assert clock.seconds["steps"] == before["steps"] > 0

@@ -145,6 +145,22 @@ def test_many_rows_are_as_exact_as_torch(rows: int, inputs: int, outputs: int) -
 
 
 @pytest.mark.parametrize("width", [4, 8, 16])
+def test_rows_are_added_as_torch_adds_them(width: int) -> None:
+    """Into rows that may be the same, in the order given: the same bits, and nothing beyond."""
+    draws = torch.Generator().manual_seed(0)
+    for O in (3, 37, 300):  # noqa: E741
+        delta, room = torch.randn(4, O, generator=draws), torch.randn(9 * O + 64, generator=draws)
+        starts, places = torch.tensor([0, 3, 3, 5, 9]), torch.tensor([1, 0, 8, 8, 1, 5, 8, 0, 2])
+        before, W = room.clone(), room[: 9 * O].view(9, O)
+        plain = W.clone().index_add_(0, places, delta[[0, 0, 0, 2, 2, 3, 3, 3, 3]])
+        run = compiled.compiled("scatter", None, width=width)
+        run(*(t.data_ptr() for t in (W, starts, places, delta)), O, len(delta))
+        assert torch.equal(W, plain)
+        assert torch.equal(room[9 * O :], before[9 * O :])
+        assert not torch.equal(W, before[: 9 * O].view(9, O))
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
 @pytest.mark.parametrize("transposed", [True, False])
 def test_other_processors_registers(transposed: bool, width: int) -> None:
     """Registers of any width give the same numbers, and nothing is touched beyond the matrices."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline import measures, networks
+from pipeline import export, measures, networks
 from pipeline.datasets.examples import Examples
 from pipeline.datasets.form import Form
 from pipeline.networks import Stack
@@ -34,7 +34,7 @@ def test_errors_costs_and_zeros(stack: Stack, split: Examples) -> None:
     x, y = split.x_NI, split.y_N
     found = measures.classify(stack, split)
     for k in range(2):
-        p = networks.module(stack, k)(x).detach()
+        p = export.module(stack, k)(x).detach()
         assert found.errors_K[k] == (p.argmax(1) != y).double().mean()
         torch.testing.assert_close(
             found.costs_K[k].float(), torch.nn.functional.nll_loss(p.log(), y)

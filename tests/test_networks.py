@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import networks
+from pipeline import export, networks
 from pipeline.activations import FUNCTIONS, PARTED
 from pipeline.errors import Problem
 from pipeline.networks import Stack
@@ -78,7 +78,7 @@ def test_module_is_the_network(function: str, half_negated: bool) -> None:
     x = torch.randn(2, 7, 30, generator=torch.Generator().manual_seed(1))
     p = networks.scores(stack, x, networks.hidden_outputs(stack, x)).softmax(2)
     for k in range(2):
-        torch.testing.assert_close(networks.module(stack, k)(x[k]).detach(), p[k])
+        torch.testing.assert_close(export.module(stack, k)(x[k]).detach(), p[k])
 
 
 def test_saved_stacks_come_back(tmp_path: Path) -> None:

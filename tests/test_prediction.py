@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from pipeline import networks, prediction, records
+from pipeline import export, networks, prediction, records
 from pipeline.datasets import examples
 from pipeline.datasets.examples import Split
 from pipeline.datasets.form import Form
@@ -31,7 +31,7 @@ def scorer(function: str = "rectifier", *, hidden=(7, 5), stars=True, **vocabula
     stack = networks.initialize("mine", [10, *hidden, 3], [4], unit)
     vocabulary = {"terms": terms, "stars": stars} | vocabulary
     form = Form((10,), ("1", "2.5", "5"), vocabulary=Vocabulary(**vocabulary))
-    return Scorer(networks.module(stack, 0), form, 4)
+    return Scorer(export.module(stack, 0), form, 4)
 
 
 @pytest.mark.parametrize("stars", [True, False])

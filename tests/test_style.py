@@ -16,7 +16,7 @@ BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|he
 FLOORS = [
     "errors records locks seeds labels units activations device params arms distortions datasets"
     " terms cpu gpu fused",
-    "linear hidden networks backprop corruption sampling autoencoders checkpoints",
+    "linear hidden networks export backprop corruption sampling autoencoders checkpoints",
     "run population minibatches measures codes supervised denoising progress pool selection",
     "pretraining finetuning evaluation",
 ]

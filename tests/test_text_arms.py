@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import evaluation, finetuning, networks, params, pretraining
+from pipeline import evaluation, export, finetuning, networks, params, pretraining
 from pipeline.arms import Arm
 from pipeline.datasets import examples
 from pipeline.datasets.corpus import gather
@@ -89,7 +89,7 @@ def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
         test = examples.read(arm.ready / "test.npz", seed)
         stack = networks.load(arm.networks / "weights.safetensors", [seed])
         assert stack.depth == depth
-        p_NC = networks.module(stack, 0)(test.inputs(slice(None))).double().detach()
+        p_NC = export.module(stack, 0)(test.inputs(slice(None))).double().detach()
         stars_C = torch.arange(1, 6, dtype=torch.float64)
         rmse = (p_NC @ stars_C - stars_C[test.y_N]).square().mean().sqrt()
         assert line["test_error"] == float((p_NC.argmax(1) != test.y_N).double().mean())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import networks, records
+from pipeline import export, records
 from pipeline.arms import Arm
 from pipeline.tracking import contents, publishing, view
 from tests import synthetic
@@ -149,8 +149,8 @@ def test_the_model_is_the_best_seeds_by_validation_and_loads(published, monkeypa
     assert type(model) is torch.nn.Sequential
     stack = stack_of(RANDOM, settings())
     x_NI = torch.rand(7, 64, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(model(x_NI), networks.module(stack, 1)(x_NI))
-    assert not torch.equal(model(x_NI), networks.module(stack, 0)(x_NI))
+    assert torch.equal(model(x_NI), export.module(stack, 1)(x_NI))
+    assert not torch.equal(model(x_NI), export.module(stack, 0)(x_NI))
 
 
 def test_the_model_has_a_signature_an_example_and_its_requirements(published, monkeypatch):

@@ -103,9 +103,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _quantile(n: int, confidence: float) -> float:
-    from scipy import stats
+    from scipy import special  # scipy.stats says the same, and takes a second more to import
 
-    return float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    return float(special.stdtrit(n - 1, (1 + confidence) / 2))
 
 
 def _p(first: Mapping[int, float], second: Mapping[int, float]) -> float:

@@ -99,6 +99,11 @@ class Emitter:
         """Emit what `act` does for each vector of `count` floats, the last of all with a mask."""
         self.each_panel(count, 1, lambda columns: act(*columns[0]))
 
+    def integer(self, pointer: Value, place: Index) -> Value:
+        """Return a 64-bit integer of those at a pointer."""
+        here = self._build.gep(pointer, [_long(place)], source_etype=LONG)
+        return self._build.load(here, typ=LONG, align=8)
+
     # Floats in memory
 
     def at(self, pointer: Value, *offsets: Index) -> Value:

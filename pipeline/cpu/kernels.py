@@ -3,17 +3,20 @@
 They do what those of the same names in pipeline/gpu/kernels.py do. A layer's weights are swept
 once; biases and units are passes over the B rows of a mini-batch, which the cache holds.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
-1 broadcasts. `transposed`: the weights lie in memory as [O, I], as those of a tied decoder do.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
+rows of weights of all networks, K * I, Q rows of all mini-batches, K * B, M their ends (Q + 1), P
+ones of all rows; a 1 broadcasts. `transposed`: the weights lie in memory as [O, I], as those of a
+tied decoder do.
 """
 
 from collections.abc import Callable
 
 from pipeline.cpu import product, sweeps
-from pipeline.cpu.emitter import Emitter, Index, Value
+from pipeline.cpu.emitter import Columns, Emitter, Index, Value
 from pipeline.cpu.sweeps import Matrix
 
-ARGUMENTS = {"forward": (5, 4), "descend": (7, 4)}  # pointers, integers
+ARGUMENTS = {"forward": (5, 4), "descend": (7, 4), "scatter": (4, 2)}  # pointers, integers
+STRIP = 8  # vectors of a row that are held while they are added to others
 
 
 def forward(
@@ -115,6 +118,30 @@ def descend(
     return emitter
 
 
+def scatter(batch: None, lanes: int) -> Emitter:
+    """Add row q of delta [Q, O] to the rows of W whose places are from start q up to start q + 1.
+
+    Arguments: W, starts, places, delta; O, Q.
+    """
+    emitter = Emitter("scatter", *ARGUMENTS["scatter"], lanes=lanes)
+    at, times, (*stacks, O, Q) = emitter.at, emitter.times, emitter.arguments  # noqa: E741
+    W_RO, starts_M, places_P, delta_QO = stacks
+    with emitter.loop(0, Q) as q:
+        first, last = (emitter.integer(starts_M, emitter.plus(q, n)) for n in (0, 1))
+        delta_O = at(delta_QO, times(q, O))
+
+        def strip(columns: Columns) -> None:
+            held = [emitter.load(at(delta_O, column), mask) for column, mask in columns]
+            with emitter.loop(first, last) as p:
+                W_O = at(W_RO, times(emitter.integer(places_P, p), O))
+                for step, (column, mask) in zip(held, columns, strict=True):
+                    here = at(W_O, column)
+                    emitter.store(emitter.add(emitter.load(here, mask), step), here, mask)
+
+        emitter.each_panel(O, STRIP, strip)
+    return emitter
+
+
 def _each(
     emitter: Emitter, batch: Index, width: Value, act: Callable[[Value, Value, Value | None], None]
 ) -> None:
@@ -126,4 +153,6 @@ def _each(
         )
 
 
-KERNELS: dict[str, Callable[..., Emitter]] = {"forward": forward, "descend": descend}
+KERNELS: dict[str, Callable[..., Emitter]] = {
+    "forward": forward, "descend": descend, "scatter": scatter,
+}  # fmt: skip

@@ -3,8 +3,8 @@
 Same results as plain torch's up to rounding, with less traffic and fewer calls; kernels.py says
 how. Where nothing can be compiled, everything goes the plain way.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
-1 broadcasts.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
+rows of weights, Q rows of gradients, M their ends (Q + 1), P places of them all; a 1 broadcasts.
 """
 
 import logging
@@ -123,6 +123,22 @@ def descend_through_(
         l1_K11=l1_K11,
     )
     return below_KBI
+
+
+def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
+    """Add each row of delta to the rows of W at `places_P[starts_M[q] : starts_M[q + 1]]`, int64.
+
+    In this order, as `index_add_` does, so with the same bits. Returns whether it was done.
+    """
+    given = (W_RO, starts_M, places_P, delta_QO)
+    if not all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in given):
+        return False
+    compiled = compiler()
+    if compiled is None or not W_RO.dtype == delta_QO.dtype == torch.float32:
+        return False
+    run = compiled.compiled("scatter", None)
+    run(*(tensor.data_ptr() for tensor in given), W_RO.shape[1], len(delta_QO))
+    return True
 
 
 def _descend_(

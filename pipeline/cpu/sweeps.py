@@ -19,6 +19,9 @@ from pipeline.cpu.emitter import Columns, Emitter, Value
 
 TILE = 64  # rows of W between two writes of the sums; one tile fits the second-level cache
 AHEAD = 2000  # floats from those in use to those that are fetched
+# Registers of so many floats come in sixteens, which hold the sums and factors of one vector of
+# columns, or of one row; others in thirty-twos, which hold those of two, but not of both at once.
+FEW_REGISTERS = {8}
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def down(
             emitter.store(emitter.add(emitter.load(out, mask), emitter.content(total)), out, mask)
 
     both = columns_BC is not None and out_BC is not None
-    together = 1 if both or emitter.lanes == 8 else 2  # vectors: as many as registers hold sums of
+    together = 1 if both or emitter.lanes in FEW_REGISTERS else 2
     with emitter.loop(0, matrix.R, TILE) as top:
         emitter.each_panel(matrix.C, together, partial(panel, top))
 
@@ -125,7 +128,7 @@ def across(
         for pair, total in sums.items():
             emitter.add_lanes_to(emitter.at(out_BR, places[pair]), emitter.content(total))
 
-    together = 2 if rows_BR is None else 1  # rows: as many as sums and factors leave registers for
+    together = 1 if rows_BR is not None or emitter.lanes in FEW_REGISTERS else 2
     paired = emitter.multiple(matrix.R, together)
     with emitter.loop(0, paired, together) as row:
         some(row, together)

@@ -10,6 +10,8 @@ def tables(bench: Mapping[str, Any]) -> str:
     """Return the tables of a benchmark: net-steps by size, then what else it timed."""
     sizes = dict.fromkeys(row["size"] for row in bench["net_steps"])
     parts = [_net_steps(bench, size) for size in sizes]
+    if bench.get("jobs"):
+        parts.append(_jobs(bench["jobs"]))
     if bench.get("images"):
         parts.append(_images(bench["images"]))
     return "\n\n".join([*parts, f"<sub>{machine(bench['machine'])}</sub>"])
@@ -72,6 +74,21 @@ def _limits(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> str
             f" ({limits['gflop_per_s']:.0f} GFLOP/s)"
         )
     return text + "."
+
+
+def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| whole job, as the pipeline runs it | ms a net-step [quartiles] | steps | evaluation |"
+        " the rest |",
+        "|---|---|---|---|---|",
+    ]
+    for row in jobs:
+        time = f"{row['ms_per_net_step']:.3f} [{row['first_quartile']:.3f},"
+        time += f" {row['third_quartile']:.3f}]"
+        parts = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
+        shares = " | ".join(f"{findings.percent(share, 0)}%" for share in parts)
+        lines.append(f"| {row['size']} size, K = {row['networks']} | {time} | {shares} |")
+    return "\n".join(lines)
 
 
 def _images(images: Mapping[str, Mapping[str, float]]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pipeline import networks, records
+from pipeline import export, networks, records
 from pipeline.analysis import comparison, exhibits
 from pipeline.analysis.results import Results, read_card
 from pipeline.arms import Arm
@@ -40,7 +40,7 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
     models.log_vocabulary(client, run, valid.form, seed=seed)
-    model = networks.module(best, 0)
+    model = export.module(best, 0)
     log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
 
 

@@ -1,0 +1,147 @@
+"""A whole job as the pipeline runs it: orders of examples, steps, evaluation, checkpoints.
+
+Net-steps alone say nothing of what stands around them, nor of cores that wait for others.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.task import BATCH, L1, UNIT
+from pipeline import networks, records, timing
+from pipeline.datasets import examples
+from pipeline.datasets.form import Form
+from pipeline.datasets.splits import Split
+from pipeline.finetuning import Finetuning
+from pipeline.networks import Tensors
+from pipeline.params import Finetune
+from pipeline.pool import Pool, Work
+from pipeline.run import Candidate, Task
+
+RATES = [0.1, 0.01, 0.001, 0.0001]  # the paper's grid
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Job:
+    """How many examples and seeds there are, and for how many epochs each network trains."""
+
+    train: int
+    valid: int
+    seeds: int
+    epochs: int
+
+
+JOBS = {
+    "cpu": {"digits": Job(1000, 297, 10, 20), "mnist": Job(5000, 1000, 2, 3)},
+    "cuda": {"digits": Job(1000, 297, 10, 20), "mnist": Job(50_000, 10_000, 15, 3)},
+}  # MNIST's on a CPU has a tenth of its examples, of both kinds
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """Work whose steps and evaluation are timed, in whatever process they are done."""
+
+    work: Work
+    folder: Path
+
+    def prepare(self, stack: list[Candidate], device: torch.device) -> "tuple[Clock, Tensors]":
+        """Prepare the work, and a clock for it."""
+        task, tensors = self.work.prepare(stack, device)
+        path = self.folder / f"{records.fingerprint([vars(each) for each in stack])}.json"
+        return Clock(task, path, device), tensors
+
+
+@dataclass
+class Clock:
+    """A task that writes down the seconds that its parts take."""
+
+    task: Task
+    path: Path
+    device: torch.device
+    seconds: dict[str, float] = field(default_factory=lambda: {"steps": 0.0, "evaluation": 0.0})
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Those of the task."""
+        return self.task.criteria
+
+    def train_epoch(
+        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+    ) -> Tensor:
+        """Train by an epoch, on the clock."""
+        return self._timed("steps", lambda: self.task.train_epoch(tensors, stack, epochs))
+
+    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
+        """Evaluate, on the clock."""
+        return self._timed("evaluation", lambda: self.task.measure(tensors, stack))
+
+    def _timed(self, part: str, act: Callable[[], Found]) -> Found:
+        start = time.monotonic()
+        found = act()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.seconds[part] += time.monotonic() - start
+        records.write_json(self.path, self.seconds)
+        return found
+
+
+def measure(
+    job: Job, widths: Sequence[int], where: torch.device, *, repeats: int
+) -> dict[str, Any]:
+    """Run a job several times, after a first one that compiles and starts processes.
+
+    Returns K, the median and quartiles of ms a net-step, from the job's first moment to its last,
+    and of the time of all processes the shares that steps and evaluation take.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        work = _work(Path(folder), job, widths)
+        _run(replace(work, settings=work.settings.model_copy(update={"epochs": 1})), job, where)
+        runs = [_run(work, job, where) for _ in range(repeats)]
+    times = timing.quartiles([run["ms"] for run in runs], "ms_per_net_step")
+    shares = {
+        part: float(np.median([run[part] for run in runs])) for part in ("steps", "evaluation")
+    }
+    return {"networks": job.seeds * len(RATES)} | times | shares
+
+
+def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
+    """Write random examples and starting networks; return their training."""
+    draws = np.random.default_rng(0)
+    form = Form((1, widths[0]), tuple(map(str, range(widths[-1]))), scale=1 / 255)
+    for name, count in (("train", job.train), ("valid", job.valid)):
+        x_NI = draws.integers(0, 256, (count, widths[0]), dtype=np.uint8)
+        examples.write(Split(x_NI, draws.integers(widths[-1], size=count), form), folder / name)
+    networks.save(networks.initialize("bench", widths, range(job.seeds), UNIT), folder / "start")
+    settings = Finetune(
+        learning_rates=RATES, batch_size=BATCH, epochs=job.epochs, patience=job.epochs
+    )
+    return Finetuning(
+        "bench", folder / "train", folder / "valid", folder / "start", settings, l1=(L1,)
+    )
+
+
+def _run(work: Finetuning, job: Job, where: torch.device) -> dict[str, float]:
+    """Run the job once; return ms a net-step, and the shares of all processes' time."""
+    population = work.population()
+    with tempfile.TemporaryDirectory(dir=work.start.parent) as scratch:
+        clocked, pool = Clocked(work, Path(scratch)), Pool(where, Path(scratch) / "pool", "job")
+        start = time.monotonic()
+        (trained,) = pool.train_all([replace(population, work=clocked)])
+        seconds = time.monotonic() - start
+        clocks = [records.read_json(path) for path in Path(scratch).glob("*.json")]
+    processes = min(joblib.cpu_count(), len(clocks)) if where.type == "cpu" else 1
+    net_steps = sum(result.epochs for result in trained.results) * (job.train // BATCH)
+    shares = {
+        part: sum(clock[part] for clock in clocks) / (processes * seconds)
+        for part in ("steps", "evaluation")
+    }
+    return {"ms": 1e3 * seconds / net_steps} | shares
