@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import joblib
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 from torch import Tensor
 
 from benchmarks.task import BATCH, L1, UNIT
@@ -106,6 +107,7 @@ def measure(
         work = _work(Path(folder), job, widths)
         _run(replace(work, settings=work.settings.model_copy(update={"epochs": 1})), job, where)
         runs = [_run(work, job, where) for _ in range(repeats)]
+    get_reusable_executor().shutdown()  # whoever is next may want processes of another kind
     times = timing.quartiles([run["ms"] for run in runs], "ms_per_net_step")
     shares = {
         part: float(np.median([run[part] for run in runs])) for part in ("steps", "evaluation")
