@@ -30,6 +30,11 @@ PAPER := run.datasets=[mnist] run.seeds=5 run.experiments=[sparsity] \
 LESS :=
 SCALE = $(patsubst %,-S '%',$(PAPER) $(LESS))
 
+# What `dvc exp run` ran it commits, out of sight: where git knows nobody, in this name.
+paper: export GIT_AUTHOR_NAME ?= $(shell git config user.name || echo paper)
+paper: export GIT_AUTHOR_EMAIL ?= $(shell git config user.email || echo paper@localhost)
+paper: export GIT_COMMITTER_NAME ?= $(GIT_AUTHOR_NAME)
+paper: export GIT_COMMITTER_EMAIL ?= $(GIT_AUTHOR_EMAIL)
 paper: $(READY)  ## MNIST at the paper's scale, on a GPU; kill it at any time, the same command goes on
 	.venv/bin/dvc exp run $(SCALE)
 	.venv/bin/dvc exp run $(SCALE) experiments/dvc.yaml:score@mnist-sparsity
