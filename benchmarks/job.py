@@ -28,6 +28,7 @@ from pipeline.pool import Pool, Work
 from pipeline.run import Candidate, Task
 
 RATES = [0.1, 0.01, 0.001, 0.0001]  # the paper's grid
+PARTS = ("steps", "evaluation")  # what is on the clock
 Found = TypeVar("Found")
 
 
@@ -68,7 +69,7 @@ class Clock:
     task: Task
     path: Path
     device: torch.device
-    seconds: dict[str, float] = field(default_factory=lambda: {"steps": 0.0, "evaluation": 0.0})
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -109,9 +110,7 @@ def measure(
         runs = [_run(work, job, where) for _ in range(repeats)]
     get_reusable_executor().shutdown()  # whoever is next may want processes of another kind
     times = timing.quartiles([run["ms"] for run in runs], "ms_per_net_step")
-    shares = {
-        part: float(np.median([run[part] for run in runs])) for part in ("steps", "evaluation")
-    }
+    shares = {part: float(np.median([run[part] for run in runs])) for part in PARTS}
     return {"networks": job.seeds * len(RATES)} | times | shares
 
 
@@ -142,8 +141,5 @@ def _run(work: Finetuning, job: Job, where: torch.device) -> dict[str, float]:
         clocks = [records.read_json(path) for path in Path(scratch).glob("*.json")]
     processes = min(joblib.cpu_count(), len(clocks)) if where.type == "cpu" else 1
     net_steps = sum(result.epochs for result in trained.results) * (job.train // BATCH)
-    shares = {
-        part: sum(clock[part] for clock in clocks) / (processes * seconds)
-        for part in ("steps", "evaluation")
-    }
+    shares = {part: sum(clock[part] for clock in clocks) / (processes * seconds) for part in PARTS}
     return {"ms": 1e3 * seconds / net_steps} | shares

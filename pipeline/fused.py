@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.cpu import layers as cpu
 from pipeline.gpu import layers as gpu
 from pipeline.terms import Inputs
-from pipeline.units import Units
+from pipeline.units import Gate, Units
 
 
 class Kernels(Protocol):
@@ -36,25 +36,17 @@ class Kernels(Protocol):
         ...
 
     def descend_(
-        self, x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool
-    ) -> tuple[bool, Tensor | None]:
-        """Take a layer's step in place; return whether it was done, and where asked for the
-        gradient at the inputs [K, B, I] through the weights as they were."""
-        ...
-
-    def descend_through_(
         self,
-        h_KBI: Tensor,
+        x_KBI: Tensor,
         W_KIO: Tensor,
         b_K1O: Tensor,
         delta_KBO: Tensor,
         *,
-        units: Units,
-        signs_K1I: Tensor | None,
-        l1_K11: Tensor | None,
-    ) -> Tensor | None:
-        """Do the same, and return the gradient [K, B, I] at the linear outputs of the layer below,
-        whose units' outputs, times signs, the inputs are."""
+        below: bool,
+        gate: Gate | None = None,
+    ) -> tuple[bool, Tensor | None]:
+        """Take a layer's step in place; return whether it was done, and where asked for the
+        gradient [K, B, I] at the inputs, or at the linear outputs of the gate's units."""
         ...
 
 

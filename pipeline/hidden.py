@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline import fused, linear
 from pipeline.terms import Inputs
-from pipeline.units import Units
+from pipeline.units import Gate, Units
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Passage:
     memory: Tensor | None
     step: Step
 
+    @property
+    def gate(self) -> Gate:
+        """What kernels need of it."""
+        return Gate(self.units, self.signs_K1O, self.step.l1_K11 if self.step.penalized else None)
+
     def through_(self, delta_KBO: Tensor, h_KBO: Tensor) -> Tensor:
         """Turn the gradient at the layer's outputs into that at its linear outputs, in place.
 
@@ -99,17 +104,12 @@ def descend_through_(
     """
     kernels = fused.kernels_for(h_KBI, W_KIO)
     if kernels:
-        fused_KBI = kernels.descend_through_(
-            h_KBI,
-            W_KIO,
-            b_K1O,
-            delta_KBO,
-            units=below.units,
-            signs_K1I=below.signs_K1O,
-            l1_K11=below.step.l1_K11 if below.step.penalized else None,
+        done, below_KBI = kernels.descend_(
+            h_KBI, W_KIO, b_K1O, delta_KBO, below=True, gate=below.gate
         )
-        if fused_KBI is not None:
-            return fused_KBI
+        if done:
+            assert below_KBI is not None
+            return below_KBI
     below_KBI = linear.descend_(h_KBI, W_KIO, b_K1O, delta_KBO)
     assert below_KBI is not None
     return below.through_(below_KBI, h_KBI)

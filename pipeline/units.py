@@ -49,3 +49,16 @@ class Function:
     module: Callable[[float, int, int], torch.nn.Module]
     remember: Callable[[Tensor, Units], Tensor] | None = None
     learn: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The units that a layer's inputs came through: what its gradient has yet to pass.
+
+    The inputs are the units' outputs times `signs_K1O`; `l1_K11` is the penalty on these, scaled as
+    the gradient is.
+    """
+
+    units: Units
+    signs_K1O: Tensor | None
+    l1_K11: Tensor | None

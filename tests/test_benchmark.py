@@ -214,7 +214,7 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     assert row["evaluation"] > 0.01
     assert row["steps"] + row["evaluation"] < 1
     told = speed._jobs([row | {"ms_per_net_step": 0.5, "steps": 0.8, "evaluation": 0.06}])
-    assert "| tiny size, K = 8 | 0.500 [" in told
+    assert "| tiny size, K = 8, n = 3 | 0.500 [" in told
     assert told.endswith("| 80% | 6% | 14% |")
 
 

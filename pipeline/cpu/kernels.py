@@ -112,7 +112,7 @@ def descend(
             sweeps.across(emitter, batch, matrix, delta_BO, rows_BR=x_BI, out_BR=below_BI)
         else:
             sweeps.down(emitter, batch, Matrix(W_IO, I, O), x_BI, columns_BC=delta_BO)
-        if rectifier:
+        if below and rectifier:
             _each(emitter, batch, I, chain)
         emitter.each_vector(O, shift)
     return emitter

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline import activations
-from pipeline.units import Units
+from pipeline.units import Gate, Units
 
 log = logging.getLogger(__name__)
 
@@ -80,49 +80,38 @@ def forward(
 
 
 def descend_(
-    x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool
-) -> tuple[bool, Tensor | None]:
-    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
-
-    Returns whether it was done, and where asked for the gradient at the inputs [K, B, I] through
-    the weights as they were.
-    """
-    if x_KBI.shape[1] > MOST_ROWS:
-        return False, None
-    below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
-    _descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below_KBI)
-    return True, below_KBI
-
-
-def descend_through_(
-    h_KBI: Tensor,
+    x_KBI: Tensor,
     W_KIO: Tensor,
     b_K1O: Tensor,
     delta_KBO: Tensor,
     *,
-    units: Units,
-    signs_K1I: Tensor | None,
-    l1_K11: Tensor | None,
-) -> Tensor | None:
-    """Do the same, and return the gradient [K, B, I] at the linear outputs of the layer below,
-    whose units' outputs, times signs, the inputs are; None where nothing could be done.
+    below: bool,
+    gate: Gate | None = None,
+) -> tuple[bool, Tensor | None]:
+    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
 
-    `l1_K11` is the penalty on them, scaled as the gradient is.
+    Returns whether it was done, and where asked for the gradient [K, B, I] through the weights as
+    they were: that at the inputs, or with a `gate` that at the linear outputs of its units.
     """
-    if units.function is not RECTIFIER or h_KBI.shape[1] > MOST_ROWS:
-        return None
-    below_KBI = torch.empty_like(h_KBI, memory_format=torch.contiguous_format)
-    _descend_(
-        h_KBI,
+    knows = gate is None or gate.units.function is RECTIFIER
+    if not knows or x_KBI.shape[1] > MOST_ROWS:
+        return False, None
+    below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
+    signs_K1I, l1_K11 = (None, None) if gate is None else (gate.signs_K1O, gate.l1_K11)
+    _run(
+        "descend",
+        (
+            x_KBI.contiguous(), W_KIO, b_K1O, delta_KBO.contiguous(),
+            below_KBI, signs_K1I, l1_K11,
+        ),
         W_KIO,
-        b_K1O,
-        delta_KBO,
-        below_KBI,
-        rectifier=True,
-        signs_K1I=signs_K1I,
-        l1_K11=l1_K11,
-    )
-    return below_KBI
+        x_KBI.shape[1],
+        below=below,
+        rectifier=gate is not None,
+        negated=signs_K1I is not None,
+        penalized=l1_K11 is not None,
+    )  # fmt: skip
+    return True, below_KBI
 
 
 def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
@@ -139,32 +128,6 @@ def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Ten
     run = compiled.compiled("scatter", None)
     run(*(tensor.data_ptr() for tensor in given), W_RO.shape[1], len(delta_QO))
     return True
-
-
-def _descend_(
-    x_KBI: Tensor,
-    W_KIO: Tensor,
-    b_K1O: Tensor,
-    delta_KBO: Tensor,
-    below_KBI: Tensor | None,
-    *,
-    rectifier: bool = False,
-    signs_K1I: Tensor | None = None,
-    l1_K11: Tensor | None = None,
-) -> None:
-    _run(
-        "descend",
-        (
-            x_KBI.contiguous(), W_KIO, b_K1O, delta_KBO.contiguous(),
-            below_KBI, signs_K1I, l1_K11,
-        ),
-        W_KIO,
-        x_KBI.shape[1],
-        below=below_KBI is not None,
-        rectifier=rectifier,
-        negated=signs_K1I is not None,
-        penalized=l1_K11 is not None,
-    )  # fmt: skip
 
 
 def _run(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline import activations
-from pipeline.units import Function, Units
+from pipeline.units import Function, Gate, Units
 
 log = logging.getLogger(__name__)
 
@@ -98,66 +98,30 @@ def forward(
 
 
 def descend_(
-    x_KBI: Tensor, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool
-) -> tuple[bool, Tensor | None]:
-    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
-
-    Returns whether it was done, and where asked for the gradient at the inputs [K, B, I] through
-    the weights as they were.
-    """
-    below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
-    done = _descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below_KBI)
-    return done, below_KBI if done else None
-
-
-def descend_through_(
-    h_KBI: Tensor,
-    W_KIO: Tensor,
-    b_K1O: Tensor,
-    delta_KBO: Tensor,
-    *,
-    units: Units,
-    signs_K1I: Tensor | None,
-    l1_K11: Tensor | None,
-) -> Tensor | None:
-    """Do the same, and return the gradient [K, B, I] at the linear outputs of the layer below,
-    whose units' outputs, times signs, the inputs are; None where nothing could be done.
-
-    `l1_K11` is the penalty on them, scaled as the gradient is.
-    """
-    if units.function not in NAMES:
-        return None
-    below_KBI = torch.empty_like(h_KBI)
-    done = _descend_(
-        h_KBI,
-        W_KIO,
-        b_K1O,
-        delta_KBO,
-        below_KBI,
-        function=NAMES[units.function],
-        signs_K1I=signs_K1I,
-        hardness_K11=units.hardness_K11,
-        l1_K11=l1_K11,
-    )
-    return below_KBI if done else None
-
-
-def _descend_(
     x_KBI: Tensor,
     W_KIO: Tensor,
     b_K1O: Tensor,
     delta_KBO: Tensor,
-    below_KBI: Tensor | None,
     *,
-    function: str = "",
-    signs_K1I: Tensor | None = None,
-    hardness_K11: Tensor | None = None,
-    l1_K11: Tensor | None = None,
-) -> bool:
+    below: bool,
+    gate: Gate | None = None,
+) -> tuple[bool, Tensor | None]:
+    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
+
+    Returns whether it was done, and where asked for the gradient [K, B, I] through the weights as
+    they were: that at the inputs, or with a `gate` that at the linear outputs of its units.
+    """
+    if gate is not None and gate.units.function not in NAMES:
+        return False, None
     K, B, I = x_KBI.shape
     O, transposed = W_KIO.shape[2], not W_KIO.is_contiguous()
+    below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
+    signs_K1I, hardness_K11, l1_K11 = (
+        (None, None, None) if gate is None
+        else (gate.signs_K1O, gate.units.hardness_K11, gate.l1_K11)
+    )  # fmt: skip
     own, loop, group = _tile(I, O, across=not transposed, writes=True)
-    return _launch(
+    done = _launch(
         "descend",
         (-(-max(I, O) // own), K),
         (
@@ -165,10 +129,12 @@ def _descend_(
             *(b_K1O if given is None else given  # where it is not read
               for given in (below_KBI, signs_K1I, hardness_K11, l1_K11)),
         ),
-        B=B, I=I, O=O, TRANSPOSED=transposed, BELOW=below_KBI is not None,
-        FUNCTION=function, NEGATED=signs_K1I is not None, PENALIZED=l1_K11 is not None,
+        B=B, I=I, O=O, TRANSPOSED=transposed, BELOW=below,
+        FUNCTION="" if gate is None else NAMES[gate.units.function],
+        NEGATED=signs_K1I is not None, PENALIZED=l1_K11 is not None,
         OWN=own, LOOP=loop, GROUP=group, STAGES=STAGES,
     )  # fmt: skip
+    return done, below_KBI if done else None
 
 
 def softmax_delta(

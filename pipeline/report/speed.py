@@ -33,7 +33,7 @@ def _net_steps(bench: Mapping[str, Any], size: str) -> str:
     networks = sorted({row["networks"] for row in rows})
     head = " | ".join(f"K = {K}" for K in networks)
     lines = [
-        f"| {size} size, ms a net-step | {head} [quartiles] | times eager |",
+        f"| {size} size, ms a net-step{_repeats(rows)} | {head} [quartiles] | times eager |",
         "|---|" + "---|" * (len(networks) + 1),
     ]
     missing: dict[str, str] = {}
@@ -48,6 +48,12 @@ def _net_steps(bench: Mapping[str, Any], size: str) -> str:
         told = "; ".join(f"{name} ({reason})" for name, reason in missing.items())
         says.append(f"Not timed: {told}.")
     return "\n".join([*lines, "", *says])
+
+
+def _repeats(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return of how many repeats the times are medians, in words."""
+    counts = sorted({row["repeats"] for row in rows if "repeats" in row})
+    return f", medians of {' or '.join(map(str, counts))} repeats" if counts else ""
 
 
 def _contender(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -87,7 +93,8 @@ def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
         time += f" {row['third_quartile']:.3f}]"
         parts = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
         shares = " | ".join(f"{findings.percent(share, 0)}%" for share in parts)
-        lines.append(f"| {row['size']} size, K = {row['networks']} | {time} | {shares} |")
+        name = f"{row['size']} size, K = {row['networks']}, n = {row['repeats']}"
+        lines.append(f"| {name} | {time} | {shares} |")
     return "\n".join(lines)
 
 
