@@ -132,11 +132,11 @@ def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
 
 def _run(work: Finetuning, job: Job, where: torch.device) -> dict[str, float]:
     """Run the job once; return ms a net-step, and the shares of all processes' time."""
-    population = work.population()
+    job = work.job()
     with tempfile.TemporaryDirectory(dir=work.start.parent) as scratch:
         clocked, pool = Clocked(work, Path(scratch)), Pool(where, Path(scratch) / "pool", "job")
         start = time.monotonic()
-        (trained,) = pool.train_all([replace(population, work=clocked)])
+        (trained,) = pool.train_all([replace(job, work=clocked)])
         seconds = time.monotonic() - start
         clocks = [records.read_json(path) for path in Path(scratch).glob("*.json")]
     processes = min(joblib.cpu_count(), len(clocks)) if where.type == "cpu" else 1

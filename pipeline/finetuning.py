@@ -49,7 +49,7 @@ class Finetuning:
         task = Supervised(start.function, batches, valid, probe, follows)
         return task, start.select(source_K).tensors
 
-    def population(self) -> Population:
+    def job(self) -> Population:
         """Return all networks: seeds x learning rates."""
         start = networks.load(self.start)
         candidates = grid(len(start), self.settings.learning_rates, self.l1)
@@ -74,7 +74,7 @@ class Learner(Work, Protocol):
         """The file of the training split."""
         ...
 
-    def population(self) -> Population:
+    def job(self) -> Population:
         """Return all networks: seeds x learning rates, the seeds in order."""
         ...
 
@@ -108,11 +108,9 @@ def finetune(work: Learner, pool: Pool) -> tuple[Stack, list[Record]]:
 
 def finetune_all(works: Sequence[Learner], pool: Pool) -> Iterator[tuple[Stack, list[Record]]]:
     """Do what `finetune` does for each of several, in turn, after all were trained in one queue."""
-    populations = [work.population() for work in works]
-    for work, population, trained in zip(
-        works, populations, pool.train_all(populations), strict=True
-    ):
-        yield _chosen(work, population.candidates, trained, pool.device)
+    jobs = [work.job() for work in works]
+    for work, job, trained in zip(works, jobs, pool.train_all(jobs), strict=True):
+        yield _chosen(work, job.candidates, trained, pool.device)
 
 
 def _chosen(

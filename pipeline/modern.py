@@ -230,7 +230,7 @@ class ModernTraining:
                     tensors[f"@{key}/{name}"] = torch.zeros(shape)
         return tensors
 
-    def population(self) -> Population:
+    def job(self) -> Population:
         """Return all networks: seeds x learning rates, each alone in its stack."""
         candidates = grid(self.seeds, self.settings.learning_rates, self.l1)
         return Population(self, candidates, self.settings, CACHE_BYTES)

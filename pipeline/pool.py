@@ -58,36 +58,35 @@ class Pool:
     def train(
         self, work: Work, candidates: list[Candidate], schedule: Schedule, *, network_bytes: int
     ) -> "Trained":
-        """Train every candidate of one population."""
+        """Train every candidate of one job."""
         return self.train_all([Population(work, candidates, schedule, network_bytes)])[0]
 
-    def train_all(self, populations: Sequence[Population]) -> list["Trained"]:
-        """Train every candidate of all populations, in one queue.
+    def train_all(self, jobs: Sequence[Population]) -> list["Trained"]:
+        """Train every candidate of all jobs, in one queue.
 
         Raises Problem where a process is killed, say for want of memory.
         """
         cuts = [
-            split(each.candidates, each.network_bytes, self.device, len(populations))
-            for each in populations
+            split(job.candidates, job.network_bytes, self.device, len(jobs)) for job in jobs
         ]
         rows = sum(map(len, cuts))
         board = progress.Board(self.scratch / "progress", rows, create=True)
         row = itertools.count()
-        jobs = [
-            _Job(self, n, one.work, stack, one.schedule, next(row), rows, os.getpid())
-            for n, (one, stacks) in enumerate(zip(populations, cuts, strict=True))
+        tasks = [
+            _Task(self, n, job.work, stack, job.schedule, next(row), rows, os.getpid())
+            for n, (job, stacks) in enumerate(zip(jobs, cuts, strict=True))
             for stack in stacks
         ]
-        total = sum(len(each.candidates) * each.schedule.epochs for each in populations)
+        total = sum(len(job.candidates) * job.schedule.epochs for job in jobs)
         with progress.shown(board, self.title, total):
-            parts = _run_all(jobs)
-        done = list(zip(jobs, parts, strict=True))
+            parts = _run_all(tasks)
+        done = list(zip(tasks, parts, strict=True))
         return [
             Trained(
-                [job.checkpoint for job, _ in done if job.population == n],
-                [part for job, part in done if job.population == n],
+                [task.checkpoint for task, _ in done if task.job == n],
+                [part for task, part in done if task.job == n],
             )
-            for n in range(len(populations))
+            for n in range(len(jobs))
         ]
 
 
@@ -116,17 +115,17 @@ class Trained:
 
 
 def split(
-    candidates: list[Candidate], network_bytes: int, device: torch.device, populations: int = 1
+    candidates: list[Candidate], network_bytes: int, device: torch.device, jobs: int = 1
 ) -> list[list[Candidate]]:
     """Return the candidates as stacks: all in one on a GPU, cache-sized on a CPU.
 
-    On a CPU each process gets its share, unless so many `populations` are trained together that
+    On a CPU each process gets its share, unless so many `jobs` are trained together that
     each has other work to do.
     """
     if device.type != "cpu":
         return [candidates]
     most = max(1, CACHE_BYTES // network_bytes)
-    shares = min(-(-joblib.cpu_count() // populations), len(candidates))
+    shares = min(-(-joblib.cpu_count() // jobs), len(candidates))
     fair = -(-len(candidates) // shares)
     size = -(-fair // -(-fair // most))
     shared = _cut(candidates, fair)  # so that no process waits for another at the end
@@ -138,9 +137,9 @@ def _cut(candidates: list[Candidate], size: int) -> list[list[Candidate]]:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Task:
     pool: Pool
-    population: int  # its place among those that are trained together
+    job: int  # its place among those that are trained together
     work: Work
     stack: list[Candidate]
     schedule: Schedule
@@ -152,7 +151,7 @@ class _Job:
     def checkpoint(self) -> Path:
         """Where the stack's training is kept, and in the end its best networks."""
         stack = [vars(candidate) for candidate in self.stack]
-        name = records.fingerprint(self.population, stack)
+        name = records.fingerprint(self.job, stack)
         return self.pool.scratch / f"{name}.checkpoint"
 
     def run(self) -> list[Result]:
@@ -199,30 +198,30 @@ class _Job:
             os._exit(1)
 
 
-def _run_all(jobs: list[_Job]) -> list[list[Result]]:
-    """Run every job; this process takes its share, so that one fewer has to hold torch.
+def _run_all(tasks: list[_Task]) -> list[list[Result]]:
+    """Run every task; this process takes its share, so that one fewer has to hold torch.
 
     A GPU is not shared: one process gives it all jobs in turn.
     """
-    on_cpu = all(job.pool.device.type == "cpu" for job in jobs)
-    processes = min(joblib.cpu_count(), len(jobs)) if on_cpu else 1
+    on_cpu = all(task.pool.device.type == "cpu" for task in tasks)
+    processes = min(joblib.cpu_count(), len(tasks)) if on_cpu else 1
     if processes == 1:
-        return [job.run() for job in jobs]
-    waiting = iter(range(len(jobs)))  # shared: each row is taken by one
+        return [task.run() for task in tasks]
+    waiting = iter(range(len(tasks)))  # shared: each row is taken by one
     done: dict[int, list[Result]] = {}
 
-    def work(run: Callable[[_Job], list[Result]]) -> None:
+    def work(run: Callable[[_Task], list[Result]]) -> None:
         for row in waiting:
-            done[row] = run(jobs[row])
+            done[row] = run(tasks[row])
 
     others = get_reusable_executor(processes - 1, env=ONE_THREAD)
     with ThreadPoolExecutor(processes - 1) as threads:
         remote = [
-            threads.submit(work, lambda job: others.submit(job.run).result())
+            threads.submit(work, lambda task: others.submit(task.run).result())
             for _ in range(processes - 1)
         ]
         try:
-            work(_Job.run)
+            work(_Task.run)
             for thread in remote:
                 thread.result()
         except TerminatedWorkerError as error:
@@ -232,4 +231,4 @@ def _run_all(jobs: list[_Job]) -> list[list[Result]]:
             ) from error
         finally:
             list(waiting)  # where one failed, nobody takes another
-    return [done[row] for row in range(len(jobs))]
+    return [done[row] for row in range(len(tasks))]

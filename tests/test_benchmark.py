@@ -221,7 +221,7 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_clock_changes_no_training(tmp_path: Path) -> None:
     """Clocked or not, the same networks come out, and every epoch is on the clock."""
     work = job._work(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
-    stack = work.population().candidates
+    stack = work.job().candidates
     plain, tensors = work.prepare(stack, torch.device("cpu"))
     clock, mine = job.Clocked(work, tmp_path).prepare(stack, torch.device("cpu"))
     assert clock.criteria == plain.criteria

@@ -163,7 +163,7 @@ def test_a_killed_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     arm.start.mkdir(parents=True)
     networks.save(stack, arm.start / "weights.safetensors")
     work = finetuning.work_for(arm, settings)
-    candidates = work.population().candidates
+    candidates = work.job().candidates
     whole = population_on(CPU, work, candidates, epochs=6)
     with dry_gpu.gpu():
         with pytest.raises(Killed):

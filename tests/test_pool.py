@@ -104,7 +104,7 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "_exit", stop)
     progress.Board(tmp_path / "progress", 1, create=True)
-    job = pool._Job(
+    job = pool._Task(
         Pool(CPU, tmp_path, "test"),
         0,
         CountingWork(),
@@ -188,9 +188,9 @@ def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Jobs on a GPU run one after the other in this process."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     ran: list[int] = []
-    monkeypatch.setattr(pool._Job, "run", lambda job: ran.append(os.getpid()) or [])
+    monkeypatch.setattr(pool._Task, "run", lambda job: ran.append(os.getpid()) or [])
     jobs = [
-        pool._Job(Pool(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid())
+        pool._Task(Pool(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid())
         for n in range(3)
     ]
     assert pool._run_all(jobs) == [[], [], []]
