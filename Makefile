@@ -21,7 +21,7 @@ repro: $(READY)  ## run the whole pipeline; only what changed runs again
 	.venv/bin/dvc repro
 
 claims: $(READY)  ## test the paper's claims: experiments, probes, verdicts, report/claims.html
-	.venv/bin/dvc repro experiments/dvc.yaml
+	.venv/bin/dvc repro claims/dvc.yaml
 
 # MNIST as the paper trained it: the column of Table 1, and the networks of Figure 3. LESS overrides.
 PAPER := run.datasets=[mnist] run.seeds=5 run.experiments=[sparsity] \
@@ -37,7 +37,7 @@ paper: export GIT_COMMITTER_NAME ?= $(GIT_AUTHOR_NAME)
 paper: export GIT_COMMITTER_EMAIL ?= $(GIT_AUTHOR_EMAIL)
 paper: $(READY)  ## MNIST at the paper's scale, on a GPU; kill it at any time, the same command goes on
 	.venv/bin/dvc exp run $(SCALE)
-	.venv/bin/dvc exp run $(SCALE) experiments/dvc.yaml:score@mnist-sparsity
+	.venv/bin/dvc exp run $(SCALE) claims/dvc.yaml:score@mnist-sparsity
 	.venv/bin/python -m stages.judge mnist
 	.venv/bin/python -m stages.readme
 

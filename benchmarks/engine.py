@@ -8,11 +8,13 @@ from torch import Tensor
 
 from benchmarks.stepping import Stepping
 from benchmarks.task import BATCH, L1, RATE, AbsentError, Task, Trainer, flat
-from pipeline import backprop, device, pool
-from pipeline.gpu import graphs
-from pipeline.hidden import Step
-from pipeline.networks import Stack
-from pipeline.run import Candidate
+from pipeline.finetuning import backprop
+from pipeline.networks.kernels.gpu import graphs
+from pipeline.networks.population import Population
+from pipeline.networks.step import Step
+from pipeline.runtime import device
+from pipeline.training import workers
+from pipeline.training.state import Trial
 
 EPOCH_STEPS = {64: 100, 784: 5000}  # by inputs: digits' and MNIST's; says how they are recorded
 SET_UP_SECONDS = 0.25  # for each process to draw its weights before the clock starts
@@ -66,7 +68,7 @@ class Played(Resident):
         self.recorded.take((rows_KB,) for rows_KB in rows_SKB)
 
 
-def weights_of(stack: Stack, k: int) -> Tensor:
+def weights_of(stack: Population, k: int) -> Tensor:
     """Return one network's weights, flat."""
     return flat([stack.W_KIO(layer)[k] for layer in range(stack.depth + 1)])
 
@@ -81,8 +83,8 @@ class Processes:
     def __init__(self, task: Task) -> None:
         """Cut the stacks."""
         self.task, self.steps = task, 0
-        candidates = [Candidate(k, RATE, L1) for k in range(task.networks)]
-        stacks = pool.split(candidates, 4 * task.weights, torch.device("cpu"))
+        candidates = [Trial(k, RATE, L1) for k in range(task.networks)]
+        stacks = workers.split(candidates, 4 * task.weights, torch.device("cpu"))
         self.sizes = [len(stack) for stack in stacks][: joblib.cpu_count()]
 
     def train(self, steps: int) -> tuple[int, float]:

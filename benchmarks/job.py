@@ -16,16 +16,18 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from torch import Tensor
 
+from benchmarks import timing
 from benchmarks.task import BATCH, L1, UNIT
-from pipeline import networks, records, timing
-from pipeline.datasets import examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.splits import Split
-from pipeline.finetuning import Finetuning
-from pipeline.networks import Tensors
-from pipeline.params import Finetune
-from pipeline.pool import Pool, Work
-from pipeline.run import Candidate, Task
+from pipeline.config.params import Finetune
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.split import Split
+from pipeline.finetuning.grid_search import Finetuning
+from pipeline.networks import population
+from pipeline.networks.population import Tensors
+from pipeline.runtime import storage
+from pipeline.training.state import Objective, Trial
+from pipeline.training.workers import Setup, Workers
 
 RATES = [0.1, 0.01, 0.001, 0.0001]  # the paper's grid
 PARTS = ("steps", "evaluation")  # what is on the clock
@@ -52,13 +54,13 @@ JOBS = {
 class Clocked:
     """Work whose steps and evaluation are timed, in whatever process they are done."""
 
-    work: Work
+    work: Setup
     folder: Path
 
-    def prepare(self, stack: list[Candidate], device: torch.device) -> "tuple[Clock, Tensors]":
+    def prepare(self, stack: list[Trial], device: torch.device) -> "tuple[Clock, Tensors]":
         """Prepare the work, and a clock for it."""
         task, tensors = self.work.prepare(stack, device)
-        path = self.folder / f"{records.fingerprint([vars(each) for each in stack])}.json"
+        path = self.folder / f"{storage.fingerprint([vars(each) for each in stack])}.json"
         return Clock(task, path, device), tensors
 
 
@@ -66,7 +68,7 @@ class Clocked:
 class Clock:
     """A task that writes down the seconds that its parts take."""
 
-    task: Task
+    task: Objective
     path: Path
     device: torch.device
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
@@ -76,13 +78,11 @@ class Clock:
         """Those of the task."""
         return self.task.criteria
 
-    def train_epoch(
-        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
-    ) -> Tensor:
+    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
         """Train by an epoch, on the clock."""
         return self._timed("steps", lambda: self.task.train_epoch(tensors, stack, epochs))
 
-    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, Tensor]:
+    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
         """Evaluate, on the clock."""
         return self._timed("evaluation", lambda: self.task.measure(tensors, stack))
 
@@ -92,7 +92,7 @@ class Clock:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.seconds[part] += time.monotonic() - start
-        records.write_json(self.path, self.seconds)
+        storage.write_json(self.path, self.seconds)
         return found
 
 
@@ -117,11 +117,13 @@ def measure(
 def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
     """Write random examples and starting networks; return their training."""
     draws = np.random.default_rng(0)
-    form = Form((1, widths[0]), tuple(map(str, range(widths[-1]))), scale=1 / 255)
+    form = Encoding((1, widths[0]), tuple(map(str, range(widths[-1]))), scale=1 / 255)
     for name, count in (("train", job.train), ("valid", job.valid)):
         x_NI = draws.integers(0, 256, (count, widths[0]), dtype=np.uint8)
         examples.write(Split(x_NI, draws.integers(widths[-1], size=count), form), folder / name)
-    networks.save(networks.initialize("bench", widths, range(job.seeds), UNIT), folder / "start")
+    population.save(
+        population.initialize("bench", widths, range(job.seeds), UNIT), folder / "start"
+    )
     settings = Finetune(
         learning_rates=RATES, batch_size=BATCH, epochs=job.epochs, patience=job.epochs
     )
@@ -132,13 +134,13 @@ def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
 
 def _run(work: Finetuning, job: Job, where: torch.device) -> dict[str, float]:
     """Run the job once; return ms a net-step, and the shares of all processes' time."""
-    job = work.job()
+    training = work.job()
     with tempfile.TemporaryDirectory(dir=work.start.parent) as scratch:
-        clocked, pool = Clocked(work, Path(scratch)), Pool(where, Path(scratch) / "pool", "job")
+        clocked, pool = Clocked(work, Path(scratch)), Workers(where, Path(scratch) / "pool", "job")
         start = time.monotonic()
-        (trained,) = pool.train_all([replace(job, work=clocked)])
+        (trained,) = pool.train_all([replace(training, work=clocked)])
         seconds = time.monotonic() - start
-        clocks = [records.read_json(path) for path in Path(scratch).glob("*.json")]
+        clocks = [storage.read_json(path) for path in Path(scratch).glob("*.json")]
     processes = min(joblib.cpu_count(), len(clocks)) if where.type == "cpu" else 1
     net_steps = sum(result.epochs for result in trained.results) * (job.train // BATCH)
     shares = {part: sum(clock[part] for clock in clocks) / (processes * seconds) for part in PARTS}

@@ -13,7 +13,7 @@ import joblib
 import torch
 
 from benchmarks.task import Task
-from pipeline import device
+from pipeline.runtime import device
 
 PASSES = {"one sweep": 3, "in place": 4, "autograd": 6}
 START_SECONDS = 0.25  # for each process to be ready
@@ -91,12 +91,12 @@ def _wait(where: str) -> None:
 
 def _multiplied(seconds: float) -> float:
     """Return a core's operations a second with fused multiply-adds of registers, 0 without."""
-    from pipeline.cpu import layers
+    from pipeline.networks.kernels.cpu import layers
 
     if not layers.compiler():
         return 0.0
-    from pipeline.cpu import compiled
-    from pipeline.cpu.emitter import Emitter
+    from pipeline.networks.kernels.cpu import compiled
+    from pipeline.networks.kernels.cpu.emitter import Emitter
 
     emitter, count = Emitter("multiply", 1, 1, lanes=compiled.lanes()), 1_000_000
     numbers, times = emitter.arguments

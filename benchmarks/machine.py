@@ -10,8 +10,8 @@ import joblib
 import threadpoolctl
 import torch
 
-from pipeline import device
-from pipeline.cpu import layers
+from pipeline.networks.kernels.cpu import layers
+from pipeline.runtime import device
 
 GPU = "driver_version,clocks.sm,clocks.mem,power.limit"  # what nvidia-smi is asked for
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks import timing
 from benchmarks.engine import weights_of
 from benchmarks.peers import EAGER
 from benchmarks.sequential import Sequential
 from benchmarks.task import AbsentError, Peer, Task, Trainer
-from pipeline import timing
 
 CHECKED_STEPS, TOLERANCE = 10, 1e-4  # share of the distance moved in float64
 Row = dict[str, Any]

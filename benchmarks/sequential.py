@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from benchmarks.stepping import Stepping
 from benchmarks.task import L1, RATE, Task, flat
-from pipeline import export
+from pipeline.evaluation import torch_module
 
 
 class Penalized(torch.nn.Module):
@@ -66,4 +66,4 @@ class Sequential(Stepping):
 
 def module(task: Task, k: int) -> torch.nn.Sequential:
     """Return a network as it starts, without the softmax: the cost takes its inputs."""
-    return torch.nn.Sequential(*list(export.module(task.start(k, 1), 0))[:-1])
+    return torch.nn.Sequential(*list(torch_module.module(task.start(k, 1), 0))[:-1])

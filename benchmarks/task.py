@@ -14,9 +14,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipeline import networks
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.networks import population
+from pipeline.networks.population import Population
 
 SIZES = {"digits": (64, 200, 200, 200, 10), "mnist": (784, 1000, 1000, 1000, 10)}
 NETWORKS = {"cpu": (1, 4, 40), "cuda": (1, 4, 15, 60, 200)}  # K, by the kind of device
@@ -43,10 +43,10 @@ class Task:
         y_N = torch.randint(self.widths[-1], (EXAMPLES,), generator=draws)
         return x_NI.to(self.device, dtype), y_N.to(self.device)
 
-    def start(self, first: int = 0, count: int | None = None) -> Stack:
+    def start(self, first: int = 0, count: int | None = None) -> Population:
         """Return networks from `first` on as they start, on the CPU: by default all of them."""
         last = self.networks if count is None else first + count
-        return networks.initialize("bench", self.widths, range(first, last), UNIT)
+        return population.initialize("bench", self.widths, range(first, last), UNIT)
 
     def rows_SKB(self, first: int, steps: int) -> Tensor:
         """Return the examples of each network's mini-batches from step `first` on."""

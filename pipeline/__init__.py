@@ -1,1 +1,1 @@
-"""The laboratory's library: stacked training, the paper's protocol, and its analysis."""
+"""Library of the reproduction: data, stacked training, the protocol of the paper, its analysis."""

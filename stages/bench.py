@@ -21,23 +21,24 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     Writes results/bench.json and its figure, on a GPU results/bench-cuda.json; let nothing else run
     meanwhile.
     """
+    from benchmarks import generator
     from benchmarks import run as benchmark
-    from pipeline import device, drawing, records
-    from pipeline.report import plots, speed_plots
+    from pipeline.report.figures import plots, speed
+    from pipeline.runtime import device, storage
 
     where = device.choose()
     found = benchmark.net_steps(
         where, repeats=repeats, seconds=seconds / 5, hfta=hfta, say=typer.echo
     )
     found["jobs"] = benchmark.jobs(where, repeats=max(2, repeats // 2), say=typer.echo)
-    found["images"] = drawing.everything(repeats=repeats, seconds=seconds)
+    found["images"] = generator.everything(repeats=repeats, seconds=seconds)
     for recipe, row in found["images"].items():
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
     name = "bench" if where.type == "cpu" else "bench-cuda"
-    records.write_json(Path(f"results/{name}.json"), found)
+    storage.write_json(Path(f"results/{name}.json"), found)
     for theme, suffix in ((plots.LIGHT, ""), (plots.DARK, "-dark")):
-        picture = plots.svg(speed_plots.speed, found, theme)
-        records.write_bytes(Path(f"results/{name}{suffix}.svg"), picture)
+        picture = plots.svg(speed.speed, found, theme)
+        storage.write_bytes(Path(f"results/{name}{suffix}.svg"), picture)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from stages.shell import run
 
 def main() -> None:
     """Write `report/claims.html`: the datasets of params.yaml first, then others with verdicts."""
-    from pipeline import params, records
     from pipeline.analysis import results
-    from pipeline.report import claims_page
-    from pipeline.report.exhibits import checked
+    from pipeline.config import params
+    from pipeline.report.figures.catalogue import checked
+    from pipeline.report.pages import claims_page
+    from pipeline.runtime import storage
 
     settings = params.load()
     compare, tested = settings.compare, []
@@ -34,11 +35,11 @@ def main() -> None:
     html = claims_page.page(
         tested,
         compared,
-        cost=records.read_json(cost) if cost.exists() else {},
+        cost=storage.read_json(cost) if cost.exists() else {},
         confidence=compare.confidence,
         significance=compare.significance,
     )
-    records.write_bytes(Path("report/claims.html"), html.encode())
+    storage.write_bytes(Path("report/claims.html"), html.encode())
 
 
 if __name__ == "__main__":

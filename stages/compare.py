@@ -8,23 +8,26 @@ from stages.shell import run
 
 def main(dataset: DatasetName) -> None:
     """Write `results/<dataset>/` from the scores and the chosen networks of its arms."""
-    from pipeline import networks, params, records
-    from pipeline.analysis import comparison, conditions, exhibits
-    from pipeline.arms import arms_of
-    from pipeline.datasets import examples
+    from pipeline.analysis import comparison, curves, protocol
+    from pipeline.config import params
+    from pipeline.config.arms import arms_of
+    from pipeline.data.splits import examples
+    from pipeline.evaluation import first_filters
+    from pipeline.networks import population
+    from pipeline.runtime import csv_files, storage
 
     settings = params.load()
     confidence, significance = settings.compare.confidence, settings.compare.significance
     arms = arms_of(settings, dataset)
     files = {arm.key: arm.scores / "records.jsonl" for arm in arms}
-    scores = {key: records.read_lines(file) for key, file in files.items() if file.exists()}
+    scores = {key: storage.read_lines(file) for key, file in files.items() if file.exists()}
     results = comparison.outcomes(settings, dataset, scores)
-    abouts = {arm.key: records.read_json(arm.scores / "about.json") for arm in arms}
-    histories = {arm.key: records.read_lines(arm.networks / "records.jsonl") for arm in arms}
+    abouts = {arm.key: storage.read_json(arm.scores / "about.json") for arm in arms}
+    histories = {arm.key: storage.read_lines(arm.networks / "records.jsonl") for arm in arms}
     filters = {
-        outcome.arm.key: exhibits.filters(
-            networks.load(
-                outcome.arm.networks / "weights.safetensors", [exhibits.best_seed(outcome)]
+        outcome.arm.key: first_filters.filters(
+            population.load(
+                outcome.arm.networks / "weights.safetensors", [curves.best_seed(outcome)]
             )
         )
         for outcome in results
@@ -38,15 +41,13 @@ def main(dataset: DatasetName) -> None:
         "tests": (comparison.TESTS, comparison.paired_tests(results, confidence, significance)),
     }
     for name, (known, rows) in tables.items():
-        content = comparison.as_csv(comparison.columns(known, rows), rows)
-        records.write_bytes(out / f"{name}.csv", content)
-    records.write_bytes(out / "filters.npz", exhibits.as_npz(filters, shape))
-    records.write_json(out / "errors.json", comparison.errors(results, confidence))
-    records.write_json(out / "curves.json", exhibits.curves(results, histories))
-    records.write_json(
-        out / "protocol.json", conditions.protocol(settings.compare, results, abouts)
-    )
-    records.write_json(out / "metrics.json", comparison.metrics(results, confidence))
+        content = csv_files.as_csv(comparison.columns(known, rows), rows)
+        storage.write_bytes(out / f"{name}.csv", content)
+    storage.write_bytes(out / "filters.npz", first_filters.as_npz(filters, shape))
+    storage.write_json(out / "errors.json", comparison.errors(results, confidence))
+    storage.write_json(out / "curves.json", curves.curves(results, histories))
+    storage.write_json(out / "protocol.json", protocol.protocol(settings.compare, results, abouts))
+    storage.write_json(out / "metrics.json", comparison.metrics(results, confidence))
 
 
 if __name__ == "__main__":

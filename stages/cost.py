@@ -18,18 +18,18 @@ def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
     On the device that DEVICE chooses; one thread on a CPU. Writes this device's block of
     results/cost.json and leaves the other's; let nothing else run meanwhile.
     """
-    from benchmarks import machine
-    from pipeline import cost, device, records, term_cost
+    from benchmarks import machine, sparse_products, text_steps
+    from pipeline.runtime import device, storage
 
     where, path = device.choose(), Path("results/cost.json")
-    measured = records.read_json(path) if path.exists() else {}
-    products = cost.products(where, repeats=repeats, seconds=seconds)
+    measured = storage.read_json(path) if path.exists() else {}
+    products = sparse_products.products(where, repeats=repeats, seconds=seconds)
     for row in products:
         typer.echo(
             f"{row['direction']:9}{row['zeros']:5.0%} zeros  {row['contender']:18}"
             f"{row['ms']:8.4f} ms  {row['times_the_speed']:5.2f} x dense"
         )
-    steps = term_cost.steps(where, repeats=repeats, seconds=seconds)
+    steps = text_steps.steps(where, repeats=repeats, seconds=seconds)
     for row in steps:
         typer.echo(
             f"{row['step']:30}{row['contender']:21}"
@@ -38,10 +38,10 @@ def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
     measured[where.type] = {
         "machine": machine.about(where),
         "products": products,
-        "units": cost.units(where, repeats=repeats, seconds=seconds),
+        "units": sparse_products.units(where, repeats=repeats, seconds=seconds),
         "texts": steps,
     }
-    records.write_json(path, measured)
+    storage.write_json(path, measured)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ def main() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline import params
-    from pipeline.datasets import overview
+    from pipeline.config import params
+    from pipeline.data import overview
 
     settings = params.load()
     mirror = os.environ.get("DATA_MIRROR")

@@ -13,9 +13,9 @@ def main(dataset: DatasetName) -> None:
     Each is checked against its known hash. Of your own data the names and hashes are noted there;
     the files stay where they are.
     """
-    from pipeline import params
-    from pipeline.datasets import catalogue
-    from pipeline.locks import only_here
+    from pipeline.config import params
+    from pipeline.data import catalogue
+    from pipeline.runtime.locks import only_here
 
     settings = params.load()
     raw = Path("data/raw", dataset)

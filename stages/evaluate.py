@@ -11,27 +11,30 @@ def main(
 
     Nothing is chosen here: this is the one stage that reads the test split.
     """
-    from pipeline import arms, device, evaluation, networks, params, records
-    from pipeline.datasets.repeats import read_for
-    from pipeline.locks import only_here
+    from pipeline.config import arms, params
+    from pipeline.data.splits.per_seed import read_for
+    from pipeline.evaluation import test_scores
+    from pipeline.networks import population
+    from pipeline.runtime import device, storage
+    from pipeline.runtime.locks import only_here
     from pipeline.tracking import publishing
     from stages.track import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
-    with only_here(arm.scores), records.whole_folder(arm.scores) as out:
-        stack = networks.load(arm.networks / "weights.safetensors")
-        lines = evaluation.evaluate(
+    with only_here(arm.scores), storage.whole_folder(arm.scores) as out:
+        stack = population.load(arm.networks / "weights.safetensors")
+        lines = test_scores.evaluate(
             arm,
             stack,
             read_for(arm.ready / "test.npz", range(len(stack))),
-            trained=records.read_lines(arm.networks / "records.jsonl"),
-            pretrained=records.read_lines(arm.start / "records.jsonl"),
+            trained=storage.read_lines(arm.networks / "records.jsonl"),
+            pretrained=storage.read_lines(arm.start / "records.jsonl"),
         )
-        records.write_lines(out / "records.jsonl", lines)
-        parts = [records.read_json(path / "about.json") for path in (arm.start, arm.networks)]
-        records.write_json(out / "about.json", parts[0] | parts[1])
+        storage.write_lines(out / "records.jsonl", lines)
+        parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
+        storage.write_json(out / "about.json", parts[0] | parts[1])
     publishing.publish_or_warn(arm, settings, uri=tracking_uri())
 
 

@@ -12,25 +12,29 @@ def main(
     Early stopping keeps each network's best epoch; the lowest validation error chooses one network
     a seed. The test split is not read.
     """
-    from pipeline import arms, checkpoints, device, finetuning, networks, params, records
-    from pipeline.locks import only_here
-    from pipeline.pool import Pool
+    from pipeline.config import arms, params
+    from pipeline.finetuning import grid_search
+    from pipeline.networks import population
+    from pipeline.runtime import device, storage
+    from pipeline.runtime.locks import only_here
+    from pipeline.training import checkpoints
+    from pipeline.training.workers import Workers
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), finetuning.work_for(arm, settings)
+    where, work = device.choose(), grid_search.work_for(arm, settings)
     files = [work.train, work.valid, work.start]
     with (
         only_here(arm.networks),
         checkpoints.workplace(files, arm, work, where) as scratch,
-        records.whole_folder(arm.networks) as out,
+        storage.whole_folder(arm.networks) as out,
     ):
-        pool = Pool(where, scratch, f"finetune {arm.name}")
-        stack, lines = finetuning.finetune(work, pool)
-        networks.save(stack, out / "weights.safetensors")
-        records.write_lines(out / "records.jsonl", lines)
+        pool = Workers(where, scratch, f"finetune {arm.name}")
+        stack, lines = grid_search.finetune(work, pool)
+        population.save(stack, out / "weights.safetensors")
+        storage.write_lines(out / "records.jsonl", lines)
         about = {"finetune": work.settings.model_dump(), **device.about(where)}
-        records.write_json(out / "about.json", about)
+        storage.write_json(out / "about.json", about)
 
 
 if __name__ == "__main__":

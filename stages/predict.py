@@ -36,13 +36,16 @@ def main(
     A term counts for as much as the log-odds of the predicted class, or the expected stars, change
     when it alone is left out. The network is that of the seed with the lowest validation error.
     """
-    from pipeline import arms, device, params, prediction
-    from pipeline.datasets import new_texts, overview
-    from pipeline.report import predictions
+    from pipeline.config import arms, params
+    from pipeline.data import overview
+    from pipeline.data.sources import unlabeled_texts
+    from pipeline.evaluation import prediction
+    from pipeline.report.text import predictions
+    from pipeline.runtime import device
     from pipeline.tracking import models
     from stages.track import tracking_uri
 
-    found = new_texts.read(texts or [], file, new_texts.Layout(column, encoding))
+    found = unlabeled_texts.read(texts or [], file, unlabeled_texts.Layout(column, encoding))
     device.prepare_for_training()
     if run_id:
         arm = arms.Arm(dataset, activation, initialization)

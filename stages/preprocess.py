@@ -8,9 +8,9 @@ from stages.shell import run
 
 def main(dataset: DatasetName) -> None:
     """Write `data/ready/<dataset>/{train,valid,test}.npz` and the dataset's card in results/."""
-    from pipeline import params
-    from pipeline.datasets import catalogue
-    from pipeline.locks import only_here
+    from pipeline.config import params
+    from pipeline.data import catalogue
+    from pipeline.runtime.locks import only_here
 
     settings = params.load()
     ready = Path("data/ready", dataset)

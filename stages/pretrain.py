@@ -12,23 +12,27 @@ def main(
     For every layer and seed each learning rate of the grid is trained; the lowest reconstruction
     error on the validation inputs chooses. Neither labels nor the test split are read.
     """
-    from pipeline import arms, checkpoints, device, networks, params, pretraining, records
-    from pipeline.locks import only_here
-    from pipeline.pool import Pool
+    from pipeline.config import arms, params
+    from pipeline.networks import population
+    from pipeline.pretraining import layerwise
+    from pipeline.runtime import device, storage
+    from pipeline.runtime.locks import only_here
+    from pipeline.training import checkpoints
+    from pipeline.training.workers import Workers
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), pretraining.work_for(arm, settings)
+    where, work = device.choose(), layerwise.work_for(arm, settings)
     with (
         only_here(arm.start),
         checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
-        records.whole_folder(arm.start) as out,
+        storage.whole_folder(arm.start) as out,
     ):
-        pool = Pool(where, scratch, f"pretrain {arm.name}")
-        stack, lines = pretraining.starting_networks(arm, settings, work, pool)
-        networks.save(stack, out / "weights.safetensors")
-        records.write_lines(out / "records.jsonl", lines)
-        records.write_json(out / "about.json", pretraining.about(arm, settings))
+        pool = Workers(where, scratch, f"pretrain {arm.name}")
+        stack, lines = layerwise.starting_networks(arm, settings, work, pool)
+        population.save(stack, out / "weights.safetensors")
+        storage.write_lines(out / "records.jsonl", lines)
+        storage.write_json(out / "about.json", layerwise.about(arm, settings))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from stages.shell import run
 
 def main(dataset: DatasetName, probe: ProbeName) -> None:
     """Probe the chosen networks of a dataset's arms, as a table; nothing is trained or chosen."""
-    from pipeline import arms, device, networks, params, records
-    from pipeline.analysis import comparison
-    from pipeline.datasets import examples
-    from pipeline.minibatches import REFERENCE_IMAGES, reference
+    from pipeline.config import arms, params
+    from pipeline.data.splits import examples
+    from pipeline.networks import population
     from pipeline.probes import catalogue
     from pipeline.probes.catalogue import Splits, Trained
+    from pipeline.runtime import csv_files, device, storage
+    from pipeline.training.minibatches import REFERENCE_IMAGES, reference
 
     catalogue.probe(probe)
     device.prepare_for_training()
@@ -23,15 +24,15 @@ def main(dataset: DatasetName, probe: ProbeName) -> None:
     )
     found = []
     for arm in arms.arms_of(params.load(), dataset):
-        scores = records.read_lines(arm.scores / "records.jsonl")
+        scores = storage.read_lines(arm.scores / "records.jsonl")
         seeds = sorted(line["seed"] for line in scores if line["test_error"] is not None)
         if seeds:
-            stack = networks.load(arm.networks / "weights.safetensors", seeds)
+            stack = population.load(arm.networks / "weights.safetensors", seeds)
             found.append(Trained(arm, stack, seeds))
     seen = reference(dataset, train, REFERENCE_IMAGES).of(0)  # one for all seeds
     columns, rows = catalogue.rows(probe, found, Splits(dataset, seen, valid, test))
     path = Path("claims", dataset, "records", f"{probe}.csv")
-    records.write_bytes(path, comparison.as_csv(columns, rows))
+    storage.write_bytes(path, csv_files.as_csv(columns, rows))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def main(really: Really = False) -> None:
     """
     import shutil
 
-    from pipeline import arms, params
+    from pipeline.config import arms, params
 
     for path in arms.unowned(params.load()):
         typer.echo(f"{'deleted' if really else 'would delete'} {path}")

@@ -15,11 +15,12 @@ def blocks() -> dict[str, str]:
     """Return the content of every generated block by its name."""
     from ruamel.yaml import YAML
 
-    from pipeline import params, records
     from pipeline.analysis import results
-    from pipeline.datasets import overview
-    from pipeline.experiments import catalogue
-    from pipeline.report import readme, sentiment, speed
+    from pipeline.config import params
+    from pipeline.data import overview
+    from pipeline.experiments.conditions import catalogue
+    from pipeline.report.markdown import readme, sentiment, speed
+    from pipeline.runtime import storage
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
     found["experiments"] = readme.experiments(catalogue.questions())
@@ -39,9 +40,9 @@ def blocks() -> dict[str, str]:
         found[f"verdicts {name}"] = readme.claims_in_short(name, rows)
     for block, name in {"speed": "bench", "speed on a GPU": "bench-cuda"}.items():
         if (bench := Path(f"results/{name}.json")).exists():
-            found[block] = speed.tables(records.read_json(bench))
+            found[block] = speed.tables(storage.read_json(bench))
     if (cost := Path("results/cost.json")).exists():
-        measured = records.read_json(cost)["cpu"]
+        measured = storage.read_json(cost)["cpu"]
         if "texts" in measured:
             found["steps on texts"] = speed.texts(measured)
     return found
@@ -49,12 +50,12 @@ def blocks() -> dict[str, str]:
 
 def main() -> None:
     """Write the tables of results/ and the stages of dvc.yaml into the README files."""
-    from pipeline import records
-    from pipeline.report import readme
+    from pipeline.report.markdown import readme
+    from pipeline.runtime import storage
 
     found = blocks()
     for path in files():
-        records.write_bytes(path, readme.refresh(path.read_text(), found).encode())
+        storage.write_bytes(path, readme.refresh(path.read_text(), found).encode())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.errors import Problem
+from pipeline.runtime.errors import Problem
 
 REMEDIES = {
     errno.ENOSPC: "free some space",

@@ -11,11 +11,14 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
 
     As in `pretrain` and `finetune`, validation alone chooses. The test split is not read.
     """
-    from pipeline import checkpoints, device, networks, params, records
-    from pipeline.datasets import examples
-    from pipeline.experiments import catalogue, training
-    from pipeline.locks import only_here
-    from pipeline.pool import Pool
+    from pipeline.config import params
+    from pipeline.data.splits import examples
+    from pipeline.experiments.conditions import catalogue, training
+    from pipeline.networks import population
+    from pipeline.runtime import device, storage
+    from pipeline.runtime.locks import only_here
+    from pipeline.training import checkpoints
+    from pipeline.training.workers import Workers
 
     device.prepare_for_training()
     settings, where = params.load(), device.choose()
@@ -27,18 +30,18 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     with (
         only_here(folder),
         checkpoints.workplace([splits.train, splits.valid], conditions, where) as scratch,
-        records.whole_folder(folder) as out,
+        storage.whole_folder(folder) as out,
     ):
-        pool = Pool(where, scratch, f"{dataset} / {experiment}")
+        pool = Workers(where, scratch, f"{dataset} / {experiment}")
         for condition, stack, lines in training.train(conditions, splits, pool):
-            networks.save(stack, out / condition.name / "weights.safetensors")
-            records.write_lines(out / condition.name / "records.jsonl", lines)
+            population.save(stack, out / condition.name / "weights.safetensors")
+            storage.write_lines(out / condition.name / "records.jsonl", lines)
         about = {
             "factors": catalogue.experiment(experiment).factors,
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }
-        records.write_json(out / "about.json", about | device.about(where))
+        storage.write_json(out / "about.json", about | device.about(where))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import typer
 from stages.shell import run
 
 if TYPE_CHECKING:
-    from pipeline.params import Params
+    from pipeline.config.params import Params
 
 # MLflow phones home, waits four minutes for a server that is down, and prints a link a run, unless
 # told otherwise.
@@ -35,7 +35,7 @@ def tracking_uri() -> str:
 def main() -> None:
     """Send what is finished of params.yaml to MLflow; what is there already stays as it is."""
     uri = tracking_uri()
-    from pipeline import params
+    from pipeline.config import params
     from pipeline.tracking.store import Unreachable
 
     try:
@@ -47,7 +47,7 @@ def main() -> None:
 
 def _published(settings: "Params", uri: str) -> Iterator[str]:
     """Send arms, baselines and experiments in turn; yield what became of each."""
-    from pipeline import arms
+    from pipeline.config import arms
     from pipeline.tracking import baselines, conditions, contents, publishing
 
     for arm in (arm for name in settings.run.datasets for arm in arms.arms_of(settings, name)):

@@ -15,7 +15,7 @@ Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 def main(port: Port = 5000) -> None:
     """Serve the MLflow UI on 127.0.0.1, until Ctrl-C, and say where the arms are compared."""
     uri = tracking_uri()
-    from pipeline import params
+    from pipeline.config import params
     from pipeline.tracking import store, view
 
     with store.opened(uri) as client:

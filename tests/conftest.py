@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from pipeline import device
+from pipeline.runtime import device
 
 device.prepare_for_training()
 if not torch.cuda.is_available():

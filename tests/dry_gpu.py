@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_flatten, tree_map
 
-from pipeline.gpu import layers
+from pipeline.networks.kernels.gpu import layers
 from tests.imports import ROOT
 
 CUDA = torch.device("cuda", 0)

@@ -1,8 +1,9 @@
 """Tiny finished arms on disk, as the stages would leave them: for tests of what MLflow is told."""
 
-from pipeline import networks, records
-from pipeline.arms import Arm
-from pipeline.params import Params
+from pipeline.config.arms import Arm
+from pipeline.config.params import Params
+from pipeline.networks import population
+from pipeline.runtime import storage
 from tests import synthetic
 
 SEEDS, EPOCHS, HIDDEN = 3, 5, [6, 6]
@@ -79,16 +80,16 @@ def auto_encoders(arm):
 def stack_of(arm, params):
     """Return the arm's networks."""
     unit = params.activation(arm.activation)
-    return networks.initialize("digits", [64, *HIDDEN, 2], range(params.run.seeds), unit)
+    return population.initialize("digits", [64, *HIDDEN, 2], range(params.run.seeds), unit)
 
 
 def write(arm, params, scores=None):
     """Write a finished arm's files in the current folder."""
     scores = scores or synthetic.scores(arm, params.run.seeds)
-    networks.save(stack_of(arm, params), arm.networks / "weights.safetensors")
-    records.write_lines(arm.networks / "records.jsonl", fine_tuning(scores))
-    records.write_lines(arm.start / "records.jsonl", auto_encoders(arm))
-    records.write_lines(arm.scores / "records.jsonl", scores)
-    records.write_json(arm.scores / "about.json", synthetic.about(arm, params))
+    population.save(stack_of(arm, params), arm.networks / "weights.safetensors")
+    storage.write_lines(arm.networks / "records.jsonl", fine_tuning(scores))
+    storage.write_lines(arm.start / "records.jsonl", auto_encoders(arm))
+    storage.write_lines(arm.scores / "records.jsonl", scores)
+    storage.write_json(arm.scores / "about.json", synthetic.about(arm, params))
     for split in ("train", "valid"):
         synthetic.write_split(arm.ready / f"{split}.npz")

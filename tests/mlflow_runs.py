@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.arms import Arm
+from pipeline.config.arms import Arm
 from pipeline.tracking import artifacts, publishing, store
 from stages import track
 

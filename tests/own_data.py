@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.datasets import examples, own
+from pipeline.data.sources import own
+from pipeline.data.splits import examples
 
 NAME = "mine"
 

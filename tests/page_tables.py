@@ -9,8 +9,8 @@ from pipeline.analysis import results as read
 from pipeline.analysis import statistics
 from pipeline.probes import catalogue as probes
 from pipeline.probes import neuron
-from pipeline.report.exhibits import EXHIBITS
-from pipeline.report.experiment_tables import Table
+from pipeline.report.figures.catalogue import EXHIBITS
+from pipeline.report.figures.conditions import Table
 from tests import tables
 from tests.imports import ROOT
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import networks, params, records
 from pipeline.analysis import comparison, results
-from pipeline.arms import arms_of
-from pipeline.baselines import COLUMNS
+from pipeline.config import params
+from pipeline.config.arms import arms_of
+from pipeline.evaluation.baselines import COLUMNS
+from pipeline.networks import population
+from pipeline.runtime import csv_files, storage
 from stages import compare
 from tests import synthetic
 
@@ -97,20 +99,20 @@ def write(
     """Write what the stages leave of a dataset of reviews in the current folder, compare it, and
     return its results; `change` may alter the scores of an arm."""
     chosen = settings(dataset, seeds, activations)
-    patch.setattr("pipeline.params.load", lambda: chosen)
+    patch.setattr("pipeline.config.params.load", lambda: chosen)
     for arm in arms_of(chosen, dataset):
         lines = scores(arm, seeds, stars=stars)
-        records.write_lines(arm.scores / "records.jsonl", change(arm, lines) if change else lines)
-        records.write_json(arm.scores / "about.json", synthetic.about(arm, chosen))
+        storage.write_lines(arm.scores / "records.jsonl", change(arm, lines) if change else lines)
+        storage.write_json(arm.scores / "about.json", synthetic.about(arm, chosen))
         history = synthetic.history(synthetic_arm(arm), seeds)
-        records.write_lines(arm.networks / "records.jsonl", history)
-        networks.save(synthetic.stack(seeds), arm.networks / "weights.safetensors")
+        storage.write_lines(arm.networks / "records.jsonl", history)
+        population.save(synthetic.stack(seeds), arm.networks / "weights.safetensors")
     for split in ("train", "valid"):
         synthetic.write_split(Path("data/ready", dataset, f"{split}.npz"))
     out = Path("results", dataset)
-    records.write_json(out / "card.json", card(dataset, folds))
+    storage.write_json(out / "card.json", card(dataset, folds))
     rows = baseline_rows(seeds if folds else 1, stars=stars)
-    table = comparison.as_csv(comparison.columns(COLUMNS, rows), rows)
-    records.write_bytes(out / "baselines.csv", table)
+    table = csv_files.as_csv(comparison.columns(COLUMNS, rows), rows)
+    storage.write_bytes(out / "baselines.csv", table)
     compare.main(dataset)
     return results.read(out)

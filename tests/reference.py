@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.activations import FUNCTIONS
+from pipeline.networks.activations.functions import FUNCTIONS
 
 
 def unit(name: str, z: Tensor, hardness: float, *, slope: Tensor | None, outputs: int) -> Tensor:

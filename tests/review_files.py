@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets import own
-from pipeline.datasets.corpus import Corpus
-from pipeline.datasets.reviews import Columns, Fault, Found, Review
+from pipeline.data.sources import own
+from pipeline.data.text.corpus import Corpus
+from pipeline.data.text.reviews import Columns, Fault, Found, Review
 
 STARS = Columns("text", stars="stars")
 LABEL = Columns("text", label="label")

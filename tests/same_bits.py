@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pipeline import cpu
-from pipeline.networks import Tensors
+from pipeline.networks.kernels import cpu
+from pipeline.networks.population import Tensors
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

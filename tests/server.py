@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.datasets import fetch as fetching
-from pipeline.datasets.fetch import fetch
-from pipeline.datasets.remote import RemoteFile
+from pipeline.data.download import fetch as fetching
+from pipeline.data.download.fetch import fetch
+from pipeline.data.download.remote_file import RemoteFile
 
 CONTENT = random.Random(0).randbytes(300_000)
 FILE = gzip.compress(CONTENT, mtime=0)

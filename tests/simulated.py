@@ -2,8 +2,8 @@
 
 import math
 
-from pipeline.analysis.claim import ARMS
-from pipeline.analysis.groups import Group, arms
+from pipeline.claims.claim import ARMS
+from pipeline.claims.groups import Group, arms
 
 TEST_EXAMPLES = 10_000
 

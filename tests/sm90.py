@@ -16,10 +16,12 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from pipeline import autoencoders, backprop, networks
-from pipeline.gpu import kernels, layers
-from pipeline.hidden import Step
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.finetuning import backprop
+from pipeline.networks import population
+from pipeline.networks.kernels.gpu import kernels, layers
+from pipeline.networks.step import Step
+from pipeline.pretraining import autoencoder
 
 WIDTHS, B = [784, 1000, 1000, 1000, 10], 10
 POINTERS = {torch.float32: "*fp32", torch.int64: "*i64"}
@@ -46,14 +48,14 @@ def launches() -> Launches:
         unit = Activation(
             function=function, l1=0.1, half_negated=half_negated, reconstruction=reconstruction
         )
-        stack = networks.initialize("test", WIDTHS, [0], unit)
+        stack = population.initialize("test", WIDTHS, [0], unit)
         backprop.supervised_step_(stack, torch.zeros(1, B, WIDTHS[0]), y, step)
         for layer in (0, 1):
-            auto = autoencoders.autoencoder(
+            auto = autoencoder.autoencoder(
                 stack, layer, reconstruction=reconstruction, tied=True, bounds=(0, 1)
             )
             x = torch.zeros(1, B, WIDTHS[layer])
-            autoencoders.denoising_step_(auto, x, x, step)
+            autoencoder.denoising_step_(auto, x, x, step)
     return found
 
 

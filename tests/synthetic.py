@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import params, pretraining, records
-from pipeline.arms import Arm, arms_of
-from pipeline.datasets import examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.splits import Split
-from pipeline.networks import Stack, save
+from pipeline.config import params
+from pipeline.config.arms import Arm, arms_of
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.split import Split
+from pipeline.networks.population import Population, save
+from pipeline.pretraining import layerwise
+from pipeline.runtime import storage
 
 MEANS = {
     "rectifier-random": 0.031, "rectifier-pretrained": 0.029, "tanh-random": 0.034,
@@ -42,7 +44,7 @@ def settings(dataset="digits", seeds=10, **run):
     )
 
 
-def scores(arm: Arm, seeds: int, *, spread=0.003, draw=0) -> list[records.Record]:
+def scores(arm: Arm, seeds: int, *, spread=0.003, draw=0) -> list[storage.Record]:
     """Return the scores of one arm; seeds share an effect across arms, as pairing makes them."""
     shared = np.random.default_rng([draw, 0]).normal(size=seeds)
     own = np.random.default_rng([draw, *arm.key.encode()]).normal(size=seeds)
@@ -70,14 +72,14 @@ def scores(arm: Arm, seeds: int, *, spread=0.003, draw=0) -> list[records.Record
     ]
 
 
-def fail(record: records.Record) -> records.Record:
+def fail(record: storage.Record) -> storage.Record:
     """Return the score of a seed at which every learning rate diverged."""
     names = "learning_rate best_epoch valid_error valid_cost test_error zeros dead_units"
     unknown = dict.fromkeys(names.split())
     return record | unknown | {"zeros_by_layer": [], "diverged": [0.1, 0.01]}
 
 
-def history(arm: Arm, seeds: int) -> list[records.Record]:
+def history(arm: Arm, seeds: int) -> list[storage.Record]:
     """Return the records of fine-tuning of one arm: two rates a seed, the first one chosen."""
     rng = np.random.default_rng([1, *arm.key.encode()])
     lines = []
@@ -91,14 +93,14 @@ def history(arm: Arm, seeds: int) -> list[records.Record]:
     return lines
 
 
-def about(arm: Arm, chosen: params.Params) -> records.Record:
+def about(arm: Arm, chosen: params.Params) -> storage.Record:
     """Return the settings that an arm was made with."""
     finetune = chosen.finetune_for(arm.dataset).model_dump()
     place = {"device": "cpu", "torch": "2.13.0"}
-    return pretraining.about(arm, chosen) | {"finetune": finetune} | place
+    return layerwise.about(arm, chosen) | {"finetune": finetune} | place
 
 
-def stack(seeds: int, inputs=64, width=64) -> Stack:
+def stack(seeds: int, inputs=64, width=64) -> Population:
     """Return first-layer weights that look like strokes."""
     rng = np.random.default_rng(0)
     side = int(inputs**0.5)
@@ -110,15 +112,15 @@ def stack(seeds: int, inputs=64, width=64) -> Stack:
     waves = np.cos(x * np.cos(angle) + y * np.sin(angle) + phase) * np.exp(-(x**2 + y**2) / side)
     W_KOI = waves.reshape(seeds, width, inputs) + 0.1 * rng.normal(size=(seeds, width, inputs))
     W_KIO = torch.tensor(W_KOI, dtype=torch.float32).mT.contiguous()
-    return Stack({"W.0": W_KIO, "hardness": torch.ones(seeds, 1, 1)}, "rectifier")
+    return Population({"W.0": W_KIO, "hardness": torch.ones(seeds, 1, 1)}, "rectifier")
 
 
 def write(chosen: params.Params, dataset: str) -> None:
     """Write what compare reads, in the current folder."""
     for arm in arms_of(chosen, dataset):
-        records.write_lines(arm.scores / "records.jsonl", scores(arm, chosen.run.seeds))
-        records.write_json(arm.scores / "about.json", about(arm, chosen))
-        records.write_lines(arm.networks / "records.jsonl", history(arm, chosen.run.seeds))
+        storage.write_lines(arm.scores / "records.jsonl", scores(arm, chosen.run.seeds))
+        storage.write_json(arm.scores / "about.json", about(arm, chosen))
+        storage.write_lines(arm.networks / "records.jsonl", history(arm, chosen.run.seeds))
         save(stack(chosen.run.seeds), arm.networks / "weights.safetensors")
     for split in ("train", "valid"):
         write_split(Path("data/ready", dataset, f"{split}.npz"))
@@ -126,5 +128,5 @@ def write(chosen: params.Params, dataset: str) -> None:
 
 def write_split(path: Path) -> None:
     """Write four examples of 8 x 8 inputs."""
-    form = Form((8, 8), ("even", "odd"))
+    form = Encoding((8, 8), ("even", "odd"))
     examples.write(Split(np.zeros((4, 64), np.float32), np.arange(4) % 2, form), path)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import params
-from pipeline.datasets.form import Form
-from pipeline.experiments import catalogue
+from pipeline.config import params
+from pipeline.data.splits.encoding import Encoding
+from pipeline.experiments.conditions import catalogue
 from tests.imports import ROOT
 
 Row = dict[str, Any]
-FORM = Form((8, 8), tuple("0123456789"))
+FORM = Encoding((8, 8), tuple("0123456789"))
 OURS = params.load(ROOT / "params.yaml")
 ERROR = 0.03
 TEST_EXAMPLES = 10_000

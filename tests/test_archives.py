@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import archives
-from pipeline.datasets.archives import AtMost
-from pipeline.errors import Problem
+from pipeline.data.formats import archives
+from pipeline.data.formats.archives import AtMost
+from pipeline.runtime.errors import Problem
 
 CONTENT = {"set/a.bin": bytes(range(256)) * 9, "set/b.bin": b"b" * 700, "set/page.html": b"<p>"}
 SIZES: dict[str, archives.Size] = {"set/a.bin": 2304, "set/b.bin": AtMost(1000)}

@@ -5,13 +5,14 @@ import itertools
 import pytest
 import torch
 
-from pipeline import autoencoders, networks
-from pipeline.autoencoders import Autoencoder
-from pipeline.datasets.form import UNBOUNDED
-from pipeline.errors import Problem
-from pipeline.hidden import Step
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import UNBOUNDED
+from pipeline.networks import population
+from pipeline.networks.population import Population
+from pipeline.networks.step import Step
+from pipeline.pretraining import autoencoder
+from pipeline.pretraining.autoencoder import Autoencoder
+from pipeline.runtime.errors import Problem
 from tests import reference
 
 K, B, WIDTHS = 3, 10, [7, 6, 5, 4]
@@ -55,14 +56,14 @@ def make(
         half_negated=half_negated,
         reconstruction=reconstruction,  # type: ignore[arg-type]
     )
-    stack = networks.initialize("test", WIDTHS, range(K), unit)
+    stack = population.initialize("test", WIDTHS, range(K), unit)
     tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
     tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
     most = (
         torch.rand(K, 1, WIDTHS[layer], generator=torch.Generator().manual_seed(3)).double() + 0.5
     )
-    auto = autoencoders.autoencoder(
-        Stack(tensors, function),
+    auto = autoencoder.autoencoder(
+        Population(tensors, function),
         layer,
         reconstruction=reconstruction,
         tied=tied,
@@ -118,7 +119,7 @@ def test_step_equals_autograd(function, reconstruction, half_negated, layer, tie
     alone = [lone(auto, k) for k in range(K)]
     x, keep = make_batch(auto)
     for _ in range(3):
-        cost = autoencoders.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
+        cost = autoencoder.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
         for k, one in enumerate(alone):
             expected = one.cost(x[k], keep[k], 0.0)[1]
             torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-10, atol=0)
@@ -137,7 +138,7 @@ def test_step_equals_finite_differences(
     x, keep = make_batch(auto)
     alone = [lone(auto, k) for k in range(K)]
     before = [[tensor.clone() for tensor in parameters(auto, k)] for k in range(K)]
-    autoencoders.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
+    autoencoder.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
     for k, one in enumerate(alone):
         for weights, old, new in zip(one.parameters(), before[k], parameters(auto, k), strict=True):
             step = (new - old) / -RATES[k]
@@ -170,11 +171,11 @@ def test_autoencoders_do_not_depend_on_their_stack(
     ends = {}
     for order in ([0, 1, 2], [2, 0, 1], [1]):
         some = Autoencoder(
-            networks.select(auto.tensors, order), function, reconstruction, auto.symmetric
+            population.select(auto.tensors, order), function, reconstruction, auto.symmetric
         )
         for _ in range(5):
             step = Step.of(RATES.float()[order], L1.float()[order], B)
-            autoencoders.denoising_step_(some, x[order], (x * keep)[order], step)
+            autoencoder.denoising_step_(some, x[order], (x * keep)[order], step)
         ends[tuple(order)] = some
     for order, some in ends.items():
         for row, k in enumerate(order):

@@ -6,28 +6,30 @@ import math
 import pytest
 import torch
 
-from pipeline import activations, backprop, networks
-from pipeline.hidden import Step
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.finetuning import backprop
+from pipeline.networks import population
+from pipeline.networks.activations import functions
+from pipeline.networks.population import Population
+from pipeline.networks.step import Step
 from tests import reference
 
 K, B, WIDTHS = 3, 10, [7, 6, 5, 4]
 L1 = torch.tensor([0.0, 0.01, 0.3], dtype=torch.float64)
 RATES = torch.tensor([0.1, 0.5, 0.02], dtype=torch.float64)
-CASES = [*itertools.product(activations.FUNCTIONS, [False, True])]
+CASES = [*itertools.product(functions.FUNCTIONS, [False, True])]
 
 
-def make_stack(function: str, *, half_negated: bool) -> Stack:
+def make_stack(function: str, *, half_negated: bool) -> Population:
     unit = Activation(
         function=function,
         hardness=1.0,
         l1=0.0,
         half_negated=half_negated,
         reconstruction="softplus",
-        pieces=3 if function in activations.PARTED else 1,
+        pieces=3 if function in functions.PARTED else 1,
     )
-    stack = networks.initialize("test", WIDTHS, range(K), unit)
+    stack = population.initialize("test", WIDTHS, range(K), unit)
     tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
     noise = torch.Generator().manual_seed(1)
     for name, tensor in tensors.items():
@@ -36,7 +38,7 @@ def make_stack(function: str, *, half_negated: bool) -> Stack:
         if name.startswith("slope."):
             tensor.uniform_(-0.5, 1.5, generator=noise)
     tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
-    return Stack(tensors, function)
+    return Population(tensors, function)
 
 
 def make_batch(rows: int = B) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,7 +47,7 @@ def make_batch(rows: int = B) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.randint(WIDTHS[-1], (K, rows), generator=draws)
 
 
-def lone(stack: Stack, k: int) -> reference.Network:
+def lone(stack: Population, k: int) -> reference.Network:
     layers = range(stack.depth + 1)
     ones = [torch.ones(WIDTHS[layer + 1], dtype=torch.float64) for layer in range(stack.depth)]
     signs = [stack.signs_K1O(layer) for layer in range(stack.depth)]
@@ -59,18 +61,18 @@ def lone(stack: Stack, k: int) -> reference.Network:
     )
 
 
-def slopes(stack: Stack) -> list[torch.Tensor]:
+def slopes(stack: Population) -> list[torch.Tensor]:
     return [tensor for name, tensor in stack.tensors.items() if name.startswith("slope.")]
 
 
-def parameters(stack: Stack, k: int) -> list[torch.Tensor]:
+def parameters(stack: Population, k: int) -> list[torch.Tensor]:
     layers = range(stack.depth + 1)
     weights = [stack.W_KIO(layer)[k] for layer in layers]
     biases = [stack.b_K1O(layer)[k, 0] for layer in layers]
     return weights + biases + [slope[k, 0] for slope in slopes(stack)]
 
 
-def copy(stack: Stack) -> Stack:
+def copy(stack: Population) -> Population:
     return stack.select(list(range(len(stack))))
 
 
@@ -114,11 +116,11 @@ def test_step_equals_finite_differences(function: str, half_negated: bool) -> No
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("function", activations.FUNCTIONS)
+@pytest.mark.parametrize("function", functions.FUNCTIONS)
 def test_networks_do_not_depend_on_their_stack(function: str, dtype: torch.dtype) -> None:
     """A network alone, or among others in any order, ends with the same bits."""
     stack = make_stack(function, half_negated=True)
-    stack = Stack({name: tensor.to(dtype) for name, tensor in stack.tensors.items()}, function)
+    stack = Population({name: tensor.to(dtype) for name, tensor in stack.tensors.items()}, function)
     x, y = make_batch()
     x = x.to(dtype)
     ends = {}
@@ -154,14 +156,14 @@ def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
         signs_K1O = negated.signs_K1O(layer)
         assert signs_K1O is not None
         tensors[f"W.{layer + 1}"] *= signs_K1O.mT
-    plain = Stack(tensors, "rectifier")
+    plain = Population(tensors, "rectifier")
     x, y = make_batch()
     for _ in range(20):
         costs = [
             backprop.supervised_step_(s, x, y, Step.of(RATES, L1, B)) for s in (negated, plain)
         ]
         assert torch.equal(*costs)
-    found = [networks.scores(s, x, networks.hidden_outputs(s, x)) for s in (negated, plain)]
+    found = [population.scores(s, x, population.hidden_outputs(s, x)) for s in (negated, plain)]
     assert torch.equal(*found)
     for layer in range(negated.depth):
         signs_K1O = negated.signs_K1O(layer)
@@ -170,16 +172,16 @@ def test_half_negated_is_the_same_network_from_mirrored_weights() -> None:
         assert torch.equal(negated.b_K1O(layer), plain.b_K1O(layer))
 
 
-@pytest.mark.parametrize("function", sorted({*activations.FUNCTIONS} - activations.PARTED))
+@pytest.mark.parametrize("function", sorted({*functions.FUNCTIONS} - functions.PARTED))
 def test_outputs_keep_to_their_bounds(function: str) -> None:
     """The least output is where `LOWEST` says; those that `BOUNDED` names are at most 1."""
     stack = make_stack(function, half_negated=False)
     z_KBO = torch.linspace(-60, 60, 12001, dtype=torch.float64).expand(K, WIDTHS[1], -1).mT.clone()
     h_KBO = stack.units(0).apply_(z_KBO)
-    low = activations.LOWEST.get(function, -math.inf)
+    low = functions.LOWEST.get(function, -math.inf)
     assert float(h_KBO.min()) >= low
     assert low == -math.inf or float(h_KBO.min()) == pytest.approx(low, abs=2e-3)
-    assert float(h_KBO.max()) <= 1 or function not in activations.BOUNDED
+    assert float(h_KBO.max()) <= 1 or function not in functions.BOUNDED
 
 
 def test_training_allocates_no_weight_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

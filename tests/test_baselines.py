@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from pipeline import baselines
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.presence import Presence
-from pipeline.datasets.vocabulary import Vocabulary
-from pipeline.errors import Problem
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.vocabulary import Vocabulary
+from pipeline.evaluation import baselines
+from pipeline.runtime.errors import Problem
 
 TERMS, STARS = 30, (1.0, 3.0, 4.5)
 
@@ -29,14 +29,14 @@ def texts(count: int, draw: int, *, stars: bool = True, noise: float = 0.5) -> E
 
 def examples(bits_NI, y_N, *, stars: bool = True) -> Examples:
     bits = csr_matrix(bits_NI)
-    x_NI = Presence(
+    x_NI = SparseRows(
         torch.from_numpy(bits.indptr.astype(np.int64)),
         torch.from_numpy(bits.indices),
         bits.shape[1],
     )
     vocabulary = Vocabulary(tuple(f"term{i}" for i in range(bits.shape[1])), stars=stars)
     names = tuple(f"{value:g}" for value in STARS)
-    form = Form((bits.shape[1],), names, vocabulary=vocabulary)
+    form = Encoding((bits.shape[1],), names, vocabulary=vocabulary)
     return Examples(x_NI, torch.as_tensor(y_N, dtype=torch.int64), form)
 
 
@@ -44,7 +44,7 @@ PARTS = texts(150, 0, noise=2), texts(60, 1, noise=2), texts(80, 2, noise=2)
 
 
 def probabilities(weights_CI, biases_C, some: Examples) -> torch.Tensor:
-    assert isinstance(some.x_NI, Presence)
+    assert isinstance(some.x_NI, SparseRows)
     return (some.x_NI.dense().double() @ weights_CI.T + biases_C).softmax(1)
 
 
@@ -55,7 +55,7 @@ def rmse(p_NC, some: Examples) -> float:
 
 def by_autograd(train: Examples, C: float):
     """Minimize the penalized likelihood with torch alone, densely."""
-    assert isinstance(train.x_NI, Presence)
+    assert isinstance(train.x_NI, SparseRows)
     x_NI = train.x_NI.dense().double()
     weights_CI = torch.zeros(3, TERMS, dtype=torch.float64, requires_grad=True)
     biases_C = torch.zeros(3, dtype=torch.float64, requires_grad=True)

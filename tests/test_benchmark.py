@@ -10,14 +10,15 @@ import joblib
 import pytest
 import torch
 
-from benchmarks import engine, job, limits, machine, peers, protocol, run
+from benchmarks import engine, generator, job, limits, machine, peers, protocol, run
 from benchmarks import task as tasks
 from benchmarks.graphed import Graphed
 from benchmarks.sequential import Sequential
 from benchmarks.task import AbsentError, Peer, Task
 from benchmarks.vmapped import Vmapped
-from pipeline import drawing
-from pipeline.report import plots, speed, speed_plots
+from pipeline.report.figures import plots
+from pipeline.report.figures.speed import speed as figure
+from pipeline.report.markdown import speed
 
 WIDTHS = (12, 9, 8, 4)
 TASK = Task(WIDTHS, 3)
@@ -122,7 +123,7 @@ def test_who_is_not_here_is_listed() -> None:
     text = speed.tables(json.loads(json.dumps(told)))
     assert "Not timed: HFTA (not given: --hfta PATH of a clone)." in text
     assert "| HFTA |" not in text
-    assert plots.svg(speed_plots.speed, told, plots.LIGHT)
+    assert plots.svg(figure, told, plots.LIGHT)
 
 
 def test_a_folder_without_hfta_is_said(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(found["limits"]["tiny"]["floors_ms"]) >= {"one sweep", "in place", "autograd"}
     text = speed.tables(json.loads(json.dumps(found)))
     assert text.count("| engine |") == text.count("| engine again |") == 2
-    assert b"engine" in plots.svg(speed_plots.speed, found, plots.DARK)
+    assert b"engine" in plots.svg(figure, found, plots.DARK)
 
 
 def test_floors_are_those_of_the_traffic() -> None:
@@ -192,8 +193,8 @@ def test_floors_are_those_of_the_traffic() -> None:
 def test_every_recipe_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each recipe has its images a second, and the README a row for it."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr(drawing, "AT_ONCE", 20)
-    images = drawing.everything(repeats=2, seconds=0.001)
+    monkeypatch.setattr(generator, "AT_ONCE", 20)
+    images = generator.everything(repeats=2, seconds=0.001)
     for row in images.values():
         assert 0 < row["first_quartile"] <= row["images_per_second"] <= row["third_quartile"]
     about = machine.about(torch.device("cpu"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.analysis.breaking_point import fit
+from pipeline.analysis.changepoint import fit
 
 REGION = (0.8, np.inf)
 

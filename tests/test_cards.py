@@ -12,22 +12,24 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.arms import Arm
-from pipeline.datasets import cards, cifar10, digits, examples, own, samples, stored
-from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.form import UNBOUNDED, Form, decode
-from pipeline.datasets.remote import RemoteFile
-from pipeline.datasets.splits import Split
-from pipeline.distortions import recipes
-from pipeline.errors import Problem
-from pipeline.report import data
+from pipeline.config.arms import Arm
+from pipeline.data.cards import data_card, samples, split_statistics
+from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.sources import cifar10, digits, own
+from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.splits import examples
+from pipeline.data.splits.distortions import pipelines
+from pipeline.data.splits.encoding import UNBOUNDED, Encoding, decode
+from pipeline.data.splits.split import Split
+from pipeline.report.figures import dataset_card
+from pipeline.runtime.errors import Problem
 from pipeline.tracking import artifacts
 from tests import own_data
 
 PARTS = ("train", "valid", "test")
 
 
-def write(folder: Path, form: Form, y: list[int], x=None, **others) -> Path:
+def write(folder: Path, form: Encoding, y: list[int], x=None, **others) -> Path:
     """Write three equal splits; pixels tell their example."""
     y_N = np.array(y)
     if x is None:
@@ -37,8 +39,8 @@ def write(folder: Path, form: Form, y: list[int], x=None, **others) -> Path:
     return folder
 
 
-def form(classes: int, shape=(2, 3), **options) -> Form:
-    return Form(shape, tuple(f"c{n}" for n in range(classes)), **({"scale": 1 / 255} | options))
+def form(classes: int, shape=(2, 3), **options) -> Encoding:
+    return Encoding(shape, tuple(f"c{n}" for n in range(classes)), **({"scale": 1 / 255} | options))
 
 
 def entry(**changes) -> Dataset:
@@ -49,7 +51,7 @@ def entry(**changes) -> Dataset:
 def card(ready: Path, dataset: Dataset | None = None) -> dict:
     raw = ready / "raw"
     raw.mkdir(exist_ok=True)
-    return cards.card(dataset or entry(), NoOptions(), NoOptions(), raw=raw, ready=ready)
+    return data_card.card(dataset or entry(), NoOptions(), NoOptions(), raw=raw, ready=ready)
 
 
 def sheet(ready: Path) -> dict[str, np.ndarray]:
@@ -99,7 +101,7 @@ def own_card(folder: Path, source: Path, **said: str) -> dict:
     own_data.made(given, folder)
     chosen = own.Preprocess(valid=0.2)
     dataset, source_ = own.entry("mine"), own.Source.model_validate(given)
-    return cards.card(dataset, source_, chosen, raw=folder, ready=folder)
+    return data_card.card(dataset, source_, chosen, raw=folder, ready=folder)
 
 
 def test_own_files_have_one_fingerprint(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_own_options_are_those_that_matter(tmp_path: Path) -> None:
 )
 def test_preparation_in_words(changes, words: str) -> None:
     """The words have the numbers of the form."""
-    assert cards.preparation(form(2, **changes)) == words
+    assert data_card.preparation(form(2, **changes)) == words
 
 
 @pytest.mark.parametrize(
@@ -151,9 +153,9 @@ def test_the_range_is_that_of_the_inputs(tmp_path: Path, monkeypatch, dtype, cha
     x_NI = np.random.default_rng(0).integers(3, 240, (20, 6)).astype(dtype)
     chosen = form(2, **changes)
     write(tmp_path, chosen, [0, 1] * 10, x_NI)
-    monkeypatch.setattr(stored, "BLOCK", 7 * x_NI[0].nbytes)
+    monkeypatch.setattr(split_statistics, "BLOCK", 7 * x_NI[0].nbytes)
     inputs = decode(torch.from_numpy(x_NI), chosen)
-    found = stored.span(tmp_path / "train.npz", chosen)
+    found = split_statistics.span(tmp_path / "train.npz", chosen)
     ends = [inputs.min().item(), inputs.max().item()]
     assert found == (dtype, *(pytest.approx(end, rel=1e-5) for end in ends))
 
@@ -162,16 +164,19 @@ def test_blocks_are_small_and_whole(tmp_path: Path, monkeypatch) -> None:
     """Together the blocks are the split; none is larger than asked for."""
     x_NI = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
     write(tmp_path, form(2), [0, 1] * 10, x_NI)
-    monkeypatch.setattr(stored, "BLOCK", 40)
-    found = list(stored.blocks(tmp_path / "train.npz"))
+    monkeypatch.setattr(split_statistics, "BLOCK", 40)
+    found = list(split_statistics.blocks(tmp_path / "train.npz"))
     assert [len(block) for block in found] == [6, 6, 6, 2]
     assert (np.concatenate(found) == x_NI).all()
 
 
 def test_the_rule_is_the_split_functions_first_paragraph() -> None:
     """Without code words, and from a function with settled arguments too."""
-    assert cards.rule(cifar10.split) == "50,000 / 5,000 / 5,000 examples, as many as the paper has."
-    assert cards.rule(lambda raw, options: None) == ""
+    assert (
+        data_card.rule(cifar10.split)
+        == "50,000 / 5,000 / 5,000 examples, as many as the paper has."
+    )
+    assert data_card.rule(lambda raw, options: None) == ""
 
 
 def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
@@ -181,7 +186,7 @@ def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
     files = []
     for out in (tmp_path / "1", tmp_path / "2"):
         options = {"raw": tmp_path / "raw", "ready": tmp_path, "out": out}
-        cards.write(entry(), NoOptions(), NoOptions(), **options)
+        data_card.write(entry(), NoOptions(), NoOptions(), **options)
         files.append([(out / name).read_bytes() for name in ("card.json", "samples.npz")])
     assert files[0] == files[1]
     assert json.loads(files[0][0])["bounds"] == [None, None]
@@ -189,7 +194,7 @@ def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
 
 def test_few_classes_have_a_row_each(tmp_path: Path, monkeypatch) -> None:
     """Eight pictures of each class, its first ones; what a class lacks is marked."""
-    monkeypatch.setattr(stored, "BLOCK", 20)  # three examples at once
+    monkeypatch.setattr(split_statistics, "BLOCK", 20)  # three examples at once
     found = sheet(write(tmp_path, form(2), [1, 0, 1, 0, 0] + [1] * 9))
     assert found["x"].shape == (2, 8, 2, 3)
     assert found["rows"].tolist() == ["c0", "c1"]
@@ -214,13 +219,13 @@ def test_many_classes_share_a_sheet(tmp_path: Path, classes, shown, each) -> Non
 def test_pixels_span_the_bounds_of_the_inputs(tmp_path: Path) -> None:
     """Digits of 0 to 16 become 0 to 255; bytes that are centered stay; floats have their range."""
     x_NI = np.array([[0, 8, 16]], np.uint8)
-    half = Form((1, 3), ("a",), 1 / 16)
+    half = Encoding((1, 3), ("a",), 1 / 16)
     assert samples._bytes(x_NI, half).ravel().tolist() == [0, 128, 255]
-    signed = Form((1, 3), ("a",), 1 / 8, -1.0, bounds=(-1.0, 1.0))
+    signed = Encoding((1, 3), ("a",), 1 / 8, -1.0, bounds=(-1.0, 1.0))
     assert samples._bytes(x_NI, signed).ravel().tolist() == [0, 128, 255]
-    centered = Form((1, 3), ("a",), 1 / 8, centered=True)
+    centered = Encoding((1, 3), ("a",), 1 / 8, centered=True)
     assert samples._bytes(x_NI, centered).ravel().tolist() == [0, 8, 16]
-    free = Form((1, 3), ("a",), bounds=UNBOUNDED)
+    free = Encoding((1, 3), ("a",), bounds=UNBOUNDED)
     numbers = np.array([[-3, 1, 2]], np.float32)
     assert samples._bytes(numbers, free).ravel().tolist() == [0, 204, 255]
 
@@ -257,8 +262,10 @@ def test_a_generators_modules_are_shown_one_by_one(tmp_path: Path) -> None:
     assert found["y"][0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     clean = {tuple(row) for row in x_NI.tolist()}
     assert all(tuple(row) in clean for row in found["x"][0].reshape(8, -1).tolist())
-    characters = recipes.Characters(torch.from_numpy(x_NI).view(-1, 32, 32), torch.arange(20) % 10)
-    drawn = recipes.draw("nistp", characters, samples.STREAM, torch.arange(64))[0]
+    characters = pipelines.Characters(
+        torch.from_numpy(x_NI).view(-1, 32, 32), torch.arange(20) % 10
+    )
+    drawn = pipelines.draw("nistp", characters, samples.STREAM, torch.arange(64))[0]
     assert (found["draws"].reshape(64, -1) == drawn.numpy()).all()
     known = {tuple(row) for row in drawn.tolist()}
     assert any(tuple(row) in known for row in found["x"][-1].reshape(8, -1).tolist())
@@ -272,7 +279,7 @@ def test_an_eye_stands_beside_the_other() -> None:
     x = np.zeros((1, 2, 2, 4, 4), np.uint8)
     x[0, 0, 1] = 200
     picture = np.asarray(
-        Image.open(io.BytesIO(data.pictures({"x": x, "y": np.array([[0, -1]])})["samples"]))
+        Image.open(io.BytesIO(dataset_card.pictures({"x": x, "y": np.array([[0, -1]])})["samples"]))
     )
     assert picture.shape == (4, 17, 4)
     assert picture[0, :, 0].tolist() == [0] * 4 + [200] * 4 + [0] * 9
@@ -295,7 +302,7 @@ def test_mlflow_is_given_the_card_and_its_sheets(tmp_path: Path, monkeypatch) ->
     assert not logged
     before = json.loads(artifacts.dataset_input(arm).dataset.profile)
     options = {"raw": arm.ready, "ready": arm.ready, "out": Path("results/mine")}
-    cards.write(entry(), NoOptions(), NoOptions(), **options)
+    data_card.write(entry(), NoOptions(), NoOptions(), **options)
     artifacts.log_card(client, run, arm)
     assert logged == [("data", ["card.json", "samples.png"])]
     profile = json.loads(artifacts.dataset_input(arm).dataset.profile)

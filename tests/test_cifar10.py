@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import cifar10
-from pipeline.datasets.examples import read, write
-from pipeline.datasets.splits import Splits
-from pipeline.errors import Problem
+from pipeline.data.sources import cifar10
+from pipeline.data.splits.examples import read, write
+from pipeline.data.splits.split import Splits
+from pipeline.runtime.errors import Problem
 
 BATCH = 4
 RNG = np.random.default_rng(0)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import verdicts
-from pipeline.analysis.claim import ARMS
-from pipeline.analysis.claims_of_experiments import OF_EXPERIMENTS
-from pipeline.analysis.groups import Group
-from pipeline.analysis.tables import groups_of
+from pipeline.claims import verdicts
+from pipeline.claims.claim import ARMS
+from pipeline.claims.groups import Group
+from pipeline.claims.of_experiments import OF_EXPERIMENTS
+from pipeline.claims.tables import groups_of
 from tests.tables import ERROR, table
 
 BY_NUMBER = {claim.number: claim for claim in OF_EXPERIMENTS}

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import records
-from pipeline.analysis import comparison
 from pipeline.analysis import results as read
-from pipeline.analysis.claims_elsewhere import ELSEWHERE
-from pipeline.errors import Problem
-from pipeline.experiments import catalogue, scoring
-from pipeline.report import exhibits, verdicts
-from pipeline.report.exhibits import EXHIBITS
+from pipeline.claims.untested import ELSEWHERE
+from pipeline.experiments.conditions import catalogue, scoring
+from pipeline.report.figures import catalogue as figures
+from pipeline.report.figures.catalogue import EXHIBITS
+from pipeline.report.text import verdicts
+from pipeline.runtime import csv_files, storage
+from pipeline.runtime.errors import Problem
 from stages import claims, judge
 from tests import tables
 from tests.imports import ROOT
@@ -24,7 +24,7 @@ from tests.page_tables import error, products
 def folder(tmp_path, monkeypatch):
     """Stand in a folder with results of digits and MNIST, and with params.yaml as it is here."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.params.load", lambda: tables.OURS)
+    monkeypatch.setattr("pipeline.config.params.load", lambda: tables.OURS)
     for dataset in ("digits", "mnist"):
         shutil.copytree(ROOT / "results" / dataset, Path("results", dataset))
     return tmp_path
@@ -34,7 +34,7 @@ def write(*names):
     """Write the made-up tables of experiments as `score` does, and judge the claims."""
     for name in names:
         columns = [*catalogue.EXPERIMENTS[name].factors, *scoring.COLUMNS]
-        table = comparison.as_csv(columns, tables.table(name, error, seeds=3))
+        table = csv_files.as_csv(columns, tables.table(name, error, seeds=3))
         path = Path("claims/digits/records", f"{name}.csv")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(table)
@@ -101,7 +101,7 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
 def test_a_claim_without_a_figure_has_no_link(folder, monkeypatch):
     """Where nothing is drawn of a table its claims stand without a link."""
     others = tuple(exhibit for exhibit in EXHIBITS if exhibit.table != "arms")
-    monkeypatch.setattr(exhibits, "EXHIBITS", others)
+    monkeypatch.setattr(figures, "EXHIBITS", others)
     judge.main("digits")
     html = page()
     assert "Rectifier networks are truly sparse" in html.split("</tbody>")[0]
@@ -149,7 +149,7 @@ def test_claims_that_were_not_judged_are_a_problem(folder):
 
 def test_times_are_claims_with_a_figure_of_their_device(folder):
     """Times of a CPU are judged and lead to their figure; what a GPU lacks is said."""
-    records.write_json(Path("results/cost.json"), {"cpu": products()})
+    storage.write_json(Path("results/cost.json"), {"cpu": products()})
     judge.main("digits")
     html = page()
     assert "Do zeros save computation on a CPU?" in html

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import comparison, conditions, exhibits
-from pipeline.arms import arms_of
-from pipeline.errors import Problem
+from pipeline.analysis import comparison, curves, protocol
+from pipeline.config.arms import arms_of
+from pipeline.evaluation import first_filters
+from pipeline.runtime import csv_files
+from pipeline.runtime.errors import Problem
 from tests import synthetic
 
 TABLE = (
@@ -41,13 +43,13 @@ def make_outcomes(seeds=10, dataset="digits", failed=None, **options):
 
 def lines(columns, rows):
     """Return the rows of a CSV file, as text by column."""
-    return list(csv.DictReader(io.StringIO(comparison.as_csv(columns, rows).decode())))
+    return list(csv.DictReader(io.StringIO(csv_files.as_csv(columns, rows).decode())))
 
 
 def test_columns_are_the_contract():
     """The headers of the two tables that other programs read do not change."""
     for columns, header in ((comparison.TABLE, TABLE), (comparison.RUNS, RUNS)):
-        assert comparison.as_csv(columns, []).decode() == header + "\n"
+        assert csv_files.as_csv(columns, []).decode() == header + "\n"
 
 
 def test_table_has_one_row_an_arm_in_full_precision():
@@ -157,7 +159,7 @@ def test_stopped_networks_keep_counting_with_their_last_error():
         {"seed": 0, "chosen": False, "valid_errors": [0.9] * 9},
         {"seed": 1, "chosen": True, "valid_errors": [0.3, 0.2, 0.1]},
     ]
-    curve = exhibits.curves([outcome], {outcome.arm.key: history})["arms"][outcome.arm.key]
+    curve = curves.curves([outcome], {outcome.arm.key: history})["arms"][outcome.arm.key]
     assert curve["valid_error"] == pytest.approx([0.4, 0.3, 0.25])
     assert curve["training"] == [2, 2, 1]
     assert curve["zeros_by_layer"] == pytest.approx([0.62, 0.74])
@@ -169,8 +171,8 @@ def test_filters_are_those_of_the_best_seed_spread_over_the_layer():
     stack = synthetic.stack(3, width=96)
     for record, error in zip(outcome.records, [0.3, 0.1, 0.2], strict=True):
         record["valid_error"] = error
-    shown = exhibits.filters(stack.only(exhibits.best_seed(outcome)))
-    assert exhibits.best_seed(outcome) == 1
+    shown = first_filters.filters(stack.only(curves.best_seed(outcome)))
+    assert curves.best_seed(outcome) == 1
     assert shown.shape == (48, 64)
     np.testing.assert_array_equal(shown, stack.W_KIO(0)[1].numpy().T[::2].astype(np.float16))
 
@@ -180,7 +182,7 @@ def test_protocol_says_how_the_numbers_were_made():
     settings = synthetic.settings("mnist")
     results = make_outcomes(dataset="mnist")
     abouts = {outcome.arm.key: synthetic.about(outcome.arm, settings) for outcome in results}
-    about = conditions.protocol(settings.compare, results, abouts)
+    about = protocol.protocol(settings.compare, results, abouts)
     mean = np.mean([row["test_error_mean"] for row in comparison.table(results, 0.95)])
     assert about["binomial_standard_error"] == pytest.approx(math.sqrt(mean * (1 - mean) / 297))
     assert (about["seeds"], about["test_examples"], about["hidden"]) == (10, 297, [64, 64])
@@ -193,7 +195,7 @@ def test_other_test_splits_are_refused():
     results = make_outcomes()
     results[2].records[0]["test_examples"] = 300
     with pytest.raises(Problem, match=r"test splits of \[297, 300\]"):
-        conditions.protocol(synthetic.settings().compare, results, {})
+        protocol.protocol(synthetic.settings().compare, results, {})
 
 
 def test_unequal_budgets_are_refused():
@@ -202,4 +204,4 @@ def test_unequal_budgets_are_refused():
     abouts = {outcome.arm.key: synthetic.about(outcome.arm, settings) for outcome in results}
     abouts["tanh-random"]["finetune"]["learning_rates"] = [0.1]
     with pytest.raises(Problem, match="finetune of tanh-random"):
-        conditions.protocol(settings.compare, results, abouts)
+        protocol.protocol(settings.compare, results, abouts)

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.datasets import cards, examples, own
-from pipeline.datasets.corpus import Corpus, gather
-from pipeline.datasets.partition import shared
-from pipeline.datasets.reviews import Fault, Review
-from pipeline.datasets.vocabulary import Tokens, Vocabulary
-from pipeline.errors import Problem
-from pipeline.report import data, texts
+from pipeline.data.cards import data_card
+from pipeline.data.sources import own
+from pipeline.data.splits import examples
+from pipeline.data.splits.vocabulary import Tokens, Vocabulary
+from pipeline.data.text.corpus import Corpus, gather
+from pipeline.data.text.cross_validation import shared
+from pipeline.data.text.reviews import Fault, Review
+from pipeline.report.figures import dataset_card
+from pipeline.report.text import reviews as words
+from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 from tests.review_files import jsonl, reviews, texts_of
 
@@ -163,7 +166,7 @@ def test_card_tells_of_texts(tmp_path: Path) -> None:
     """Counts, terms, share of ones, bad lines, the most frequent terms; no pictures."""
     folder, source, options = ready(tmp_path)
     out = tmp_path / "out"
-    cards.write(own.entry("mine"), source, options, raw=folder, ready=folder, out=out)
+    data_card.write(own.entry("mine"), source, options, raw=folder, ready=folder, out=out)
     card = json.loads((out / "card.json").read_text())
     assert card["splits"]["train"] == {"examples": 80, "by_class": [16] * 5}
     assert card["inputs"] == 7
@@ -183,7 +186,7 @@ def test_card_tells_of_texts(tmp_path: Path) -> None:
     assert (bad["lines"], bad["first"], bad["what"]) == (1, 101, "the line is no JSON")
     with np.load(out / "samples.npz") as sheet:
         assert sheet["x"].size == 0
-        assert data.pictures(dict(sheet)) == {}
+        assert dataset_card.pictures(dict(sheet)) == {}
 
 
 @pytest.mark.parametrize("column", ["stars", "label"])
@@ -196,9 +199,9 @@ def test_card_tells_of_the_column_that_was_read(column: str) -> None:
 def test_report_tells_of_texts(tmp_path: Path) -> None:
     """One sentence, and the terms and bad lines among the facts."""
     folder, source, options = ready(tmp_path)
-    card = cards.card(own.entry("mine"), source, options, raw=folder, ready=folder)
-    assert data.introduction(card) == "mine: 100 texts in 5 classes."
-    facts = dict(texts.facts(card["text"]))
+    card = data_card.card(own.entry("mine"), source, options, raw=folder, ready=folder)
+    assert dataset_card.introduction(card) == "mine: 100 texts in 5 classes."
+    facts = dict(words.facts(card["text"]))
     assert facts["Bad lines"].endswith("a.jsonl from line 101 on: the line is no JSON")
     assert "the 7 of 1 word that most training texts have" in facts["Terms"]
     assert facts["Repeated"].startswith("39 texts")
@@ -208,7 +211,8 @@ SCRIPT = """
 import json, resource, sys, time
 from pathlib import Path
 import numpy as np
-from pipeline.datasets import examples, own
+from pipeline.data.sources import own
+from pipeline.data.splits import examples
 folder = Path(sys.argv[1])
 start = time.monotonic()
 entry = own.entry("made")

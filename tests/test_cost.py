@@ -5,51 +5,52 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import cost, records
-from pipeline.analysis import groups_of_cost, verdicts
-from pipeline.analysis.claims_of_cost import CPU as CPU_COST
-from pipeline.analysis.groups import Group
+from benchmarks import sparse_products
+from pipeline.claims import cost_groups, verdicts
+from pipeline.claims.groups import Group
+from pipeline.claims.sparse_products import CPU as CPU_COST
+from pipeline.runtime import storage
 from stages.cost import main as measure
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("zeros", [0.0, 0.5, 0.99, 1.0])
-@pytest.mark.parametrize("direction", cost.PRODUCTS)
+@pytest.mark.parametrize("direction", sparse_products.PRODUCTS)
 def test_products_agree(direction: str, zeros: float) -> None:
     """Every contender computes what the dense product computes."""
-    cost.check(direction, zeros, CPU)
+    sparse_products.check(direction, zeros, CPU)
 
 
 def test_a_wrong_product_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who computes something else is not timed."""
-    wrong = cost.PRODUCTS["forward"] | {"wrong": lambda h, W, delta: h @ W * 1.001}
-    monkeypatch.setitem(cost.PRODUCTS, "forward", wrong)
+    wrong = sparse_products.PRODUCTS["forward"] | {"wrong": lambda h, W, delta: h @ W * 1.001}
+    monkeypatch.setitem(sparse_products.PRODUCTS, "forward", wrong)
     with pytest.raises(ArithmeticError, match=r"wrong \(forward, 50% zeros\) is off by"):
-        cost.check("forward", 0.5, CPU)
+        sparse_products.check("forward", 0.5, CPU)
 
 
 def test_operands_have_their_share_of_zeros() -> None:
     """Each row has exactly the share asked for."""
-    h_BI = cost.operands(0.85, CPU)[0]
+    h_BI = sparse_products.operands(0.85, CPU)[0]
     assert ((h_BI == 0).sum(1) == 850).all()
 
 
 def test_every_contender_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each direction, share and contender is timed and shown."""
-    monkeypatch.setattr(cost, "ZEROS", (0.5, 0.99))
-    rows = cost.products(CPU, repeats=2, seconds=0.0001)
+    monkeypatch.setattr(sparse_products, "ZEROS", (0.5, 0.99))
+    rows = sparse_products.products(CPU, repeats=2, seconds=0.0001)
     assert len(rows) == 2 * (5 + 5 + 4)
     assert all(row["ms"] > 0 and row["repeats"] == 2 for row in rows)
-    assert set(cost.units(CPU, repeats=2, seconds=0.0001)) == set(cost.UNITS)
+    assert set(sparse_products.units(CPU, repeats=2, seconds=0.0001)) == set(sparse_products.UNITS)
 
 
 def test_the_way_back_stops_at_silent_units() -> None:
     """The gradient at the inputs is that of a rectifier: autograd's, 0 where the output is 0."""
-    h_BI, W_IO, delta_BO = operands = cost.operands(0.85, CPU)
+    h_BI, W_IO, delta_BO = operands = sparse_products.operands(0.85, CPU)
     z_BI = torch.where(h_BI > 0, h_BI, -1.0).requires_grad_()
     (torch.relu(z_BI) @ W_IO).backward(delta_BO)
-    for product in cost.PRODUCTS["backward"].values():
+    for product in sparse_products.PRODUCTS["backward"].values():
         torch.testing.assert_close(product(*operands), z_BI.grad, rtol=1e-4, atol=1e-4)
 
 
@@ -57,10 +58,10 @@ def test_a_device_leaves_the_others_block(tmp_path: Path, monkeypatch: pytest.Mo
     """Measured again, a device's times are replaced; those of the other device stay."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
-    monkeypatch.setattr(cost, "ZEROS", (0.85,))
-    records.write_json(Path("results/cost.json"), {"cuda": "kept", "cpu": "old"})
+    monkeypatch.setattr(sparse_products, "ZEROS", (0.85,))
+    storage.write_json(Path("results/cost.json"), {"cuda": "kept", "cpu": "old"})
     measure(repeats=2, seconds=0.001)
-    found = records.read_json(Path("results/cost.json"))
+    found = storage.read_json(Path("results/cost.json"))
     assert found["cuda"] == "kept"
     assert found["cpu"]["machine"]["device"] == "cpu"
     assert len(found["cpu"]["products"]) == 5 + 5 + 4
@@ -74,7 +75,7 @@ def measured(speeds: dict[tuple[str, float], float]) -> dict[str, Group]:
         for name, speed in (("dense", 1.0), ("dense again", 9.0), ("slow", 0.1), ("fast", fast))
     ]
     units = {"rectifier": {"ms": 1.0}, "tanh": {"ms": 2.0}, "softplus": {"ms": 4.0}}
-    return groups_of_cost.groups({"products": rows, "units": units})
+    return cost_groups.groups({"products": rows, "units": units})
 
 
 @pytest.mark.parametrize("slow", [None, "forward", "update"])

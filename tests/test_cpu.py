@@ -9,16 +9,19 @@ from torch import Tensor, is_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pipeline import activations, backprop, hidden, networks
-from pipeline.cpu import compiled, layers
-from pipeline.hidden import Passage, Step
-from pipeline.params import Activation
-from pipeline.units import Units
+from pipeline.config.params import Activation
+from pipeline.finetuning import backprop
+from pipeline.networks import hidden_layer, population
+from pipeline.networks.activations import functions
+from pipeline.networks.activations.units import Units
+from pipeline.networks.hidden_layer import Passage
+from pipeline.networks.kernels.cpu import compiled, layers
+from pipeline.networks.step import Step
 
 SHAPES = [(1000, 1000), (784, 1000), (513, 777), (64, 200), (200, 10), (17, 8)]
 BATCHES = [1, 10, 13, 16]
 DIRECTIONS = ["as it lies", "transposed"]
-RECTIFIER = Units(activations.FUNCTIONS["rectifier"], torch.ones(2, 1, 1))
+RECTIFIER = Units(functions.FUNCTIONS["rectifier"], torch.ones(2, 1, 1))
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +78,11 @@ def test_rectifiers_pass_what_torchs_do(direction: str, negated: bool, penalized
     step = Step.of(torch.full((2,), 0.1), torch.full((2,), 0.3 * penalized), 10)
 
     def run() -> list[Tensor]:
-        h = hidden.outputs(below_x, below_W, below_b, RECTIFIER, signs[0])
+        h = hidden_layer.outputs(below_x, below_W, below_b, RECTIFIER, signs[0])
         mine, bias = W.mT.clone().mT if direction == "transposed" else W.clone(), b.clone()
-        up = hidden.outputs(h, mine, bias, RECTIFIER, signs[1])
+        up = hidden_layer.outputs(h, mine, bias, RECTIFIER, signs[1])
         passage = Passage(RECTIFIER, signs[0], None, step)
-        down = hidden.descend_through_(h.clone(), mine, bias, delta, passage)
+        down = hidden_layer.descend_through_(h.clone(), mine, bias, delta, passage)
         return [h, up, down, mine, bias]
 
     found = run()
@@ -227,7 +230,7 @@ class Allocations(TorchDispatchMode):
 def test_no_gradient_of_weights_is_allocated(K: int, widths: tuple[int, ...]) -> None:
     """A step makes nothing of a weight matrix's size: the update is in place on both paths."""
     unit = Activation(function="rectifier", l1=0.001, half_negated=False, reconstruction="softplus")
-    stack = networks.initialize("digits", widths, range(K), unit)
+    stack = population.initialize("digits", widths, range(K), unit)
     rates_K = torch.full((K,), 0.1)
     x, y = torch.rand(K, 10, widths[0]), torch.randint(widths[-1], (K, 10))
     size = Step.of(rates_K, rates_K * 0.01, 10)

@@ -15,13 +15,14 @@ import torch
 
 import stages.download
 import stages.preprocess
-from pipeline.datasets import catalogue, digits, mnist
-from pipeline.datasets.entry import NoOptions
-from pipeline.datasets.examples import Examples, read, read_form, write
-from pipeline.datasets.form import Form, decode
-from pipeline.datasets.splits import Blocks, Split
-from pipeline.errors import Problem
-from pipeline.params import load
+from pipeline.config.params import load
+from pipeline.data import catalogue
+from pipeline.data.sources import digits, mnist
+from pipeline.data.sources.entry import NoOptions
+from pipeline.data.splits.encoding import Encoding, decode
+from pipeline.data.splits.examples import Examples, read, read_form, write
+from pipeline.data.splits.split import Blocks, Split
+from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 
 MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
@@ -39,7 +40,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PIXELS = np.array([[0, 8, 16, 4], [1, 2, 3, 0], [16, 0, 0, 7]], np.uint8)
-FORM = Form((2, 2), ("a", "b", "c"), scale=1 / 16)
+FORM = Encoding((2, 2), ("a", "b", "c"), scale=1 / 16)
 
 
 def example_split() -> Split:
@@ -145,7 +146,7 @@ def test_inputs_follow_the_form() -> None:
     """An input is value * scale + offset, less its example's mean where the form says so."""
     x_NI, y_N = torch.from_numpy(PIXELS), torch.tensor([2, 0, 1])
     plain = x_NI.float() / 8 - 1
-    form = Form((2, 2), ("a", "b", "c"), scale=1 / 8, offset=-1.0)
+    form = Encoding((2, 2), ("a", "b", "c"), scale=1 / 8, offset=-1.0)
     examples = Examples(x_NI, y_N, form)
     assert torch.equal(all_inputs(examples), plain)
     assert torch.equal(examples.inputs(torch.tensor([2, 0, 2])), plain[[2, 0, 2]])

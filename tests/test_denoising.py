@@ -3,24 +3,25 @@
 import pytest
 import torch
 
-from pipeline import autoencoders, codes, networks
-from pipeline.codes import Below
-from pipeline.corruption import Noise
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.denoising import Denoising
-from pipeline.minibatches import Shuffled
-from pipeline.networks import Stack
-from pipeline.params import Activation
-from pipeline.run import Candidate
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.networks import population
+from pipeline.networks.population import Population
+from pipeline.pretraining import autoencoder, layer_inputs
+from pipeline.pretraining.denoising import Denoising
+from pipeline.pretraining.layer_inputs import Below
+from pipeline.pretraining.noise import Noise
+from pipeline.training.minibatches import Shuffled
+from pipeline.training.state import Trial
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
-STACK = [Candidate(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
+STACK = [Trial(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
 
 
-def starts() -> Stack:
-    return networks.initialize("test", WIDTHS, SEEDS, UNIT)
+def starts() -> Population:
+    return population.initialize("test", WIDTHS, SEEDS, UNIT)
 
 
 def inputs(rows: int = 30) -> torch.Tensor:
@@ -28,7 +29,7 @@ def inputs(rows: int = 30) -> torch.Tensor:
 
 
 def train() -> Examples:
-    form = Form((3, 3), ("a", "b", "c"))
+    form = Encoding((3, 3), ("a", "b", "c"))
     return Examples(inputs(), torch.zeros(30, dtype=torch.long), form)
 
 
@@ -36,7 +37,7 @@ def make(layer: int, corruption: float = 0.25) -> Denoising:
     start = starts()
     noise = Noise(corruption)
     phase, below = f"pretrain-{layer + 1}", Below(start, SEEDS, layer)
-    auto = autoencoders.autoencoder(
+    auto = autoencoder.autoencoder(
         start.select([candidate.seed for candidate in STACK]),
         layer,
         reconstruction="softplus",
@@ -46,7 +47,7 @@ def make(layer: int, corruption: float = 0.25) -> Denoising:
     batches = Shuffled("test", phase, 10, train())
     if not layer:
         return Denoising(auto, "test", phase, noise, batches, lambda _: train().chunks(1000))
-    above = codes.training(batches, below), codes.validation(train(), below)
+    above = layer_inputs.training(batches, below), layer_inputs.validation(train(), below)
     return Denoising(auto, "test", phase, noise, *above)
 
 
@@ -67,11 +68,11 @@ def test_masks_hide_the_share_that_is_asked_for() -> None:
 
 def test_each_seed_learns_from_its_own_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the first layer a network sees the codes of its own seed's network below."""
-    expected = networks.hidden_outputs(starts(), inputs().expand(2, -1, -1), 2)[-1]
-    for kept_bytes in (codes.KEPT_BYTES, 0):
-        monkeypatch.setattr(codes, "KEPT_BYTES", kept_bytes)
+    expected = population.hidden_outputs(starts(), inputs().expand(2, -1, -1), 2)[-1]
+    for kept_bytes in (layer_inputs.KEPT_BYTES, 0):
+        monkeypatch.setattr(layer_inputs, "KEPT_BYTES", kept_bytes)
         task = make(2)
-        assert isinstance(task.batches, codes.Kept if kept_bytes else codes.Passed)
+        assert isinstance(task.batches, layer_inputs.Kept if kept_bytes else layer_inputs.Passed)
         rows_SN = Shuffled("test", "pretrain-3", 10, train()).rows_SN([(seed, 1) for seed in SEEDS])
         for (h_SBO, _), rows_SB in zip(
             task.batches.epoch(SEEDS, 1), rows_SN.split(10, 1), strict=True

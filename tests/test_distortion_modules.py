@@ -6,13 +6,13 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from pipeline.distortions import blur, noise, overlays
-from pipeline.distortions.contrast import contrast
-from pipeline.distortions.draws import Draws
-from pipeline.distortions.fields import elastic_bank
-from pipeline.distortions.module import Characters
-from pipeline.distortions.recipes import RECIPES
-from pipeline.distortions.thickness import (
+from pipeline.data.splits.distortions import blur, noise, overlays
+from pipeline.data.splits.distortions.contrast import contrast
+from pipeline.data.splits.distortions.draws import Draws
+from pipeline.data.splits.distortions.fields import elastic_bank
+from pipeline.data.splits.distortions.module import Characters
+from pipeline.data.splits.distortions.pipelines import RECIPES
+from pipeline.data.splits.distortions.thickness import (
     CROSS,
     ERODING,
     RECTANGLES,

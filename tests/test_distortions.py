@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.distortions.recipes import RECIPES, Characters, _bytes, draw, steps
-from pipeline.errors import Problem
+from pipeline.data.splits.distortions.pipelines import RECIPES, Characters, _bytes, draw, steps
+from pipeline.runtime.errors import Problem
 
 STREAM = ("glyphs", 3)
 FIRST = torch.arange(96)
@@ -121,7 +121,7 @@ def test_complexities_reach_seven_tenths(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append(c)
         return x
 
-    monkeypatch.setattr("pipeline.distortions.module.Module.apply", spy)
+    monkeypatch.setattr("pipeline.data.splits.distortions.module.Module.apply", spy)
     images("p07", torch.arange(2000))
     c = torch.stack(seen)
     assert len(c) == 14

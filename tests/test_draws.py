@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.distortions.draws import Draws
+from pipeline.data.splits.distortions.draws import Draws
 
 IMAGES = torch.arange(4000)
 DRAWS = Draws(7, IMAGES)

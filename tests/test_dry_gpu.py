@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.gpu import graphs
+from pipeline.networks.kernels.gpu import graphs
 from tests import dry_gpu
 from tests.same_bits import CUDA
 

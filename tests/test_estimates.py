@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.analysis import statistics
-from pipeline.analysis.estimates import Estimate, holm_levels
+from pipeline.claims.estimates import Estimate, holm_levels
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import io
 import numpy as np
 import pytest
 
-from pipeline.experiments import catalogue
+from pipeline.experiments.conditions import catalogue
 from pipeline.probes import catalogue as probes
-from pipeline.report import plots
-from pipeline.report.exhibits import EXHIBITS
-from pipeline.report.experiment_tables import Table
+from pipeline.report.figures import plots
+from pipeline.report.figures.catalogue import EXHIBITS
+from pipeline.report.figures.conditions import Table
 from tests.page_tables import CONFIDENCE
 
 
@@ -90,7 +90,7 @@ def test_crosses_at_the_top_stand_for_what_diverged(made):
 
 def test_dead_shares_of_stopped_networks_count_on():
     """A network that stopped keeps its last share while the other trains."""
-    from pipeline.report.training_plots import dead_by_epoch
+    from pipeline.report.figures.training_plots import dead_by_epoch
 
     lists = [0.25, 0.5], [0.0, 0.0, 0.0, 1.0]
     rows = [{"dead_by_epoch": shares, "test_error": 0.1} for shares in lists]

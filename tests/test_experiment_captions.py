@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.analysis import breaking_point
-from pipeline.analysis.published_figures import HARDNESS
-from pipeline.report import cost_plots, experiment_captions, plots, redrawn
-from pipeline.report.exhibits import EXHIBITS
-from pipeline.report.experiment_tables import Table
+from pipeline.analysis import changepoint
+from pipeline.paper.published_figures import HARDNESS
+from pipeline.report.figures import experiment_captions, paper_figures, plots, sparse_products
+from pipeline.report.figures.catalogue import EXHIBITS
+from pipeline.report.figures.conditions import Table
 from tests.page_tables import CONFIDENCE, errors, in_words, products, rows_of
 
 
@@ -47,7 +47,7 @@ def test_captions_of_curves_have_their_numbers(made):
 def test_caption_of_sparsity_has_the_fit(made):
     """Level, breaking point and interval are those of the fit."""
     rows = made["sparsity"].rows
-    found = breaking_point.fit(
+    found = changepoint.fit(
         [row["zeros"] for row in rows], [row["test_error"] for row in rows], region=(0.0, 1.0)
     )
     low, high = found.interval(CONFIDENCE)
@@ -74,7 +74,7 @@ def test_networks_that_learned_little_place_no_line(made):
     assert "3 of 200 networks learned little" in experiment_captions.sparsity(failed)
     exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
     assert len(exhibit.draw(failed, plots.LIGHT).axes[0].lines) == 1
-    (figure,) = redrawn.figures([{"sparsity": failed}])
+    (figure,) = paper_figures.figures([{"sparsity": failed}])
     assert figure.lines[-1].here == ["not fitted"]
 
 
@@ -86,7 +86,7 @@ def test_errors_that_do_not_rise_have_no_breaking_point(made):
     assert f"It does not, {most} zeros" in experiment_captions.sparsity(falling)
     exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.table == "sparsity")
     assert len(exhibit.draw(falling, plots.LIGHT).axes[0].lines) == 2  # dots, level
-    (figure,) = redrawn.figures([{"sparsity": falling}])
+    (figure,) = paper_figures.figures([{"sparsity": falling}])
     assert figure.lines[-1].here == [f"no rise {most}"]
 
 
@@ -112,8 +112,8 @@ def test_crossing_curves_are_noted():
 
 def test_cost_says_from_where_zeros_pay():
     """The caption has the first share at which skipping zeros is faster, and the machine."""
-    measured = cost_plots.Cost(**products())
-    text = cost_plots.caption(measured)
+    measured = sparse_products.Cost(**products())
+    text = sparse_products.caption(measured)
     assert "Outputs, rows gathered: faster from 90% zeros on, 2 times as fast" in text
     assert "abacus" in text
-    assert plots.svg(cost_plots.cost, measured, plots.LIGHT)
+    assert plots.svg(sparse_products.cost, measured, plots.LIGHT)

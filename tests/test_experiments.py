@@ -8,23 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import finetuning, networks, params, records
-from pipeline.datasets import examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.splits import Split
-from pipeline.errors import Problem
-from pipeline.experiments import catalogue, scoring, training
-from pipeline.experiments.condition import Condition, Setting
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.split import Split
+from pipeline.experiments.conditions import catalogue, scoring, training
+from pipeline.experiments.conditions.condition import Condition, Setting
 from pipeline.experiments.units import equal_parameters
-from pipeline.finetuning import Finetuning
-from pipeline.params import Params
-from pipeline.pool import Pool
+from pipeline.finetuning import grid_search
+from pipeline.finetuning.grid_search import Finetuning
+from pipeline.networks import population
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+from pipeline.training.workers import Workers
 from tests import synthetic
 from tests.imports import ROOT
 
 CPU = torch.device("cpu")
 OURS = params.load(ROOT / "params.yaml")
-FORM = Form((20,), ("a", "b", "c"))
+FORM = Encoding((20,), ("a", "b", "c"))
 
 
 def small(**experiments: object) -> Params:
@@ -57,12 +60,12 @@ def splits(tmp_path: Path) -> training.Splits:
 
 def run(
     conditions: list[Condition], splits: training.Splits, scratch: Path
-) -> list[tuple[Condition, networks.Stack, list[records.Record]]]:
+) -> list[tuple[Condition, population.Population, list[storage.Record]]]:
     """Train conditions."""
-    return list(training.train(conditions, splits, Pool(CPU, scratch, "test")))
+    return list(training.train(conditions, splits, Workers(CPU, scratch, "test")))
 
 
-def same(first: networks.Stack, second: networks.Stack) -> bool:
+def same(first: population.Population, second: population.Population) -> bool:
     """Tell whether two stacks agree in every bit."""
     return first.tensors.keys() == second.tensors.keys() and all(
         torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items()
@@ -118,13 +121,13 @@ def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  
     plain = next(c for c in conditions if c.pretrain is None and c.labels == 1)
     trained = {c.name: stack for c, stack, _ in run(conditions, splits, tmp_path / "all")}
     start = tmp_path / "start.safetensors"
-    networks.save(
-        networks.initialize("digits", [20, 8, 6, 3], range(3), settings.activation("rectifier")),
+    population.save(
+        population.initialize("digits", [20, 8, 6, 3], range(3), settings.activation("rectifier")),
         start,
     )
     work = Finetuning("digits", splits.train, splits.valid, start, plain.finetune, plain.l1)
     (tmp_path / "arm").mkdir()
-    stack, _ = finetuning.finetune(work, Pool(CPU, tmp_path / "arm", "test"))
+    stack, _ = grid_search.finetune(work, Workers(CPU, tmp_path / "arm", "test"))
     assert same(stack, trained[plain.name])
     half = next(c for c in conditions if c.pretrain is None and c.labels == 0.5)
     assert not same(stack, trained[half.name])
@@ -152,7 +155,7 @@ def test_conditions_share_starts_only_where_they_start_alike() -> None:
     tanh, other = setting.unit("tanh"), setting.unit("rectifier", half_negated=False)
     plain = setting.condition({}, rectifier, "pretrained")
     alike = setting.condition({}, rectifier, "pretrained", labels=0.5, l1=(0.5,))
-    assert records.fingerprint(plain.start) == records.fingerprint(alike.start)
+    assert storage.fingerprint(plain.start) == storage.fingerprint(alike.start)
     others = [
         setting.condition({}, rectifier),
         setting.condition({}, tanh, "pretrained"),
@@ -161,7 +164,7 @@ def test_conditions_share_starts_only_where_they_start_alike() -> None:
         setting.condition({}, rectifier, "pretrained", scale=2.0),
         setting.condition({}, setting.unit("rectifier", l1=0.0), "pretrained"),
     ]
-    prints = {records.fingerprint(each.start) for each in [plain, *others]}
+    prints = {storage.fingerprint(each.start) for each in [plain, *others]}
     assert len(prints) == 1 + len(others)
 
 
@@ -173,9 +176,9 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
     )
     whole = run(conditions, splits, tmp_path / "whole")
     monkeypatch.setattr("joblib.cpu_count", lambda: 1)
-    monkeypatch.setattr("pipeline.population.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", 0.0)
     steps = {"left": 0}
-    step = finetuning.Supervised.train_epoch
+    step = grid_search.Supervised.train_epoch
 
     def killed(self, *args):  # type: ignore[no-untyped-def]
         steps["left"] -= 1
@@ -183,7 +186,7 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
             raise KeyboardInterrupt
         return step(self, *args)
 
-    monkeypatch.setattr(finetuning.Supervised, "train_epoch", killed)
+    monkeypatch.setattr(grid_search.Supervised, "train_epoch", killed)
     for allowed in (1, 2, 100):
         steps["left"] = allowed
         try:
@@ -203,8 +206,8 @@ def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ign
     for alpha in (1.0, 0.01, 30.0):
         condition = setting.condition({}, setting.unit("rectifier"), scale=alpha)
         stack = training.random_start(condition, splits)
-        outputs = networks.hidden_outputs(stack, x_KNI)
-        found.append(networks.scores(stack, x_KNI, outputs))
+        outputs = population.hidden_outputs(stack, x_KNI)
+        found.append(population.scores(stack, x_KNI, outputs))
     for one, other in pairwise(found):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -212,12 +215,12 @@ def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ign
 def test_rescaled_layers_change_outputs_by_one_factor() -> None:
     """W_i / alpha_i and b_i / prod alpha_j divide the output by the product (section 3.1)."""
     unit = synthetic.settings().activation("rectifier")
-    stack = networks.initialize("digits", [20, 8, 6, 3], [0], unit)
+    stack = population.initialize("digits", [20, 8, 6, 3], [0], unit)
     tensors = {
         name: tensor if name in ("hardness",) else tensor.double()
         for name, tensor in stack.tensors.items()
     }
-    plain = networks.Stack(tensors | {"hardness": tensors["hardness"].double()}, "rectifier")
+    plain = population.Population(tensors | {"hardness": tensors["hardness"].double()}, "rectifier")
     draws = torch.Generator().manual_seed(1)
     scaled = plain.select([0])
     product = 1.0
@@ -228,7 +231,7 @@ def test_rescaled_layers_change_outputs_by_one_factor() -> None:
         scaled.b_K1O(layer).copy_(plain.b_K1O(layer) / product)
     x_1NI = torch.rand(1, 50, 20, generator=draws, dtype=torch.float64)
     ours, theirs = (
-        networks.scores(each, x_1NI, networks.hidden_outputs(each, x_1NI))
+        population.scores(each, x_1NI, population.hidden_outputs(each, x_1NI))
         for each in (plain, scaled)
     )
     torch.testing.assert_close(theirs * product, ours, rtol=1e-12, atol=1e-12)
@@ -240,7 +243,7 @@ def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ign
     condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
     stack = training.random_start(condition, splits)
     x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
-    for h_KNO in networks.hidden_outputs(stack, x_KNI):
+    for h_KNO in population.hidden_outputs(stack, x_KNI):
         assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
 
 
@@ -269,9 +272,9 @@ def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: i
         for k, row in enumerate(rows):
             alone = stack.only(k)
             x_1NI = test.inputs(slice(None)).unsqueeze(0)
-            guess = networks.scores(alone, x_1NI, networks.hidden_outputs(alone, x_1NI))[0].argmax(
-                1
-            )
+            guess = population.scores(alone, x_1NI, population.hidden_outputs(alone, x_1NI))[
+                0
+            ].argmax(1)
             assert row["test_error"] == float((guess != test.y_N).double().mean())
             assert row["alpha"] == condition.levels["alpha"]
             assert set(scoring.COLUMNS) <= row.keys()
@@ -315,7 +318,7 @@ def test_maxout_has_as_many_parameters(widths: tuple[int, ...], pieces: int) -> 
         unit = synthetic.settings().activation("rectifier")
         function = "maxout" if pieces > 1 else "rectifier"
         unit = unit.model_copy(update={"function": function, "pieces": pieces})
-        stack = networks.initialize("test", [widths[0], *hidden, widths[-1]], [0], unit)
+        stack = population.initialize("test", [widths[0], *hidden, widths[-1]], [0], unit)
         return sum(t.numel() for name, t in stack.tensors.items() if name[0] in "Wb")
 
     plain = count(widths[1:-1], 1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.remote import RemoteFile
-from pipeline.errors import Problem
+from pipeline.data.download.remote_file import RemoteFile
+from pipeline.runtime.errors import Problem
 from tests.server import CONTENT, FILE, Site, assert_fetched, get, get_all, leave, unsized
 
 

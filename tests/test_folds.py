@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import examples
-from pipeline.datasets.corpus import Corpus, Parts, gather
-from pipeline.datasets.partition import partitions
-from pipeline.datasets.repeats import Repeats, read_for
-from pipeline.datasets.reviews import Review
-from pipeline.datasets.text import Text
-from pipeline.datasets.vocabulary import Tokens
-from pipeline.errors import Problem
-from pipeline.minibatches import Shuffled
-from pipeline.terms import Terms
+from pipeline.data.splits import examples
+from pipeline.data.splits.per_seed import PerSeed, read_for
+from pipeline.data.splits.sparse_batch import SparseBatch
+from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.text.corpus import Corpus, Parts, gather
+from pipeline.data.text.cross_validation import partitions
+from pipeline.data.text.options import Text
+from pipeline.data.text.reviews import Review
+from pipeline.runtime.errors import Problem
+from pipeline.training.minibatches import Shuffled
 
 LABELED, UNLABELED = 103, 20
 
@@ -115,17 +115,17 @@ def test_every_seed_reads_its_own_split(tmp_path: Path) -> None:
     """Those of several seeds together are those of each alone; mini-batches keep them apart."""
     path = written(tmp_path)
     data = read_for(path, [1, 4])
-    assert isinstance(data, Repeats)
+    assert isinstance(data, PerSeed)
     each = {seed: examples.read(path, seed) for seed in (1, 4)}
     assert data.of(1).form != data.of(4).form
     batches = Shuffled("mine", "finetune", 8, data)
     alone = {seed: Shuffled("mine", "finetune", 8, each[seed]) for seed in each}
     singles = {seed: [*alone[seed].epoch([seed], 1)] for seed in each}
     for t, (x_SBI, y_SB) in enumerate(batches.epoch([1, 4], 1)):
-        assert isinstance(x_SBI, Terms)
+        assert isinstance(x_SBI, SparseBatch)
         for place, seed in enumerate((1, 4)):
             x_1BI, y_1B = singles[seed][t]
-            assert isinstance(x_1BI, Terms)
+            assert isinstance(x_1BI, SparseBatch)
             assert (x_SBI.dense()[place] == x_1BI.dense()[0]).all()
             assert (y_SB[place] == y_1B[0]).all()
 

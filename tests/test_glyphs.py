@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import examples, generated, glyphs
-from pipeline.datasets.generated import CLASS_NAMES, Generated
-from pipeline.datasets.splits import Splits
-from pipeline.errors import Problem
+from pipeline.data.sources import generated, glyphs
+from pipeline.data.sources.generated import CLASS_NAMES, Generated
+from pipeline.data.splits import examples
+from pipeline.data.splits.split import Splits
+from pipeline.runtime.errors import Problem
 
 OPTIONS = Generated(recipe="nistp", valid=70, test=130)
 

@@ -9,18 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import evaluation, finetuning, networks, params, population, pretraining
-from pipeline.arms import Arm
-from pipeline.datasets import examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.repeats import read_for
-from pipeline.datasets.splits import Split
-from pipeline.modern import ModernTraining, Recipe
-from pipeline.networks import Stack, Tensors
-from pipeline.params import Activation, Finetune, Params
-from pipeline.pool import Pool
-from pipeline.records import Record
-from pipeline.run import Candidate, Result
+from pipeline.config import params
+from pipeline.config.arms import Arm
+from pipeline.config.params import Activation, Finetune, Params
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.per_seed import read_for
+from pipeline.data.splits.split import Split
+from pipeline.evaluation import test_scores
+from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
+from pipeline.finetuning import grid_search
+from pipeline.networks import population
+from pipeline.networks.population import Population, Tensors
+from pipeline.pretraining import layerwise
+from pipeline.runtime.storage import Record
+from pipeline.training import loop
+from pipeline.training.state import History, Trial
+from pipeline.training.workers import Workers
 from tests import dry_gpu, synthetic
 from tests.same_bits import CPU, CUDA, assert_same
 from tests.test_text_arms import settings as texts  # noqa: F401  a fixture
@@ -41,7 +46,7 @@ RATES = {"pretrain": [0.1, 0.01], "finetune": [0.3, 0.1, 1e30]}
 def images(recipe: str = "") -> Params:
     """Return the params of small arms, and write their examples to data/ready/mine."""
     draws = np.random.default_rng(0)
-    form = Form((16, 16), ("a", "b", "c"), scale=1 / 255)
+    form = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255)
     for name, count in (("train", 43), ("valid", 31), ("test", 37)):
         y_N = np.arange(count) % 3
         x_NI = draws.integers(0, 256, (count, 256)).astype(np.uint8)
@@ -61,18 +66,18 @@ def images(recipe: str = "") -> Params:
 
 def arm_on(
     where: torch.device, settings: Params, name: str, start: str, **more: Any
-) -> tuple[Stack, list[Record]]:
+) -> tuple[Population, list[Record]]:
     """Pre-train, train and score an arm as the stages do; return its networks and records."""
     arm, scratch = Arm("mine", name, start), Path(where.type, name, start)
     (scratch / "fine").mkdir(parents=True)
     arm.start.mkdir(parents=True, exist_ok=True)
-    pool, work = Pool(where, scratch, "test"), pretraining.work_for(arm, settings)
-    stack, pretrained = pretraining.starting_networks(arm, settings, work, pool)
-    networks.save(stack, arm.start / "weights.safetensors")
-    fine = replace(finetuning.work_for(arm, settings), **more)
-    stack, lines = finetuning.finetune(fine, replace(pool, scratch=scratch / "fine"))
+    pool, work = Workers(where, scratch, "test"), layerwise.work_for(arm, settings)
+    stack, pretrained = layerwise.starting_networks(arm, settings, work, pool)
+    population.save(stack, arm.start / "weights.safetensors")
+    fine = replace(grid_search.work_for(arm, settings), **more)
+    stack, lines = grid_search.finetune(fine, replace(pool, scratch=scratch / "fine"))
     test = read_for(arm.ready / "test.npz", range(SEEDS)).to(where)
-    scores = evaluation.evaluate(arm, stack, test, trained=lines, pretrained=pretrained)
+    scores = test_scores.evaluate(arm, stack, test, trained=lines, pretrained=pretrained)
     return stack, [*pretrained, *lines, *scores]
 
 
@@ -126,7 +131,7 @@ def test_networks_of_todays_recipe(today: bool) -> None:
     schedule = Finetune(learning_rates=[0.01], batch_size=10, epochs=2, patience=2)
     files = Path("data/ready/mine/train.npz"), Path("data/ready/mine/valid.npz")
     work = ModernTraining("mine", *files, (8, 7), SEEDS, unit, recipe, schedule)
-    stack = [Candidate(0, 0.01, 0.02), Candidate(1, 0.1, 0.0)]
+    stack = [Trial(0, 0.01, 0.02), Trial(1, 0.1, 0.0)]
     found, _ = population_on(CPU, work, stack, epochs=2)
     with dry_gpu.gpu():
         other, _ = population_on(CUDA, work, stack, epochs=2)
@@ -138,14 +143,14 @@ class Killed(BaseException):
 
 
 def population_on(
-    where: torch.device, work: Any, stack: list[Candidate], *, epochs: int, die_at: int = 0
-) -> tuple[Tensors, list[Result]]:
+    where: torch.device, work: Any, stack: list[Trial], *, epochs: int, die_at: int = 0
+) -> tuple[Tensors, list[History]]:
     def report(epoch: int, live: int, done: int) -> None:
         if epoch == die_at:
             raise Killed
 
     task, tensors = work.prepare(stack, where)
-    return population.train(
+    return loop.train(
         task, tensors, stack, epochs=epochs, patience=2, checkpoint=Path(f"{where.type}.run"),
         report=report, device=where,
     )  # fmt: skip
@@ -154,15 +159,15 @@ def population_on(
 @pytest.mark.usefixtures("alone")
 def test_a_killed_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """From its checkpoint, with networks at different epochs, to the same bits."""
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     settings = images()
     arm = Arm("mine", "rectifier", "random")
-    stack, _ = pretraining.starting_networks(
-        arm, settings, pretraining.work_for(arm, settings), Pool(CPU, Path(), "test")
+    stack, _ = layerwise.starting_networks(
+        arm, settings, layerwise.work_for(arm, settings), Workers(CPU, Path(), "test")
     )
     arm.start.mkdir(parents=True)
-    networks.save(stack, arm.start / "weights.safetensors")
-    work = finetuning.work_for(arm, settings)
+    population.save(stack, arm.start / "weights.safetensors")
+    work = grid_search.work_for(arm, settings)
     candidates = work.job().candidates
     whole = population_on(CPU, work, candidates, epochs=6)
     with dry_gpu.gpu():
@@ -178,6 +183,6 @@ def test_the_best_networks_go_to_pinned_memory() -> None:
     """Every network of every epoch may be copied there."""
     with dry_gpu.gpu() as gpu:
         arm_on(CUDA, images(), "tanh", "random")
-    kept = [wait for wait in gpu.waits if "run.py" in wait and "__setitem__" in wait]
+    kept = [wait for wait in gpu.waits if "state.py" in wait and "__setitem__" in wait]
     assert len(kept) > 10
     assert all("pinned memory" in wait for wait in kept)

@@ -10,15 +10,17 @@ import torch
 from benchmarks import engine, graphed, sequential
 from benchmarks.stepping import Stepping
 from benchmarks.task import Task
-from pipeline import codes, minibatches, networks
-from pipeline.datasets.form import Form
-from pipeline.denoising import Denoising
-from pipeline.gpu import graphs
-from pipeline.minibatches import Minibatches, Shuffled
-from pipeline.networks import Tensors
-from pipeline.params import Activation
-from pipeline.run import Candidate
-from pipeline.supervised import Supervised
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.finetuning.supervised import Supervised
+from pipeline.networks import population
+from pipeline.networks.kernels.gpu import graphs
+from pipeline.networks.population import Tensors
+from pipeline.pretraining import layer_inputs
+from pipeline.pretraining.denoising import Denoising
+from pipeline.training import minibatches
+from pipeline.training.minibatches import Minibatches, Shuffled
+from pipeline.training.state import Trial
 from tests import dry_gpu
 from tests.same_bits import CPU, CUDA, assert_same
 from tests.test_gpu_graphs import TASKS, stored, trained
@@ -30,10 +32,10 @@ def on_cuda(batches: Any) -> Any:
     """Return mini-batches whose examples, and codes, are on the GPU."""
     if isinstance(batches, Shuffled):
         return replace(batches, examples=batches.examples.to(CUDA))
-    if isinstance(batches, codes.Kept):
+    if isinstance(batches, layer_inputs.Kept):
         kept = {seed: code.to(CUDA) for seed, code in batches.codes.items()}
         return replace(batches, batches=on_cuda(batches.batches), codes=kept)
-    if isinstance(batches, codes.Passed):
+    if isinstance(batches, layer_inputs.Passed):
         below = replace(batches.below, stack=batches.below.stack.to(CUDA))
         return replace(batches, batches=on_cuda(batches.batches), below=below)
     return replace(batches, characters=batches.characters.to(CUDA))
@@ -44,11 +46,11 @@ def epoch_on_cuda(task: Any, tensors: Tensors) -> tuple[Tensors, torch.Tensor]:
     batches: Minibatches = on_cuda(task.batches)
     task = replace(task, batches=batches)
     if isinstance(task, Denoising):
-        like = replace(task.like, tensors=networks.moved(task.like.tensors, CUDA))
+        like = replace(task.like, tensors=population.moved(task.like.tensors, CUDA))
         task = replace(task, like=like)
-    found, cost = trained(task, networks.moved(tensors, CUDA))
+    found, cost = trained(task, population.moved(tensors, CUDA))
     assert dry_gpu.on_cuda([cost, *found.values()])
-    return networks.moved(found, CPU), cost.cpu()
+    return population.moved(found, CPU), cost.cpu()
 
 
 @pytest.mark.parametrize("many", [1, 3])
@@ -101,19 +103,19 @@ def test_kernels_are_recorded_too() -> None:
     pytest.importorskip("triton")
     if torch.cuda.is_available():
         pytest.skip("Triton compiles for the GPU that is here")
-    form = Form((2, 3), ("a", "b"))
+    form = Encoding((2, 3), ("a", "b"))
     train = replace(stored(form, 9), x_NI=torch.rand(9, 6))
     unit = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
-    start = networks.initialize("test", [6, 5, 2], [0, 1], unit).tensors
+    start = population.initialize("test", [6, 5, 2], [0, 1], unit).tensors
     task = Supervised("rectifier", Shuffled("test", "finetune", 3, train), train, train)
-    stack = [Candidate(0, 0.1, 0.01), Candidate(1, 0.1, 0.0)]
+    stack = [Trial(0, 0.1, 0.01), Trial(1, 0.1, 0.0)]
     plain = {name: tensor.clone() for name, tensor in start.items()}
     cost = task.train_epoch(plain, stack, [1, 2])
     with dry_gpu.gpu(fused=True) as gpu:
         task = replace(task, batches=on_cuda(task.batches))
         found = {name: tensor.to(CUDA) for name, tensor in start.items()}
         other = task.train_epoch(found, stack, [1, 2]).cpu()
-        found = networks.moved(found, CPU)
+        found = population.moved(found, CPU)
     assert gpu.kernels == 2 * ["forward", "forward", "softmax_delta", "descend", "descend"]
     assert [graph.plays for graph in gpu.graphs] == [2]
     torch.testing.assert_close(other, cost)

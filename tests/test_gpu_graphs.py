@@ -7,24 +7,25 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import autoencoders, codes, networks
-from pipeline.codes import Below
-from pipeline.corruption import Noise
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.denoising import Denoising
-from pipeline.gpu import graphs
-from pipeline.gpu.graphs import Recorded
-from pipeline.minibatches import Generated, Minibatches, Shuffled
-from pipeline.networks import Stack, Tensors
-from pipeline.params import Activation
-from pipeline.run import Candidate
-from pipeline.supervised import Supervised
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.finetuning.supervised import Supervised
+from pipeline.networks import population
+from pipeline.networks.kernels.gpu import graphs
+from pipeline.networks.kernels.gpu.graphs import Recorded
+from pipeline.networks.population import Population, Tensors
+from pipeline.pretraining import autoencoder, layer_inputs
+from pipeline.pretraining.denoising import Denoising
+from pipeline.pretraining.layer_inputs import Below
+from pipeline.pretraining.noise import Noise
+from pipeline.training.minibatches import Generated, Minibatches, Shuffled
+from pipeline.training.state import Trial
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
-STACK = [Candidate(seed, rate, 0.01) for seed in (0, 1) for rate in (0.1, 0.01)]
+STACK = [Trial(seed, rate, 0.01) for seed in (0, 1) for rate in (0.1, 0.01)]
 EPOCHS = [1, 2, 1, 5]  # each network's next one
-CHARACTERS = Form((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
+CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
 
 
 @dataclass
@@ -63,7 +64,7 @@ def record_together(monkeypatch: pytest.MonkeyPatch, many: int) -> list[Again]:
     return made
 
 
-def stored(form: Form, count: int = 43) -> Examples:
+def stored(form: Encoding, count: int = 43) -> Examples:
     draws = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, form.inputs), generator=draws, dtype=torch.uint8)
     return Examples(x, torch.arange(count) % form.classes, form)
@@ -75,8 +76,8 @@ def batches_of(kind: str) -> Minibatches:
     return Shuffled("test", "pretrain-2", 10, stored(replace(CHARACTERS, recipe="")))
 
 
-def starts() -> Stack:
-    return networks.initialize("test", [256, 8, 7, 3], [0, 1], UNIT)
+def starts() -> Population:
+    return population.initialize("test", [256, 8, 7, 3], [0, 1], UNIT)
 
 
 def copied(tensors: Tensors) -> Tensors:
@@ -96,14 +97,14 @@ def supervised_task(kind: str) -> tuple[Supervised, Tensors]:
 
 def denoising_task(kind: str, layer: int) -> tuple[Denoising, Tensors]:
     below, batches = Below(starts(), [0, 1], layer), batches_of(kind)
-    auto = autoencoders.autoencoder(
+    auto = autoencoder.autoencoder(
         starts().select([0, 0, 1, 1]),
         layer,
         reconstruction="softplus",
         tied=True,
         bounds=(0, 1),
     )
-    inputs = codes.training(batches, below) if layer else batches
+    inputs = layer_inputs.training(batches, below) if layer else batches
     task = Denoising(auto, "test", "pretrain", Noise(0.25, 0.0), inputs, lambda _: [])
     return task, auto.tensors
 
@@ -176,9 +177,9 @@ def test_graphs_have_the_same_bits_on_a_gpu(name: str, monkeypatch: pytest.Monke
     task, tensors = TASKS[name]()
     task = replace(task, batches=replace(task.batches, examples=task.batches.examples.to(cuda)))
     if isinstance(task, Denoising):
-        like = replace(task.like, tensors=networks.moved(task.like.tensors, cuda))
+        like = replace(task.like, tensors=population.moved(task.like.tensors, cuda))
         task = replace(task, like=like)
-    tensors = networks.moved(tensors, cuda)
+    tensors = population.moved(tensors, cuda)
     mine, cost = trained(task, tensors)
     monkeypatch.setattr(graphs, "take", one_by_one)
     plain, other = trained(task, tensors)

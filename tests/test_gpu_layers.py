@@ -11,13 +11,18 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from pipeline import activations, autoencoders, backprop, cpu, hidden, linear, networks
-from pipeline.autoencoders import Autoencoder
-from pipeline.gpu import layers
-from pipeline.hidden import Passage, Step
-from pipeline.networks import Stack, Tensors
-from pipeline.params import Activation
-from pipeline.units import Units
+from pipeline.config.params import Activation
+from pipeline.finetuning import backprop
+from pipeline.networks import hidden_layer, linear, population
+from pipeline.networks.activations import functions
+from pipeline.networks.activations.units import Units
+from pipeline.networks.hidden_layer import Passage
+from pipeline.networks.kernels import cpu
+from pipeline.networks.kernels.gpu import layers
+from pipeline.networks.population import Population, Tensors
+from pipeline.networks.step import Step
+from pipeline.pretraining import autoencoder
+from pipeline.pretraining.autoencoder import Autoencoder
 
 WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 K, B, WIDTHS = 2, 3, [7, 12, 33, 5]
@@ -55,7 +60,7 @@ def signs_of(values: torch.Tensor) -> torch.Tensor:
 
 
 def make_units(function: str, k: int = K) -> Units:
-    return Units(activations.FUNCTIONS[function], draw(k, 1, 1, seed=9).abs() + 0.5)
+    return Units(functions.FUNCTIONS[function], draw(k, 1, 1, seed=9).abs() + 0.5)
 
 
 SHAPES = [
@@ -77,15 +82,15 @@ def test_a_layer_equals_plain_torch(
     bias, below, above = draw(k, 1, o, seed=1), make_units(function, k), draw(k, b, o, seed=3)
     step = Step.of(torch.full((k,), 0.1).to(WHERE), torch.full((k,), 0.3).to(WHERE), b)
     signs_I, signs_O = (signs_of(draw(k, 1, n, seed=4)) if negated else None for n in (i, o))
-    h = hidden.outputs(draw(k, b, i, seed=2), draw(k, i, i), draw(k, 1, i), below, signs_I)
+    h = hidden_layer.outputs(draw(k, b, i, seed=2), draw(k, i, i), draw(k, 1, i), below, signs_I)
 
     def run() -> list[torch.Tensor]:
         W_KIO = W.mT.clone().mT if transposed else W.clone()
         bias_K1O = bias.clone()
-        up = hidden.outputs(h, W_KIO, bias_K1O, make_units(function, k), signs_O)
+        up = hidden_layer.outputs(h, W_KIO, bias_K1O, make_units(function, k), signs_O)
         linear_up = linear.forward(h, W_KIO, bias_K1O)
         passage = Passage(below, signs_I, None, step)
-        down = hidden.descend_through_(h.clone(), W_KIO, bias_K1O, above, passage)
+        down = hidden_layer.descend_through_(h.clone(), W_KIO, bias_K1O, above, passage)
         linear_down = linear.descend_(h, W_KIO, bias_K1O, above)
         assert linear_down is not None
         assert linear.descend_(h, W_KIO, bias_K1O, above, below=False) is None
@@ -102,11 +107,11 @@ def test_a_layer_equals_plain_torch(
         torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5)
 
 
-def make_stack(function: str, negated: bool) -> Stack:
+def make_stack(function: str, negated: bool) -> Population:
     unit = Activation(
         function=function, l1=0.0, half_negated=negated, reconstruction="softplus", hardness=1.0
     )
-    stack = networks.initialize("test", WIDTHS, range(K), unit)
+    stack = population.initialize("test", WIDTHS, range(K), unit)
     stack.tensors["hardness"] = torch.tensor([1.0, 2.5]).view(K, 1, 1)
     return stack.to(WHERE)
 
@@ -125,7 +130,7 @@ def train(function: str, negated: bool, order: list[int]) -> Tensors:
 
 
 def make_autoencoder(function: str, negated: bool, tied: bool) -> Autoencoder:
-    return autoencoders.autoencoder(
+    return autoencoder.autoencoder(
         make_stack(function, negated),
         1,
         reconstruction="sigmoid" if function == "tanh" else "softplus",
@@ -137,13 +142,13 @@ def make_autoencoder(function: str, negated: bool, tied: bool) -> Autoencoder:
 def denoise(function: str, negated: bool, tied: bool, order: list[int]) -> Tensors:
     auto = make_autoencoder(function, negated, tied)
     auto = Autoencoder(
-        networks.select(auto.tensors, order), function, auto.reconstruction, auto.symmetric
+        population.select(auto.tensors, order), function, auto.reconstruction, auto.symmetric
     )
     step = Step.of(RATES[order].to(WHERE) / 5, L1[order].to(WHERE), B)
     for turn in range(STEPS):
         x = draw(K, B, WIDTHS[1], seed=turn).sigmoid()[order]
         noisy = x * (draw(K, B, WIDTHS[1], seed=turn + 9)[order] > -0.6)
-        autoencoders.denoising_step_(auto, x, noisy, step)
+        autoencoder.denoising_step_(auto, x, noisy, step)
     return auto.tensors
 
 
@@ -220,7 +225,7 @@ def test_nan_stays_nan(fused: list[str]) -> None:
     """A network that diverged is seen to diverge: no unit hides what is not a number."""
     for function, _ in UNITS:
         x = torch.full((1, 2, 5), torch.nan, device=WHERE)
-        h = hidden.outputs(x, draw(1, 5, 4), draw(1, 1, 4), make_units(function, 1), None)
+        h = hidden_layer.outputs(x, draw(1, 5, 4), draw(1, 1, 4), make_units(function, 1), None)
         assert h.isnan().all()
 
 
@@ -251,8 +256,8 @@ def test_without_kernels_training_goes_on_and_says_so_once(
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
     monkeypatch.setattr(layers, "_triton", layers._Triton())
     if broken == "missing":
-        monkeypatch.setitem(sys.modules, "pipeline.gpu.kernels", None)
-        monkeypatch.delattr("pipeline.gpu.kernels", raising=False)
+        monkeypatch.setitem(sys.modules, "pipeline.networks.kernels.gpu.kernels", None)
+        monkeypatch.delattr("pipeline.networks.kernels.gpu.kernels", raising=False)
     else:
 
         class Kernels:

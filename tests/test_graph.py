@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from pipeline import pool, population, records
-from pipeline.datasets import examples
-from pipeline.errors import Problem
-from pipeline.run import Run
+from pipeline.data.splits import examples
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+from pipeline.training import loop, workers
+from pipeline.training.state import TrainingState
 from tests.imports import ROOT
 
 ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
@@ -86,7 +87,7 @@ def test_the_whole_graph(miniature: Path) -> None:
     assert all(0 < float(row["test_error_mean"]) < 1 for row in rows)
     assert "rectifier" in (miniature / "report/index.html").read_text()
     assert not list((miniature / "runs/checkpoints").iterdir())
-    starts = records.read_lines(miniature / "runs/start/digits/tanh-pretrained/records.jsonl")
+    starts = storage.read_lines(miniature / "runs/start/digits/tanh-pretrained/records.jsonl")
     assert len(starts) == 2 * 2 * 2  # seeds, layers, rates
 
 
@@ -106,7 +107,7 @@ def test_generated_datasets_and_ones_own_run_alike(miniature: Path) -> None:
             rows = list(csv.DictReader(file))
         assert len(rows) == 4
         assert all(0 <= float(row["test_error_mean"]) <= 1 for row in rows)
-        assert records.read_json(Path("results", dataset, "card.json"))["dataset"] == dataset
+        assert storage.read_json(Path("results", dataset, "card.json"))["dataset"] == dataset
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_killed_stages_go_on(
     out = out.with_name("rectifier-pretrained")
     whole = shutil.copytree(out, miniature / "whole")
     shutil.rmtree(out)
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     epochs: list[int] = []
-    train_epoch = Run.train_epoch
+    train_epoch = TrainingState.train_epoch
 
     def dying(self, *args):  # type: ignore[no-untyped-def]
         epochs.append(1)
@@ -143,7 +144,7 @@ def test_killed_stages_go_on(
         train_epoch(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "train_epoch", dying)
+        patch.setattr(TrainingState, "train_epoch", dying)
         with pytest.raises(Killed):
             main(stage, *arm)
     assert not out.exists()
@@ -175,7 +176,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
     main("finetune", *arm)
     one = shutil.copytree("runs/networks/digits/rectifier-pretrained", miniature / "one")
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-    monkeypatch.setattr(pool, "CACHE_BYTES", 1)  # every network alone in its stack
+    monkeypatch.setattr(workers, "CACHE_BYTES", 1)  # every network alone in its stack
     main("finetune", *arm)
     two = Path("runs/networks/digits/rectifier-pretrained")
     names = [path.name for path in one.iterdir()]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import idx
-from pipeline.errors import Problem
+from pipeline.data.formats import idx
+from pipeline.runtime.errors import Problem
 
 SHAPE = (5, 3, 2)
 PIXELS = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import matrices, norb, norb_files
-from pipeline.errors import Problem
+from pipeline.data.formats import norb_matrix
+from pipeline.data.sources import norb, norb_files
+from pipeline.runtime.errors import Problem
 from tests.tiny_norb import (
     BYTES,
     CATEGORIES,
@@ -29,14 +30,14 @@ def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
     """Both kinds of matrix come back as written, in blocks and whole, of one to four dimensions."""
     values = drawn(0, 7, 12)
     (tmp_path / "dat").write_bytes(images(values))
-    blocks = list(matrices.read_images(tmp_path / "dat", values.shape, rows=3))
+    blocks = list(norb_matrix.read_images(tmp_path / "dat", values.shape, rows=3))
     assert [len(block) for block in blocks] == [3, 3, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), values)
     for shape in ((5,), (5, 10), (5, 2, 3)):
         numbers = np.random.default_rng(0).integers(-(2**31), 2**31, shape)
         (tmp_path / "info").write_bytes(integers(numbers))
         np.testing.assert_array_equal(
-            matrices.read_integers(tmp_path / "info", shape), numbers, strict=True
+            norb_matrix.read_integers(tmp_path / "info", shape), numbers, strict=True
         )
 
 
@@ -44,7 +45,7 @@ def test_padding_of_a_header_means_nothing(tmp_path: Path) -> None:
     """Lengths beyond the dimensions may hold anything."""
     header = struct.pack("<5i", 0x1E3D4C54, 1, 3, 0, -7)
     (tmp_path / "cat").write_bytes(gzip.compress(header + struct.pack("<3i", 5, 0, 2)))
-    assert matrices.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
+    assert norb_matrix.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
 
 
 Attack = Callable[[bytes], bytes]

@@ -3,19 +3,20 @@
 import pytest
 import torch
 
-from pipeline import export, measures, networks
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.evaluation import torch_module
+from pipeline.networks import metrics, population
+from pipeline.networks.population import Population
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 
 
 @pytest.fixture
-def stack() -> Stack:
+def stack() -> Population:
     """Return two networks, the second with two dead units and one of zero output for most."""
-    made = networks.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
+    made = population.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
     made.b_K1O(0)[1, 0, :2] = -100
     return made
 
@@ -24,31 +25,31 @@ def stack() -> Stack:
 def split() -> Examples:
     """Return more examples than a forward pass takes at once."""
     draws = torch.Generator().manual_seed(0)
-    n = measures.ROWS + 37
+    n = metrics.ROWS + 37
     x, y = torch.rand(n, 6, generator=draws), torch.randint(3, (n,), generator=draws)
-    return Examples(x, y, Form((6,), ("a", "b", "c")))
+    return Examples(x, y, Encoding((6,), ("a", "b", "c")))
 
 
-def test_errors_costs_and_zeros(stack: Stack, split: Examples) -> None:
+def test_errors_costs_and_zeros(stack: Population, split: Examples) -> None:
     """Errors, costs and zeros are those of the plain torch module, all examples at once."""
     x, y = split.x_NI, split.y_N
-    found = measures.classify(stack, split)
+    found = metrics.classify(stack, split)
     for k in range(2):
-        p = export.module(stack, k)(x).detach()
+        p = torch_module.module(stack, k)(x).detach()
         assert found.errors_K[k] == (p.argmax(1) != y).double().mean()
         torch.testing.assert_close(
             found.costs_K[k].float(), torch.nn.functional.nll_loss(p.log(), y)
         )
-        for layer, h in enumerate(networks.hidden_outputs(stack.only(k), x[None])):
+        for layer, h in enumerate(population.hidden_outputs(stack.only(k), x[None])):
             assert found.zeros_KL[k, layer] == (h == 0).double().mean()
     assert 0 < found.zeros_KL.min() < found.zeros_KL.max() < 1
 
 
-def test_dead_units_are_zero_for_every_example(stack: Stack, split: Examples) -> None:
+def test_dead_units_are_zero_for_every_example(stack: Population, split: Examples) -> None:
     """Two units that nothing wakes are two more of the thirteen hidden units."""
     expected = []
     for k in range(2):
-        layers = networks.hidden_outputs(stack.only(k), split.x_NI[None])
+        layers = population.hidden_outputs(stack.only(k), split.x_NI[None])
         expected.append(float(torch.cat([(h[0] == 0).all(0) for h in layers]).double().mean()))
-    assert measures.dead_units(stack, split) == expected
+    assert metrics.dead_units(stack, split) == expected
     assert expected[1] >= 2 / 13

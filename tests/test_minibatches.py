@@ -5,24 +5,24 @@ import dataclasses
 import pytest
 import torch
 
-from pipeline import minibatches
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.errors import Problem
-from pipeline.minibatches import Generated, Shuffled
-from pipeline.params import Finetune
+from pipeline.config.params import Finetune
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.runtime.errors import Problem
+from pipeline.training import minibatches
+from pipeline.training.minibatches import Generated, Shuffled
 
 SCHEDULE = Finetune(learning_rates=[0.1], batch_size=10, epochs=4, patience=2)
 
 
-def stored(form: Form, count: int = 25) -> Examples:
+def stored(form: Encoding, count: int = 25) -> Examples:
     draws = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, form.inputs), generator=draws, dtype=torch.uint8)
     return Examples(x, torch.arange(count) % form.classes, form)
 
 
-PICTURES = Form((3, 4), ("a", "b", "c"), scale=1 / 255)
-CHARACTERS = Form((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
+PICTURES = Encoding((3, 4), ("a", "b", "c"), scale=1 / 255)
+CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
 
 
 def generated(epoch_images: int = 600) -> Generated:
@@ -89,7 +89,7 @@ def test_the_schedule_says_how_many_images() -> None:
         (CHARACTERS, 30, "does not fill one mini-batch of 10"),
     ],
 )
-def test_wrong_numbers_of_images_are_refused(form: Form, images: int | None, says: str) -> None:
+def test_wrong_numbers_of_images_are_refused(form: Encoding, images: int | None, says: str) -> None:
     """A generated dataset needs a number of images, no other takes one, and it must be enough."""
     schedule = SCHEDULE.model_copy(update={"images": images})
     with pytest.raises(Problem, match=says):

@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import backprop, modern, networks, population
-from pipeline.datasets import examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.splits import Split
-from pipeline.dropout import Dropout
-from pipeline.errors import Problem
-from pipeline.hidden import Step
-from pipeline.modern import ModernTraining, Recipe
-from pipeline.params import Activation, Finetune
-from pipeline.run import Candidate
+from pipeline.config.params import Activation, Finetune
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.split import Split
+from pipeline.experiments.conditions import modern_recipe
+from pipeline.experiments.conditions.dropout import Dropout
+from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
+from pipeline.finetuning import backprop
+from pipeline.networks import population
+from pipeline.networks.step import Step
+from pipeline.runtime.errors import Problem
+from pipeline.training import loop
+from pipeline.training.state import Trial
 
 CPU = torch.device("cpu")
 SETTINGS = Finetune(learning_rates=[0.05], batch_size=10, epochs=4, patience=4)
@@ -35,7 +38,7 @@ def work(tmp_path: Path) -> ModernTraining:
     for name, count in (("train", 60), ("valid", 30)):
         y_N = np.arange(count) % 3
         x_NI = rng.uniform(0, 1, (count, 12)).astype(np.float32)
-        examples.write(Split(x_NI, y_N, Form((12,), ("a", "b", "c"))), tmp_path / f"{name}.npz")
+        examples.write(Split(x_NI, y_N, Encoding((12,), ("a", "b", "c"))), tmp_path / f"{name}.npz")
     files = tmp_path / "train.npz", tmp_path / "valid.npz"
     return ModernTraining("test", *files, HIDDEN, 2, unit(), PLAIN, SETTINGS)
 
@@ -51,9 +54,9 @@ def with_recipe(
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
 def test_without_a_recipe_it_is_the_engine(work, function, l1) -> None:  # type: ignore[no-untyped-def]
     """Plain SGD from our own start, on the same mini-batches, ends where the engine ends."""
-    candidate = [Candidate(1, 0.05, l1)]
+    candidate = [Trial(1, 0.05, l1)]
     task, tensors = with_recipe(work, PLAIN, function).prepare(candidate, CPU)
-    stack = networks.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
+    stack = population.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
     step = Step.of(torch.tensor([0.05]), torch.tensor([l1]), 10)
     for epoch in (1, 2):
         cost = task.train_epoch(tensors, candidate, [epoch])
@@ -62,7 +65,7 @@ def test_without_a_recipe_it_is_the_engine(work, function, l1) -> None:  # type:
             for x_1BI, y_1B in task.batches.epoch([1], epoch)
         ]
         torch.testing.assert_close(cost, torch.stack(costs).mean(0), rtol=1e-5, atol=1e-6)
-    ours = modern.folded(tensors, function)
+    ours = modern_recipe.folded(tensors, function)
     for name, tensor in stack.tensors.items():
         torch.testing.assert_close(ours.tensors[name], tensor, rtol=1e-5, atol=1e-6)
 
@@ -71,16 +74,16 @@ def test_without_a_recipe_it_is_the_engine(work, function, l1) -> None:  # type:
 def test_folded_networks_are_the_modules_in_use(work, function) -> None:  # type: ignore[no-untyped-def]
     """Normalization folds into the layer below, dropout goes: the same outputs as torch's eval."""
     training = with_recipe(work, TODAY, function)
-    candidate = [Candidate(0, 0.01, 0.0)]
+    candidate = [Trial(0, 0.01, 0.0)]
     task, tensors = training.prepare(candidate, CPU)
     for epoch in (1, 2):
         task.train_epoch(tensors, candidate, [epoch])
-    net = modern.module(task.widths, task.unit, TODAY)
+    net = modern_recipe.module(task.widths, task.unit, TODAY)
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
-    stack = modern.folded(tensors, function)
+    stack = modern_recipe.folded(tensors, function)
     x_NI = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
     x_1NI = x_NI.unsqueeze(0)
-    found = networks.scores(stack, x_1NI, networks.hidden_outputs(stack, x_1NI))[0]
+    found = population.scores(stack, x_1NI, population.hidden_outputs(stack, x_1NI))[0]
     want = net.eval()(x_NI).detach()
     scale = float(want.abs().max())
     torch.testing.assert_close(found, want, rtol=0, atol=1e-6 * scale)
@@ -92,9 +95,9 @@ def test_folded_networks_are_the_modules_in_use(work, function) -> None:  # type
 def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # type: ignore[no-untyped-def]
     """Autograd through torch.nn and hand-written backprop take the same steps."""
     widths, draws = [12, *HIDDEN, 3], torch.Generator().manual_seed(0)
-    ours = networks.initialize("test", widths, [0], unit(function))
-    stack = networks.Stack({name: t.double() for name, t in ours.tensors.items()}, function)
-    net = modern.module(widths, unit(function), PLAIN).double()
+    ours = population.initialize("test", widths, [0], unit(function))
+    stack = population.Population({name: t.double() for name, t in ours.tensors.items()}, function)
+    net = modern_recipe.module(widths, unit(function), PLAIN).double()
     linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
     for index, layer in enumerate(linear):
         layer.weight.data.copy_(stack.W_KIO(index)[0].T)
@@ -106,7 +109,7 @@ def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # typ
     for _ in range(30):
         x_BI = torch.rand(10, 12, generator=draws).double()
         y_B = torch.randint(3, (10,), generator=draws)
-        cost = modern.step_(net, descent, x_BI, y_B, l1=l1)
+        cost = modern_recipe.step_(net, descent, x_BI, y_B, l1=l1)
         cost_K = backprop.supervised_step_(stack, x_BI[None], y_B[None], step)
         torch.testing.assert_close(cost, cost_K[0], rtol=1e-12, atol=0)
     for index, layer in enumerate(linear):
@@ -117,9 +120,9 @@ def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # typ
 def test_a_stack_of_two_is_two_alone(work) -> None:  # type: ignore[no-untyped-def]
     """A GPU gets all candidates in one stack: each is trained, and measured, as if alone."""
     training = with_recipe(work, TODAY)
-    stack = [Candidate(1, 0.01, 0.0), Candidate(0, 0.003, 0.01)]
+    stack = [Trial(1, 0.01, 0.0), Trial(0, 0.003, 0.01)]
 
-    def run(candidates: list[Candidate]) -> tuple[networks.Tensors, dict[str, torch.Tensor]]:
+    def run(candidates: list[Trial]) -> tuple[population.Tensors, dict[str, torch.Tensor]]:
         task, tensors = training.prepare(candidates, CPU)
         costs = [
             task.train_epoch(tensors, candidates, [epoch] * len(candidates)) for epoch in (1, 2)
@@ -136,7 +139,7 @@ def test_a_stack_of_two_is_two_alone(work) -> None:  # type: ignore[no-untyped-d
 
 def test_it_measures_what_the_arms_do(work) -> None:  # type: ignore[no-untyped-def]
     """The same names, one row a network, gradient norms one a layer."""
-    candidate = [Candidate(0, 0.01, 0.0)]
+    candidate = [Trial(0, 0.01, 0.0)]
     task, tensors = with_recipe(work, TODAY).prepare(candidate, CPU)
     measured = task.measure(tensors, candidate)
     assert measured.keys() == {"valid_errors", "valid_costs", "zeros", "gradient_norms"}
@@ -148,8 +151,8 @@ def test_hardness_is_folded_too(work) -> None:  # type: ignore[no-untyped-def]
     soft = unit("softplus").model_copy(update={"hardness": 3.0})
     fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
     training = ModernTraining(**fields | {"unit": soft})
-    _, tensors = training.prepare([Candidate(0, 0.01, 0.0)], CPU)
-    assert modern.folded(tensors, "softplus").hardness_K11.item() == 3
+    _, tensors = training.prepare([Trial(0, 0.01, 0.0)], CPU)
+    assert modern_recipe.folded(tensors, "softplus").hardness_K11.item() == 3
 
 
 @pytest.mark.parametrize(
@@ -168,14 +171,14 @@ def test_what_it_cannot_train_is_refused(work, recipe, changes, batch_size, says
     settings = SETTINGS.model_copy(update={"batch_size": batch_size})
     fields |= {"recipe": recipe, "settings": settings, "unit": unit().model_copy(update=changes)}
     with pytest.raises(Problem, match=says):
-        ModernTraining(**fields).prepare([Candidate(0, 0.1, 0.0)], CPU)
+        ModernTraining(**fields).prepare([Trial(0, 0.1, 0.0)], CPU)
 
 
 def test_adam_goes_on_from_epoch_to_epoch(work) -> None:  # type: ignore[no-untyped-def]
     """Two epochs are those of one optimizer of torch's that is never put away."""
-    candidate = [Candidate(0, 0.01, 0.0)]
+    candidate = [Trial(0, 0.01, 0.0)]
     task, tensors = with_recipe(work, Recipe(True, True, False, 0.0)).prepare(candidate, CPU)
-    net = modern.module(task.widths, task.unit, task.recipe)
+    net = modern_recipe.module(task.widths, task.unit, task.recipe)
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     descent = torch.optim.Adam(net.parameters(), lr=0.01)
     for epoch in (1, 2):
@@ -201,13 +204,13 @@ class Same:
 
 def test_masks_depend_on_seed_and_epoch_alone(work) -> None:  # type: ignore[no-untyped-def]
     """From one start and on the same inputs: other masks for another epoch or another seed."""
-    task, start = with_recipe(work, TODAY).prepare([Candidate(0, 0.01, 0.0)], CPU)
+    task, start = with_recipe(work, TODAY).prepare([Trial(0, 0.01, 0.0)], CPU)
     task = replace(task, batches=Same())
 
     def cost(seed: int, epoch: int, ambient: int) -> float:
         torch.manual_seed(ambient)
         tensors = {name: t.clone() for name, t in start.items()}
-        return float(task.train_epoch(tensors, [Candidate(seed, 0.01, 0.0)], [epoch]))
+        return float(task.train_epoch(tensors, [Trial(seed, 0.01, 0.0)], [epoch]))
 
     assert cost(0, 1, 0) == cost(0, 1, 1)
     assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3
@@ -215,7 +218,7 @@ def test_masks_depend_on_seed_and_epoch_alone(work) -> None:  # type: ignore[no-
 
 def test_normalized_layers_have_no_bias(work) -> None:  # type: ignore[no-untyped-def]
     """Its gradient is rounding alone, which Adam would make steps of."""
-    _, tensors = with_recipe(work, TODAY).prepare([Candidate(0, 0.1, 0.0)], CPU)
+    _, tensors = with_recipe(work, TODAY).prepare([Trial(0, 0.1, 0.0)], CPU)
     assert "0.bias" not in tensors
     assert "1.bias" in tensors
 
@@ -223,9 +226,9 @@ def test_normalized_layers_have_no_bias(work) -> None:  # type: ignore[no-untype
 @pytest.mark.parametrize("recipe", [TODAY, Recipe(False, True, False, 0.0), PLAIN])
 def test_resumed_is_uninterrupted(work, tmp_path, monkeypatch, recipe) -> None:  # type: ignore[no-untyped-def]
     """Adam's state, running statistics and masks survive a kill: the same bits in the end."""
-    training, candidate = with_recipe(work, recipe), [Candidate(0, 0.01, 0.001)]
+    training, candidate = with_recipe(work, recipe), [Trial(0, 0.01, 0.001)]
 
-    def run(checkpoint: str, stop_after: int = 100) -> population.Tensors:
+    def run(checkpoint: str, stop_after: int = 100) -> loop.Tensors:
         task, tensors = training.prepare(candidate, CPU)
 
         def report(epoch: int, live: int, done: int) -> None:
@@ -233,9 +236,9 @@ def test_resumed_is_uninterrupted(work, tmp_path, monkeypatch, recipe) -> None: 
                 raise KeyboardInterrupt
 
         options = {"epochs": 4, "patience": 4, "checkpoint": tmp_path / checkpoint}
-        return population.train(task, tensors, candidate, report=report, **options)[0]
+        return loop.train(task, tensors, candidate, report=report, **options)[0]
 
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     whole = run("whole")
     with pytest.raises(KeyboardInterrupt):
         run("killed", stop_after=2)
@@ -248,7 +251,7 @@ def test_resumed_is_uninterrupted(work, tmp_path, monkeypatch, recipe) -> None: 
 def test_he_start_has_its_variance(work) -> None:  # type: ignore[no-untyped-def]
     """Hidden weights have variance 2 / fan-in (He et al., 2015), and depend on the seed."""
     wide = ModernTraining("test", work.train, work.valid, (400, 400), 2, unit(), TODAY, SETTINGS)
-    (_, first), (_, second) = (wide.prepare([Candidate(s, 0.1, 0.0)], CPU) for s in (0, 1))
+    (_, first), (_, second) = (wide.prepare([Trial(s, 0.1, 0.0)], CPU) for s in (0, 1))
     weight = first["4.weight"]
     assert float(weight.var()) == pytest.approx(2 / 400, rel=0.02)
     assert not torch.equal(weight, second["4.weight"])

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import export, networks
-from pipeline.activations import FUNCTIONS, PARTED
-from pipeline.errors import Problem
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.evaluation import torch_module
+from pipeline.networks import population
+from pipeline.networks.activations.functions import FUNCTIONS, PARTED
+from pipeline.networks.population import Population
+from pipeline.runtime.errors import Problem
 
 WIDTHS = [30, 20, 10, 4]
 
@@ -30,7 +31,7 @@ def unit(
 
 def test_starting_weights_fill_the_range_of_the_paper() -> None:
     """Weights are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0."""
-    stack = networks.initialize("test", WIDTHS, range(50), unit())
+    stack = population.initialize("test", WIDTHS, range(50), unit())
     for layer, (fan_in, fan_out) in enumerate(pairwise(WIDTHS)):
         bound = (6 / (fan_in + fan_out)) ** 0.5
         W = stack.W_KIO(layer)
@@ -41,8 +42,8 @@ def test_starting_weights_fill_the_range_of_the_paper() -> None:
 
 def test_arms_of_a_seed_start_alike() -> None:
     """The same seed has the same weights whatever the unit; another seed has others."""
-    rectifier = networks.initialize("test", WIDTHS, [3, 4], unit())
-    tanh = networks.initialize("test", WIDTHS, [4, 5], unit("tanh", half_negated=False))
+    rectifier = population.initialize("test", WIDTHS, [3, 4], unit())
+    tanh = population.initialize("test", WIDTHS, [4, 5], unit("tanh", half_negated=False))
     for layer in range(3):
         assert torch.equal(rectifier.W_KIO(layer)[1], tanh.W_KIO(layer)[0])
         assert not torch.equal(rectifier.W_KIO(layer)[0], rectifier.W_KIO(layer)[1])
@@ -50,20 +51,20 @@ def test_arms_of_a_seed_start_alike() -> None:
 
 def test_half_of_each_hidden_layer_is_negated() -> None:
     """Exactly half of the units of a hidden layer have the sign -1, another half in each seed."""
-    stack = networks.initialize("test", WIDTHS, [0, 1], unit())
+    stack = population.initialize("test", WIDTHS, [0, 1], unit())
     for layer in range(stack.depth):
         signs = stack.signs_K1O(layer)
         assert signs is not None
         assert signs.sum(2).abs().max() == 0
         assert not torch.equal(signs[0], signs[1])
-    assert networks.initialize("test", WIDTHS, [0], unit(half_negated=False)).signs_K1O(0) is None
+    assert population.initialize("test", WIDTHS, [0], unit(half_negated=False)).signs_K1O(0) is None
 
 
 def test_random_rectifiers_are_half_silent() -> None:
     """A random start gives about 50% exact zeros in every layer (paper, section 3.1)."""
-    stack = networks.initialize("test", [100, 400, 400, 400, 4], [0], unit())
+    stack = population.initialize("test", [100, 400, 400, 400, 4], [0], unit())
     x = torch.randn(1, 500, 100, generator=torch.Generator().manual_seed(0))
-    for h in networks.hidden_outputs(stack, x):
+    for h in population.hidden_outputs(stack, x):
         assert abs((h == 0).float().mean() - 0.5) < 0.05
 
 
@@ -71,23 +72,23 @@ def test_random_rectifiers_are_half_silent() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_module_is_the_network(function: str, half_negated: bool) -> None:
     """The plain torch module gives the stack's class probabilities."""
-    stack = networks.initialize(
+    stack = population.initialize(
         "test", WIDTHS, [0, 1], unit(function, half_negated=half_negated, hardness=2.5)
     )
     stack.b_K1O(1).normal_(generator=torch.Generator().manual_seed(0))
     x = torch.randn(2, 7, 30, generator=torch.Generator().manual_seed(1))
-    p = networks.scores(stack, x, networks.hidden_outputs(stack, x)).softmax(2)
+    p = population.scores(stack, x, population.hidden_outputs(stack, x)).softmax(2)
     for k in range(2):
-        torch.testing.assert_close(export.module(stack, k)(x[k]).detach(), p[k])
+        torch.testing.assert_close(torch_module.module(stack, k)(x[k]).detach(), p[k])
 
 
 def test_saved_stacks_come_back(tmp_path: Path) -> None:
     """Same stack, same bytes; what is read is what was written."""
-    stack = networks.initialize("test", WIDTHS, [0, 1], unit())
-    networks.save(stack, tmp_path / "a")
-    networks.save(stack, tmp_path / "b")
+    stack = population.initialize("test", WIDTHS, [0, 1], unit())
+    population.save(stack, tmp_path / "a")
+    population.save(stack, tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    back = networks.load(tmp_path / "a")
+    back = population.load(tmp_path / "a")
     assert back.function == "rectifier"
     assert back.tensors.keys() == stack.tensors.keys()
     assert all(torch.equal(back.tensors[name], tensor) for name, tensor in stack.tensors.items())
@@ -100,12 +101,12 @@ def test_broken_stacks_are_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(Problem, match=r"weights\.safetensors .*dvc repro"):
-        networks.load(path)
+        population.load(path)
 
 
 def test_selection_copies_and_only_shares() -> None:
     """`select` copies rows in the order asked; `only` is a view."""
-    stack: Stack = networks.initialize("test", WIDTHS, [0, 1, 2], unit())
+    stack: Population = population.initialize("test", WIDTHS, [0, 1, 2], unit())
     chosen = stack.select([2, 0])
     assert torch.equal(chosen.W_KIO(0)[0], stack.W_KIO(0)[2])
     chosen.W_KIO(0).zero_()

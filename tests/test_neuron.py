@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from pipeline import activations
-from pipeline.errors import Problem
+from pipeline.networks.activations import functions
+from pipeline.networks.activations.units import Units
 from pipeline.probes import neuron
 from pipeline.probes.neuron import CORTICAL, Neuron
-from pipeline.units import Units
+from pipeline.runtime.errors import Problem
 
 TIRED = replace(CORTICAL, refractory_ms=2.0)
 OTHER = Neuron(-70, -80, -54, tau_ms=20, resistance_megaohm=10, refractory_ms=1.0)
@@ -53,15 +53,13 @@ def test_current_for_a_rate_gives_that_rate(cell: Neuron) -> None:
         TIRED.current_for(500)
 
 
-@pytest.mark.parametrize("name", sorted({*neuron.SHAPES} & {*activations.FUNCTIONS}))
+@pytest.mark.parametrize("name", sorted({*neuron.SHAPES} & {*functions.FUNCTIONS}))
 def test_shapes_are_the_units_of_the_networks(name: str) -> None:
     """What is fitted is what is trained."""
     z = torch.linspace(-5, 5, 41, dtype=torch.float64)
-    expected = Units(activations.function(name), torch.ones(1, 1, 1)).apply_(
-        z.clone().view(1, 1, -1)
-    )
+    expected = Units(functions.function(name), torch.ones(1, 1, 1)).apply_(z.clone().view(1, 1, -1))
     np.testing.assert_allclose(neuron.SHAPES[name](z.numpy()), expected[0, 0], atol=1e-12)
-    assert {"rectifier", "softplus", "tanh"} <= {*neuron.SHAPES} & {*activations.FUNCTIONS}
+    assert {"rectifier", "softplus", "tanh"} <= {*neuron.SHAPES} & {*functions.FUNCTIONS}
 
 
 @pytest.mark.parametrize("name", neuron.SHAPES)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.datasets import new_texts
-from pipeline.datasets.new_texts import Layout
-from pipeline.errors import Problem
+from pipeline.data.sources import unlabeled_texts
+from pipeline.data.sources.unlabeled_texts import Layout
+from pipeline.runtime.errors import Problem
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_bad_files_are_named_with_their_line(tmp_path, name, content, fault):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(Problem, match=fault):
-        new_texts.read([], tmp_path / name, Layout())
+        unlabeled_texts.read([], tmp_path / name, Layout())

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import examples, nistp, sd19
-from pipeline.datasets.generated import CLASS_NAMES, Generated
-from pipeline.datasets.splits import Splits
+from pipeline.data.sources import nistp, sd19
+from pipeline.data.sources.generated import CLASS_NAMES, Generated
+from pipeline.data.splits import examples
+from pipeline.data.splits.split import Splits
 
 CLASSES, EACH, TESTED = "0Aq", 20, 4  # of each class: images of hsf_0 and of hsf_4
 OPTIONS = Generated(recipe="nistp", valid=40, test=50)

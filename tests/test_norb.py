@@ -18,9 +18,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.datasets import examples, norb, norb_files
-from pipeline.datasets.form import UNBOUNDED
-from pipeline.errors import Problem
+from pipeline.data.sources import norb, norb_files
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import UNBOUNDED
+from pipeline.runtime.errors import Problem
 from tests.tiny_norb import (
     BYTES,
     CATEGORIES,
@@ -175,7 +176,8 @@ MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 import torch
-from pipeline.datasets import examples, norb, norb_files
+from pipeline.data.sources import norb, norb_files
+from pipeline.data.splits import examples
 import dataclasses
 raw = Path(sys.argv[1])
 files = norb_files.JITTERED

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from pipeline.datasets import norb, norb_files
+from pipeline.data.sources import norb, norb_files
 
 
 def test_every_official_file_is_known() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import catalogue, mnist, overview, own, own_reviews
-from pipeline.datasets.overview import Places
-from pipeline.datasets.remote import RemoteFile
+from pipeline.data import catalogue, overview
+from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.overview import Places
+from pipeline.data.sources import mnist, own, own_reviews
 from stages import datasets
 from tests import own_data, synthetic
 from tests.review_files import jsonl, reviews
@@ -142,7 +143,7 @@ def test_the_command_prints_a_line_a_dataset(tmp_path: Path, monkeypatch, capsys
         "source": {"folder": "a"}
     }
     settings = type(synthetic.settings()).model_validate(content)
-    monkeypatch.setattr("pipeline.params.load", lambda: settings)
+    monkeypatch.setattr("pipeline.config.params.load", lambda: settings)
     datasets.main()
     out = capsys.readouterr().out
     names = [*catalogue.CATALOGUE, "cifar10-jpeg"]

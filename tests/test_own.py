@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.datasets import own
-from pipeline.errors import Problem
+from pipeline.data.sources import own
+from pipeline.runtime.errors import Problem
 from tests.own_data import classes, made, npz, picture, ready, save, stock
 
 COUNTS = {"b": 20, "a": 10, "c": 4}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import folders, inventory
-from pipeline.errors import Problem
+from pipeline.data.download import inventory
+from pipeline.data.formats import image_folder
+from pipeline.runtime.errors import Problem
 from tests.own_data import classes, made, picture, save, stock
 
 COLOR = (4, 3, 3)
@@ -112,7 +113,7 @@ def test_blocks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.Monke
     """Images decoded two at a time are the images decoded at once."""
     source = {"folder": str(classes(tmp_path / "in", {"a": 7, "b": 8}))}
     whole = made(source, tmp_path / "raw")["train"]
-    monkeypatch.setattr(folders, "BLOCK", 24)
+    monkeypatch.setattr(image_folder, "BLOCK", 24)
     np.testing.assert_array_equal(made(source, tmp_path / "raw")["train"].x_NI, whole.x_NI)
 
 
@@ -179,7 +180,7 @@ def test_damaged_images_are_problems(tmp_path: Path, kind: str) -> None:
     taken = inventory.take("mine", "folder", str(tmp_path / "in"))
     for file in taken.files:
         try:
-            folders._opened(taken, file)
+            image_folder._opened(taken, file)
         except Problem as problem:
             refused += file.path in str(problem)
     assert refused > 5
@@ -187,7 +188,7 @@ def test_damaged_images_are_problems(tmp_path: Path, kind: str) -> None:
 
 def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of more inputs than a network can have are refused before any is decoded."""
-    monkeypatch.setattr(folders, "MOST_INPUTS", 11)
+    monkeypatch.setattr(image_folder, "MOST_INPUTS", 11)
     source = {"folder": str(classes(tmp_path / "in", {"a": 3, "b": 3}))}
     with pytest.raises(Problem, match=r"makes 12 inputs, more than 11: give a smaller"):
         made(source, tmp_path / "raw")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import npz as archives
-from pipeline.errors import Problem
+from pipeline.data.formats import npz_arrays as archives
+from pipeline.runtime.errors import Problem
 from tests.own_data import made, npz
 
 LABELS = np.array([7, 10, 9] * 4)

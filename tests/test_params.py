@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
-from pipeline.errors import Problem
+from pipeline.config import params
+from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.analysis import results
-from pipeline.report import mosaics, plots
+from pipeline.report.figures import image_grids, plots
 from stages import compare
 from tests import synthetic
 
@@ -21,7 +21,7 @@ def digits(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("digits"))
         settings = synthetic.settings(seeds=3)
-        patch.setattr("pipeline.params.load", lambda: settings)
+        patch.setattr("pipeline.config.params.load", lambda: settings)
         synthetic.write(settings, "digits")
         compare.main("digits")
         return results.read(synthetic.Path("results/digits"))
@@ -72,7 +72,7 @@ def rename(digits, row):
 def test_a_mosaic_centers_and_scales_each_filter():
     """Weight 0 is mid-grey, the largest is white; gaps between filters are transparent."""
     weights = np.array([[0, 2, -1, 1], [0, 0, 0, 0]])
-    picture = mosaics.mosaic(weights, (2, 2), columns=2)
+    picture = image_grids.mosaic(weights, (2, 2), columns=2)
     assert picture.shape == (2, 5, 4)
     np.testing.assert_allclose(picture[:, :2, 0], [[0.5, 1.0], [0.25, 0.75]])
     np.testing.assert_allclose(picture[:, 3:, 0], 0.5)
@@ -83,8 +83,8 @@ def test_channels_may_come_first_or_last():
     """Three planes make one color picture, whichever axis holds them."""
     first = np.arange(1.0, 76.0)
     last = np.moveaxis(first.reshape(3, 5, 5), 0, -1).reshape(1, 75)
-    colors = mosaics.mosaic(first[None], (3, 5, 5))
-    np.testing.assert_array_equal(colors, mosaics.mosaic(last, (5, 5, 3)))
+    colors = image_grids.mosaic(first[None], (3, 5, 5))
+    np.testing.assert_array_equal(colors, image_grids.mosaic(last, (5, 5, 3)))
     assert not np.array_equal(colors[..., 0], colors[..., 1])
 
 
@@ -93,4 +93,4 @@ def test_channels_may_come_first_or_last():
 )
 def test_only_pictures_are_drawn(shape, yes):
     """Words have no picture."""
-    assert mosaics.drawable(shape) is yes
+    assert image_grids.drawable(shape) is yes

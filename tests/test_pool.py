@@ -9,15 +9,15 @@ import joblib
 import pytest
 import torch
 
-from pipeline import pool, population, progress
-from pipeline.errors import Problem
-from pipeline.networks import Tensors
-from pipeline.params import Finetune
-from pipeline.pool import Pool, split
-from pipeline.run import Candidate
+from pipeline.config.params import Finetune
+from pipeline.networks.population import Tensors
+from pipeline.runtime.errors import Problem
+from pipeline.training import loop, progress, workers
+from pipeline.training.state import Trial
+from pipeline.training.workers import Workers, split
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-CANDIDATES = [Candidate(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
+CANDIDATES = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
 SCHEDULE = Finetune(learning_rates=[0.1], batch_size=10, epochs=4, patience=2)
 
 
@@ -27,12 +27,12 @@ class Counting:
     criteria = ("valid_costs",)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         tensors["W"] += 1
         return torch.zeros(len(stack))
 
-    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
         limits = torch.tensor([candidate.seed for candidate in stack])
         return {"valid_costs": (tensors["W"][:, 0] - limits).abs()}
 
@@ -40,7 +40,7 @@ class Counting:
 class CountingWork:
     """Counting from zero, for any stack."""
 
-    def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Counting, Tensors]:
+    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
         return Counting(), {"W": torch.zeros(len(stack), 1)}
 
 
@@ -54,7 +54,7 @@ def test_stacks_fit_the_cache_and_feed_the_cores(
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     stacks = split(CANDIDATES, network_bytes, CPU)
     assert [candidate for stack in stacks for candidate in stack] == CANDIDATES
-    assert max(map(len, stacks)) <= max(1, pool.CACHE_BYTES // network_bytes)
+    assert max(map(len, stacks)) <= max(1, workers.CACHE_BYTES // network_bytes)
     assert len(stacks) >= min(cores, len(CANDIDATES)) // 2 + 1 or cores == 1
 
 
@@ -69,8 +69,8 @@ def test_results_come_back_in_order(
 ) -> None:
     """However they were split, tensors and results stand in the order of the candidates."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr(pool, "CACHE_BYTES", 3 * network_bytes)
-    made = Pool(CPU, tmp_path, "test").train(
+    monkeypatch.setattr(workers, "CACHE_BYTES", 3 * network_bytes)
+    made = Workers(CPU, tmp_path, "test").train(
         CountingWork(), CANDIDATES, SCHEDULE, network_bytes=network_bytes
     )
     best = [result.best_epoch for result in made.results]
@@ -81,7 +81,7 @@ def test_results_come_back_in_order(
 
 def test_the_board_ends_full(tmp_path: Path) -> None:
     """At the end every network-epoch is done or not needed, and none is in training."""
-    Pool(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
+    Workers(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
     board = progress.Board(tmp_path / "progress", 1)
     epoch, live, done = board.rows[0].tolist()
     assert (live, done) == (0, SCHEDULE.epochs)
@@ -90,7 +90,7 @@ def test_the_board_ends_full(tmp_path: Path) -> None:
 
 def test_quiet_without_a_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where stderr is no terminal, training says nothing."""
-    Pool(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
+    Workers(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
     assert capfd.readouterr() == ("", "")
 
 
@@ -104,8 +104,8 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "_exit", stop)
     progress.Board(tmp_path / "progress", 1, create=True)
-    job = pool._Task(
-        Pool(CPU, tmp_path, "test"),
+    job = workers._Task(
+        Workers(CPU, tmp_path, "test"),
         0,
         CountingWork(),
         CANDIDATES[:1],
@@ -117,7 +117,7 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
         job.run()
     assert stopped == [1]
-    assert population.CHECKPOINT_SECONDS > 0
+    assert loop.CHECKPOINT_SECONDS > 0
 
 
 class Failing(Counting):
@@ -127,7 +127,7 @@ class Failing(Counting):
         self.error = error
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         if epochs[0] == 3:
             raise self.error
@@ -141,7 +141,7 @@ class FailingWork:
     error: RuntimeError
     at_once: bool = False
 
-    def prepare(self, stack: list[Candidate], device: torch.device) -> tuple[Counting, Tensors]:
+    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
         if self.at_once:
             raise self.error
         return Failing(self.error), {"W": torch.zeros(len(stack), 1)}
@@ -151,12 +151,12 @@ def test_a_gpu_that_fails_leaves_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says what failed and that the run goes on; and it does, from where it was."""
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     some = CANDIDATES[-1:]
-    trained = Pool(CPU, tmp_path / "whole", "test").train(
+    trained = Workers(CPU, tmp_path / "whole", "test").train(
         CountingWork(), some, SCHEDULE, network_bytes=1
     )
-    cut = Pool(CPU, tmp_path / "cut", "test")
+    cut = Workers(CPU, tmp_path / "cut", "test")
     for error in (
         torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"),
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
@@ -174,24 +174,26 @@ def test_examples_that_do_not_fit_a_gpu_are_a_problem(tmp_path: Path) -> None:
     """Where the data alone fill the memory, the error says what to do."""
     work = FailingWork(torch.OutOfMemoryError("CUDA out of memory"), at_once=True)
     with pytest.raises(Problem, match="does not hold the examples"):
-        Pool(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+        Workers(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
 
 
 def test_other_errors_are_not_the_gpus(tmp_path: Path) -> None:
     """A mistake of the program is shown as one."""
     work = FailingWork(RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
-        Pool(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+        Workers(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
 
 
 def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs on a GPU run one after the other in this process."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     ran: list[int] = []
-    monkeypatch.setattr(pool._Task, "run", lambda job: ran.append(os.getpid()) or [])
+    monkeypatch.setattr(workers._Task, "run", lambda job: ran.append(os.getpid()) or [])
     jobs = [
-        pool._Task(Pool(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid())
+        workers._Task(
+            Workers(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid()
+        )
         for n in range(3)
     ]
-    assert pool._run_all(jobs) == [[], [], []]
+    assert workers._run_all(jobs) == [[], [], []]
     assert ran == [os.getpid()] * 3

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import checkpoints, population
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.errors import Problem
-from pipeline.minibatches import Shuffled
-from pipeline.networks import Stack, Tensors, initialize
-from pipeline.params import Activation
-from pipeline.run import Candidate, Result, Task
-from pipeline.supervised import Supervised
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.finetuning.supervised import Supervised
+from pipeline.networks.population import Population, Tensors, initialize
+from pipeline.runtime.errors import Problem
+from pipeline.training import checkpoints, loop
+from pipeline.training.minibatches import Shuffled
+from pipeline.training.state import History, Objective, Trial
 
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
 
@@ -33,35 +33,35 @@ def make_task() -> Supervised:
 
 def make_examples(n: int, draws: torch.Generator) -> Examples:
     x, y = torch.rand(n, 9, generator=draws), torch.randint(3, (n,), generator=draws)
-    return Examples(x, y, Form((3, 3), ("a", "b", "c")))
+    return Examples(x, y, Encoding((3, 3), ("a", "b", "c")))
 
 
-def make_candidates() -> list[Candidate]:
-    return [Candidate(seed, rate, 0.001) for seed in (0, 1) for rate in (0.5, 0.05, 1e30)]
+def make_candidates() -> list[Trial]:
+    return [Trial(seed, rate, 0.001) for seed in (0, 1) for rate in (0.5, 0.05, 1e30)]
 
 
-def start(candidates: list[Candidate]) -> Tensors:
+def start(candidates: list[Trial]) -> Tensors:
     stack = initialize("test", [9, 8, 8, 3], [0, 1], UNIT)
     return stack.select([candidate.seed for candidate in candidates]).tensors
 
 
 def train(
     path: Path,
-    candidates: list[Candidate],
+    candidates: list[Trial],
     *,
     epochs: int = 12,
     patience: int = 4,
     die_at: int = 0,
     seen: list[int] | None = None,
-    task: Task | None = None,
-) -> tuple[Tensors, list[Result]]:
+    task: Objective | None = None,
+) -> tuple[Tensors, list[History]]:
     def report(epoch: int, live: int, done: int) -> None:
         if seen is not None:
             seen.append(epoch)
         if epoch == die_at:
             raise Killed
 
-    return population.train(
+    return loop.train(
         task or make_task(),
         start(candidates),
         candidates,
@@ -72,7 +72,7 @@ def train(
     )
 
 
-def assert_same(one: tuple[Tensors, list[Result]], other: tuple[Tensors, list[Result]]) -> None:
+def assert_same(one: tuple[Tensors, list[History]], other: tuple[Tensors, list[History]]) -> None:
     assert repr(one[1]) == repr(other[1])  # repr: NaN equals NaN
     for name, tensor in one[0].items():
         assert torch.equal(tensor, other[0][name]), name
@@ -83,7 +83,7 @@ def test_resumed_equals_uninterrupted(
     die_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after any epoch, with a checkpoint after each, the run ends with the same bits."""
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     whole = train(tmp_path / "whole", make_candidates())
     with pytest.raises(Killed):
         train(tmp_path / "killed", make_candidates(), die_at=die_at)
@@ -100,7 +100,7 @@ def test_damaged_checkpoint_is_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A flipped bit is noticed; work goes on from the checkpoint before it, to the same bits."""
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     whole = train(tmp_path / "whole", make_candidates())
     path = tmp_path / "run"
     with pytest.raises(Killed):
@@ -149,11 +149,11 @@ class Cramped:
     def criteria(self) -> tuple[str, ...]:
         return self.task.criteria
 
-    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
         return self.task.measure(tensors, stack)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         cost_K = self.task.train_epoch(tensors, stack, epochs)
         if len(stack) > 3 and max(epochs) > self.later:
@@ -174,7 +174,7 @@ def test_networks_that_do_not_fit_the_memory_wait(
 ) -> None:
     """Half of them train, the others take the room of those that stop: the same bits, killed or
     not, and one line that says so."""
-    monkeypatch.setattr(population, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     candidates = make_candidates()
     whole = train(tmp_path / "whole", candidates)
     cramped = Cramped(make_task(), later)
@@ -219,7 +219,7 @@ def test_what_filled_the_memory_is_gone_when_it_is_emptied(
     left: list[int] = []
     cramped = Cramped(make_task(), 0)
 
-    def crowd(tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]) -> torch.Tensor:
+    def crowd(tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
         seen.extend(weakref.ref(tensor) for tensor in tensors.values())
         cramped.__dict__.pop("train_epoch")
         raise torch.OutOfMemoryError
@@ -241,7 +241,7 @@ def test_a_network_that_does_not_fit_alone_is_a_problem(tmp_path: Path) -> None:
         train(tmp_path / "run", make_candidates(), task=cramped)
 
 
-def never(tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]) -> torch.Tensor:
+def never(tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
     raise torch.OutOfMemoryError
 
 
@@ -288,21 +288,21 @@ class Recorder:
     criteria = ("valid_costs",)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Candidate], epochs: Sequence[int]
+        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         tensors["W"] += 1
         return torch.zeros(len(stack))
 
-    def measure(self, tensors: Tensors, stack: list[Candidate]) -> dict[str, torch.Tensor]:
+    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
         return {"valid_costs": (tensors["W"][:, 0] - 3).abs()}
 
 
 def test_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     """The tensors that come back are the ones after the best epoch, not the last."""
-    tensors, [result] = population.train(
+    tensors, [result] = loop.train(
         Recorder(),
         {"W": torch.zeros(1, 1)},
-        [Candidate(0, 0.1, 0.0)],
+        [Trial(0, 0.1, 0.0)],
         epochs=50,
         patience=2,
         checkpoint=tmp_path / "run",
@@ -313,7 +313,7 @@ def test_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
 
 def test_stack_of_one_layer_shapes() -> None:
     """`only` shares memory, `select` copies."""
-    stack = Stack(start(make_candidates()), "rectifier")
+    stack = Population(start(make_candidates()), "rectifier")
     stack.only(1).W_KIO(0).zero_()
     assert stack.W_KIO(0)[1].abs().sum() == 0
     stack.select([0]).W_KIO(0).zero_()

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import prediction, records
-from pipeline.arms import Arm
-from pipeline.datasets import examples, new_texts
-from pipeline.datasets.new_texts import Layout
-from pipeline.errors import Problem
-from pipeline.report import predictions
+from pipeline.config.arms import Arm
+from pipeline.data.sources import unlabeled_texts
+from pipeline.data.sources.unlabeled_texts import Layout
+from pipeline.data.splits import examples
+from pipeline.evaluation import prediction
+from pipeline.report.text import predictions
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from stages import predict, track
 from tests.imports import ROOT
 from tests.mlflow_runs import mannered, run_of
@@ -95,7 +97,7 @@ def test_scores_are_those_of_evaluation(here):
     said = [one.predicted for one in made.predict([lines[n] for n in rows], top=0)]
     truth = [made.form.class_names[y] for y in test.y_N.tolist()]
     wrong = sum(a != b for a, b in zip(said, truth, strict=True)) / len(truth)
-    scores = records.read_lines(STARS.scores / "records.jsonl")
+    scores = storage.read_lines(STARS.scores / "records.jsonl")
     assert wrong == pytest.approx(scores[made.seed]["test_error"])
     assert wrong < 0.5
 
@@ -176,7 +178,7 @@ def test_files_and_streams_say_what_arguments_say(here, capsys, tmp_path, monkey
     for suffix in ("jsonl", "csv", "tsv", "txt"):
         assert told(capsys, file=tmp_path / f"a.{suffix}", column="said") == wanted
     (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
-    assert new_texts.of_file(tmp_path / "latin.txt", Layout(encoding="latin-1")) == ["café"]
+    assert unlabeled_texts.of_file(tmp_path / "latin.txt", Layout(encoding="latin-1")) == ["café"]
 
 
 def test_the_command_reads_standard_input_and_fails_in_one_line(here):
@@ -231,17 +233,17 @@ def test_runs_of_others_are_refused(here, monkeypatch):
 
 def test_seeds_without_a_network_are_refused(here, tmp_path, monkeypatch):
     """Where every rate diverged there is nothing to score with."""
-    lines = records.read_lines(STARS.networks / "records.jsonl")
+    lines = storage.read_lines(STARS.networks / "records.jsonl")
     weights, form = STARS.networks / "weights.safetensors", STARS.ready / "train.npz"
     stack, split = weights.read_bytes(), form.read_bytes()
     monkeypatch.chdir(tmp_path)
     for path, content in ((weights, stack), (form, split)):
-        records.write_bytes(path, content)
+        storage.write_bytes(path, content)
     for line in lines:
         line["chosen"] = line["chosen"] and line["seed"] != 1
-    records.write_lines(STARS.networks / "records.jsonl", lines)
+    storage.write_lines(STARS.networks / "records.jsonl", lines)
     with pytest.raises(Problem, match="every network of seed 1 diverged: use another seed"):
         prediction.from_disk(STARS, 1)
-    records.write_lines(STARS.networks / "records.jsonl", [x | {"chosen": False} for x in lines])
+    storage.write_lines(STARS.networks / "records.jsonl", [x | {"chosen": False} for x in lines])
     with pytest.raises(Problem, match="every network diverged"):
         prediction.from_disk(STARS)

@@ -7,15 +7,17 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from pipeline import export, networks, prediction, records
-from pipeline.datasets import examples
-from pipeline.datasets.examples import Split
-from pipeline.datasets.form import Form
-from pipeline.datasets.vocabulary import Tokens, Vocabulary
-from pipeline.errors import Problem
-from pipeline.params import Activation
-from pipeline.prediction import Scorer
-from pipeline.report import predictions
+from pipeline.config.params import Activation
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Split
+from pipeline.data.splits.vocabulary import Tokens, Vocabulary
+from pipeline.evaluation import prediction, torch_module
+from pipeline.evaluation.prediction import Scorer
+from pipeline.networks import population
+from pipeline.report.text import predictions
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from pipeline.tracking import models, publishing
 from stages import track
 from tests import finished
@@ -28,10 +30,10 @@ def scorer(function: str = "rectifier", *, hidden=(7, 5), stars=True, **vocabula
     unit = Activation(
         function=function, l1=0, half_negated=function == "rectifier", reconstruction="linear"
     )
-    stack = networks.initialize("mine", [10, *hidden, 3], [4], unit)
+    stack = population.initialize("mine", [10, *hidden, 3], [4], unit)
     vocabulary = {"terms": terms, "stars": stars} | vocabulary
-    form = Form((10,), ("1", "2.5", "5"), vocabulary=Vocabulary(**vocabulary))
-    return Scorer(export.module(stack, 0), form, 4)
+    form = Encoding((10,), ("1", "2.5", "5"), vocabulary=Vocabulary(**vocabulary))
+    return Scorer(torch_module.module(stack, 0), form, 4)
 
 
 @pytest.mark.parametrize("stars", [True, False])
@@ -108,13 +110,13 @@ def test_counted_terms_are_said_to_be_such(caplog):
 
 def test_network_and_vocabulary_belong_together():
     """A vocabulary of another size is refused, with what to do."""
-    form = Form((3,), ("no", "yes"), vocabulary=Vocabulary(("aa", "bb", "cc")))
+    form = Encoding((3,), ("no", "yes"), vocabulary=Vocabulary(("aa", "bb", "cc")))
     with pytest.raises(Problem, match="10 inputs, but the vocabulary has 3 terms: run"):
         Scorer(scorer().network, form, 0)
 
 
 def own_split(terms: tuple[str, ...], *others: Split) -> Split:
-    form = Form((2,), ("no", "yes"), vocabulary=Vocabulary(terms))
+    form = Encoding((2,), ("no", "yes"), vocabulary=Vocabulary(terms))
     return Split(csr_matrix(np.eye(2, dtype=np.uint8)), np.arange(2), form, others=others)
 
 
@@ -124,13 +126,13 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     arm, params = finished.RANDOM, finished.settings(seeds=2)
     finished.write(arm, params)
-    lines = records.read_lines(arm.networks / "records.jsonl")
+    lines = storage.read_lines(arm.networks / "records.jsonl")
     for line in lines:
         line["valid_error"] = 0.1 if line["seed"] == 1 else 0.2
-    records.write_lines(arm.networks / "records.jsonl", lines)
+    storage.write_lines(arm.networks / "records.jsonl", lines)
     unit = params.activation(arm.activation)
-    stack = networks.initialize("mine", [2, 3, 2], range(2), unit)
-    networks.save(stack, arm.networks / "weights.safetensors")
+    stack = population.initialize("mine", [2, 3, 2], range(2), unit)
+    population.save(stack, arm.networks / "weights.safetensors")
     for part in ("train", "valid"):
         own = own_split(("aa", "bb"), own_split(("cc", "aa")))
         examples.write(own, arm.ready / f"{part}.npz")

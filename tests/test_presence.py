@@ -8,18 +8,18 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from pipeline.datasets import examples
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.datasets.presence import Presence
-from pipeline.datasets.splits import Split
-from pipeline.datasets.vocabulary import Vocabulary
-from pipeline.errors import Problem
-from pipeline.minibatches import Shuffled
-from pipeline.terms import Terms
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.sparse_batch import SparseBatch
+from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.split import Split
+from pipeline.data.splits.vocabulary import Vocabulary
+from pipeline.runtime.errors import Problem
+from pipeline.training.minibatches import Shuffled
 
 N, I = 40, 23  # noqa: E741
-FORM = Form((I,), ("bad", "good"), vocabulary=Vocabulary(tuple(f"term{n}" for n in range(I))))
+FORM = Encoding((I,), ("bad", "good"), vocabulary=Vocabulary(tuple(f"term{n}" for n in range(I))))
 
 
 def bits() -> np.ndarray:
@@ -60,7 +60,7 @@ def test_any_rows_are_those_of_the_dense_matrix(
     """Slices and lists of rows, with repeats, empty rows and none at all."""
     dense = torch.from_numpy(bits()).float()
     assert torch.equal(texts.inputs(rows), dense[rows])
-    assert isinstance(texts.x_NI, Presence)
+    assert isinstance(texts.x_NI, SparseRows)
     some = texts.x_NI[rows]
     assert some.fault() is None
     row_P, input_P = dense[rows].nonzero(as_tuple=True)
@@ -72,7 +72,7 @@ def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
     """Chunks, selections, lengths and devices are those of dense examples."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
     for mine, other in zip(texts.chunks(7), dense.chunks(7), strict=True):
-        assert isinstance(mine, Terms)
+        assert isinstance(mine, SparseBatch)
         assert torch.equal(mine.dense(), other)
     rows = torch.tensor([9, 2, 2])
     assert torch.equal(
@@ -92,7 +92,7 @@ def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
     for (x, y), (dense_x, dense_y) in zip(
         one.epoch([0, 3], 2), other.epoch([0, 3], 2), strict=True
     ):
-        assert isinstance(x, Terms)
+        assert isinstance(x, SparseBatch)
         assert torch.equal(x.dense(), dense_x)
         assert torch.equal(y, dense_y)
 
@@ -100,10 +100,10 @@ def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
 def test_zeros_take_no_room(tmp_path: Path) -> None:
     """The file and the memory of a split grow with its ones, not with its inputs."""
     wide = 1 << 14
-    form = Form((wide,), ("a", "b"), vocabulary=Vocabulary(("t",) * wide))
+    form = Encoding((wide,), ("a", "b"), vocabulary=Vocabulary(("t",) * wide))
     x_NI = csr_matrix((np.ones(2, np.uint8), ([0, 1], [5, wide - 1])), (2, wide))
     found = examples.read(written(tmp_path, x_NI=x_NI, y_N=np.arange(2), form=form))
-    assert isinstance(found.x_NI, Presence)
+    assert isinstance(found.x_NI, SparseRows)
     assert found.x_NI.ones_P.nbytes == 8
     assert found.x_NI.ones_P.tolist() == [5, wide - 1]
 
@@ -130,7 +130,7 @@ def test_same_split_same_bytes(tmp_path: Path) -> None:
 
 def test_forms_of_images_have_no_word_of_texts(tmp_path: Path) -> None:
     """What is not text is stored as ever."""
-    form = Form((I,), ("bad", "good"))
+    form = Encoding((I,), ("bad", "good"))
     path = written(tmp_path, x_NI=bits(), form=form)
     with np.load(path) as stored:
         assert stored.files == ["x", "y", "form"]
@@ -179,12 +179,12 @@ def test_file_at_odds_with_itself_is_refused(tmp_path: Path, changes, says: str)
 )
 def test_rows_at_odds_with_themselves_are_told(starts, ones, says: str) -> None:
     """Each fault is found before anything is computed with it."""
-    presence = Presence(torch.tensor(starts), torch.tensor(ones, dtype=torch.int32), 4)
+    presence = SparseRows(torch.tensor(starts), torch.tensor(ones, dtype=torch.int32), 4)
     assert says in str(presence.fault())
 
 
 def test_vocabulary_of_another_length_is_refused(tmp_path: Path) -> None:
     """A form whose terms are not the inputs is at odds with itself."""
-    form = Form((I,), ("bad", "good"), vocabulary=Vocabulary(("one", "two")))
+    form = Encoding((I,), ("bad", "good"), vocabulary=Vocabulary(("one", "two")))
     with pytest.raises(Problem, match="does not hold 2 inputs"):
         examples.read(written(tmp_path, form=form))

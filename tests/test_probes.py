@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import measures, networks
-from pipeline.analysis import verdicts
-from pipeline.analysis.tables import groups_of
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.networks import Stack
-from pipeline.params import Activation
-from pipeline.probes import codes, complexity, overlap, patterns, separability, shift
+from pipeline.claims import verdicts
+from pipeline.claims.tables import groups_of
+from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.networks import metrics, population
+from pipeline.networks.population import Population
+from pipeline.probes import complexity, overlap, patterns, representations, separability, shift
 
 WIDTHS = [12, 10, 8, 3]
-FORM = Form((12,), ("a", "b", "c"))
+FORM = Encoding((12,), ("a", "b", "c"))
 
 
-def stack(function: str = "rectifier", seeds: int = 2, widths: list[int] = WIDTHS) -> Stack:
+def stack(function: str = "rectifier", seeds: int = 2, widths: list[int] = WIDTHS) -> Population:
     unit = Activation(function=function, l1=0.0, half_negated=True, reconstruction="softplus")
-    return networks.initialize("test", widths, range(seeds), unit)
+    return population.initialize("test", widths, range(seeds), unit)
 
 
 def examples(count: int, draw: int = 0) -> Examples:
@@ -30,21 +30,21 @@ def examples(count: int, draw: int = 0) -> Examples:
     return Examples(x_NI, torch.arange(count) % 3, FORM)
 
 
-def identity(width: int) -> Stack:
+def identity(width: int) -> Population:
     """Return a network whose hidden layers repeat inputs that are not negative."""
     made = stack(seeds=1, widths=[width, width, width, 3])
     tensors = {name: t for name, t in made.tensors.items() if "signs" not in name}
     for layer in (0, 1):
         tensors[f"W.{layer}"] = torch.eye(width).unsqueeze(0)
-    return Stack(tensors, "rectifier")
+    return Population(tensors, "rectifier")
 
 
 def test_codes_of_all_chunks_are_those_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks change nothing."""
     network, split = stack(seeds=1), examples(25)
-    whole = codes.of(network, split.inputs(slice(None)))
-    monkeypatch.setattr(codes, "ROWS", 7)
-    for ours, theirs in zip(codes.every(network, split), whole, strict=True):
+    whole = representations.of(network, split.inputs(slice(None)))
+    monkeypatch.setattr(representations, "ROWS", 7)
+    for ours, theirs in zip(representations.every(network, split), whole, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -94,7 +94,7 @@ def test_planted_complexity_is_found() -> None:
     x_NI = torch.zeros(120, 40)
     for n in range(120):
         x_NI[n, torch.randperm(40, generator=torch.Generator().manual_seed(n))[: n // 3 + 1]] = 1
-    split = Examples(x_NI, torch.arange(120) % 3, Form((40,), ("a", "b", "c")))
+    split = Examples(x_NI, torch.arange(120) % 3, Encoding((40,), ("a", "b", "c")))
     rows = complexity.rows(identity(40), split)
     ink = [row for row in rows if row["measure"] == "ink"]
     assert [row["correlation"] for row in ink] == [pytest.approx(1.0)] * 2
@@ -156,9 +156,13 @@ def test_shift_is_the_length_of_the_mean_over_that_of_an_output() -> None:
     split, network = examples(30), stack(seeds=2)
     rows = shift.rows(network, split)
     assert [(row["seed"], row["layer"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    errors = measures.classify(network, split).errors_K.tolist()
+    errors = metrics.classify(network, split).errors_K.tolist()
     for row in rows:
-        h_NO = codes.every(network.only(row["seed"]), split)[row["layer"] - 1].double().numpy()
+        h_NO = (
+            representations.every(network.only(row["seed"]), split)[row["layer"] - 1]
+            .double()
+            .numpy()
+        )
         length = np.linalg.norm(h_NO.mean(0)) / np.sqrt((h_NO**2).sum(1).mean())
         assert row["shift"] == pytest.approx(length)
         assert 0 < row["shift"] < 1

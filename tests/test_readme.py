@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report import readme
+from pipeline.report.markdown import readme
 from stages.readme import blocks
 from tests.imports import ROOT
 

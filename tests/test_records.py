@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import records
-from pipeline.errors import Problem
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 
 
 def test_numbers_come_back(tmp_path: Path) -> None:
     """Every float survives bit for bit; what is not finite becomes null."""
     lines = [{"a": 0.1 + 0.2, "b": [1e-300, float("nan")]}, {"a": None}]
-    records.write_lines(tmp_path / "x.jsonl", lines)
-    assert records.read_lines(tmp_path / "x.jsonl") == [
+    storage.write_lines(tmp_path / "x.jsonl", lines)
+    assert storage.read_lines(tmp_path / "x.jsonl") == [
         {"a": 0.1 + 0.2, "b": [1e-300, None]},
         {"a": None},
     ]
@@ -23,7 +23,7 @@ def test_a_failed_write_leaves_the_old_file(
 ) -> None:
     """Where the disk is full half-way, readers still see what was there."""
     path = tmp_path / "x"
-    records.write_bytes(path, b"old")
+    storage.write_bytes(path, b"old")
 
     def full(self: Path, content: bytes) -> int:
         with self.open("wb") as file:
@@ -32,7 +32,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
-        records.write_bytes(path, b"new")
+        storage.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -47,7 +47,7 @@ def test_a_file_appears_by_a_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return write(self, content)
 
     monkeypatch.setattr(Path, "write_bytes", watched)
-    records.write_bytes(tmp_path / "x", b"new")
+    storage.write_bytes(tmp_path / "x", b"new")
     assert (tmp_path / "x").read_bytes() == b"new"
     assert written
     assert "x" not in written
@@ -56,13 +56,13 @@ def test_a_file_appears_by_a_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
     """A folder is replaced when the block that fills it ends well, and only then."""
     path = tmp_path / "out"
-    with records.whole_folder(path) as folder:
+    with storage.whole_folder(path) as folder:
         (folder / "a").write_text("1")
-    with pytest.raises(KeyError), records.whole_folder(path) as folder:  # noqa: PT012
+    with pytest.raises(KeyError), storage.whole_folder(path) as folder:  # noqa: PT012
         (folder / "b").write_text("2")
         raise KeyError
     assert [file.name for file in path.iterdir()] == ["a"]
-    with records.whole_folder(path) as folder:
+    with storage.whole_folder(path) as folder:
         (folder / "b").write_text("2")
     assert [file.name for file in path.iterdir()] == ["b"]
     assert list(tmp_path.iterdir()) == [path]
@@ -75,4 +75,4 @@ def test_broken_files_are_named(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         path.write_text(content)
     with pytest.raises(Problem, match=r"x\.jsonl .*dvc repro"):
-        records.read_lines(path)
+        storage.read_lines(path)

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.analysis import published
 from pipeline.analysis import results as read
-from pipeline.report import exhibits, redrawn
+from pipeline.paper import published_tables
+from pipeline.report.figures import catalogue, paper_figures
 from tests.imports import ROOT
 from tests.page_tables import errors, in_words
 
@@ -14,13 +14,13 @@ from tests.page_tables import errors, in_words
 def test_table_1_stands_beside_the_papers():
     """Ours and the paper's of each arm, the unsure starred; dashes where nothing was run."""
     found = read.read(ROOT / "results/mnist", figures=False)
-    names, columns = redrawn.table_1([found])
+    names, columns = paper_figures.table_1([found])
     assert [column.title for column in columns] == ["MNIST", "CIFAR10", "NISTP", "NORB"]
     tanh = columns[0].cells[names.index("Tanh, pre-trained")]
     row = next(row for row in found.table if read.arm_key(row) == "tanh-pretrained")
     assert (tanh.here, tanh.paper) == (f"{100 * row['test_error_mean']:.2f}", "1.16*")
     norb = columns[3].cells[names.index("Tanh, random")]
-    paper = published.TABLE_1["norb", "tanh", "random"]
+    paper = published_tables.TABLE_1["norb", "tanh", "random"]
     assert (norb.here, norb.paper) == ("\N{EN DASH}", f"{100 * paper.value:.2f}")
 
 
@@ -29,8 +29,8 @@ def test_papers_figures_are_redrawn_with_its_numbers(made):
     other = {
         name: dataclasses.replace(made[name], dataset="mnist") for name in ("hardness", "neuron")
     }
-    found = {one.place: one for one in redrawn.figures([made, other])}
-    assert list(found) == list(redrawn.PLACES)
+    found = {one.place: one for one in paper_figures.figures([made, other])}
+    assert list(found) == list(paper_figures.PLACES)
     hardness = found["Section 4.1, softplus of growing hardness"]
     assert hardness.datasets == ["digits", "mnist"]
     assert len(hardness.pictures) == 2
@@ -39,4 +39,4 @@ def test_papers_figures_are_redrawn_with_its_numbers(made):
     assert (line.paper, line.here) == ("16.40%", [mine, mine])
     assert len(found["Figure 2"].pictures) == 1
     anchors = {picture.anchor for one in found.values() for picture in one.pictures}
-    assert exhibits.anchor("digits", "sparsity") in anchors
+    assert catalogue.anchor("digits", "sparsity") in anchors

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.datasets.remote import RemoteFile
+from pipeline.data.download.remote_file import RemoteFile
 from tests.server import CONTENT, official
 
 

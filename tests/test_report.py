@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import records
 from pipeline.analysis import results
-from pipeline.arms import Arm
-from pipeline.datasets import cards, examples
-from pipeline.datasets.entry import Dataset, NoOptions
-from pipeline.datasets.form import Form
-from pipeline.datasets.splits import Split
-from pipeline.errors import Problem
-from pipeline.report.page import FIGURES, findings
+from pipeline.config.arms import Arm
+from pipeline.data.cards import data_card
+from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.split import Split
+from pipeline.report.pages.results_page import FIGURES
+from pipeline.report.text import summary
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from stages import compare, report
 from tests import synthetic
 
@@ -27,9 +29,9 @@ def make(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def make(dataset="digits", change=None, figures=4, **options):
-        monkeypatch.setattr("pipeline.report.page.FIGURES", FIGURES[:figures])
+        monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:figures])
         settings = synthetic.settings(dataset, **options)
-        monkeypatch.setattr("pipeline.params.load", lambda: settings)
+        monkeypatch.setattr("pipeline.config.params.load", lambda: settings)
         synthetic.write(settings, dataset)
         if change:
             change()
@@ -44,7 +46,7 @@ def fail_tanh():
     arm = Arm("digits", "tanh", "random")
     scores = synthetic.scores(arm, 3)
     scores[1] = synthetic.fail(scores[1])
-    records.write_lines(arm.scores / "records.jsonl", scores)
+    storage.write_lines(arm.scores / "records.jsonl", scores)
 
 
 def page():
@@ -77,7 +79,7 @@ def test_page_repeats_to_the_byte(make):
 def test_compare_keeps_what_people_keep_beside_the_results(make):
     """A README in the results folder survives a comparison."""
     readme = Path("results/digits/README.md")
-    make(seeds=2, change=lambda: records.write_bytes(readme, b"kept"))
+    make(seeds=2, change=lambda: storage.write_bytes(readme, b"kept"))
     assert readme.read_bytes() == b"kept"
 
 
@@ -94,17 +96,17 @@ def test_answer_comes_first_and_from_the_records(make):
     found = make(figures=1)
     best = min(found.table, key=lambda row: row["test_error_mean"])
     low, high = (f"{best[column] * 100:.2f}" for column in ("test_error_low", "test_error_high"))
-    assert findings.answer(found) == (
+    assert summary.answer(found) == (
         f"Pre-trained rectifier has the lowest mean test error: {best['test_error_mean']:.2%} "
         f"(95% interval {low} to {high}, 10 seeds)."
     )
     html = page()
-    assert html.index(findings.answer(found)) < html.index("<table>")
+    assert html.index(summary.answer(found)) < html.index("<table>")
 
 
 def test_a_difference_that_is_not_shown_is_not_called_equal(make):
     """The two best arms are too close to separate, and the sentence says just that."""
-    sentences = " ".join(findings.standing(make()))
+    sentences = " ".join(summary.standing(make()))
     assert "does not separate the two, which is not to say that they are equal" in sentences
     assert "a significant difference" not in sentences
 
@@ -115,9 +117,9 @@ def test_a_clear_winner_is_called_significant(make):
     def lower():
         arm = Arm("digits", "rectifier", "pretrained")
         scores = [s | {"test_error": s["test_error"] - 0.02} for s in synthetic.scores(arm, 10)]
-        records.write_lines(arm.scores / "records.jsonl", scores)
+        storage.write_lines(arm.scores / "records.jsonl", scores)
 
-    first, second = findings.standing(make(change=lower))
+    first, second = summary.standing(make(change=lower))
     assert first.endswith("a significant difference.")
     assert re.search(r"is 2\.\d\d points higher \(95% interval 1\.\d\d to 2\.\d\d;", first)
     assert second == (
@@ -141,19 +143,19 @@ def test_every_arm_may_fail(make):
         for activation in ("rectifier", "tanh"):
             arm = Arm("digits", activation, "random")
             scores = [synthetic.fail(score) for score in synthetic.scores(arm, 2)]
-            records.write_lines(arm.scores / "records.jsonl", scores)
+            storage.write_lines(arm.scores / "records.jsonl", scores)
 
     arms = {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
     found = make(seeds=2, change=fail_all, **arms)
-    assert "none can be called the best" in findings.answer(found)
+    assert "none can be called the best" in summary.answer(found)
     assert "none can be called the best" in page()
 
 
 def test_one_seed_has_no_interval_and_no_test(make):
     """One seed is said to be one seed."""
     found = make(seeds=1)
-    assert "(one seed: no interval)" in findings.answer(found)
-    assert findings.standing(found) == [
+    assert "(one seed: no interval)" in summary.answer(found)
+    assert summary.standing(found) == [
         "One seed allows no test: the order of the arms may be chance."
     ]
     assert "±" not in page().split("<tbody>")[1].split("</tbody>")[0]
@@ -162,7 +164,7 @@ def test_one_seed_has_no_interval_and_no_test(make):
 def test_one_arm_has_nothing_to_be_compared_with(make):
     """A comparison of one arm makes a page without tests."""
     found = make(seeds=2, activations=["tanh"], initializations=["random"])
-    assert findings.standing(found) == ["There is no second arm to compare it with."]
+    assert summary.standing(found) == ["There is no second arm to compare it with."]
     assert "Paired tests" not in page()
 
 
@@ -172,7 +174,7 @@ def test_papers_numbers_stand_beside_ours(make):
     html = page()
     assert ">1.43</td>" in html
     assert '1.16<span class="soft">*</span>' in html
-    assert findings.agreement(found) == (
+    assert summary.agreement(found) == (
         "The paper's test error lies inside our interval for 0 of 6 arms."
     )
 
@@ -195,7 +197,7 @@ def test_broken_filters_are_a_problem(make):
 
 def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
     """Write the card of made-up data as preprocess does; its address is one to be fetched."""
-    form = Form(shape, classes, 1 / 255, recipe=recipe)
+    form = Encoding(shape, classes, 1 / 255, recipe=recipe)
     x_NI = np.random.default_rng(0).integers(0, 256, (1200, form.inputs)).astype(np.uint8)
     split = Split(x_NI, np.arange(1200) % len(classes), form)
     for part in ("train", "valid", "test"):
@@ -204,7 +206,7 @@ def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
     dataset = Dataset(**words, citation=HOSTILE, license="http://a", split=lambda *_: None)
     Path("raw").mkdir()
     folders = {"raw": Path("raw"), "ready": Path("made"), "out": Path("results/digits")}
-    cards.write(dataset, NoOptions(), NoOptions(), **folders)
+    data_card.write(dataset, NoOptions(), NoOptions(), **folders)
 
 
 def test_data_have_a_card(make):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline.analysis import baselines
-from pipeline.analysis.measure import ERROR, RMSE, UNKNOWN
+from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import arm_key
-from pipeline.report import baselines as beaten
-from pipeline.report import captions, conditions, data, findings, plots, readme
-from pipeline.report.page import FIGURES
+from pipeline.report.figures import arm_captions, dataset_card, plots, protocol, summary
+from pipeline.report.markdown import readme
+from pipeline.report.pages.results_page import FIGURES
+from pipeline.report.text import baselines as beaten
 from stages import report
 from tests import rated
 
@@ -20,7 +21,7 @@ from tests import rated
 def make(tmp_path, monkeypatch):
     """Return a function that compares made-up scores of reviews, and reads the results."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.report.page.FIGURES", FIGURES[:1])
+    monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:1])
     return lambda **options: rated.write(monkeypatch, **options)
 
 
@@ -40,10 +41,10 @@ def swap(arm, lines):
 def test_ratings_are_ranked_by_their_rmse(make):
     """The best arm, its gap to the next and its interval are those of RMSE, in stars."""
     found = make(change=swap)
-    best = findings.ranked(found)[0]
+    best = summary.ranked(found)[0]
     assert found.measure is RMSE
     assert (arm_key(best), best["test_rmse_mean"] > 0.6) == ("rectifier-pretrained", True)
-    answer, gap = findings.answer(found), findings.standing(found)[0]
+    answer, gap = summary.answer(found), summary.standing(found)[0]
     mean, low = best["test_rmse_mean"], best["test_rmse_low"]
     assert answer.startswith(
         f"Pre-trained rectifier has the lowest mean test RMSE: {mean:.3f} stars "
@@ -56,8 +57,8 @@ def test_classes_are_ranked_by_their_error(make):
     """Reviews without stars are told in percent and points."""
     found = make(dataset="reviews", stars=False)
     assert found.measure is ERROR
-    assert re.search(r"lowest mean test error: 2\d\.\d\d% ", findings.answer(found))
-    assert re.search(r"is \d\.\d\d points higher", findings.standing(found)[0])
+    assert re.search(r"lowest mean test error: 2\d\.\d\d% ", summary.answer(found))
+    assert re.search(r"is \d\.\d\d points higher", summary.standing(found)[0])
     assert "stars" not in page().split("<main>")[1]
 
 
@@ -98,7 +99,7 @@ def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word)
         return [line | {"test_rmse": line["test_rmse"] + worse} for line in lines]
 
     found = make(folds=folds, change=change)
-    best = findings.ranked(found)[0]
+    best = summary.ranked(found)[0]
     fits = [row["test_rmse"] for row in found.baselines if row["baseline"] == "logistic"]
     assert len(fits) == (4 if folds else 1)
     gap = abs(np.mean(fits) - best["test_rmse_mean"])
@@ -149,18 +150,18 @@ def test_the_interval_of_folds_is_said_to_be_narrow(make):
 
 def test_the_card_tells_the_folds_in_place_of_one_division(make):
     """The rule and the share for testing of the split that folds replace are not told."""
-    facts = dict(data.data(make()).facts)
+    facts = dict(dataset_card.data(make()).facts)
     assert facts["Splits"].startswith("Each seed tests on its own fold of 10")
     assert "10% of the other labeled texts validate" in facts["Splits"]
     assert "test" not in facts["Options"]
-    facts = dict(data.data(make(folds=None)).facts)
+    facts = dict(dataset_card.data(make(folds=None)).facts)
     assert facts["Splits"] == "Once and for all."
     assert "test: 0.3" in facts["Options"]
 
 
 def test_the_noise_of_texts_is_told(make):
     """Salt and pepper below, masking above, sampled reconstruction, and what rebuilds."""
-    told = dict(conditions.conditions(make()))
+    told = dict(protocol.conditions(make()))
     assert "80% of the terms dropped, 0.5% of the others turned on" in told["Pre-training"]
     assert "above: 50% and 30% masked" in told["Pre-training"]
     assert "20% of the terms rebuilt at a step (reconstruction sampling)" in told["Pre-training"]
@@ -176,7 +177,7 @@ def test_masking_alone_is_told_as_before(make):
     found = make()
     plain = {"learning_rates": [0.1], "batch_size": 10, "epochs": 2, "patience": 1}
     found.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
-    text = dict(conditions.conditions(found))["Pre-training"]
+    text = dict(protocol.conditions(found))["Pre-training"]
     assert text.endswith("; 25% of the inputs masked, tied decoder weights")
 
 
@@ -198,13 +199,13 @@ def test_a_baseline_far_off_is_named_and_not_drawn(make):
     """A constant far to the right of all arms would leave them a corner of the figure."""
     found = make()
     assert [row["baseline"] for row in baselines.near(found)] == ["logistic"]
-    caption = captions.errors_by_arm(found)
+    caption = arm_captions.errors_by_arm(found)
     assert "Dashed line: logistic regression." in caption
     assert re.search(r"Far to the right: always the same answer, 1\.2\d\d stars\.", caption)
     for run in found.runs:
         run["test_rmse"] += 0.4 * (run["activation"] == "linear")
     assert len(baselines.near(found)) == 2
-    assert "Dotted line: always the same answer." in captions.errors_by_arm(found)
+    assert "Dotted line: always the same answer." in arm_captions.errors_by_arm(found)
 
 
 def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
@@ -213,8 +214,8 @@ def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
     axes = plots.zeros_by_layer(found, plots.LIGHT).axes[0]
     assert [text.get_text() for text in axes.texts].count("no layer") == 2
     assert len(axes.patches) == 2 * (0 + 1 + 2 + 2)
-    assert "98.5" not in captions.zeros_by_layer(found)
-    assert "62.0% to 68.0%" in captions.zeros_by_layer(found)
+    assert "98.5" not in arm_captions.zeros_by_layer(found)
+    assert "62.0% to 68.0%" in arm_captions.zeros_by_layer(found)
     assert "or of an arm without hidden layers inputs that are" in page()
 
 
@@ -238,6 +239,6 @@ def test_a_failed_arm_of_ratings_is_told(make):
         return [lines[0] | lost, *lines[1:]] if arm.key == "tanh-random" else lines
 
     found = make(change=change)
-    assert len(findings.ranked(found)) == 7
+    assert len(summary.ranked(found)) == 7
     assert "Random tanh failed: 3 of 4 seeds have a network" in page()
     assert "| random tanh" + 4 * f" | {UNKNOWN}" + " |" in readme.comparison(found)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import json_lines, own, review_tables, text_files
-from pipeline.datasets.reviews import Fault, Review, Stars, Tally, class_names
-from pipeline.errors import Problem
+from pipeline.data.formats import json_lines, review_csv, text_files
+from pipeline.data.sources import own
+from pipeline.data.text.reviews import Fault, Review, Stars, Tally, class_names
+from pipeline.runtime.errors import Problem
 from tests.review_files import LABEL, STARS, jsonl, parted, reviews, splits
 
 BAD_OBJECTS = [
@@ -46,7 +47,7 @@ BAD_ROWS = [
 
 def of_table(text: str, columns=STARS, delimiter: str = ","):
     lines = io.StringIO(text, newline="")
-    return parted([*review_tables.read(lines, "a.csv", columns, delimiter=delimiter)])
+    return parted([*review_csv.read(lines, "a.csv", columns, delimiter=delimiter)])
 
 
 def test_objects_become_reviews() -> None:

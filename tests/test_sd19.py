@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import sd19
-from pipeline.errors import Problem
+from pipeline.data.sources import sd19
+from pipeline.runtime.errors import Problem
 
 RNG = np.random.default_rng(0)
 INKED = RNG.integers(0, 2, (6, 128, 128), np.uint8) * 255  # black 0, white 255

@@ -2,7 +2,7 @@
 
 import torch
 
-from pipeline.seeds import generator, stream
+from pipeline.runtime.seeds import generator, stream
 
 
 def draw(*parts: str | int) -> list[float]:

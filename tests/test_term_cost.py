@@ -3,20 +3,20 @@
 import pytest
 import torch
 
-from pipeline import cost, term_cost
+from benchmarks import sparse_products, text_steps
 
 CPU = torch.device("cpu")
 
 
 def test_steps_agree() -> None:
     """By terms and dense, after some steps, to 1e-6 of the weights' size."""
-    assert term_cost.check(CPU) < 1e-6
+    assert text_steps.check(CPU) < 1e-6
 
 
 def test_a_wrong_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who trains something else is not timed."""
-    monkeypatch.setattr(term_cost, "NETWORKS", {"small": [8]})
-    honest = term_cost.contenders
+    monkeypatch.setattr(text_steps, "NETWORKS", {"small": [8]})
+    honest = text_steps.contenders
 
     def wrong(where):  # type: ignore[no-untyped-def]
         found = honest(where)
@@ -24,21 +24,21 @@ def test_a_wrong_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         found["small"]["terms"] = (lambda: (run(), tensors[0].mul_(1.001))[0], tensors)
         return found
 
-    monkeypatch.setattr(term_cost, "contenders", wrong)
+    monkeypatch.setattr(text_steps, "contenders", wrong)
     with pytest.raises(ArithmeticError, match="small: terms are off by"):
-        term_cost.check(CPU)
+        text_steps.check(CPU)
 
 
 def test_texts_have_their_share_of_terms() -> None:
     """Each has 0.6% of 5,000."""
-    assert (term_cost.texts(CPU).dense().sum(2) == 30).all()
+    assert (text_steps.texts(CPU).dense().sum(2) == 30).all()
 
 
 def test_every_contender_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step and contender is timed once a round."""
-    monkeypatch.setattr(term_cost, "NETWORKS", {"small": [8]})
-    monkeypatch.setattr(cost, "_count", lambda *_: 1)
-    rows = term_cost.steps(CPU, repeats=2, seconds=0.001)
+    monkeypatch.setattr(text_steps, "NETWORKS", {"small": [8]})
+    monkeypatch.setattr(sparse_products, "_count", lambda *_: 1)
+    rows = text_steps.steps(CPU, repeats=2, seconds=0.001)
     assert [row["contender"] for row in rows[:3]] == ["dense", "terms", "dense again"]
     assert len(rows) == 3 + 4
     assert all(row["ms"] > 0 and row["repeats"] == 2 for row in rows)

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline import autoencoders, backprop, linear, networks, sampling
-from pipeline.corruption import Noise
-from pipeline.datasets.presence import Presence
-from pipeline.hidden import Step
-from pipeline.networks import Stack
-from pipeline.params import Activation
-from pipeline.terms import Terms, joined, of_networks
+from pipeline.config.params import Activation
+from pipeline.data.splits.sparse_batch import SparseBatch, joined, of_networks
+from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.finetuning import backprop
+from pipeline.networks import linear, population
+from pipeline.networks.population import Population
+from pipeline.networks.step import Step
+from pipeline.pretraining import autoencoder, reconstruction_sampling
+from pipeline.pretraining.noise import Noise
 
 K, B, I, WIDTHS = 3, 10, 60, [60, 14, 9, 4]  # noqa: E741
 UNIT = Activation(
@@ -27,22 +29,24 @@ def bits(rows: int, share: float = 0.1, seed: int = 0) -> torch.Tensor:
     return found
 
 
-def presence(x_NI: torch.Tensor) -> Presence:
+def presence(x_NI: torch.Tensor) -> SparseRows:
     ends_N = x_NI.sum(1).long().cumsum(0)
     starts_M = torch.cat([torch.zeros(1, dtype=torch.int64), ends_N])
-    return Presence(starts_M, x_NI.nonzero()[:, 1].int(), x_NI.shape[1])
+    return SparseRows(starts_M, x_NI.nonzero()[:, 1].int(), x_NI.shape[1])
 
 
-def terms(seed: int = 0, share: float = 0.1) -> Terms:
-    return Terms(presence(bits(K * B, share, seed)), K)
+def terms(seed: int = 0, share: float = 0.1) -> SparseBatch:
+    return SparseBatch(presence(bits(K * B, share, seed)), K)
 
 
-def starts() -> Stack:
-    return networks.initialize("test", WIDTHS, range(K), UNIT)
+def starts() -> Population:
+    return population.initialize("test", WIDTHS, range(K), UNIT)
 
 
-def float64(stack: Stack) -> Stack:
-    return Stack({name: tensor.double() for name, tensor in stack.tensors.items()}, stack.function)
+def float64(stack: Population) -> Population:
+    return Population(
+        {name: tensor.double() for name, tensor in stack.tensors.items()}, stack.function
+    )
 
 
 def test_terms_are_the_dense_inputs() -> None:
@@ -52,11 +56,11 @@ def test_terms_are_the_dense_inputs() -> None:
     assert torch.equal(x.dense(), bits(K * B).view(K, B, I))
     source_K = torch.tensor([2, 0, 0, 1])
     again = of_networks(x, source_K)
-    assert isinstance(again, Terms)
+    assert isinstance(again, SparseBatch)
     assert torch.equal(again.dense(), x.dense()[source_K])
-    parts = [Terms(rows, 1) for rows in x.by_seed()]
+    parts = [SparseBatch(rows, 1) for rows in x.by_seed()]
     whole = joined(parts)
-    assert isinstance(whole, Terms)
+    assert isinstance(whole, SparseBatch)
     assert torch.equal(whole.dense(), x.dense())
     assert whole.bits_QI.fault() is None
 
@@ -94,8 +98,8 @@ def test_networks_learn_from_terms_as_from_dense_inputs() -> None:
         torch.testing.assert_close(tensor, other.tensors[name], rtol=1e-6, atol=1e-6)
 
 
-def auto_of(stack: Stack, *, tied: bool = True) -> autoencoders.Autoencoder:
-    return autoencoders.autoencoder(stack, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
+def auto_of(stack: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
+    return autoencoder.autoencoder(stack, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -104,20 +108,22 @@ def test_denoising_of_terms_is_that_of_dense_inputs(tied: bool) -> None:
     one, other = (auto_of(starts(), tied=tied) for _ in range(2))
     for t in range(10):
         x, noisy = terms(t), terms(100 + t, 0.2)
-        cost = autoencoders.denoising_step_(one, x, noisy, STEP)
-        wanted = autoencoders.denoising_step_(other, x.dense(), noisy.dense(), STEP)
+        cost = autoencoder.denoising_step_(one, x, noisy, STEP)
+        wanted = autoencoder.denoising_step_(other, x.dense(), noisy.dense(), STEP)
         torch.testing.assert_close(cost, wanted, rtol=1e-5, atol=1e-5)
     for name, tensor in one.tensors.items():
         torch.testing.assert_close(tensor, other.tensors[name], rtol=1e-6, atol=1e-6)
 
 
-def moved(sample: sampling.Sample | None, x: Terms, noisy: Terms) -> tuple[torch.Tensor, ...]:
+def moved(
+    sample: reconstruction_sampling.Sample | None, x: SparseBatch, noisy: SparseBatch
+) -> tuple[torch.Tensor, ...]:
     """Return the steps of the weights and of both biases, and the cost, in float64."""
     auto = auto_of(float64(starts()))
     step = Step.of(torch.full((K,), 0.1).double(), torch.full((K,), 0.01).double(), B)
     before = {name: auto.tensors[name].clone() for name in ("W", "b", "c")}
     x, noisy = x.dense().double(), noisy.dense().double()
-    cost_K = autoencoders.denoising_step_(auto, x, noisy, step, sample)
+    cost_K = autoencoder.denoising_step_(auto, x, noisy, step, sample)
     return *(auto.tensors[name] - old for name, old in before.items()), cost_K
 
 
@@ -131,7 +137,7 @@ def test_sampled_reconstruction_is_right_on_average() -> None:
     draws = [torch.Generator().manual_seed(k) for k in range(K)]
     n, sums, plain = 1500, [0.0] * 4, [0.0] * 4
     for _ in range(n):
-        sample = sampling.draw(x, noisy, 45, draws)
+        sample = reconstruction_sampling.draw(x, noisy, 45, draws)
         assert len({*sample.places_SM[0].tolist()}) == 45
         sums = [a + b for a, b in zip(sums, moved(sample, x, noisy), strict=True)]
         flat = replace(sample, weight_SM=torch.ones_like(sample.weight_SM))
@@ -145,7 +151,9 @@ def test_sampled_reconstruction_is_right_on_average() -> None:
 def test_a_full_sample_is_the_full_reconstruction() -> None:
     """All inputs but one weight 1 each of the ones, and the others share what is missing."""
     x, noisy = terms(), terms(9)
-    sample = sampling.draw(x, noisy, I, [torch.Generator().manual_seed(k) for k in range(K)])
+    sample = reconstruction_sampling.draw(
+        x, noisy, I, [torch.Generator().manual_seed(k) for k in range(K)]
+    )
     assert torch.equal(sample.places_SM.sort(1).values, torch.arange(I).expand(K, -1))
     torch.testing.assert_close(sample.weight_SM, torch.ones(K, I))
     for one, other in zip(moved(sample, x, noisy), moved(None, x, noisy), strict=True):
@@ -156,7 +164,9 @@ def test_small_samples_leave_room_for_absent_terms() -> None:
     """Where present terms alone would fill the sample some of them are drawn and weigh more: a
     quarter is left for the others, and each part stands for all of its kind."""
     x = terms(0, 0.15)
-    sample = sampling.draw(x, x, 12, [torch.Generator().manual_seed(k) for k in range(K)])
+    sample = reconstruction_sampling.draw(
+        x, x, 12, [torch.Generator().manual_seed(k) for k in range(K)]
+    )
     seen_KI = x.dense().any(1)
     assert ((~seen_KI).sum(1) >= 3).all()
     present_KM = seen_KI.gather(1, sample.places_SM)

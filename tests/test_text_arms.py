@@ -8,19 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import evaluation, export, finetuning, networks, params, pretraining
-from pipeline.arms import Arm
-from pipeline.datasets import examples
-from pipeline.datasets.corpus import gather
-from pipeline.datasets.partition import partitions
-from pipeline.datasets.repeats import read_for
-from pipeline.datasets.reviews import Review
-from pipeline.datasets.text import Text
-from pipeline.datasets.vocabulary import Tokens
-from pipeline.errors import Problem
-from pipeline.pool import Pool
-from pipeline.records import Record
-from pipeline.run import Candidate
+from pipeline.config import params
+from pipeline.config.arms import Arm
+from pipeline.data.splits import examples
+from pipeline.data.splits.per_seed import read_for
+from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.text.corpus import gather
+from pipeline.data.text.cross_validation import partitions
+from pipeline.data.text.options import Text
+from pipeline.data.text.reviews import Review
+from pipeline.evaluation import test_scores, torch_module
+from pipeline.finetuning import grid_search
+from pipeline.networks import population
+from pipeline.pretraining import layerwise
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
+from pipeline.training.state import Trial
+from pipeline.training.workers import Workers
 from tests import synthetic
 
 SEEDS, CPU = 2, torch.device("cpu")
@@ -64,17 +68,17 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
 def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, list[Record]]:
     """Train an arm as the stages do and return the records of its scores."""
     arm = Arm("mine", activation, start)
-    work = pretraining.work_for(arm, settings)
+    work = layerwise.work_for(arm, settings)
     for folder in (arm.start, arm.networks, Path("scratch", arm.key)):
         folder.mkdir(parents=True)
-    pool = Pool(CPU, Path("scratch", arm.key), "test")
-    stack, pretrained = pretraining.starting_networks(arm, settings, work, pool)
-    networks.save(stack, arm.start / "weights.safetensors")
-    fine = finetuning.work_for(arm, settings)
-    stack, trained = finetuning.finetune(fine, replace(pool, scratch=pool.scratch / "fine"))
-    networks.save(stack, arm.networks / "weights.safetensors")
+    pool = Workers(CPU, Path("scratch", arm.key), "test")
+    stack, pretrained = layerwise.starting_networks(arm, settings, work, pool)
+    population.save(stack, arm.start / "weights.safetensors")
+    fine = grid_search.work_for(arm, settings)
+    stack, trained = grid_search.finetune(fine, replace(pool, scratch=pool.scratch / "fine"))
+    population.save(stack, arm.networks / "weights.safetensors")
     test = read_for(arm.ready / "test.npz", range(SEEDS))
-    return arm, evaluation.evaluate(arm, stack, test, trained=trained, pretrained=pretrained)
+    return arm, test_scores.evaluate(arm, stack, test, trained=trained, pretrained=pretrained)
 
 
 @pytest.mark.parametrize("activation", ["linear", "rectifier-1", "rectifier"])
@@ -87,9 +91,9 @@ def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
     for line in lines:
         seed = line["seed"]
         test = examples.read(arm.ready / "test.npz", seed)
-        stack = networks.load(arm.networks / "weights.safetensors", [seed])
+        stack = population.load(arm.networks / "weights.safetensors", [seed])
         assert stack.depth == depth
-        p_NC = export.module(stack, 0)(test.inputs(slice(None))).double().detach()
+        p_NC = torch_module.module(stack, 0)(test.inputs(slice(None))).double().detach()
         stars_C = torch.arange(1, 6, dtype=torch.float64)
         rmse = (p_NC @ stars_C - stars_C[test.y_N]).square().mean().sqrt()
         assert line["test_error"] == float((p_NC.argmax(1) != test.y_N).double().mean())
@@ -107,10 +111,10 @@ def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:
     """Of the rates and epochs of a seed the one with the lowest validation RMSE is kept."""
     arm = Arm("mine", "rectifier", "random")
     _, lines = scored(settings, "rectifier", "random")
-    fine = finetuning.work_for(arm, settings)
-    pool = Pool(CPU, Path("scratch/again"), "test")
+    fine = grid_search.work_for(arm, settings)
+    pool = Workers(CPU, Path("scratch/again"), "test")
     pool.scratch.mkdir()
-    _, trained = finetuning.finetune(fine, pool)
+    _, trained = grid_search.finetune(fine, pool)
     for line in lines:
         mine = [record for record in trained if record["seed"] == line["seed"]]
         best = min(min(record["valid_rmses"]) for record in mine)
@@ -137,13 +141,13 @@ def test_noise_of_bits_is_refused_elsewhere(
 ) -> None:
     """Images have neither terms to turn on nor terms to sample."""
     synthetic.write_split(tmp_path / "images.npz")
-    work = pretraining.work_for(Arm("mine", "rectifier", "pretrained"), settings)
+    work = layerwise.work_for(Arm("mine", "rectifier", "pretrained"), settings)
     plain = settings.pretrain.model_copy(update={"batch_size": 2, **changes})
     images = tmp_path / "images.npz"
-    stack = networks.initialize("mine", [64, 12, 2], [0], settings.activation("rectifier"))
-    networks.save(stack, tmp_path / "start.safetensors")
+    stack = population.initialize("mine", [64, 12, 2], [0], settings.activation("rectifier"))
+    population.save(stack, tmp_path / "start.safetensors")
     work = replace(
         work, train=images, valid=images, settings=plain, start=tmp_path / "start.safetensors"
     )
     with pytest.raises(Problem, match=says):
-        work.prepare([Candidate(0, 0.1, 0.0)], CPU)
+        work.prepare([Trial(0, 0.1, 0.0)], CPU)

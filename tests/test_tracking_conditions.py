@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline import records
-from pipeline.analysis import comparison
-from pipeline.experiments import catalogue, scoring
+from pipeline.experiments.conditions import catalogue, scoring
+from pipeline.runtime import csv_files, storage
 from pipeline.tracking import conditions, store
 from tests.mlflow_runs import mannered
 from tests.tables import FORM, OURS, table
@@ -32,10 +31,10 @@ def told(tmp_path, monkeypatch):
         "torch": "2",
     }
     folder = tmp_path / "runs/experiments/digits/hardness"
-    records.write_json(folder / "about.json", about)
+    storage.write_json(folder / "about.json", about)
     rows = table("hardness", seeds=3)
-    content = comparison.as_csv(["alpha", *scoring.COLUMNS], rows)
-    records.write_bytes(tmp_path / "claims/digits/records/hardness.csv", content)
+    content = csv_files.as_csv(["alpha", *scoring.COLUMNS], rows)
+    storage.write_bytes(tmp_path / "claims/digits/records/hardness.csv", content)
     return conditions.read("digits", "hardness", 0.95)
 
 

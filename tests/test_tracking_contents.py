@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import export, records
-from pipeline.arms import Arm
+from pipeline.config.arms import Arm
+from pipeline.evaluation import torch_module
+from pipeline.runtime import storage
 from pipeline.tracking import contents, publishing, view
 from tests import synthetic
 from tests.finished import (
@@ -149,8 +150,8 @@ def test_the_model_is_the_best_seeds_by_validation_and_loads(published, monkeypa
     assert type(model) is torch.nn.Sequential
     stack = stack_of(RANDOM, settings())
     x_NI = torch.rand(7, 64, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(model(x_NI), export.module(stack, 1)(x_NI))
-    assert not torch.equal(model(x_NI), export.module(stack, 0)(x_NI))
+    assert torch.equal(model(x_NI), torch_module.module(stack, 1)(x_NI))
+    assert not torch.equal(model(x_NI), torch_module.module(stack, 0)(x_NI))
 
 
 def test_the_model_has_a_signature_an_example_and_its_requirements(published, monkeypatch):
@@ -175,10 +176,10 @@ def test_equal_validation_errors_fall_to_the_lower_cost(client):
     """The best seed is the one with the lower validation cost, then the first."""
     arm, params = RANDOM, settings()
     write(arm, params)
-    lines = records.read_lines(arm.networks / "records.jsonl")
+    lines = storage.read_lines(arm.networks / "records.jsonl")
     for line in lines:
         line |= {"valid_error": 0.1, "valid_cost": [0.5, 0.4, 0.4][line["seed"]]}
-    records.write_lines(arm.networks / "records.jsonl", lines)
+    storage.write_lines(arm.networks / "records.jsonl", lines)
     assert contents.read(arm, params).best["seed"] == 1
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import Problem
-from pipeline.params import Params
+from pipeline.config.params import Params
+from pipeline.runtime.errors import Problem
 from pipeline.tracking import contents, publishing
 from stages import track
 from tests import synthetic
@@ -140,7 +140,7 @@ def test_an_unfinished_arm_is_a_problem():
 
 def test_track_publishes_what_is_finished_and_skips_the_rest(client, monkeypatch, capsys):
     """`python -m stages.track` twice: the same runs, and a line an arm."""
-    monkeypatch.setattr("pipeline.params.load", settings)
+    monkeypatch.setattr("pipeline.config.params.load", settings)
     write(RANDOM, settings())
     write(PRETRAINED, settings())
     track.main()

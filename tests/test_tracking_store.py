@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.arms import Arm
+from pipeline.config.arms import Arm
 from pipeline.tracking import publishing
 from pipeline.tracking.store import Unreachable
 from stages import track
@@ -64,7 +64,7 @@ def test_a_store_that_is_no_store_is_unreachable(client):
 @pytest.mark.usefixtures("client")
 def test_track_warns_once_of_a_server_that_is_down(monkeypatch, capsys):
     """The command ends well, with one line for all arms."""
-    monkeypatch.setattr("pipeline.params.load", settings)
+    monkeypatch.setattr("pipeline.config.params.load", settings)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", DOWN)
     write(RANDOM, settings())
     write(PRETRAINED, settings())

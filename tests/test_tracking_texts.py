@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import records
-from pipeline.analysis import comparison, results
-from pipeline.arms import Arm
+from pipeline.analysis import results
+from pipeline.config.arms import Arm
+from pipeline.runtime import csv_files, storage
 from pipeline.tracking import baselines, contents, publishing, store, view
 from stages import track
 from tests import rated
@@ -27,9 +27,9 @@ def found(tmp_path, monkeypatch):
 def told_of(card):
     """Return a finished arm as its files tell it."""
     chosen = rated.settings("stars")
-    about = records.read_json(ARM.scores / "about.json")
-    scores = records.read_lines(ARM.scores / "records.jsonl")
-    trained = records.read_lines(ARM.networks / "records.jsonl")
+    about = storage.read_json(ARM.scores / "about.json")
+    scores = storage.read_lines(ARM.scores / "records.jsonl")
+    trained = storage.read_lines(ARM.networks / "records.jsonl")
     return contents.FinishedArm(
         ARM, about, 0.95, list(chosen.activations), scores, trained, [], card
     )
@@ -73,8 +73,8 @@ def test_baselines_are_runs_beside_the_arms(found, tmp_path):
     assert baselines.publish(told, uri=uri) == 2
     assert baselines.publish(baselines.read("stars"), uri=uri) == 0
     rows = [row | {"test_error": 0.25} for row in found.baselines]
-    table = comparison.as_csv(list(rows[0]), rows)
-    records.write_bytes(Path("results/stars/baselines.csv"), table)
+    table = csv_files.as_csv(list(rows[0]), rows)
+    storage.write_bytes(Path("results/stars/baselines.csv"), table)
     assert baselines.publish(baselines.read("stars"), uri=uri) == 2
     with store.opened(uri) as client:
         experiment = client.get_experiment_by_name("stars")

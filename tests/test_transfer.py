@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import transfer
-from pipeline.datasets.remote import RemoteFile
-from pipeline.errors import Problem
+from pipeline.data.download import transfer
+from pipeline.data.download.remote_file import RemoteFile
+from pipeline.runtime.errors import Problem
 from tests.server import FILE, HALF, Site, assert_fetched, get, get_all, leave, official, unsized
 
 

@@ -5,12 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import comparison, published, statistics, verdicts
-from pipeline.analysis.claim import ARMS
-from pipeline.analysis.claims import CLAIMS, order
-from pipeline.analysis.claims_elsewhere import ELSEWHERE
-from pipeline.analysis.claims_of_arms import OF_ARMS
-from pipeline.analysis.estimates import estimate
+from pipeline.analysis import statistics
+from pipeline.claims import verdicts
+from pipeline.claims.arms import OF_ARMS
+from pipeline.claims.catalogue import CLAIMS, order
+from pipeline.claims.claim import ARMS
+from pipeline.claims.estimates import estimate
+from pipeline.claims.untested import ELSEWHERE
+from pipeline.paper import published_tables
+from pipeline.runtime import csv_files
 from tests import synthetic
 from tests.simulated import arm, found, simulate
 
@@ -237,7 +240,7 @@ def test_reason_names_the_end_that_is_crossed():
 def test_paper_value_stands_beside_ours():
     """On MNIST the paper's sparsity is in the row, with its mark."""
     row = judged_with(dataset="mnist")["6"]
-    number = published.ZEROS["mnist"]
+    number = published_tables.ZEROS["mnist"]
     assert (row["paper"], row["paper_mark"]) == (number.value, number.mark)
 
 
@@ -248,7 +251,7 @@ def test_rows_are_a_table_of_all_claims():
     assert [row["key"] for row in rows] == [by_number[n] for n in sorted(by_number, key=order)]
     assert {order(row["number"])[0] for row in rows} >= {*range(1, 32)}
     assert {tuple(row) for row in rows} == {tuple(verdicts.VERDICTS)}
-    header = comparison.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
+    header = csv_files.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
     assert header == (
         "key,number,claim,source,mark,paper,paper_mark,records,statistic,unit,estimate,low,high,n,"
         "p,p_holm,low_holm,high_holm,rule,verdict,reason"

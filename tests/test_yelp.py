@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.datasets import cards, examples, yelp
-from pipeline.datasets.corpus import Corpus
-from pipeline.errors import Problem
+from pipeline.data.cards import data_card
+from pipeline.data.sources import yelp
+from pipeline.data.splits import examples
+from pipeline.data.text.corpus import Corpus
+from pipeline.runtime.errors import Problem
 from tests.review_files import jsonl, texts_of
 
 BUSINESSES = [
@@ -82,7 +84,7 @@ def test_splits_and_card(tmp_path: Path) -> None:
     for part, split in yelp.YELP.split(raw, options())._asdict().items():
         examples.write(split, raw / f"{part}.npz")
     source = yelp.Source(folder=str(tmp_path))
-    card = cards.card(yelp.YELP, source, options(), raw=raw, ready=raw)
+    card = data_card.card(yelp.YELP, source, options(), raw=raw, ready=raw)
     assert card["own_files"]["files"] == 2
     assert card["class_names"] == ["1", "2", "3", "4", "5"]
     assert card["text"]["unlabeled"] == 30

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.datasets import examples, norb, norb_files
-from pipeline.datasets.entry import Dataset
+from pipeline.data.sources import norb, norb_files
+from pipeline.data.sources.entry import Dataset
+from pipeline.data.splits import examples
 
 COUNT = 12  # examples a file of NORB: two of each category, the second of them of instance 9
 PAPER_TRAIN = 8 * COUNT - 5

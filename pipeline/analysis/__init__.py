@@ -1,1 +1,1 @@
-"""From records to results: tables, intervals, paired tests, and what the figures show."""
+"""Statistics over seeds, comparison of arms, and results on disk."""

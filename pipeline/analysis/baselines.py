@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from pipeline.analysis import statistics
-from pipeline.analysis.measure import ERROR
+from pipeline.analysis.criterion import ERROR
 from pipeline.analysis.results import Results, Row, arm_key
 
 NAMES = {"logistic": "logistic regression", "constant": "always the same answer"}

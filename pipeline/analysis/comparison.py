@@ -1,17 +1,16 @@
 """The arms of one dataset side by side: tables, intervals and paired tests, from scores alone."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from pipeline.analysis import published, statistics
-from pipeline.arms import Arm, arms_of
-from pipeline.errors import Problem
-from pipeline.params import Params
-from pipeline.records import Record
+from pipeline.analysis import statistics
+from pipeline.config.arms import Arm, arms_of
+from pipeline.config.params import Params
+from pipeline.paper import published_tables
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 Row = dict[str, Any]
 
@@ -113,7 +112,9 @@ def _table_row(outcome: Outcome, confidence: float) -> Row:
         "valid_error_mean": outcome.mean("valid_error"),
         "zeros_mean": outcome.mean("zeros"),
         "dead_units_mean": outcome.mean("dead_units"),
-        "paper_test_error": published.test_error(arm.dataset, arm.activation, arm.initialization),
+        "paper_test_error": published_tables.test_error(
+            arm.dataset, arm.activation, arm.initialization
+        ),
     }
     if not of_ratings([outcome]):
         return row
@@ -196,28 +197,3 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     if test.p is not None and first.arm.activation == second.arm.activation:
         row["papers_mark"] = test.p > PAPERS_LEVEL
     return row
-
-
-def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    """Return rows as CSV: floats in full, lists joined by spaces, None empty, true and false.
-
-    >>> as_csv(["a", "b"], [{"a": 0.1, "b": [1, None]}])
-    b'a,b\\n0.1,1 \\n'
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, list):
-        return " ".join(map(_cell, value))
-    return str(value)

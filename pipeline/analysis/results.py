@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import records
-from pipeline.analysis.measure import Measure, measure_of
+from pipeline.analysis.criterion import Criterion, measure_of
+from pipeline.runtime import storage
 
 Cell = str | float | bool | None
 Row = dict[str, Any]  # a cell of any of these types under each column
@@ -55,7 +55,7 @@ class Results:
         return str(self.protocol["dataset"])
 
     @property
-    def measure(self) -> Measure:
+    def measure(self) -> Criterion:
         """What its arms are ranked by."""
         return measure_of(self.protocol)
 
@@ -85,8 +85,8 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         table=read_table(folder / "table.csv"),
         runs=read_table(folder / "runs.csv"),
         tests=read_table(folder / "tests.csv"),
-        curves=records.read_json(folder / "curves.json") if figures else {},
-        protocol=records.read_json(folder / "protocol.json"),
+        curves=storage.read_json(folder / "curves.json") if figures else {},
+        protocol=storage.read_json(folder / "protocol.json"),
         filters={key: array for key, array in arrays.items() if key != "shape"},
         shape=tuple(int(length) for length in arrays["shape"]),
         card=card,
@@ -104,7 +104,7 @@ def read_card(
     """
     card, samples = folder / "card.json", folder / "samples.npz"
     return (
-        records.read_json(card) if card.exists() else None,
+        storage.read_json(card) if card.exists() else None,
         _read_arrays(samples, "x") if figures and samples.exists() else {},
     )
 
@@ -128,7 +128,7 @@ def read_table(path: Path) -> list[Row]:
             raise ValueError("a row has not as many cells as the header")
         return [{column: _cell(column, text) for column, text in row.items()} for row in rows]
     except (FileNotFoundError, ValueError) as error:
-        raise records.unreadable(path, error) from error
+        raise storage.unreadable(path, error) from error
 
 
 def _cell(column: str, text: str) -> Cell | list[float]:
@@ -146,4 +146,4 @@ def _read_arrays(path: Path, needed: str) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return {needed: file[needed]} | {key: file[key] for key in file.files}
     except (FileNotFoundError, ValueError, KeyError, BadZipFile) as error:
-        raise records.unreadable(path, error) from error
+        raise storage.unreadable(path, error) from error

@@ -1,1 +1,1 @@
-"""Experiments beside the arms: what is varied, and how its networks are trained and scored."""
+"""Experiments, one file each: the conditions whose networks are trained."""

@@ -5,9 +5,9 @@ penalty. Without pre-training the signs change nothing but the draw: a network w
 outputs is one with all positive ones from mirrored weights, to the bit (tests/test_backprop.py).
 """
 
-from pipeline.arms import INITIALIZATIONS
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Names, Section
+from pipeline.config.arms import INITIALIZATIONS
+from pipeline.config.params import Names, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

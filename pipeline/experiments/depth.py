@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Count, Names, Section
+from pipeline.config.params import Count, Names, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline.experiments.condition import Condition, Level, Setting
-from pipeline.params import Penalty, Rate, Section
+from pipeline.config.params import Penalty, Rate, Section
+from pipeline.experiments.conditions.condition import Condition, Level, Setting
 
 
 class Options(Section):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.arms import INITIALIZATIONS
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Names, Section
+from pipeline.config.arms import INITIALIZATIONS
+from pipeline.config.params import Names, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

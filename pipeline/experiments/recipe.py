@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.modern import Recipe
-from pipeline.params import Names, Rate, Section
+from pipeline.config.params import Names, Rate, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.modern_recipe import Recipe
 
 
 class Options(Section):

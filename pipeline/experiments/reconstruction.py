@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Section
+from pipeline.config.params import Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

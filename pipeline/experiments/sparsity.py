@@ -7,8 +7,8 @@ activations, at one learning rate: test error against the share of exact zeros.
 import numpy as np
 from pydantic import Field
 
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Count, Penalty, Rate, Section
+from pipeline.config.params import Count, Penalty, Rate, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

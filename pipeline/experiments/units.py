@@ -7,8 +7,8 @@ as many parameters as the others.
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pipeline.experiments.condition import Condition, Setting
-from pipeline.params import Names, Section
+from pipeline.config.params import Names, Section
+from pipeline.experiments.conditions.condition import Condition, Setting
 
 
 class Options(Section):

@@ -1,1 +1,1 @@
-"""What trained networks are probed for."""
+"""Measurements of trained networks, one file each."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.arms import Arm
-from pipeline.datasets.examples import Examples
-from pipeline.errors import Problem
-from pipeline.networks import Stack
+from pipeline.config.arms import Arm
+from pipeline.data.splits.examples import Examples
+from pipeline.networks.population import Population
 from pipeline.probes import complexity, neuron, overlap, patterns, separability, shift, spiking
-from pipeline.records import Record
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Trained:
     """The chosen networks of an arm, one a seed; a seed whose every rate diverged has none."""
 
     arm: Arm
-    stack: Stack
+    stack: Population
     seeds: Sequence[int]
 
 

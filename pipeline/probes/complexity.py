@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.datasets.examples import Examples
-from pipeline.networks import Stack
-from pipeline.probes import codes
-from pipeline.records import Record
+from pipeline.data.splits.examples import Examples
+from pipeline.networks.population import Population
+from pipeline.probes import representations
+from pipeline.runtime.storage import Record
 
 TENTHS = 10
 COLUMNS = ["seed", "layer", "measure", "correlation", "active_by_tenth"]
 
 
-def rows(stack: Stack, test: Examples) -> list[Record]:
+def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed), layer and measure of complexity.
 
     `correlation` is Spearman's, between an example's active units and its complexity, 0 where one
@@ -33,8 +33,8 @@ def rows(stack: Stack, test: Examples) -> list[Record]:
     measures = {"bytes": compressed(x_NI), "ink": x_NI.abs().mean(1).cpu().double().numpy()}
     found = []
     for k in range(len(stack)):
-        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1):
-            active_N = codes.active(h_NO).double().mean(1).cpu().numpy()
+        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1):
+            active_N = representations.active(h_NO).double().mean(1).cpu().numpy()
             for name, complexity_N in measures.items():
                 order_N = np.argsort(complexity_N, kind="stable")
                 found.append(

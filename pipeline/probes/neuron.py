@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import Problem
-from pipeline.records import Record
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 Array = NDArray[np.float64]
 

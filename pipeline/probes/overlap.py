@@ -14,18 +14,18 @@ Legend of shape suffixes: N examples, I inputs, O units of a layer.
 import torch
 from torch import Tensor
 
-from pipeline.datasets.examples import Examples
-from pipeline.networks import Stack
-from pipeline.probes import codes
-from pipeline.records import Record
-from pipeline.seeds import generator
+from pipeline.data.splits.examples import Examples
+from pipeline.networks.population import Population
+from pipeline.probes import representations
+from pipeline.runtime.seeds import generator
+from pipeline.runtime.storage import Record
 
 NOISE = (0.01, 0.03, 0.1, 0.3, 1.0)  # norms relative to that of the input
 EXAMPLES = 1000  # of the test split, the first ones
 COLUMNS = ["seed", "layer", "change", "noise", "overlap", "relative_change"]
 
 
-def rows(dataset: str, stack: Stack, test: Examples) -> list[Record]:
+def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed), layer and kind of change.
 
     `change` is noise, same class or other class; overlap and relative change are means over
@@ -36,12 +36,12 @@ def rows(dataset: str, stack: Stack, test: Examples) -> list[Record]:
     found = []
     for k in range(len(stack)):
         network = stack.only(k)
-        clean = codes.of(network, x_NI)
+        clean = representations.of(network, x_NI)
         draws = generator(dataset, k, "overlap", device=str(x_NI.device))
         noise_NI = torch.randn(x_NI.shape, generator=draws, device=x_NI.device)
         noise_NI *= x_NI.norm(dim=1, keepdim=True) / noise_NI.norm(dim=1, keepdim=True)
         for share in NOISE:
-            changed = codes.of(network, x_NI + share * noise_NI)
+            changed = representations.of(network, x_NI + share * noise_NI)
             found += _rows(k, "noise", share, clean, changed)
         for change, partner_N in _partners(y_N).items():
             changed = [h_NO[partner_N] for h_NO in clean]
@@ -58,7 +58,9 @@ def _rows(
             "layer": layer,
             "change": change,
             "noise": noise,
-            "overlap": float(overlap(codes.active(h_NO), codes.active(other_NO)).mean()),
+            "overlap": float(
+                overlap(representations.active(h_NO), representations.active(other_NO)).mean()
+            ),
             "relative_change": float(
                 ((other_NO - h_NO).norm(dim=1) / h_NO.norm(dim=1).clamp(min=1e-12)).mean()
             ),

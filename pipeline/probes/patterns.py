@@ -10,16 +10,16 @@ Legend of shape suffixes: N examples, O units of a layer, C classes.
 import torch
 from torch import Tensor
 
-from pipeline.datasets.examples import Examples
-from pipeline.networks import Stack
-from pipeline.probes import codes
-from pipeline.records import Record
+from pipeline.data.splits.examples import Examples
+from pipeline.networks.population import Population
+from pipeline.probes import representations
+from pipeline.runtime.storage import Record
 
 PAIRS = 1000  # examples compared with the next one, for the distance between patterns
 COLUMNS = ["seed", "layer", "distinct", "distance", "information_bits", "active"]
 
 
-def rows(stack: Stack, test: Examples) -> list[Record]:
+def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer.
 
     `distinct`: patterns over examples; `distance`: mean share of units that are active for one of
@@ -27,8 +27,8 @@ def rows(stack: Stack, test: Examples) -> list[Record]:
     """
     found = []
     for k in range(len(stack)):
-        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1):
-            active_NO = codes.active(h_NO)
+        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1):
+            active_NO = representations.active(h_NO)
             found.append(
                 {
                     "seed": k,

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.datasets.examples import Examples
-from pipeline.networks import Stack
-from pipeline.probes import codes
-from pipeline.records import Record
+from pipeline.data.splits.examples import Examples
+from pipeline.networks.population import Population
+from pipeline.probes import representations
+from pipeline.runtime.storage import Record
 
 MOST_EXAMPLES = 5000  # of the training split, the first ones
 PENALTIES = (0.01, 1.0)  # scikit-learn's C: the inverse of the penalty's strength
@@ -26,7 +26,7 @@ COLUMNS = ["seed", "layer", "C", "valid_error", "test_error"]
 Layers = list[NDArray[np.float32]]
 
 
-def rows(stack: Stack, train: Examples, valid: Examples, test: Examples) -> list[Record]:
+def rows(stack: Population, train: Examples, valid: Examples, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; layer 0 is the input.
 
     Of the first MOST_SEEDS networks, that is.
@@ -39,7 +39,7 @@ def rows(stack: Stack, train: Examples, valid: Examples, test: Examples) -> list
     of_input = _probe(inputs, y)
     found = []
     for k in range(min(MOST_SEEDS, len(stack))):
-        layers = [codes.every(stack.only(k), split) for split in (some, valid, test)]
+        layers = [representations.every(stack.only(k), split) for split in (some, valid, test)]
         found.append({"seed": k, "layer": 0} | of_input)
         for layer, parts in enumerate(zip(*layers, strict=True), start=1):
             probed = _probe([h_NO.cpu().numpy() for h_NO in parts], y)

@@ -11,22 +11,22 @@ Legend of shape suffixes: N examples, O units of a layer.
 
 from torch import Tensor
 
-from pipeline import measures
-from pipeline.datasets.examples import Examples
-from pipeline.networks import Stack
-from pipeline.probes import codes
-from pipeline.records import Record
+from pipeline.data.splits.examples import Examples
+from pipeline.networks import metrics
+from pipeline.networks.population import Population
+from pipeline.probes import representations
+from pipeline.runtime.storage import Record
 
 COLUMNS = ["seed", "layer", "shift", "test_error"]
 
 
-def rows(stack: Stack, test: Examples) -> list[Record]:
+def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; errors are fractions."""
-    errors = measures.classify(stack, test).errors_K.tolist()
+    errors = metrics.classify(stack, test).errors_K.tolist()
     return [
         {"seed": k, "layer": layer, "shift": shift(h_NO), "test_error": errors[k]}
         for k in range(len(stack))
-        for layer, h_NO in enumerate(codes.every(stack.only(k), test), start=1)
+        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1)
     ]
 
 

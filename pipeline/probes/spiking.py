@@ -26,13 +26,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import networks
-from pipeline.datasets.examples import Examples
-from pipeline.errors import Problem
-from pipeline.measures import ROWS
-from pipeline.networks import Stack
-from pipeline.records import Record
-from pipeline.terms import Inputs, dense
+from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.sparse_batch import Inputs, dense
+from pipeline.networks import population
+from pipeline.networks.metrics import ROWS
+from pipeline.networks.population import Population
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 PERCENTILE = 99.9  # of a layer's positive outputs: its units' threshold
 SAMPLE = 2000  # training examples, evenly spread, of which the outputs are taken
@@ -65,7 +65,7 @@ class Simulation:
     silent_TN: Tensor  # share of the hidden units without a spike so far
 
 
-def convert(stack: Stack, k: int, train: Examples) -> SpikingNetwork:
+def convert(stack: Population, k: int, train: Examples) -> SpikingNetwork:
     """Return network k as integrate-and-fire units, thresholds from training examples.
 
     `train` holds inputs as the network sees them: of a dataset that is generated, drawn ones.
@@ -86,13 +86,13 @@ def convert(stack: Stack, k: int, train: Examples) -> SpikingNetwork:
     return SpikingNetwork(tuple(weights), tuple(biases), tuple(thresholds))
 
 
-def _thresholds(network: Stack, train: Examples) -> list[float]:
+def _thresholds(network: Population, train: Examples) -> list[float]:
     """Return each hidden layer's PERCENTILE of its positive outputs, 1 where there are none."""
     rows_N = torch.arange(min(SAMPLE, len(train))) * len(train) // min(SAMPLE, len(train))
     sample = train.select(rows_N)
     layers: list[list[Tensor]] = [[] for _ in range(network.depth)]
     for x_1NI in sample.chunks(ROWS):
-        outputs = networks.hidden_outputs(network, x_1NI)
+        outputs = population.hidden_outputs(network, x_1NI)
         for kept, h_1NO in zip(layers, outputs, strict=True):
             kept.append(h_1NO[h_1NO != 0].abs())
     found = [torch.cat(kept).cpu().numpy() for kept in layers]
@@ -153,7 +153,7 @@ class _State:
 
 
 def rows(
-    stack: Stack, train: Examples, test: Examples, steps: Sequence[int] = STEPS
+    stack: Population, train: Examples, test: Examples, steps: Sequence[int] = STEPS
 ) -> list[Record]:
     """Return one row for each network (its place is its seed) and number of time steps.
 
@@ -184,12 +184,12 @@ def rows(
 
 
 def _compare(
-    rate: Stack, network: SpikingNetwork, x_1NI: Inputs, steps: Sequence[int]
+    rate: Population, network: SpikingNetwork, x_1NI: Inputs, steps: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return classes of the rate network [N], and of the spiking one, spikes, silence [T, N]."""
-    outputs = networks.hidden_outputs(rate, x_1NI)
+    outputs = population.hidden_outputs(rate, x_1NI)
     found = simulate(network, dense(x_1NI)[0], steps)
-    classes_N = networks.scores(rate, x_1NI, outputs)[0].argmax(1)
+    classes_N = population.scores(rate, x_1NI, outputs)[0].argmax(1)
     return classes_N, found.scores_TNC.argmax(2), found.spikes_TN, found.silent_TN
 
 

@@ -1,1 +1,1 @@
-"""From results to pages: figures, words, one HTML file, the README's tables."""
+"""Report: text, figures, HTML pages and generated Markdown."""

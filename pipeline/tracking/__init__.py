@@ -1,1 +1,1 @@
-"""Finished arms in MLflow."""
+"""Finished arms, baselines and experiments as MLflow runs."""

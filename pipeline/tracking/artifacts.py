@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pipeline import export, networks, records
-from pipeline.analysis import comparison, exhibits
+from pipeline.analysis import comparison
 from pipeline.analysis.results import Results, read_card
-from pipeline.arms import Arm
-from pipeline.datasets import examples
-from pipeline.networks import Stack
-from pipeline.report import data, mosaics, plots
+from pipeline.config.arms import Arm
+from pipeline.data.splits import examples
+from pipeline.evaluation import first_filters, torch_module
+from pipeline.networks import population
+from pipeline.networks.population import Population
+from pipeline.report.figures import dataset_card, image_grids, plots
+from pipeline.runtime import storage
 from pipeline.tracking import models
 from pipeline.tracking.contents import FinishedArm, curves_of
 
@@ -33,14 +35,14 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
     if told.best is None:
         return
     seed = told.best["seed"]
-    best = networks.load(told.arm.networks / "weights.safetensors", [seed])
+    best = population.load(told.arm.networks / "weights.safetensors", [seed])
     valid = examples.read(told.arm.ready / "valid.npz", seed)
     with TemporaryDirectory() as folder:
         for name, figure in figures(told, best, shape=valid.form.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
     models.log_vocabulary(client, run, valid.form, seed=seed)
-    model = export.module(best, 0)
+    model = torch_module.module(best, 0)
     log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
 
 
@@ -49,8 +51,8 @@ def log_card(client: "MlflowClient", run: "Run", arm: Arm) -> None:
     card, samples = read_card(Path("results", arm.dataset))
     with TemporaryDirectory() as folder:
         if card is not None:
-            records.write_json(Path(folder, "card.json"), card)
-        for name, picture in data.pictures(samples).items():
+            storage.write_json(Path(folder, "card.json"), card)
+        for name, picture in dataset_card.pictures(samples).items():
             Path(folder, f"{name}.png").write_bytes(picture)
         if any(Path(folder).iterdir()):
             client.log_artifacts(run.info.run_id, folder, "data")
@@ -72,7 +74,7 @@ def dataset_input(arm: Arm) -> "DatasetInput":
     profile |= _origin(read_card(Path("results", arm.dataset), figures=False)[0])
     dataset = Dataset(
         name=arm.dataset,
-        digest=records.digest(path)[:16],
+        digest=storage.digest(path)[:16],
         source_type="local",
         source=json.dumps({"uri": path.as_posix()}),
         profile=json.dumps(profile),
@@ -88,7 +90,7 @@ def _origin(card: dict[str, Any] | None) -> dict[str, Any]:
     return {"splits": counts, "classes": len(card["class_names"])} | {n: card[n] for n in names}
 
 
-def figures(told: FinishedArm, best: Stack, *, shape: tuple[int, ...]) -> dict[str, bytes]:
+def figures(told: FinishedArm, best: Population, *, shape: tuple[int, ...]) -> dict[str, bytes]:
     """Return the report's figures, drawn of this arm alone, as SVG by file name.
 
     `best` holds the network of the best seed alone.
@@ -98,12 +100,12 @@ def figures(told: FinishedArm, best: Stack, *, shape: tuple[int, ...]) -> dict[s
         "validation-curve.svg": plots.validation_curves,
         "zeros-by-layer.svg": plots.zeros_by_layer,
     }
-    if mosaics.drawable(shape):
+    if image_grids.drawable(shape):
         draws["first-layer-filters.svg"] = plots.first_filters
     return {name: plots.svg(draw, results, plots.LIGHT) for name, draw in draws.items()}
 
 
-def _results(told: FinishedArm, best: Stack, shape: tuple[int, ...]) -> Results:
+def _results(told: FinishedArm, best: Population, shape: tuple[int, ...]) -> Results:
     """Return what compare would write of a dataset with this one arm."""
     key = told.arm.key
     return Results(
@@ -112,7 +114,7 @@ def _results(told: FinishedArm, best: Stack, shape: tuple[int, ...]) -> Results:
         tests=[],
         curves={"arms": {key: curves_of(told)}},
         protocol={"dataset": told.arm.dataset, "hidden": told.about["hidden"]},
-        filters={key: exhibits.filters(best)},
+        filters={key: first_filters.filters(best)},
         shape=shape,
     )
 

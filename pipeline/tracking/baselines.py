@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import records
 from pipeline.analysis import baselines, results
 from pipeline.analysis.results import Results, Row
-from pipeline.records import Record
+from pipeline.runtime import storage
+from pipeline.runtime.storage import Record
 from pipeline.tracking import publishing, single, store
 from pipeline.tracking.contents import Point, accuracies
 
@@ -43,7 +43,7 @@ class FinishedBaseline:
     @property
     def fingerprint(self) -> str:
         """What tells whether it was published already."""
-        return records.fingerprint(LAYOUT, self.params(), self.row, self.rows)
+        return storage.fingerprint(LAYOUT, self.params(), self.row, self.rows)
 
     @property
     def about(self) -> Record:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import records
 from pipeline.analysis import statistics
 from pipeline.analysis.results import read_table
-from pipeline.records import Record
+from pipeline.runtime import storage
+from pipeline.runtime.storage import Record
 from pipeline.tracking import publishing, single, store, view
 from pipeline.tracking.contents import Point
 
@@ -49,7 +49,7 @@ class FinishedCondition:
     @property
     def fingerprint(self) -> str:
         """What tells whether it was published already."""
-        return records.fingerprint(LAYOUT, self.confidence, self.levels, list(self.rows))
+        return storage.fingerprint(LAYOUT, self.confidence, self.levels, list(self.rows))
 
     @property
     def failed(self) -> bool:
@@ -86,7 +86,7 @@ def read(dataset: str, experiment: str, confidence: float) -> list[FinishedCondi
     table = Path("claims", dataset, "records", f"{experiment}.csv")
     if not (about_file.exists() and table.exists()):
         return []
-    about = records.read_json(about_file)
+    about = storage.read_json(about_file)
     made = {key: about[key] for key in ("device", "torch")}
     parts: dict[tuple[Any, ...], list[Record]] = {}
     for row in read_table(table):

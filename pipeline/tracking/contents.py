@@ -7,14 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import prediction, records
-from pipeline.analysis import comparison, exhibits
+from pipeline.analysis import comparison, curves
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.results import folds_of, read_card
-from pipeline.arms import Arm
-from pipeline.errors import Problem
-from pipeline.params import Params
-from pipeline.records import Record
+from pipeline.config.arms import Arm
+from pipeline.config.params import Params
+from pipeline.evaluation import prediction
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 LAYOUT = 4  # raise it where the runs change: arms that were published before are published anew
 
@@ -68,28 +69,28 @@ class FinishedArm:
     def fingerprint(self) -> str:
         """What tells whether the arm was published already: 16 hex digits of all that is told."""
         told = [LAYOUT, params_of(self), self.confidence]
-        return records.fingerprint(*told, self.scores, self.trained, self.pretrained)
+        return storage.fingerprint(*told, self.scores, self.trained, self.pretrained)
 
 
 def finished(arm: Arm, settings: Params) -> bool:
     """Tell whether an arm has the scores of all its seeds."""
     path = arm.scores / "records.jsonl"
-    return path.exists() and len(records.read_lines(path)) == settings.run.seeds
+    return path.exists() and len(storage.read_lines(path)) == settings.run.seeds
 
 
 def read(arm: Arm, settings: Params) -> FinishedArm:
     """Read an arm's records. Raises Problem where it is not finished."""
     if not finished(arm, settings):
         raise Problem(f"{arm.name} is not finished: run `dvc repro`")
-    scores = records.read_lines(arm.scores / "records.jsonl")
+    scores = storage.read_lines(arm.scores / "records.jsonl")
     return FinishedArm(
         arm,
-        records.read_json(arm.scores / "about.json"),
+        storage.read_json(arm.scores / "about.json"),
         settings.compare.confidence,
         list(settings.activations),
         scores=sorted(scores, key=lambda line: int(line["seed"])),
-        trained=records.read_lines(arm.networks / "records.jsonl"),
-        pretrained=records.read_lines(arm.start / "records.jsonl"),
+        trained=storage.read_lines(arm.networks / "records.jsonl"),
+        pretrained=storage.read_lines(arm.start / "records.jsonl"),
         card=read_card(Path("results", arm.dataset), figures=False)[0],
     )
 
@@ -154,8 +155,8 @@ def accuracies(row: Mapping[str, Any], card: Record | None) -> dict[str, float]:
 def curves_of(told: FinishedArm) -> dict[str, Any] | None:
     """Return the arm's mean curves as the report draws them; None for a failed arm."""
     key = told.arm.key
-    curves: dict[str, Any] = exhibits.curves([told.outcome], {key: told.trained})["arms"]
-    return curves[key]  # type: ignore[no-any-return]
+    arms: dict[str, Any] = curves.curves([told.outcome], {key: told.trained})["arms"]
+    return arms[key]  # type: ignore[no-any-return]
 
 
 def seed_metrics(told: FinishedArm, score: Record) -> list[Point]:

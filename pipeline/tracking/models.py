@@ -5,12 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline import records
-from pipeline.arms import Arm
-from pipeline.datasets.form import Form
-from pipeline.datasets.vocabulary import Vocabulary
-from pipeline.errors import Problem
-from pipeline.prediction import Scorer
+from pipeline.config.arms import Arm
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.vocabulary import Vocabulary
+from pipeline.evaluation.prediction import Scorer
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from pipeline.tracking import store
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ FOLDER, FILE = "text", "vocabulary.json"
 GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-def log_vocabulary(client: "MlflowClient", run: "Run", form: Form, *, seed: int) -> None:
+def log_vocabulary(client: "MlflowClient", run: "Run", form: Encoding, *, seed: int) -> None:
     """Log what the inputs and outputs of a run's model mean, and its seed; of no texts nothing."""
     if form.vocabulary is None:
         return
     told = {"class_names": form.class_names, "vocabulary": asdict(form.vocabulary)}
     with TemporaryDirectory() as folder:
-        records.write_json(Path(folder, FILE), {"seed": seed} | told)
+        storage.write_json(Path(folder, FILE), {"seed": seed} | told)
         client.log_artifacts(run.info.run_id, folder, FOLDER)
 
 
@@ -54,7 +54,7 @@ def from_run(arm: Arm, run_id: str, seed: int | None = None, *, uri: str) -> Sco
         network = mlflow.pytorch.load_model(model, map_location="cpu")
     vocabulary = Vocabulary.of(stored["vocabulary"])
     names, inputs = tuple(stored["class_names"]), (len(vocabulary.terms),)
-    return Scorer(network, Form(inputs, names, vocabulary=vocabulary), stored["seed"])
+    return Scorer(network, Encoding(inputs, names, vocabulary=vocabulary), stored["seed"])
 
 
 def _run(client: "MlflowClient", run_id: str, arm: Arm) -> "Run":
@@ -85,5 +85,5 @@ def _vocabulary(client: "MlflowClient", run: "Run", arm: Arm, *, folder: str) ->
             "training failed, or it is an old one, which `make track` publishes anew"
         )
     path = client.download_artifacts(run_id, f"{FOLDER}/{FILE}", folder)
-    stored: dict[str, Any] = records.read_json(Path(path))
+    stored: dict[str, Any] = storage.read_json(Path(path))
     return stored

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import records
-from pipeline.arms import Arm
-from pipeline.params import Params
-from pipeline.records import Record
-from pipeline.report import plots
+from pipeline.config.arms import Arm
+from pipeline.config.params import Params
+from pipeline.report.figures import plots
+from pipeline.runtime import storage
+from pipeline.runtime.storage import Record
 from pipeline.tracking import artifacts, contents, store, view
 from pipeline.tracking.contents import FinishedArm, Point
 
@@ -194,7 +194,7 @@ def _make_current(client: "MlflowClient", parent: "Run", told: FinishedArm) -> N
 
 def checkout() -> str:
     """Return what tells this checkout's runs from those of others in the same store."""
-    return records.fingerprint(socket.gethostname(), str(Path.cwd()))
+    return storage.fingerprint(socket.gethostname(), str(Path.cwd()))
 
 
 def _commit() -> dict[str, str]:

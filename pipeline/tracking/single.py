@@ -7,7 +7,7 @@ The tag of their kind holds their name. Runs of a name's earlier content are kep
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.records import Record
+from pipeline.runtime.storage import Record
 from pipeline.tracking import publishing
 from pipeline.tracking.contents import Point
 

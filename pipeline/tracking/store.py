@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from pipeline.errors import Problem
+from pipeline.runtime.errors import Problem
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

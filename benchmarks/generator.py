@@ -1,0 +1,56 @@
+"""How fast images are drawn: the speed of the generator, recipe by recipe."""
+
+import time
+from typing import Any
+
+import joblib
+import torch
+
+from benchmarks import timing
+from pipeline.data.sources import generated, glyphs
+from pipeline.data.splits.distortions import pipelines
+from pipeline.runtime import device
+
+AT_ONCE = 500  # images: as many as training draws for one seed at a time
+FONT = "DejaVuSans"
+
+
+def measure(recipe: str, *, repeats: int, seconds: float) -> dict[str, float]:
+    """Draw on all cores, a process each with one thread, as training does.
+
+    Returns the median and quartiles of images of 32 x 32 a second, of all processes together;
+    `seconds` is how long one repeat takes.
+    """
+    rates = [_rate(recipe, seconds) for _ in range(1 + repeats)][1:]  # the first one warms up
+    return timing.quartiles(rates, "images_per_second")
+
+
+def everything(*, repeats: int, seconds: float) -> dict[str, Any]:
+    """Measure every recipe."""
+    return {
+        recipe: measure(recipe, repeats=repeats, seconds=seconds) for recipe in pipelines.RECIPES
+    }
+
+
+def _rate(recipe: str, seconds: float) -> float:
+    processes = joblib.cpu_count()
+    with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
+        rates = joblib.Parallel()(
+            joblib.delayed(_draw_for)(recipe, number, seconds) for number in range(processes)
+        )
+    return float(sum(rates))
+
+
+def _draw_for(recipe: str, number: int, seconds: float) -> float:
+    """Return the images a second that this process draws within about so many seconds."""
+    device.prepare_for_training()
+    characters = pipelines.Characters(
+        torch.from_numpy(glyphs.render(FONT)), torch.arange(len(generated.CLASS_NAMES))
+    )
+    i_N = torch.arange(AT_ONCE)
+    pipelines.draw(recipe, characters, ("bench", number), i_N)  # what is made once does not count
+    drawn, start = 0, time.monotonic()
+    while time.monotonic() - start < seconds:
+        pipelines.draw(recipe, characters, ("bench", number), i_N + drawn)
+        drawn += AT_ONCE
+    return drawn / (time.monotonic() - start)

@@ -1,0 +1,216 @@
+"""What zeros save: dense products beside sparse ones, of one layer of 1,000 units (claims 16, 32).
+
+The paper says that sparsity can be exploited and that a rectifier needs no exponentials; critics
+say that zeros pay only when nearly everything is one. Times include finding the zeros. The dense
+products are the engine's own; torch's, which are slower on some processors, stand beside them.
+
+Legend of shape suffixes: B rows of a mini-batch, I inputs of a layer, O its outputs, P outputs of
+the layer below that are not 0, of all rows.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks import timing
+from pipeline.networks import linear
+from pipeline.networks.activations import functions
+from pipeline.networks.activations.units import Units
+from pipeline.runtime import device
+
+BATCH, WIDTH = 10, 1000
+ZEROS = (0.5, 0.7, 0.85, 0.9, 0.95, 0.99)
+TOLERANCE = 1e-4  # of the largest value: dense sums in another order
+
+Product = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _product(x_BI: Tensor, W_IO: Tensor) -> Tensor:
+    """Return x W as the engine takes it, without biases."""
+    b_11O = W_IO.new_zeros(1, 1, W_IO.shape[1])
+    return linear.forward(x_BI.unsqueeze(0), W_IO.unsqueeze(0), b_11O)[0]
+
+
+def _dense_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return _product(h_BI, W_IO)
+
+
+def _torch_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return h_BI @ W_IO
+
+
+def _gathered_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    row_P, unit_P = h_BI.nonzero(as_tuple=True)
+    counts_B = torch.bincount(row_P, minlength=len(h_BI))
+    starts_B = counts_B.cumsum(0) - counts_B
+    values_P = h_BI[row_P, unit_P]
+    return F.embedding_bag(unit_P, W_IO, starts_B, mode="sum", per_sample_weights=values_P)
+
+
+def _csr_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support")
+        return h_BI.to_sparse_csr() @ W_IO
+
+
+def _active(gradient_BI: Tensor, h_BI: Tensor) -> Tensor:
+    """Block the gradient at units that are 0, as the rectifier's slope does."""
+    return torch.ops.aten.threshold_backward.grad_input(  # type: ignore[no-any-return]
+        gradient_BI, h_BI, 0, grad_input=gradient_BI
+    )
+
+
+def _dense_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return _active(_product(delta_BO, W_IO.T), h_BI)
+
+
+def _torch_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return _active(delta_BO @ W_IO.T, h_BI)
+
+
+def _gathered_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    """Go back through the weights of the units that are active in some row of the mini-batch."""
+    unit_U = h_BI.any(0).nonzero()[:, 0]
+    found_BI = torch.zeros_like(h_BI)
+    found_BI[:, unit_U] = delta_BO @ W_IO[unit_U].T
+    return _active(found_BI, h_BI)
+
+
+def _sampled_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    """Multiply the weights of each row's own active units alone."""
+    row_P, unit_P = h_BI.nonzero(as_tuple=True)
+    found_BI = torch.zeros_like(h_BI)
+    found_BI[row_P, unit_P] = (W_IO[unit_P] * delta_BO[row_P]).sum(1)
+    return found_BI
+
+
+def _dense_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    b_11O = W_IO.new_zeros(1, 1, W_IO.shape[1])
+    h_1BI, W_1IO, delta_1BO = (each.unsqueeze(0) for each in (h_BI, W_IO, delta_BO))
+    linear.descend_(h_1BI, W_1IO, b_11O, delta_1BO, below=False)
+    return W_IO
+
+
+def _torch_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    return W_IO.addmm_(h_BI.T, delta_BO)
+
+
+def _gathered_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
+    """Update the rows of the units that are active in some row of the mini-batch."""
+    unit_U = h_BI.any(0).nonzero()[:, 0]
+    return W_IO.index_add_(0, unit_U, h_BI[:, unit_U].T @ delta_BO)
+
+
+PRODUCTS: dict[str, dict[str, Product]] = {
+    "forward": {
+        "dense": _dense_forward,
+        "dense by torch": _torch_forward,
+        "rows gathered": _gathered_forward,
+        "torch sparse CSR": _csr_forward,
+        "dense again": _dense_forward,
+    },
+    "backward": {
+        "dense": _dense_backward,
+        "dense by torch": _torch_backward,
+        "rows gathered": _gathered_backward,
+        "each row's own": _sampled_backward,
+        "dense again": _dense_backward,
+    },
+    "update": {
+        "dense": _dense_update,
+        "dense by torch": _torch_update,
+        "rows gathered": _gathered_update,
+        "dense again": _dense_update,
+    },
+}
+UNITS = ("rectifier", "tanh", "softplus", "sigmoid")
+
+
+def operands(zeros: float, where: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return random outputs [B, I] with this share of zeros, weights [I, O], gradients [B, O]."""
+    draws = torch.Generator().manual_seed(0)
+    h_BI = torch.rand(BATCH, WIDTH, generator=draws) + 0.1
+    silent = torch.rand(BATCH, WIDTH, generator=draws).argsort(1) < round(zeros * WIDTH)
+    W_IO = torch.randn(WIDTH, WIDTH, generator=draws) / WIDTH**0.5
+    delta_BO = torch.randn(BATCH, WIDTH, generator=draws)
+    return h_BI.masked_fill(silent, 0).to(where), W_IO.to(where), delta_BO.to(where)
+
+
+def check(direction: str, zeros: float, where: torch.device) -> None:
+    """Compare every product with the dense one. Raises ArithmeticError where one differs."""
+    h_BI, W_IO, delta_BO = operands(zeros, where)
+    found = {
+        name: product(h_BI, W_IO.clone(), delta_BO) for name, product in PRODUCTS[direction].items()
+    }
+    for name, value in found.items():
+        largest = found["dense"].abs().max().clamp(min=1e-12)
+        off = float((value - found["dense"]).abs().max() / largest)
+        if not off < TOLERANCE:
+            raise ArithmeticError(f"{name} ({direction}, {zeros:.0%} zeros) is off by {off:.1e}")
+
+
+def products(where: torch.device, *, repeats: int, seconds: float) -> list[dict[str, Any]]:
+    """Time every product at each share of zeros, in rotating order; one thread on a CPU.
+
+    Returns one row a direction, share and contender: median and quartiles in ms, and how many
+    times the dense product's speed.
+    """
+    device.prepare_for_training()
+    rows = []
+    for direction, contenders in PRODUCTS.items():
+        for zeros in ZEROS:
+            check(direction, zeros, where)
+            tensors = operands(zeros, where)
+            runs = {name: partial(product, *tensors) for name, product in contenders.items()}
+            for name, row in timed(runs, where, repeats, seconds).items():
+                rows.append({"direction": direction, "zeros": zeros, "contender": name} | row)
+    return rows
+
+
+def units(where: torch.device, *, repeats: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Time each unit's function on a block [10, 1000], in ms: what exponentials cost."""
+    device.prepare_for_training()
+    z = torch.randn(1, BATCH, WIDTH, generator=torch.Generator().manual_seed(0)).to(where)
+    hardness = torch.ones(1, 1, 1, device=where)
+    kinds = {name: Units(functions.function(name), hardness) for name in UNITS}
+    runs = {name: partial(_apply, kind, z) for name, kind in kinds.items()}
+    return timed(runs, where, repeats, seconds)
+
+
+def _apply(units: Units, z: Tensor) -> Tensor:
+    return units.apply_(z.clone())
+
+
+def timed(
+    runs: Mapping[str, Callable[[], Any]], where: torch.device, repeats: int, seconds: float
+) -> dict[str, dict[str, float]]:
+    """Time runs in turns; of each the median and quartiles in ms, and the first's time over its."""
+    counts = {name: _count(run, where, seconds) for name, run in runs.items()}
+
+    def run_of(name: str) -> float:
+        return 1e3 * _seconds(runs[name], where, counts[name]) / counts[name]
+
+    times = timing.rounds({name: partial(run_of, name) for name in runs}, repeats)
+    found = {name: timing.quartiles(each, "ms") for name, each in times.items()}
+    first = next(iter(found.values()))["ms"]
+    return {name: row | {"times_the_speed": first / row["ms"]} for name, row in found.items()}
+
+
+def _count(run: Callable[[], Any], where: torch.device, seconds: float) -> int:
+    _seconds(run, where, 3)  # warm-up
+    return max(3, int(10 * seconds / _seconds(run, where, 10)))
+
+
+def _seconds(run: Callable[[], Any], where: torch.device, count: int) -> float:
+    start = time.monotonic()
+    for _ in range(count):
+        run()
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+    return time.monotonic() - start

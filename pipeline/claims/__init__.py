@@ -1,0 +1,1 @@
+"""Claims of the paper: groups of records, decision rules, estimates and verdicts."""

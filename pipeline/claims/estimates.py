@@ -1,0 +1,211 @@
+"""What the seeds say of a claim's statistic, with a t-test against the ends of the claim's region.
+
+A rule names the values for which its claim is true, a stretch of the line with one end or two. The
+interval of the mean over seeds lies wholly inside, wholly outside, or across an end. `p` is the
+two-sided test of the nearest end, so it is the level at which the interval just touches that end:
+test and interval cannot disagree.
+"""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.analysis import changepoint, statistics
+from pipeline.claims.claim import Claim, Margin
+from pipeline.claims.groups import Group
+
+Groups = Mapping[str, Group]
+
+
+class Estimated(Protocol):
+    """What was found for a claim, and where the claim would be true."""
+
+    @property
+    def n(self) -> int:
+        """The number of seeds, or of networks."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The estimate."""
+        ...
+
+    @property
+    def bound(self) -> float:
+        """The rule's bound as a number."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The lower end of the values that make the claim true."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """The upper end of the values that make the claim true."""
+        ...
+
+    @property
+    def inside(self) -> bool:
+        """Whether the estimate itself lies where the claim is true."""
+        ...
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the region's nearest end."""
+        ...
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the ends of the interval; `confidence` in (0, 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a statistic over n >= 2 seeds, a fraction, and where its claim would be true.
+
+    `error` is the standard error of `value`, above 0. `bound` is the rule's as a number; `low` and
+    `high` are the ends of the claim's region, one of which may be infinite. `freedom` are the
+    degrees of freedom, n - 1 where not given.
+    """
+
+    n: int
+    value: float
+    error: float
+    bound: float
+    low: float
+    high: float
+    freedom: float | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether the estimate itself lies where the claim is true."""
+        return self.low <= self.value <= self.high
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the region's nearest end; 1 for an estimate right on it."""
+        from scipy import special
+
+        distance = min(abs(self.value - self.low), abs(self.value - self.high))
+        return float(2 * special.stdtr(self._freedom, -distance / self.error))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the ends of the Student t interval; `confidence` in (0, 1)."""
+        from scipy import special
+
+        margin = float(special.stdtrit(self._freedom, (1 + confidence) / 2)) * self.error
+        return self.value - margin, self.value + margin
+
+    @property
+    def _freedom(self) -> float:
+        return self.n - 1 if self.freedom is None else self.freedom
+
+
+def estimate(claim: Claim, groups: Groups) -> Estimated:
+    """Return the estimate of a claim that needs statistics, from complete groups by key.
+
+    Raises ValueError where the seeds of its groups differ.
+    """
+    return {
+        "seeds": _over_seeds,
+        "networks": _over_networks,
+        "breaking point": _breaking_point,
+    }[claim.estimator](claim, groups)
+
+
+def _over_seeds(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate the mean over seeds of the contrast of each seed."""
+    values = _by_seed(claim, groups)
+    error = max(_std(values), _resolution(claim, groups)) / math.sqrt(len(values))
+    bound = _bound(claim, groups)
+    region = claim.rule.region(bound)
+    return Estimate(len(values), statistics.mean(values), error, bound, *region)
+
+
+def _over_networks(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate the difference of two groups of different networks (Welch, 1947)."""
+    first, second = (groups[key].values(claim.quantity) for key in claim.groups)
+    least = _resolution(claim, groups)
+    squares = [max(_std(values), least) ** 2 / len(values) for values in (first, second)]
+    freedom = sum(squares) ** 2 / sum(
+        square**2 / (len(values) - 1)
+        for square, values in zip(squares, (first, second), strict=True)
+    )
+    value = statistics.mean(first) - statistics.mean(second)
+    bound = _bound(claim, groups)
+    region = claim.rule.region(bound)
+    return Estimate(
+        len(first) + len(second), value, math.sqrt(sum(squares)), bound, *region, freedom
+    )
+
+
+def _breaking_point(claim: Claim, groups: Groups) -> Estimated:
+    """Estimate from which share of zeros on the test error rises."""
+    networks = groups[claim.plus[0]]
+    zeros, errors = (networks.values(name) for name in ("zeros", "test_error"))
+    bound = claim.rule.bound
+    assert isinstance(bound, float)
+    return changepoint.fit(zeros, errors, region=claim.rule.region(bound))
+
+
+def _std(values: Sequence[float]) -> float:
+    center = statistics.mean(values)
+    return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
+
+
+def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
+    """Return the level at which Holm's procedure tests each p-value, in the order given.
+
+    The smallest of m at significance / m, the next at significance / (m - 1), and so on up to the
+    first that is not rejected: the others share its level.
+
+    >>> holm_levels([0.25, 0.03125], 0.125)
+    [0.125, 0.0625]
+    """
+    levels = [0.0] * len(p_values)
+    level, rejected = 0.0, True
+    ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    for rank, index in enumerate(ascending):
+        if rejected:
+            level = significance / (len(p_values) - rank)
+            rejected = p_values[index] <= level
+        levels[index] = level
+    return levels
+
+
+def _by_seed(claim: Claim, groups: Groups) -> list[float]:
+    """Return the claim's statistic of each seed."""
+    signs = dict.fromkeys(claim.plus, 1) | dict.fromkeys(claim.minus, -1)
+    values = {key: groups[key].by_seed(claim.quantity) for key in claim.groups}
+    seeds = sorted(values[claim.groups[0]])
+    if any(sorted(each) != seeds for each in values.values()):
+        raise ValueError(f"seeds differ between {', '.join(claim.groups)}")
+    return [math.fsum(signs[key] * values[key][seed] for key in claim.groups) for seed in seeds]
+
+
+def _resolution(claim: Claim, groups: Groups) -> float:
+    """Return the least standard deviation over seeds that is believed.
+
+    Errors are counted: two seeds that agree to the last example are luck, not certainty, so theirs
+    is one example. Shares of outputs and of units are as fine as the arithmetic.
+    """
+    if claim.quantity == "test_error":
+        return 1 / _test_examples(claim, groups)
+    return 64 * sys.float_info.epsilon
+
+
+def _bound(claim: Claim, groups: Groups) -> float:
+    bound = claim.rule.bound
+    if not isinstance(bound, Margin):
+        return bound
+    errors = [
+        statistics.mean(list(groups[key].by_seed("test_error").values())) for key in bound.arms
+    ]
+    return bound.size(errors, _test_examples(claim, groups))
+
+
+def _test_examples(claim: Claim, groups: Groups) -> int:
+    return min(int(row["test_examples"]) for key in claim.groups for row in groups[key].rows)

@@ -1,0 +1,1 @@
+"""params.yaml as validated objects; arms and the paths of their files."""

@@ -1,0 +1,81 @@
+"""An arm of the comparison, its name, and where its files are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from pipeline.config.params import Initialization, Params
+from pipeline.runtime.errors import Problem
+
+INITIALIZATIONS = get_args(Initialization)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One dataset x activation x initialization."""
+
+    dataset: str
+    activation: str
+    initialization: str
+
+    @property
+    def name(self) -> str:
+        """The arm as people read it, e.g. `digits / rectifier / random`."""
+        return f"{self.dataset} / {self.activation} / {self.initialization}"
+
+    @property
+    def key(self) -> str:
+        """The arm within its dataset, as files and metrics name it, e.g. `rectifier-random`."""
+        return f"{self.activation}-{self.initialization}"
+
+    @property
+    def ready(self) -> Path:
+        """Folder of the dataset's splits, written by preprocess."""
+        return Path("data/ready", self.dataset)
+
+    @property
+    def start(self) -> Path:
+        """Folder of the starting networks, one a seed, written by pretrain."""
+        return Path("runs/start", self.dataset, self.key)
+
+    @property
+    def networks(self) -> Path:
+        """Folder of the chosen trained networks, one a seed, written by finetune."""
+        return Path("runs/networks", self.dataset, self.key)
+
+    @property
+    def scores(self) -> Path:
+        """Folder of the records, one a seed, written by evaluate."""
+        return Path("runs/scores", self.dataset, self.key)
+
+
+def arms_of(params: Params, dataset: str) -> list[Arm]:
+    """Return the arms of one dataset, in the order of params.yaml."""
+    return [
+        Arm(dataset, activation, initialization)
+        for activation in params.run.activations
+        for initialization in params.run.initializations
+    ]
+
+
+def arm_of(params: Params, dataset: str, activation: str, initialization: str) -> Arm:
+    """Return an arm by its names. Raises Problem for one that params.yaml does not know."""
+    params.dataset(dataset)
+    params.activation(activation)
+    if initialization not in INITIALIZATIONS:
+        known = ", ".join(INITIALIZATIONS)
+        raise Problem(f"unknown initialization {initialization!r}: use one of {known}")
+    return Arm(dataset, activation, initialization)
+
+
+def unowned(params: Params, root: Path = Path()) -> list[Path]:
+    """Return the folders under runs/ of arms that are not run, and all checkpoints.
+
+    Work that is going on keeps checkpoints too: ask only while nothing runs.
+    """
+    arms = [arm for dataset in params.run.datasets for arm in arms_of(params, dataset)]
+    owned = {root / path for arm in arms for path in (arm.start, arm.networks, arm.scores)}
+    made = [
+        path for kind in ("start", "networks", "scores") for path in root.glob(f"runs/{kind}/*/*")
+    ]
+    return sorted({*made} - owned) + sorted(root.glob("runs/checkpoints/*"))

@@ -1,0 +1,1 @@
+"""Datasets: from official or own files to training, validation and test splits."""

@@ -1,0 +1,1 @@
+"""Data cards: origin, counts and sample images of a dataset."""

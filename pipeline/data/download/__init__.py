@@ -1,0 +1,1 @@
+"""Downloads with verified hashes, and the inventory of own files."""

@@ -1,0 +1,91 @@
+"""Gzipped binary matrices, the format of NORB and small NORB.
+
+A little-endian header of 32-bit integers (magic number, number of dimensions, then the length of
+each dimension, three at least: with fewer dimensions the lengths beyond them mean nothing), then
+the values, the last dimension fastest. Files are read as streams, and no further than is expected.
+
+Legend of shape suffixes: N rows of a file, B rows of a block.
+"""
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.runtime import storage
+
+Kind = Literal["u1", "<i4"]  # numpy's names of the two types that are used here
+MAGIC: dict[Kind, int] = {"u1": 0x1E3D4C55, "<i4": 0x1E3D4C54}
+LENGTHS = 3  # the fewest that a header holds
+DAMAGE = (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
+
+
+def read_images(path: Path, shape: tuple[int, ...], *, rows: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield blocks [B, ...] of `rows` images but for the last, of a file that must hold `shape`.
+
+    The file's checksum comes last: only who reads on to the end knows that all was well. Raises
+    Problem where the file is absent, damaged, or holds anything else.
+    """
+    for block_B in _blocks(path, "u1", shape, rows):
+        yield block_B.view(np.uint8)
+
+
+def read_integers(path: Path, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the 32-bit integers of a small file, which must hold `shape`.
+
+    Raises Problem where the file is absent, damaged, or holds anything else.
+    """
+    (whole_N,) = _blocks(path, "<i4", shape, shape[0])
+    return whole_N.astype(np.int64)
+
+
+def header_size(shape: tuple[int, ...]) -> int:
+    """Return the bytes before the values of a matrix."""
+    return 8 + 4 * max(LENGTHS, len(shape))
+
+
+def _blocks(
+    path: Path, kind: Kind, shape: tuple[int, ...], rows: int
+) -> Iterator[NDArray[np.generic]]:
+    with _refusals(path), gzip.open(path) as file:
+        _check_header(_content(file, header_size(shape)), kind, shape)
+        row_bytes = np.dtype(kind).itemsize * math.prod(shape[1:])
+        for first in range(0, shape[0], rows):
+            count = min(rows, shape[0] - first)
+            values = np.frombuffer(_content(file, count * row_bytes), kind)
+            yield values.reshape(count, *shape[1:])
+        if file.read(1):
+            raise ValueError(f"more than {file.tell() - 1} bytes when expanded")
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """Turn what reading a file raises into one line that names the file."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise storage.unreadable(path, error) from error
+
+
+def _check_header(header: bytes, kind: Kind, shape: tuple[int, ...]) -> None:
+    magic, dimensions, *lengths = struct.unpack(f"<{len(header) // 4}I", header)
+    if magic != MAGIC[kind]:
+        raise ValueError(f"magic number {magic:#x}, expected {MAGIC[kind]:#x}")
+    if dimensions != len(shape):
+        raise ValueError(f"{dimensions} dimensions, expected {len(shape)}")
+    if lengths[:dimensions] != list(shape):
+        raise ValueError(f"lengths {lengths[:dimensions]}, expected {list(shape)}")
+
+
+def _content(file: gzip.GzipFile, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise ValueError(f"{file.tell()} bytes when expanded, which is too few")
+    return content

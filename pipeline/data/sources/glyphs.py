@@ -1,0 +1,127 @@
+"""Digits and letters of the fonts that come with matplotlib: NISTP's stand-in without a download.
+
+Legend of shape suffixes: M characters, H rows, W columns.
+"""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.sources.generated import CLASS_NAMES, SHAPE, Generated, fixed_draws, form
+from pipeline.data.splits.distortions.pipelines import Characters
+from pipeline.data.splits.split import Split, Splits
+from pipeline.data.splits.stored_arrays import arrays
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+
+if TYPE_CHECKING:
+    from matplotlib.ft2font import FT2Font
+
+FILE = "glyphs.npz"
+# Families are kept whole: a split shows no style of a font that another one shows.
+FONTS = {
+    "train": (
+        *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
+        *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "DejaVuSerif-BoldItalic"),
+        *("cmr10", "cmb10", "cmti10", "cmss10"),
+    ),
+    "valid": (
+        *("DejaVuSansMono", "DejaVuSansMono-Bold"),
+        *("DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique", "cmtt10"),
+    ),
+    "test": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
+}
+CAPITAL, WIDEST = 18, 30  # pixels: height of a capital H, and what no character may exceed
+DPI, SIZE = 72, 64  # at 72 dots an inch a point is a pixel
+
+
+def embed(raw: Path, _source: NoOptions) -> None:
+    """Render the characters of each split into the folder `raw`: x [M, 32, 32] and y [M] by name.
+
+    Raises Problem where matplotlib lacks a font.
+    """
+    found: dict[str, Any] = {}
+    for part, fonts in FONTS.items():
+        found[f"{part}_x"] = np.concatenate([render(font) for font in fonts])
+        found[f"{part}_y"] = np.tile(np.arange(len(CLASS_NAMES)), len(fonts))
+    file = io.BytesIO()
+    np.savez(file, **found)
+    storage.write_bytes(raw / FILE, file.getvalue())
+
+
+def render(font: str) -> NDArray[np.uint8]:
+    """Return the 62 characters [62, 32, 32] of one of matplotlib's fonts: 0 background, 255 ink.
+
+    All have the font's own proportions, at the size that makes a capital H 18 pixels high; each is
+    centered. Raises Problem where the font is absent or lacks a character.
+    """
+    from matplotlib import get_data_path
+    from matplotlib.ft2font import FT2Font
+
+    path = Path(get_data_path(), "fonts/ttf", f"{font}.ttf")
+    if not path.exists():
+        raise Problem(f"matplotlib has no font {path}: install the version in constraints.txt")
+    face = FT2Font(str(path))
+    size = SIZE * CAPITAL / _bitmap(face, "H", SIZE).shape[0]
+    return np.stack([_centered(face, name, size) for name in CLASS_NAMES])
+
+
+def _bitmap(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
+    """Return the ink of a character [h, w] at a size in points, without margins."""
+    from matplotlib.ft2font import LoadFlags
+
+    if not face.get_char_index(ord(character)):
+        raise Problem(
+            f"the font {face.family_name} lacks {character!r}: install another matplotlib"
+        )
+    face.set_size(size, DPI)
+    face.set_text(character, 0, flags=LoadFlags.NO_HINTING)
+    face.draw_glyphs_to_bitmap(antialiased=True)
+    image_HW = np.asarray(face.get_image())
+    rows, columns = image_HW.nonzero()
+    return image_HW[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+def _centered(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
+    ink_HW = _bitmap(face, character, size)
+    if max(ink_HW.shape) > WIDEST:
+        ink_HW = _bitmap(face, character, size * WIDEST / (max(ink_HW.shape) + 1))
+    canvas_HW = np.zeros(SHAPE, np.uint8)
+    top, left = ((SHAPE[axis] - ink_HW.shape[axis]) // 2 for axis in (0, 1))
+    canvas_HW[top : top + ink_HW.shape[0], left : left + ink_HW.shape[1]] = ink_HW
+    return canvas_HW
+
+
+def split(raw: Path, options: Generated) -> Splits:
+    """Return the training characters, and fixed draws of distorted ones for validation and test.
+
+    Raises Problem where the file of the folder `raw` is absent or damaged.
+    """
+    x_MHW, y_M = arrays(raw / FILE, ("train_x", "train_y"))
+    fixed = [
+        fixed_draws(options.recipe, _characters(raw, part), ("glyphs", part), count=count)
+        for part, count in (("valid", options.valid), ("test", options.test))
+    ]
+    return Splits(Split(x_MHW.reshape(len(x_MHW), -1), y_M, form(options.recipe)), *fixed)
+
+
+def _characters(raw: Path, part: str) -> Characters:
+    x_MHW, y_M = arrays(raw / FILE, (f"{part}_x", f"{part}_y"))
+    return Characters(torch.from_numpy(x_MHW), torch.from_numpy(y_M))
+
+
+GLYPHS = Dataset(
+    name="glyphs",
+    title="Digits and letters of matplotlib's fonts, distorted as NISTP's",
+    address="matplotlib, mpl-data/fonts/ttf",
+    citation="DejaVu, STIX and Computer Modern fonts; the generator of Bengio et al. (2011)",
+    license="the fonts' own licenses, beside them in matplotlib",
+    split=split,
+    preprocess=Generated,
+    embed=embed,
+)

@@ -1,0 +1,58 @@
+"""Arrays in npz files: same arrays, same bytes, and nothing that a damaged file could do."""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.runtime import storage
+
+DAMAGE = (
+    OSError, EOFError, KeyError, TypeError, RuntimeError, ValueError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+CREATED = (1980, 1, 1, 0, 0, 0)  # of the members of a file: same content, same bytes
+
+
+def write_array(
+    archive: zipfile.ZipFile,
+    name: str,
+    shape: tuple[int, ...],
+    blocks: Iterable[NDArray[Any]],
+) -> None:
+    """Write one array of a shape, block by block along its first dimension."""
+    rows = 0
+    member = zipfile.ZipInfo(f"{name}.npy", CREATED)
+    with archive.open(member, "w", force_zip64=True) as file:
+        for block in blocks:
+            if not rows:
+                descr = np.lib.format.dtype_to_descr(block.dtype)
+                header = {"descr": descr, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(block).data)
+            rows += len(block) if shape else 1
+    if shape and rows != shape[0]:
+        raise AssertionError(f"{name} has {rows} rows, {shape[0]} were promised")
+
+
+def arrays(path: Path, *choices: tuple[str, ...]) -> list[NDArray[Any]]:
+    """Return the arrays of an npz file under the first of some sets of names that are all there.
+
+    Raises Problem where the file is absent or damaged, or has no such set.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # Checksums first: a damaged header could ask numpy for any amount of memory.
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} is damaged")
+        with np.load(path, allow_pickle=False) as stored:
+            there = [names for names in choices if {*names} <= {*stored.files}]
+            return [stored[name] for name in (there or choices)[0]]
+    except DAMAGE as error:
+        raise storage.unreadable(path, error) from error

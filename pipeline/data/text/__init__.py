@@ -1,0 +1,1 @@
+"""Reviews as sparse binary rows: corpus, vocabulary options, cross-validation."""

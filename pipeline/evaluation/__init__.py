@@ -1,0 +1,1 @@
+"""Test scores, baselines, predictions, and export to torch.nn."""

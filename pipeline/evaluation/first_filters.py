@@ -1,0 +1,30 @@
+"""First-layer filters of a trained network, for figures."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.networks.population import Population
+
+MOST_FILTERS = 48
+
+
+def filters(network: Population) -> NDArray[np.float16]:
+    """Return the weights [units, I] into up to 48 first-layer units of a stack of one network."""
+    W_IO = network.W_KIO(0)[0].numpy()
+    width = W_IO.shape[1]
+    n = min(MOST_FILTERS, width)
+    shown_UI = W_IO[:, np.arange(n) * width // n].T
+    limit = np.finfo(np.float16).max  # a network that all but diverged may have larger weights
+    return shown_UI.clip(-limit, limit).astype(np.float16)
+
+
+def as_npz(arrays: Mapping[str, NDArray[Any]], shape: Sequence[int]) -> bytes:
+    """Return filters.npz: one array an arm, under its key, and `shape`, how to draw one input."""
+    content = io.BytesIO()
+    named: dict[str, Any] = {"shape": np.array(shape, np.int64), **arrays}
+    np.savez(content, **named)
+    return content.getvalue()

@@ -1,0 +1,1 @@
+"""Conditions of an experiment: their training in one queue and their test scores."""

@@ -1,0 +1,239 @@
+"""Today's recipe in plain torch.nn: He's start, Adam, batch normalization, dropout.
+
+A network trained by it is, once trained, one of ours: batch normalization is then an affine map,
+folded into the layer below it, and dropout does nothing. What population.train keeps of a network
+in training is its module's state and Adam's, each with K as its first dimension.
+
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O outputs.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.config.params import Activation, Finetune
+from pipeline.data.splits.per_seed import read_for
+from pipeline.data.splits.sparse_batch import dense
+from pipeline.experiments.conditions.dropout import Dropout
+from pipeline.finetuning.supervised import PROBE, Supervised
+from pipeline.networks import population
+from pipeline.networks.activations import functions
+from pipeline.networks.population import Population, Tensors, only
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.seeds import generator
+from pipeline.training.minibatches import Minibatches, minibatches, reference
+from pipeline.training.model_selection import grid
+from pipeline.training.state import Trial
+from pipeline.training.workers import CACHE_BYTES, Job
+
+EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done as today: `he` starts (else the project's own), `adam` (else plain SGD),
+    `batch_norm` between a layer and its units, `dropout`: the share of outputs set to 0."""
+
+    he: bool
+    adam: bool
+    batch_norm: bool
+    dropout: float
+
+    def check(self, unit: Activation, batch: int) -> None:
+        """Raise Problem for a share outside [0, 1), and what it cannot train."""
+        if not 0 <= self.dropout < 1:
+            raise Problem(f"dropout = {self.dropout}: say a share of at least 0 and below 1")
+        if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).learn:
+            raise Problem(f"{unit.function}: negated, parted or learned units have no recipe")
+        if self.batch_norm and batch == 1:
+            raise Problem("batch normalization needs a batch_size of 2 or more")
+
+
+def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequential:
+    """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not yet started."""
+    layers: list[torch.nn.Module] = []
+    for fan_in, fan_out in pairwise(widths[:-1]):
+        # Normalization takes a bias away again: Adam would blow its gradient, pure rounding, up.
+        layers.append(torch.nn.Linear(fan_in, fan_out, bias=not recipe.batch_norm))
+        if recipe.batch_norm:
+            layers.append(torch.nn.BatchNorm1d(fan_out, EPSILON))
+        layers.append(functions.function(unit.function).module(unit.hardness, 1, fan_out))
+        layers.append(Dropout(recipe.dropout))
+    return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-2], widths[-1]))
+
+
+@dataclass(frozen=True)
+class Modern:
+    """Lower -log P(class) + l1 * sum |h| on train by a recipe; chosen as `Supervised` is."""
+
+    dataset: str
+    widths: list[int]
+    unit: Activation
+    recipe: Recipe
+    batches: Minibatches
+    supervised: Supervised  # what the networks are measured by
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Those of `supervised`."""
+        return self.supervised.criteria
+
+    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
+        """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
+        each = (only(tensors, k) for k in range(len(stack)))
+        turns = zip(each, stack, epochs, strict=True)
+        return torch.stack([self._train_one(*turn) for turn in turns])
+
+    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
+        """Return what `Supervised` does, of the networks as they will be used."""
+        return self.supervised.measure(folded(tensors, self.unit.function).tensors, stack)
+
+    def _train_one(self, tensors: Tensors, candidate: Trial, epoch: int) -> Tensor:
+        device = tensors["0.weight"].device
+        net = module(self.widths, self.unit, self.recipe).to(device)
+        net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
+        descent = self._descent(net, tensors, candidate)
+        draws = generator(self.dataset, candidate.seed, "dropout", epoch, device=str(device))
+        for layer in net:
+            if isinstance(layer, Dropout):
+                layer.draws = draws
+        total = torch.zeros((), device=device)
+        net.train()
+        for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
+            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=candidate.l1)
+        for name, tensor in _state(net, descent):
+            tensors[name][0] = tensor
+        return total / self.batches.steps
+
+    def _descent(
+        self, net: torch.nn.Module, tensors: Tensors, candidate: Trial
+    ) -> torch.optim.Optimizer:
+        if not self.recipe.adam:
+            return torch.optim.SGD(net.parameters(), lr=candidate.learning_rate)
+        # Fused: on a CPU its step takes a quarter of the time of the others.
+        descent = torch.optim.Adam(net.parameters(), lr=candidate.learning_rate, fused=True)
+        for name, parameter in net.named_parameters():
+            descent.state[parameter] = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
+        return descent
+
+
+ADAM = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
+
+
+def _state(net: torch.nn.Module, descent: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """Yield everything that training continues from, by name; `@` marks what Adam keeps."""
+    yield from net.state_dict().items()
+    for name, parameter in net.named_parameters():
+        for key, kept in descent.state.get(parameter, {}).items():
+            yield f"@{key}/{name}", kept
+
+
+def step_(
+    net: torch.nn.Sequential,
+    descent: torch.optim.Optimizer,
+    x_BI: Tensor,
+    y_B: Tensor,
+    *,
+    l1: float,
+) -> Tensor:
+    """Take one step on -log P(class) + l1 * sum |h|; return -log P(class) before it, a mean.
+
+    h are the outputs of the hidden units, before dropout.
+    """
+    penalty = x_BI.new_zeros(())
+    for layer in net:
+        if l1 and isinstance(layer, Dropout):
+            penalty = penalty + x_BI.abs().sum(1).mean()
+        x_BI = layer(x_BI)
+    cost = F.cross_entropy(x_BI, y_B)
+    descent.zero_grad()
+    (cost + l1 * penalty).backward()
+    descent.step()
+    return cost.detach()
+
+
+def folded(tensors: Tensors, function: str) -> Population:
+    """Return K trained networks, as `Modern` keeps them, as a stack of our own.
+
+    Batch normalization with its running mean m and variance v: g (z - m) / sqrt(v + eps) + c.
+    """
+    found: Tensors = {"hardness": tensors["hardness"]}
+    layer = -1
+    for index in sorted({int(name.split(".")[0]) for name in tensors if name[0].isdigit()}):
+        weight = tensors[f"{index}.weight"]
+        bias = tensors.get(f"{index}.bias", weight.new_zeros(weight.shape[:2]))
+        if weight.ndim == 3:  # [K, O, I]: linear
+            layer += 1
+            found[f"W.{layer}"] = weight.mT.contiguous()
+            found[f"b.{layer}"] = bias.unsqueeze(1)
+            continue
+        # Below is no bias. In double precision: a factor may be some hundreds.
+        mean, variance = (tensors[f"{index}.running_{name}"].double() for name in ("mean", "var"))
+        factor_KO = weight.double() / (variance + EPSILON).sqrt()
+        found[f"W.{layer}"] = (found[f"W.{layer}"] * factor_KO[:, None]).to(weight.dtype)
+        found[f"b.{layer}"] = (bias - mean * factor_KO)[:, None].to(weight.dtype)
+    return Population(found, function)
+
+
+@dataclass(frozen=True)
+class ModernTraining:
+    """What a process needs to train networks by a recipe, one at a time."""
+
+    dataset: str
+    train: Path
+    valid: Path
+    hidden: tuple[int, ...]
+    seeds: int
+    unit: Activation
+    recipe: Recipe
+    settings: Finetune
+    l1: tuple[float, ...] = (0.0,)
+
+    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
+        """Start a network a candidate. Raises Problem for what the recipe cannot train."""
+        self.recipe.check(self.unit, self.settings.batch_size)
+        seeds = [candidate.seed for candidate in stack]
+        train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
+        widths = [train.form.inputs, *self.hidden, train.form.classes]
+        batches = minibatches(self.dataset, "finetune", self.settings, train)
+        probe = reference(self.dataset, train, PROBE)
+        supervised = Supervised(self.unit.function, batches, valid, probe)
+        task = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
+        starts = [self._start(candidate.seed, widths) for candidate in stack]
+        return task, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+
+    def _start(self, seed: int, widths: list[int]) -> Tensors:
+        """Return what one network starts from, with no first dimension K."""
+        net = module(widths, self.unit, self.recipe)
+        ours = population.initialize(self.dataset, widths, [seed], self.unit)
+        linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
+        with torch.no_grad():
+            for index, layer in enumerate(linear):
+                if layer.bias is not None:
+                    layer.bias.zero_()
+                layer.weight.copy_(ours.W_KIO(index)[0].T)
+                if self.recipe.he and layer is not linear[-1]:
+                    draws = generator(self.dataset, seed, "he", index)
+                    layer.weight.normal_(0, math.sqrt(2 / layer.in_features), generator=draws)
+        tensors = {**net.state_dict(), "hardness": ours.hardness_K11[0]}
+        if self.recipe.adam:
+            for name, parameter in net.named_parameters():
+                for key in ADAM:
+                    shape = () if key == "step" else parameter.shape
+                    tensors[f"@{key}/{name}"] = torch.zeros(shape)
+        return tensors
+
+    def job(self) -> Job:
+        """Return all networks: seeds x learning rates, each alone in its stack."""
+        candidates = grid(self.seeds, self.settings.learning_rates, self.l1)
+        return Job(self, candidates, self.settings, CACHE_BYTES)
+
+    def stack(self, tensors: Tensors) -> Population:
+        """Return trained tensors as networks of our own."""
+        return folded(tensors, self.unit.function)

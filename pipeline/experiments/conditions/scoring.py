@@ -1,0 +1,71 @@
+"""The rows of an experiment: the one module of the experiments that is given the test split."""
+
+from collections.abc import Sequence
+
+import torch
+
+from pipeline.data.splits.per_seed import Data
+from pipeline.networks import metrics
+from pipeline.networks.population import Population
+from pipeline.runtime.storage import Record
+
+COLUMNS = [
+    "seed", "l1", "learning_rate", "pretrain_learning_rates", "best_epoch", "valid_error",
+    "test_error", "test_examples", "zeros", "zeros_by_layer", "zeros_at_start", "dead_units",
+    "dead_by_epoch", "revived", "gradient_norms", "diverged",
+]  # fmt: skip
+
+
+def rows(stack: Population, lines: Sequence[Record], test: Data) -> list[Record]:
+    """Return one row a seed of a condition, with its levels, from its chosen networks and records.
+
+    Errors and shares are fractions. A seed whose every learning rate diverged has no errors.
+    """
+    found = metrics.classify(stack, test)
+    return [
+        _row(
+            [line for line in lines if line["seed"] == seed],
+            {
+                "test_error": float(found.errors_K[seed]),
+                "zeros": float(found.zeros_KL[seed].mean()),
+                "zeros_by_layer": found.zeros_KL[seed].tolist(),
+            },
+        )
+        | {"test_examples": len(test)}
+        for seed in range(len(stack))
+    ]
+
+
+def _row(mine: Sequence[Record], tested: Record) -> Record:
+    chosen = next((line for line in mine if line["chosen"]), None)
+    if chosen is None:
+        chosen = mine[0] | dict.fromkeys(
+            ("learning_rate", "best_epoch", "valid_error", "dead_units")
+        )
+        tested = {"test_error": None, "zeros": None, "zeros_by_layer": []}
+    return (
+        dict.fromkeys(("dead_by_epoch", "revived"))
+        | chosen
+        | tested
+        | {
+            "gradient_norms": norms(chosen["gradient_norms"]),
+            "diverged": [line["learning_rate"] for line in mine if line["diverged"]],
+        }
+    )
+
+
+def norms(gradient_norms: Sequence[Sequence[float | None]]) -> list[float]:
+    """Return the geometric mean over epochs of each layer's gradient norm, lowest first.
+
+    Epochs in which a norm was 0, or not finite (None in a record), are left out; 0 where all were.
+    Empty where norms were not followed.
+
+    >>> norms([[1.0, 4.0], [1.0, 1.0], [1.0, 0.0], [None, None]])
+    [1.0, 2.0]
+    """
+    if not gradient_norms:
+        return []
+    known = [[0.0 if norm is None else norm for norm in layers] for layers in gradient_norms]
+    logs_TL = torch.tensor(known, dtype=torch.float64).log()
+    kept_TL = torch.where(logs_TL.isfinite(), logs_TL, torch.nan)
+    return [round(norm, 12) for norm in kept_TL.nanmean(0).exp().nan_to_num(0.0).tolist()]

@@ -1,0 +1,1 @@
+"""Supervised training: backpropagation over a grid of learning rates."""

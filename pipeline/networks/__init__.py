@@ -1,0 +1,1 @@
+"""K networks of one shape side by side: layers, activations, kernels, metrics."""

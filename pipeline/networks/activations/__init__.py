@@ -1,0 +1,1 @@
+"""Activation functions and the hidden units built from them."""

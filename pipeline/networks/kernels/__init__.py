@@ -1,0 +1,1 @@
+"""Compiled kernels of a layer for CPU and GPU, and their dispatch."""

@@ -1,0 +1,78 @@
+"""The linear part of a layer, forward and back: all the arithmetic that reads weights.
+
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its linear
+outputs, Q rows of all networks, K * B, R rows of weights of all networks, K * I, P ones of all
+rows; a 1 broadcasts.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.data.splits.sparse_batch import Inputs, SparseBatch
+from pipeline.networks.kernels import dispatch
+
+
+def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
+    """Return the linear outputs b + x W [K, B, O]. Of texts only the rows of present terms count.
+
+    The weights may be a transposed view: a tied decoder's.
+    """
+    if isinstance(x_KBI, SparseBatch):
+        return _sum_rows(x_KBI, W_KIO).add_(b_K1O)
+    kernels = dispatch.kernels_for(x_KBI, W_KIO)
+    z_KBO = kernels.forward(x_KBI, W_KIO, b_K1O) if kernels else None
+    return torch.baddbmm(b_K1O, x_KBI, W_KIO) if z_KBO is None else z_KBO
+
+
+def descend_(
+    x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool = True
+) -> Tensor | None:
+    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
+
+    `delta_KBO` is the gradient at the linear outputs, times what the step asks for. Returns the
+    gradient at the inputs [K, B, I] through the weights as they were, where it is asked for.
+    """
+    kernels = dispatch.kernels_for(x_KBI, W_KIO)
+    if kernels and isinstance(x_KBI, Tensor):
+        done, below_KBI = kernels.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
+        if done:
+            return below_KBI
+    below_KBI = backward(W_KIO, delta_KBO) if below else None
+    _add_product_(x_KBI, W_KIO, delta_KBO)
+    b_K1O.add_(delta_KBO.sum(1, keepdim=True))
+    return below_KBI
+
+
+def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
+    """Return the gradient at the inputs [K, B, I] of that at the linear outputs."""
+    return torch.bmm(delta_KBO, W_KIO.mT)
+
+
+def _add_product_(x_KBI: Inputs, W_KIO: Tensor, delta_KBO: Tensor) -> None:
+    if isinstance(x_KBI, SparseBatch):
+        _add_to_rows_(x_KBI, W_KIO, delta_KBO)
+    elif W_KIO.is_contiguous():
+        W_KIO.baddbmm_(x_KBI.mT, delta_KBO)
+    else:
+        W_KIO.mT.baddbmm_(delta_KBO.mT, x_KBI)
+
+
+def _sum_rows(x_KBI: SparseBatch, W_KIO: Tensor) -> Tensor:
+    K, B, _ = x_KBI.shape
+    starts_Q = x_KBI.bits_QI.starts_M[:-1]
+    weights_RO = W_KIO.reshape(-1, W_KIO.shape[2])
+    z_QO = F.embedding_bag(x_KBI.places_P, weights_RO, starts_Q, mode="sum")
+    return z_QO.view(K, B, -1)
+
+
+def _add_to_rows_(x_KBI: SparseBatch, W_KIO: Tensor, delta_KBO: Tensor) -> None:
+    bits_QI, places_P = x_KBI.bits_QI, x_KBI.places_P
+    weights_RO, delta_QO = W_KIO.view(-1, W_KIO.shape[2]), delta_KBO.flatten(0, 1)
+    if dispatch.add_to_rows_(weights_RO, bits_QI.starts_M, places_P, delta_QO):
+        return
+    delta_PO = delta_QO[bits_QI.rows_P]
+    if W_KIO.is_cuda:  # index_add_ adds in any order there, this one in that of the rows
+        weights_RO.index_put_((places_P,), delta_PO, accumulate=True)
+    else:
+        weights_RO.index_add_(0, places_P, delta_PO)

@@ -1,0 +1,228 @@
+"""A stack: K networks of one shape whose weights lie side by side.
+
+Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs of a layer,
+O outputs of a layer; a 1 broadcasts.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from pipeline.config.params import Activation
+from pipeline.data.splits.sparse_batch import Inputs
+from pipeline.networks import hidden_layer, linear
+from pipeline.networks.activations import functions
+from pipeline.networks.activations.units import Units
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+from pipeline.runtime.seeds import generator
+
+Tensors = dict[str, Tensor]  # parameters by name; the first dimension of each is K
+
+
+@dataclass(frozen=True)
+class Population:
+    """K networks: hidden layers of one activation function, then the linear inputs of a softmax.
+
+    `tensors` holds, for layer l from 0 up, `W.l` [K, I, O] and `b.l` [K, 1, O]; the last layer is
+    the softmax layer. Where half of the units are negated (paper, section 4.1) it also holds
+    `signs.l` [K, 1, O] of +-1 for each hidden layer, and of parametric rectifiers their learned
+    slopes `slope.l` [K, 1, O]. A maxout layer has P * O linear outputs, piece by piece. `hardness`
+    [K, 1, 1] is the a of softplus.
+    """
+
+    tensors: Tensors
+    function: str
+
+    def __len__(self) -> int:
+        """Return K."""
+        return len(self.tensors["hardness"])
+
+    @property
+    def hardness_K11(self) -> Tensor:
+        """The a of (1/a) softplus(a z), one a network."""
+        return self.tensors["hardness"]
+
+    def units(self, layer: int) -> Units:
+        """Return the units of a hidden layer."""
+        return self._units[layer]
+
+    @cached_property
+    def _units(self) -> list[Units]:
+        """The units of all hidden layers: made once, asked for at every step."""
+        function = functions.function(self.function)
+        widths = [self.W_KIO(layer).shape[1:] for layer in range(self.depth + 1)]
+        return [
+            Units(function, self.hardness_K11, self.tensors.get(f"slope.{layer}"), Z // above)
+            for layer, ((_, Z), (above, _)) in enumerate(pairwise(widths))
+        ]
+
+    @cached_property
+    def depth(self) -> int:
+        """The number of hidden layers."""
+        return sum(name.startswith("W.") for name in self.tensors) - 1
+
+    def W_KIO(self, layer: int) -> Tensor:
+        """Return the weights of a layer, 0 the lowest."""
+        return self.tensors[f"W.{layer}"]
+
+    def b_K1O(self, layer: int) -> Tensor:
+        """Return the biases of a layer, 0 the lowest."""
+        return self.tensors[f"b.{layer}"]
+
+    def signs_K1O(self, layer: int) -> Tensor | None:
+        """Return the signs of a hidden layer's outputs, None where all are +1."""
+        return self.tensors.get(f"signs.{layer}")
+
+    def select(self, index: Sequence[int] | Tensor) -> "Population":
+        """Return copies of the networks at `index`, in its order."""
+        return Population(select(self.tensors, index), self.function)
+
+    def only(self, k: int) -> "Population":
+        """Return network k as a stack of one that shares its memory."""
+        return Population(only(self.tensors, k), self.function)
+
+    def to(self, device: torch.device) -> "Population":
+        """Return the stack on a device."""
+        return Population(moved(self.tensors, device), self.function)
+
+
+def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
+    """Return copies of the rows `index` of each tensor."""
+    device = next(iter(tensors.values())).device
+    rows = torch.as_tensor(index, dtype=torch.long, device=device)
+    return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+
+
+def moved(tensors: Tensors, device: torch.device) -> Tensors:
+    """Return tensors on a device: themselves where they are there."""
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def joined(first: Tensors, then: Tensors) -> Tensors:
+    """Return the rows of each tensor, those of `first` first; without tensors it has no rows."""
+    if not (first and then):
+        return first or then
+    return {name: torch.cat([tensor, then[name]]) for name, tensor in first.items()}
+
+
+def only(tensors: Tensors, k: int) -> Tensors:
+    """Return row k of each tensor, as a view that keeps its first dimension."""
+    return {name: tensor[k : k + 1] for name, tensor in tensors.items()}
+
+
+def initialize(
+    dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: Activation
+) -> Population:
+    """Return one random network a seed on the CPU, in float32.
+
+    `widths` runs from the inputs over the hidden layers to the classes. Weights, the softmax
+    layer's too, are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0 (paper.md 1.2; Glorot and
+    Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike. A
+    maxout layer's fan-out is that of one piece.
+
+    Raises Problem for pieces of a unit that has none.
+    """
+    if (unit.pieces > 1) != (unit.function in functions.PARTED):
+        raise Problem(
+            f"params.yaml: {unit.function} with pieces = {unit.pieces}: "
+            f"only {', '.join(functions.PARTED)} has pieces, two or more"
+        )
+    tensors: Tensors = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
+        is_hidden = layer < len(widths) - 2
+        pieces = unit.pieces if is_hidden else 1
+        drawn = [_uniform(dataset, seed, layer, fan_in, fan_out, pieces) for seed in seeds]
+        tensors[f"W.{layer}"] = torch.stack(drawn)
+        tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, pieces * fan_out)
+        if unit.half_negated and is_hidden:
+            signs = [half_negated(dataset, seed, layer, fan_out) for seed in seeds]
+            tensors[f"signs.{layer}"] = torch.stack(signs)
+        if functions.function(unit.function).learn and is_hidden:
+            start = functions.LEARNED_SLOPE
+            tensors[f"slope.{layer}"] = torch.full((len(seeds), 1, fan_out), start)
+    tensors["hardness"] = torch.full((len(seeds), 1, 1), unit.hardness)
+    return Population(tensors, unit.function)
+
+
+def _uniform(dataset: str, seed: int, layer: int, fan_in: int, fan_out: int, pieces: int) -> Tensor:
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    draws = generator(dataset, seed, "weights", layer)
+    return torch.rand(fan_in, pieces * fan_out, generator=draws).mul_(2 * bound).sub_(bound)
+
+
+def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
+    """Return signs [1, width]: -1 for a random half of the units, +1 for the others."""
+    order = torch.randperm(width, generator=generator(dataset, seed, "signs", layer))
+    return torch.where(order < width // 2, -1.0, 1.0).unsqueeze(0)
+
+
+def hidden_outputs(
+    stack: Population,
+    x_KBI: Inputs,
+    layers: int | None = None,
+    *,
+    memories: list[Tensor | None] | None = None,
+) -> list[Tensor]:
+    """Return the outputs [K, B, O] of the hidden layers (the lowest `layers`) for inputs [K, B, I].
+
+    To `memories`, where given, each layer adds what the way back needs beside the outputs.
+    """
+    outputs: list[Tensor] = []
+    below: Inputs = x_KBI
+    for layer in range(stack.depth if layers is None else layers):
+        below = hidden_layer.outputs(
+            below,
+            stack.W_KIO(layer),
+            stack.b_K1O(layer),
+            stack.units(layer),
+            stack.signs_K1O(layer),
+            memories=memories,
+        )
+        outputs.append(below)
+    return outputs
+
+
+def scores(stack: Population, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor:
+    """Return the inputs [K, B, C] of the softmax from the outputs of the hidden layers; a network
+    without any takes its inputs."""
+    top: Inputs = outputs[-1] if outputs else x_KBI
+    return linear.forward(top, stack.W_KIO(stack.depth), stack.b_K1O(stack.depth))
+
+
+def save(stack: Population, path: Path) -> None:
+    """Write a stack as one safetensors file: same stack, same bytes."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in stack.tensors.items()}
+    about = {"stack": json.dumps({"function": stack.function})}
+    storage.write_bytes(path, safetensors.torch.save(tensors, metadata=about))
+
+
+def load(path: Path, rows: Sequence[int] | None = None) -> Population:
+    """Read a stack, or the networks `rows` of it alone, onto the CPU.
+
+    Raises Problem where the file is absent or broken.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            function = json.loads(file.metadata()["stack"])["function"]
+            tensors = {name: _rows(file.get_slice(name), rows) for name in file.keys()}  # noqa: SIM118
+            return Population(tensors, function)
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError) as error:
+        raise storage.unreadable(path, error) from error
+
+
+def _rows(stored: Any, rows: Sequence[int] | None) -> Tensor:
+    """Return rows of a tensor of a file, which is read no further than they need."""
+    if rows is None:
+        return torch.as_tensor(stored[:])
+    return torch.cat([stored[row : row + 1] for row in rows])

@@ -1,0 +1,1 @@
+"""The numbers that the paper publishes, with their place in it."""

@@ -1,0 +1,1 @@
+"""Greedy layer-wise pre-training with denoising auto-encoders."""

@@ -1,0 +1,238 @@
+"""The data card as the report shows it: a sentence, some facts, counts, and sheets of pictures."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.analysis.results import Results, folds_of
+from pipeline.report.figures import image_grids
+from pipeline.report.text import reviews
+from pipeline.report.text.summary import plural, sentence
+
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
+NAMES = {"train": "Training", "valid": "Validation", "test": "Test"}
+SHARPEST = 270  # pixels of a sheet's width; wider ones are not shown at twice their size or more
+
+Card = Mapping[str, Any]
+Samples = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures side by side: a data address, the names of its rows if any, and its caption."""
+
+    title: str
+    address: str
+    rows: list[str]
+    caption: str
+    width: int  # pixels
+
+    @property
+    def enlarged(self) -> bool:
+        """Whether it is shown at more than twice its size."""
+        return self.width <= SHARPEST
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the report says of a dataset's data."""
+
+    sentence: str
+    numbers: list[tuple[str, str]]  # what, and how many
+    facts: list[tuple[str, str]]
+    classes: list[tuple[str, list[int]]]  # name, and examples in each split
+    files: list[dict[str, Any]]
+    sheets: list[Sheet]
+
+
+def data(results: Results) -> Data | None:
+    """Return what the report says of a dataset's data; None without a card."""
+    card = results.card
+    if card is None:
+        return None
+    by_class = [card["splits"][part]["by_class"] for part in NAMES]
+    return Data(
+        sentence=sentence(introduction(card)),
+        numbers=_numbers(card),
+        facts=_facts(card),
+        classes=list(zip(card["class_names"], map(list, zip(*by_class, strict=True)), strict=True)),
+        files=card["files"],
+        sheets=_sheets(card, results.samples),
+    )
+
+
+def pictures(samples: Samples) -> dict[str, bytes]:
+    """Return the sheets of samples.npz as PNG: `samples`, and of a generator `draws`."""
+    if not samples or not samples["x"].size:
+        return {}
+    found = {"samples": image_grids.sheet(samples["x"], samples["y"] >= 0)}
+    if "draws" in samples:
+        draws = samples["draws"]
+        found["draws"] = image_grids.sheet(draws, np.ones(draws.shape[:2], bool))
+    return found
+
+
+def introduction(card: Card) -> str:
+    """Return one sentence: what the data are, and how many."""
+    classes = f"{len(card['class_names'])} classes"
+    if card["generator"] is not None:
+        characters = f"{card['generator']['characters']:,}"
+        return (
+            f"{card['title']}: {_kind(card['shape'])} in {classes}, drawn without end from "
+            f"{characters} clean characters."
+        )
+    total = sum(split["examples"] for split in card["splits"].values())
+    kind = "texts" if card.get("text") else _kind(card["shape"])
+    return f"{card['title']}: {total:,} {kind} in {classes}."
+
+
+def _kind(shape: list[int]) -> str:
+    """Say what an example of this shape is.
+
+    >>> _kind([64])
+    'rows of 64 numbers'
+    """
+    size = f"{shape[-2]} {TIMES} {shape[-1]} pixels" if len(shape) > 1 else ""
+    if len(shape) == 1:
+        return f"rows of {shape[0]:,} {plural(shape[0], 'number')}"
+    if len(shape) == 2 or shape[0] == 1:
+        return f"gray images of {size}"
+    if shape[0] == 2:
+        return f"stereo pairs of gray images of {size}"
+    return f"color images of {size}" if shape[0] == 3 else f"images of {shape[0]} planes of {size}"
+
+
+def _numbers(card: Card) -> list[tuple[str, str]]:
+    counts = {part: f"{split['examples']:,}" for part, split in card["splits"].items()}
+    shown = [(name, counts[part]) for part, name in NAMES.items()]
+    if card["generator"] is not None:
+        shown[0] = ("Clean characters", counts["train"])
+    if card.get("text"):
+        shown.insert(1, ("Unlabeled", f"{card['text']['unlabeled']:,}"))
+    classes, inputs = f"{len(card['class_names']):,}", f"{card['inputs']:,}"
+    return [*shown, ("Classes", classes), ("Inputs", inputs)]
+
+
+def _facts(card: Card) -> list[tuple[str, str]]:
+    low, high = (_number(end) for end in card["range"])
+    prepared = card["preparation"].replace("*", TIMES).replace(" - ", f" {MINUS} ")
+    facts = [
+        ("Note", card["note"]),
+        ("Source", _shown(card["address"])),
+        ("Citation", card["citation"]),
+        ("License", _shown(card["license"])),
+        ("Files", _files(card)),
+        ("Splits", card["rule"] if folds_of(card) is None else reviews.folds(card["options"])),
+        ("Options", "" if card["generator"] else _options(_mattering(card))),
+        ("Inputs", f"{prepared}; from {low} to {high} in training"),
+        ("Generator", _recipe(card["generator"])),
+        *(reviews.facts(card["text"]) if card.get("text") else ()),
+    ]
+    return [(term, text) for term, text in facts if text]
+
+
+def _shown(address: str) -> str:
+    """Return an address as people read it: the page holds none that could be fetched."""
+    return address.removeprefix("https://").removeprefix("http://").removesuffix("/")
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {_option(value)}" for name, value in options.items())
+
+
+def _mattering(card: Card) -> dict[str, Any]:
+    """Return the options that had a part: folds take the place of a share for testing."""
+    unused = set() if folds_of(card) is None else {"test"}
+    return {name: value for name, value in card["options"].items() if name not in unused}
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, list):
+        return f" {TIMES} ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _files(card: Card) -> str:
+    own = card["own_files"]
+    if own is not None:
+        total = f"{own['files']:,} {plural(own['files'], 'file')}, {size(own['bytes'])}"
+        return f"{total}; fingerprint of the inventory {own['fingerprint']}"
+    files = card["files"]
+    total = size(sum(file["bytes"] for file in files))
+    if not all(file["official"] for file in files):
+        known = "no hash is published" if card.get("text") else "made by download"
+    else:
+        known = "checked by hash"
+    return f"{len(files):,} {plural(len(files), 'file')}, {total}, {known}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> size(512), size(170_052_171), size(6_200_000_000)
+    ('512 bytes', '170 MB', '6.2 GB')
+    """
+    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= bytes_each:
+            value = count / bytes_each
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{count} {plural(count, 'byte')}"
+
+
+def _recipe(generator: Mapping[str, Any] | None) -> str:
+    if generator is None:
+        return ""
+    modules = ", ".join(generator["modules"]) or "no module"
+    return (
+        f"recipe {generator['recipe']}: {modules}; each at a random complexity from 0 to "
+        f"{generator['most_complexity']:g}, no image twice in a phase"
+    )
+
+
+def _sheets(card: Card, samples: Samples) -> list[Sheet]:
+    found = pictures(samples)
+    sheets = []
+    if "samples" in found:
+        title = "Training images" if card["generator"] is None else "What each module does"
+        rows = [str(name) for name in samples["rows"]]
+        sheets.append(_sheet(title, found["samples"], rows, _caption(card, samples)))
+    if "draws" in found:
+        caption = "Draws of the whole recipe, like those that a network trains on."
+        sheets.append(_sheet("Training images", found["draws"], [], caption))
+    return sheets
+
+
+def _sheet(title: str, picture: bytes, rows: list[str], caption: str) -> Sheet:
+    address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    width = int.from_bytes(picture[16:20])  # of a PNG's header
+    return Sheet(title, address, rows, caption, width)
+
+
+def _caption(card: Card, samples: Samples) -> str:
+    generator = card["generator"]
+    if generator is not None:
+        return (
+            "The same characters before and after each module alone, at complexity "
+            f"{generator['most_complexity']:g}. Where a module leaves a share of the images as "
+            "they are, it does so here. Last row: all together, at random complexities."
+        )
+    shown, classes = len(np.unique(samples["y"][samples["y"] >= 0])), len(card["class_names"])
+    each = int(np.unique(samples["y"][samples["y"] >= 0], return_counts=True)[1].max())
+    first = "first training image" if each == 1 else f"first {each} training images"
+    text = f"The {first} of each class" if shown == classes else (
+        f"The {first} of each of {shown} of the {classes} classes"
+    )  # fmt: skip
+    text += ", a class a row." if len(samples["rows"]) else ", in the order of the classes."
+    if len(card["shape"]) == 3 and card["shape"][0] == 2:
+        text += " Left and right eye stand side by side."
+    if list(samples["x"].shape[2:]) != card["shape"]:
+        text += " Reduced: networks see larger ones."
+    return text

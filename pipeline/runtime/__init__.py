@@ -1,0 +1,1 @@
+"""Errors, atomic storage, locks, named random streams and device selection."""

@@ -1,0 +1,31 @@
+"""CSV files with exact floats."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as CSV: floats in full, lists joined by spaces, None empty, true and false.
+
+    >>> as_csv(["a", "b"], [{"a": 0.1, "b": [1, None]}])
+    b'a,b\\n0.1,1 \\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
+    return str(value)

@@ -1,0 +1,23 @@
+"""One process at a time on an output."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.runtime.errors import Problem
+
+
+@contextmanager
+def only_here(output: Path) -> Iterator[None]:
+    """Hold the lock of a stage's output; refuse to run where another process holds it."""
+    path = Path("runs/locks", "-".join(output.parts) + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise Problem(
+            f"another process is making {output}: wait until it ends, or stop it, and run again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Training of many networks: mini-batches, loop, early stopping, checkpoints, workers."""
