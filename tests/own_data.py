@@ -17,9 +17,9 @@ NAME = "mine"
 def stock(source: dict[str, Any], raw: Path) -> None:
     """Take stock of the user's files as `download` does."""
     raw.mkdir(parents=True, exist_ok=True)
-    embed = own.entry(NAME).embed
-    assert embed
-    embed(raw, own.Source.model_validate(source))
+    write_raw = own.entry(NAME).write_raw
+    assert write_raw
+    write_raw(raw, own.Source.model_validate(source))
 
 
 def ready(raw: Path, **options: Any) -> dict[str, examples.Examples]:

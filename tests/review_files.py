@@ -37,8 +37,8 @@ def splits(folder: Path, source: dict[str, Any], **options: Any):
     raw = folder / "raw"
     raw.mkdir(exist_ok=True)
     entry = own.entry("mine")
-    assert entry.embed
-    entry.embed(raw, own.Source.model_validate(source))
+    assert entry.write_raw
+    entry.write_raw(raw, own.Source.model_validate(source))
     return entry.split(raw, own.Preprocess.model_validate({"terms": 3} | options))
 
 

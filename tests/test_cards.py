@@ -16,7 +16,7 @@ from pipeline.config.arms import Arm
 from pipeline.data.cards import data_card, samples, split_statistics
 from pipeline.data.download.remote_file import RemoteFile
 from pipeline.data.sources import cifar10, digits, own
-from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import UNBOUNDED, Encoding, decode
@@ -155,7 +155,7 @@ def test_the_range_is_that_of_the_inputs(tmp_path: Path, monkeypatch, dtype, cha
     write(tmp_path, chosen, [0, 1] * 10, x_NI)
     monkeypatch.setattr(split_statistics, "BLOCK", 7 * x_NI[0].nbytes)
     inputs = decode(torch.from_numpy(x_NI), chosen)
-    found = split_statistics.span(tmp_path / "train.npz", chosen)
+    found = split_statistics.input_range(tmp_path / "train.npz", chosen)
     ends = [inputs.min().item(), inputs.max().item()]
     assert found == (dtype, *(pytest.approx(end, rel=1e-5) for end in ends))
 

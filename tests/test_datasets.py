@@ -18,7 +18,7 @@ import stages.preprocess
 from pipeline.config.params import load
 from pipeline.data import catalogue
 from pipeline.data.sources import digits, mnist
-from pipeline.data.sources.entry import NoOptions
+from pipeline.data.sources.dataset import NoOptions
 from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.data.splits.examples import Examples, read, read_form, write
 from pipeline.data.splits.split import Blocks, Split
@@ -112,7 +112,7 @@ def test_other_digits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A scikit-learn that brings other digits is a Problem, and so is another raw file."""
     monkeypatch.setattr(digits, "SHA256", "0" * 64)
     with pytest.raises(Problem, match=f"scikit-learn's digits have sha256 .* expected {'0' * 64}"):
-        digits.embed(tmp_path, NoOptions())
+        digits.write_raw(tmp_path, NoOptions())
     np.savez(tmp_path / digits.FILE, x=np.zeros((1797, 64), np.uint8), y=np.zeros(1797, np.int64))
     with pytest.raises(Problem, match=r"digits\.npz cannot be read \(sha256 is not"):
         digits.split(tmp_path, NoOptions())
@@ -266,7 +266,7 @@ def test_every_block_of_params_has_its_entry() -> None:
         assert dataset.name == name
         source = settings.source_for(name, dataset.source)
         settings.preprocess_for(name, dataset.preprocess)
-        assert bool(dataset.files(source)) != bool(dataset.embed)
+        assert bool(dataset.files(source)) != bool(dataset.write_raw)
     assert set(catalogue.CATALOGUE) <= set(settings.datasets)
 
 

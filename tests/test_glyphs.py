@@ -19,7 +19,7 @@ OPTIONS = Generated(recipe="nistp", valid=70, test=130)
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The rendered characters."""
     folder = tmp_path_factory.mktemp("raw")
-    glyphs.embed(folder, None)  # type: ignore[arg-type]
+    glyphs.write_raw(folder, None)  # type: ignore[arg-type]
     return folder
 
 
@@ -87,7 +87,7 @@ def test_valid_and_test_are_fixed_draws(raw: Path, splits: Splits, tmp_path: Pat
         examples.write(split, tmp_path / f"{name}.npz")
         read = examples.read(tmp_path / f"{name}.npz")
         assert read.x_NI.shape == (count, 1024)
-        assert read.form == generated.form()
+        assert read.form == generated.encoding()
     found = np.concatenate(list(longer.valid.x_NI))
     np.testing.assert_array_equal(found[:70], np.concatenate(list(splits.valid.x_NI)))
     np.testing.assert_array_equal(longer.valid.y_N[:70], splits.valid.y_N)

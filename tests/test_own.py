@@ -154,7 +154,7 @@ def test_too_few_examples_are_refused(tmp_path: Path, labels: list[int], says: s
 def test_options_of_another_kind_are_refused(tmp_path: Path) -> None:
     """An option that would change nothing is named, not passed over."""
     source = table(tmp_path / "in.npz", [0, 1] * 5)
-    with pytest.raises(Problem, match=r"mine\.preprocess\.size means nothing to a source of kind"):
+    with pytest.raises(Problem, match=r"mine\.preprocess\.size does not apply to a source of kind"):
         made(source, tmp_path / "raw", size=[8, 8])
     with pytest.raises(Problem, match=r"preprocess\.scaling: .*in\.npz has bytes"):
         ready(tmp_path / "raw", scaling="range")
@@ -164,7 +164,7 @@ def test_share_of_a_given_split_is_refused(tmp_path: Path) -> None:
     """Where files say what the test split is, a share of it has no meaning."""
     for part in ("train", "test"):
         classes(tmp_path / "in" / part, {"x": 3, "y": 3})
-    with pytest.raises(Problem, match=r"preprocess\.test: .*says itself what test is"):
+    with pytest.raises(Problem, match=r"preprocess\.test: .*already has a test split"):
         made({"folder": str(tmp_path / "in")}, tmp_path / "raw", test=0.2)
 
 

@@ -38,7 +38,7 @@ def stock(folder: Path, rows: list[Any], businesses: list[Any] = BUSINESSES) -> 
     jsonl(folder / yelp.REVIEWS, rows)
     raw = folder / "raw"
     raw.mkdir(exist_ok=True)
-    yelp.embed(raw, yelp.Source(folder=str(folder)))
+    yelp.write_raw(raw, yelp.Source(folder=str(folder)))
     return raw
 
 
@@ -130,7 +130,7 @@ def test_what_the_copy_does_not_have_is_told(tmp_path: Path, changes, says: str)
 def test_broken_copy_is_told(tmp_path: Path) -> None:
     """A file that is absent, a line of businesses that is broken, a file that has changed."""
     with pytest.raises(Problem, match=r"there is no .*business\.json: get your copy"):
-        yelp.embed(tmp_path, yelp.Source(folder=str(tmp_path)))
+        yelp.write_raw(tmp_path, yelp.Source(folder=str(tmp_path)))
     raw = stock(tmp_path, reviews(400), [*BUSINESSES, "{"])
     with pytest.raises(Problem, match=r"business\.json, line 5: the line is no JSON"):
         yelp.corpus(raw, options())
