@@ -1,4 +1,4 @@
-"""Files of reviews, small ones, and the way from there to a corpus."""
+"""Small files of reviews, and the corpora read from them."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ LABEL = Columns("text", label="label")
 
 
 def parted(found: list[Found]) -> tuple[list[Review], list[Fault]]:
-    """Return the reviews and the faults of what a reader found."""
+    """Return the reviews and the faults of a reader."""
     return (
         [item for item in found if isinstance(item, Review)],
         [item for item in found if isinstance(item, Fault)],
@@ -21,19 +21,19 @@ def parted(found: list[Found]) -> tuple[list[Review], list[Fault]]:
 
 
 def reviews(count: int) -> list[dict[str, Any]]:
-    """Return reviews of 1 to 5 stars in turn, with words of their own and of their stars."""
+    """Return reviews of 1 to 5 stars in turn; each has a word of its own and one of its stars."""
     return [{"text": f"word{n} stars{n % 5 + 1} Common", "stars": n % 5 + 1} for n in range(count)]
 
 
 def jsonl(path: Path, rows: list[Any]) -> Path:
-    """Write one row a line; text is written as it is."""
+    """Write one JSON object per line; strings are written unchanged."""
     lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
 
 
 def splits(folder: Path, source: dict[str, Any], **options: Any):
-    """Return the splits of reviews of one's own: `download`, then `preprocess`."""
+    """Return the splits of own reviews: `download`, then `preprocess`."""
     raw = folder / "raw"
     raw.mkdir(exist_ok=True)
     entry = own.entry("mine")

@@ -87,7 +87,7 @@ def refused(path: Path, says: str) -> None:
 
 
 def expected() -> np.ndarray:
-    """Return the means of 4 x 4 pixels, ink for ground, worked out by numpy."""
+    """Return the inverted means of 4 x 4 pixels, computed by numpy."""
     means = INKED.reshape(6, 32, 4, 32, 4).astype(float).mean((2, 4))
     return (255 - np.floor(means + 0.5)).reshape(6, 1024).astype(np.uint8)
 
@@ -113,14 +113,14 @@ def test_parts_list_each_image_with_its_label(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
 def test_characters_are_means_of_the_whole_frame(tmp_path: Path, mode: str) -> None:
-    """In any mode a pixel is the mean of 4 x 4, ink 255 on 0, in the order asked for."""
+    """In any mode a pixel is the mean of 4 x 4 pixels, 255 for ink, in the caller's order."""
     path = packed(tmp_path / "by_class.zip", members(mode))
     np.testing.assert_array_equal(read(path), expected(), strict=True)
     np.testing.assert_array_equal(read(path, NAMES[::-1]), expected()[::-1], strict=True)
 
 
 def test_images_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks but the last are full, and nothing is lost between them."""
+    """All blocks but the last are full; together they have all images."""
     monkeypatch.setattr(nistp, "BLOCK", 4)
     path = packed(tmp_path / "by_class.zip", members())
     blocks = list(nistp.images(path, [(name, 0) for name in NAMES]))
@@ -183,7 +183,7 @@ def two_headers(size: int) -> bytes:
     ],
 )  # fmt: skip
 def test_other_images_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
-    """An image that is not as published is named, before a pixel too many is asked for."""
+    """An image of another format is named, before more pixels than expected are decoded."""
     path = packed(tmp_path / "by_class.zip", members() | {NAMES[3]: content})
     refused(path, f"hsf_4_00001.png {says}")
 
@@ -209,7 +209,7 @@ def test_absent_zip_is_named(tmp_path: Path) -> None:
 
 
 def test_image_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    """Of two images of one name, neither is believed."""
+    """Two members of one name are refused."""
     path = packed(tmp_path / "by_class.zip", members())
     with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
         warnings.simplefilter("ignore")
@@ -218,7 +218,7 @@ def test_image_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_image_that_is_asked_for_twice_is_an_error(tmp_path: Path) -> None:
-    """No row is lost in silence."""
+    """A repeated member is an error of the caller."""
     with pytest.raises(ValueError, match="twice"):
         read(tmp_path / "by_class.zip", [NAMES[0], NAMES[0]])
 
@@ -283,7 +283,7 @@ def test_characters_are_divided_once_and_for_all(raw: Path) -> None:
 
 
 def test_training_is_on_clean_characters_and_a_recipe(raw: Path) -> None:
-    """Train keeps the characters for the generator; valid and test are what it made of others."""
+    """Train has clean characters for the generator; valid and test have distorted ones."""
     found = read_back(nistp.split(raw, OPTIONS), raw)
     assert found["train"].form.recipe == "nistp"
     assert [len(found[name]) for name in ("valid", "test")] == [40, 50]
@@ -293,7 +293,7 @@ def test_training_is_on_clean_characters_and_a_recipe(raw: Path) -> None:
 
 
 def test_splits_are_the_same_each_time(raw: Path, tmp_path: Path) -> None:
-    """Same archive, same bytes."""
+    """The same archive gives the same bytes."""
     whole = []
     for turn in ("one", "two"):
         (tmp_path / turn).mkdir()

@@ -1,4 +1,4 @@
-"""NORB: its files become the promised splits, scaled as promised, within the promised memory.
+"""NORB: official files, splits, scaling, and memory.
 
 Legend of shape suffixes: N examples, E eyes, H rows and W columns, I inputs.
 """
@@ -63,7 +63,7 @@ def test_pixels_are_means_over_areas(side: int) -> None:
 
 @pytest.mark.parametrize("side", [96, 108])
 def test_constant_images_stay_constant(side: int) -> None:
-    """Each of the 256 shades stays the shade that it was."""
+    """A constant image has the same shade after subsampling."""
     shades = np.arange(256, dtype=np.uint8)[:, None, None, None]
     small = norb.subsampled(np.broadcast_to(shades, (256, 2, side, side)))
     np.testing.assert_array_equal(small, np.broadcast_to(shades, (256, 2, 32, 32)))
@@ -136,7 +136,7 @@ def test_range_takes_bytes_to_minus_one_and_one(edition: Edition, tmp_path: Path
 def test_standardized_inputs_are_those_of_nair_and_hinton(
     edition: Edition, tmp_path: Path, by: Literal["paper", "instance"]
 ) -> None:
-    """Less each example's mean, divided by the mean over pixels of the training deviations."""
+    """Inputs are centered per example and divided by the mean standard deviation of a pixel."""
     publish(edition, tmp_path, CATEGORIES)
     splits = read_splits(norb.NORB, tmp_path, {"split": by, "scaling": "standardized"})
     stored = {name: split.x_NI.numpy().astype(np.float64) for name, split in splits.items()}
@@ -151,7 +151,7 @@ def test_standardized_inputs_are_those_of_nair_and_hinton(
 
 
 def test_images_without_contrast_are_not_standardized(edition: Edition, tmp_path: Path) -> None:
-    """Where no deviation can be divided by, a Problem says what to do."""
+    """Images without contrast are a Problem with its remedy."""
     publish(edition, tmp_path, CATEGORIES)
     for part in edition.training:
         gray = np.full((COUNT, 2, 108, 108), 7, np.uint8)

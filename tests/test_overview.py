@@ -1,4 +1,4 @@
-"""The list of datasets: what each takes, and what of it is here."""
+"""Overview of the datasets: download size, requirements, and files on disk."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def folders(tmp_path: Path) -> Folders:
 
 
 def row(folders: Folders, name: str, source=None) -> overview.Row:
-    """Return a dataset's row; params.yaml runs digits, and has the user's own if given."""
+    """Return the row of a dataset; with a source it is one of the user's own in params.yaml."""
     content = synthetic.settings("digits").model_dump()
     if source:
         content["datasets"][name] = content["datasets"]["digits"] | {"source": source}
@@ -29,22 +29,22 @@ def row(folders: Folders, name: str, source=None) -> overview.Row:
 
 
 def put(file: RemoteFile, folder: Path, size: int | None = None) -> None:
-    """Write an empty file of an official name and size."""
+    """Write a file of an official name and size, filled with zeros."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / file.name).open("wb") as opened:
         opened.truncate(file.size if size is None else size)
 
 
 def test_the_catalogue_is_listed_whole(folders: Folders) -> None:
-    """Every known dataset has a row, whether params.yaml has it or not; one of them is run."""
+    """Every dataset of the catalogue has a row, also where params.yaml lacks it."""
     found = overview.rows(synthetic.settings("digits"), folders)
     assert [row.name for row in found] == list(catalogue.CATALOGUE)
     assert [row.name for row in found if row.run] == ["digits"]
     assert not any(row.here for row in found)
 
 
-def test_downloads_are_told_in_words(folders: Folders) -> None:
-    """Where the sum is not published, it is about so much."""
+def test_download_sizes_are_in_words(folders: Folders) -> None:
+    """A download with files of unknown size has an approximate size."""
     sizes = {name: row(folders, name).download for name in ("digits", "mnist", "nistp", "norb")}
     assert sizes == {
         "digits": "none",
@@ -56,7 +56,7 @@ def test_downloads_are_told_in_words(folders: Folders) -> None:
 
 
 def test_raw_files_count_one_by_one(folders: Folders) -> None:
-    """In either folder; a gzip that was packed anew may have another size."""
+    """Files count in either folder; a recompressed gzip may have another size."""
     first, *others = mnist.FILES
     put(first, folders.downloads / "mnist", 1)
     assert row(folders, "mnist").here == "1 of 4 raw files"
@@ -66,7 +66,7 @@ def test_raw_files_count_one_by_one(folders: Folders) -> None:
 
 
 def test_a_file_of_another_size_is_not_here(folders: Folders) -> None:
-    """What a broken download left does not count."""
+    """A partial download does not count."""
     (file,) = catalogue.CATALOGUE["cifar10"].files(catalogue.CATALOGUE["cifar10"].source())
     put(file, folders.raw / "cifar10", 1)
     assert row(folders, "cifar10").here == ""
@@ -74,8 +74,8 @@ def test_a_file_of_another_size_is_not_here(folders: Folders) -> None:
     assert row(folders, "cifar10").here == "raw files"
 
 
-def test_the_mirror_and_the_splits_are_looked_for(folders: Folders) -> None:
-    """A mirror counts with all files, splits with all three."""
+def test_mirror_and_splits_are_listed(folders: Folders) -> None:
+    """A mirror counts where it has all files, splits where there are all three."""
     assert folders.mirror
     for file in mnist.FILES:
         assert row(folders, "mnist").here == ""
@@ -90,7 +90,7 @@ def test_the_mirror_and_the_splits_are_looked_for(folders: Folders) -> None:
 
 
 def test_own_data_have_a_row(folders: Folders, tmp_path: Path) -> None:
-    """It says what they need, their title, and that they have changed as soon as they have."""
+    """The row has the title and the kind of own data, and says whether files changed."""
     folder = own_data.classes(tmp_path / "in", {"a": 2, "b": 2})
     source = {"folder": f"{folder}/", "title": "Mine"}
     assert row(folders, "mine", source).here == ""
@@ -105,7 +105,7 @@ def test_own_data_have_a_row(folders: Folders, tmp_path: Path) -> None:
 
 
 def test_every_change_of_names_and_sizes_is_noticed(tmp_path: Path) -> None:
-    """A file that is longer, gone, or another in params.yaml."""
+    """A longer or absent file, or another path in params.yaml, counts as changed."""
     path = own_data.npz(tmp_path / "in.npz", X=own_data.picture(1))
     source = own.Source(npz=str(path))
     files = overview.inventory.take("mine", "npz", str(path))
@@ -132,7 +132,7 @@ def test_own_reviews_have_a_row(folders: Folders, tmp_path: Path, monkeypatch) -
 
 
 def test_the_command_prints_a_line_a_dataset(tmp_path: Path, monkeypatch, capsys) -> None:
-    """In the order of the catalogue, own data last; in 80 columns no word of it is lost."""
+    """Rows follow the catalogue, own data last; nothing is cut off in 80 columns."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("DATA_MIRROR", "mirror")

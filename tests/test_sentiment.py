@@ -1,4 +1,4 @@
-"""The Multi-Domain Sentiment archives: made up, hostile, and the real one where it is at hand."""
+"""Multi-Domain Sentiment archives: synthetic, hostile, and the official one of DATA_MIRROR."""
 
 import gzip
 import io
@@ -74,7 +74,7 @@ def options(**changes) -> Preprocess:
 
 
 def test_fields_of_a_review_are_read() -> None:
-    """Text of several lines, tags within it left as they are, entities undone."""
+    """A text may have several lines and tags; entities are decoded."""
     text = "one <b>line</b>\n\nand &quot;another&quot; with <tag>\n<br>\nat the end"
     wanted = 'one <b>line</b>\n\nand "another" with <tag>\n<br>\nat the end'
     assert xml(review(text)) == ([Review(wanted, "positive")], [])
@@ -96,8 +96,8 @@ def test_fields_of_a_review_are_read() -> None:
         ("stray\n", 1, "in no review"),
     ],
 )
-def test_bad_block_is_told_with_its_line(block: str, lines: int, says: str) -> None:
-    """It costs no review before or after it, not even where its tag is never closed."""
+def test_bad_block_is_a_fault_with_its_line(block: str, lines: int, says: str) -> None:
+    """A bad block is a fault with its line, and the reviews around it are kept."""
     good = review("good")
     found, faults = xml(good + block + good, stars=True)
     assert [review.text for review in found] == ["good", "good"]
@@ -109,7 +109,7 @@ def test_bad_block_is_told_with_its_line(block: str, lines: int, says: str) -> N
 
 
 def test_bytes_that_are_no_utf8_are_latin1() -> None:
-    """Files are in one or the other."""
+    """Bytes that are not UTF-8 are decoded as Latin-1."""
     assert sentiment_archive.text("é".encode()) == sentiment_archive.text(b"\xe9") == "é"
 
 
@@ -118,7 +118,7 @@ def counted(text: str, label: str | None = "positive"):
 
 
 def test_counts_become_terms() -> None:
-    """Whatever the count; a feature may hold colons; without a label any line's will do."""
+    """Counts are ignored; a feature may contain colons; unlabeled files accept any label."""
     line = "i_liked:2 liked:1 a:b:3 #label#:positive\n"
     assert counted(line) == ([Review("i_liked liked a:b", "positive")], [])
     assert counted(f"\n{line}", None) == ([Review("i_liked liked a:b", None)], [])
@@ -136,8 +136,8 @@ def test_counts_become_terms() -> None:
         (":1 #label#:positive", "name:count"),
     ],
 )
-def test_bad_counts_are_told_with_their_line(line: str, says: str) -> None:
-    """The lines around are kept."""
+def test_bad_counts_are_faults_with_their_line(line: str, says: str) -> None:
+    """A bad line is a fault, and the lines around it are kept."""
     good = "good:1 #label#:positive\n"
     found, faults = counted(f"{good}{line}\n{good}")
     assert len(found) == 2
@@ -146,7 +146,7 @@ def test_bad_counts_are_told_with_their_line(line: str, says: str) -> None:
 
 
 def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
-    """Of the archive one kind is used, unlabeled reviews where there are any."""
+    """A dataset has the reviews of one kind of product, unlabeled ones included."""
     rare = b"".join(review(f"unheard{n} unheard").encode() for n in range(5))
     members = files() | {"sorted_data_acl/books/unlabeled.review": rare, "stopwords": b"a\n"}
     packed(tmp_path / ARCHIVE, members)
@@ -169,7 +169,7 @@ def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
 
 
 def test_stars_of_all_kinds(tmp_path: Path) -> None:
-    """Classes are the stars that are there."""
+    """The classes are the numbers of stars that occur."""
     packed(tmp_path / ARCHIVE, files())
     found = catalogue.CATALOGUE["amazon-stars"].split(tmp_path, options())
     assert found.train.form.class_names == ("1", "2", "4", "5")
@@ -178,7 +178,7 @@ def test_stars_of_all_kinds(tmp_path: Path) -> None:
 
 
 def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
-    """Its features are the terms; n-grams are told by their joints."""
+    """The features are the terms; an underscore joins the words of a bigram."""
     line = "not_good:1 good:2 not:1 #label#:{}\n"
     members: dict[str, bytes | tarfile.TarInfo] = {
         f"processed_acl/books/{name}.review": line.format(name).encode() * 30
@@ -214,7 +214,7 @@ def link() -> tarfile.TarInfo:
     ids=["slip", "absolute", "link", "absent", "large", "bomb"],
 )
 def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says: str) -> None:
-    """One line names the archive, and nothing is written."""
+    """The archive is refused in one line, and nothing is written."""
     monkeypatch.setattr(amazon, "LARGEST", archives.AtMost(1 << 16))
     monkeypatch.setattr(amazon, "OTHERS", 1 << 16)
     members = {name: member for name, member in (files(3) | changes).items() if member is not None}
@@ -226,7 +226,7 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says
 
 
 def test_archive_without_a_published_hash_has_to_be_whole(tmp_path: Path) -> None:
-    """Any whole gzip will do, half of one or a page in its place will not."""
+    """Any complete gzip is accepted; half of one or a web page is not."""
     [file] = amazon.files(amazon.Source())
     path = packed(tmp_path / ARCHIVE, files(3))
     assert file.name == path.name
@@ -243,7 +243,7 @@ def test_archive_without_a_published_hash_has_to_be_whole(tmp_path: Path) -> Non
 
 @real
 def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
-    """Balanced, none of them bad; stars of 1, 2, 4 and 5."""
+    """The classes are balanced, no line is bad, and stars are 1, 2, 4 and 5."""
     for kind in amazon.KINDS:
         found = amazon.corpus(f"amazon-{kind}", (kind,), MIRROR, Preprocess())
         assert np.bincount(found.label_N[found.labeled]).tolist() == [1000, 1000]
@@ -255,7 +255,7 @@ def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
 
 @real
 def test_real_reviews_are_what_they_say() -> None:
-    """The first review of a file has the words of its text and title, and no others."""
+    """The terms of the first review are the words of its title and text."""
     found = amazon.corpus("amazon-kitchen", ("kitchen",), MIRROR, Preprocess())
     words = texts_of(found)[1000]
     assert found.class_names[found.label_N[1000]] == "positive"

@@ -1,4 +1,4 @@
-"""NORB in files of twelve examples, in exactly the official format.
+"""Small NORB files in the official format, of twelve examples each.
 
 Legend of shape suffixes: N examples, E eyes, H rows and W columns.
 """
@@ -40,7 +40,7 @@ def images(values: NDArray[np.uint8]) -> bytes:
 
 
 def drawn(seed: int, count: int, side: int) -> NDArray[np.uint8]:
-    """Draw gray images [N, E, H, W] of some structure; few are alike."""
+    """Draw gray images [N, E, H, W] of random squares; few are equal."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 2, side // 6, side // 6), np.uint8)
     return coarse.repeat(6, 2).repeat(6, 3)
@@ -61,7 +61,7 @@ def publish(edition: Edition, raw: Path, categories: NDArray[Any]) -> NDArray[np
 
 @pytest.fixture
 def edition(monkeypatch: pytest.MonkeyPatch) -> Edition:
-    """NORB with files of 12 examples."""
+    """Edition of NORB with files of 12 examples."""
     small = dataclasses.replace(norb.JITTERED, examples=COUNT)
     monkeypatch.setattr(norb, "JITTERED", small)
     monkeypatch.setattr(norb, "PAPER_TRAIN", PAPER_TRAIN)
@@ -72,7 +72,7 @@ def edition(monkeypatch: pytest.MonkeyPatch) -> Edition:
 def read_splits(
     dataset: Dataset, raw: Path, options: dict[str, str]
 ) -> dict[str, examples.Examples]:
-    """Return the splits as the later stages read them."""
+    """Write the splits, and return them as the later stages read them."""
     splits = dataset.split(raw, dataset.preprocess.model_validate(options))
     for name, split in splits._asdict().items():
         examples.write(split, raw / f"{name}.npz")
