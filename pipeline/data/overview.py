@@ -8,11 +8,11 @@ from pathlib import Path
 from pipeline.config.params import Params, Section
 from pipeline.data import catalogue
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import Stock
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
+from pipeline.data.download.inventory import Inventory
 from pipeline.data.sources import amazon, own
 from pipeline.data.sources.entry import Dataset
-from pipeline.data.text.options import Text
+from pipeline.data.text.cross_validation import TextOptions
 from pipeline.runtime.errors import Problem
 
 # Bytes, about, of downloads some of whose files have no published size.
@@ -63,7 +63,7 @@ def check_texts(params: Params, name: str) -> None:
     if isinstance(source, own.Source):
         of_texts = source.reviews is not None
     else:
-        of_texts = issubclass(dataset.preprocess, Text)
+        of_texts = issubclass(dataset.preprocess, TextOptions)
     if not of_texts:
         raise Problem(f"{name} is not a dataset of texts, and texts alone can be scored")
 
@@ -151,7 +151,7 @@ def _whole(file: RemoteFile, folder: Path) -> bool:
     return path.exists() and path.stat().st_size == file.size
 
 
-def changed(stock: Stock, source: own.Source) -> bool:
+def changed(stock: Inventory, source: own.Source) -> bool:
     """Tell whether the user's files have other names or sizes than when stock was taken.
 
     A look at the disk alone: a file with new content of the same length is noticed when it is read.

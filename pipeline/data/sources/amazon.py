@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.params import Section, Share
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives, sentiment_archive
 from pipeline.data.sources.entry import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Parsed
 
 ADDRESS = "https://www.cs.jhu.edu/~mdredze/datasets/sentiment/"
 KINDS = {"books": "books", "dvd": "dvd", "electronics": "electronics", "kitchen": "kitchen"}
@@ -42,7 +41,7 @@ class StarsSource(Section):
     archive: Literal["domain_sentiment_data"] = "domain_sentiment_data"
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """With `titles` a review is its title and its text; `ngrams` (1, 2) takes pairs of words too.
 
     Of the archive of counted terms `titles` changes nothing.
@@ -67,7 +66,7 @@ def corpus(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) ->
     stars = name == STARS
     joint = "_" if _archive(raw) == "processed_acl" else " "
     found = _files(raw, kinds, titles=options.titles, stars=stars)
-    return gather(name, found, Tokens(options.ngrams, joint), stars=stars)
+    return gather(name, found, Tokenizer(options.ngrams, joint), stars=stars)
 
 
 def _archive(raw: Path) -> str:
@@ -79,7 +78,7 @@ def _archive(raw: Path) -> str:
 
 def _files(
     raw: Path, kinds: tuple[str, ...], *, titles: bool, stars: bool
-) -> Iterator[Iterator[Found]]:
+) -> Iterator[Iterator[Parsed]]:
     """Yield the files of reviews in the order of kinds and polarities, unlabeled ones last."""
     archive = _archive(raw)
     path = raw / f"{archive}.tar.gz"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.sources import sd19
 from pipeline.data.sources.entry import Dataset, NoOptions
 from pipeline.data.sources.generated import SHAPE, Generated, fixed_draws, form

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import norb_matrix
 
 Kind = Literal["cat", "dat", "info"]

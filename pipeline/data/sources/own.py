@@ -13,14 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import Kind, Stock
-from pipeline.data.formats import csv_table, image_folder, npz_arrays, text_files
+from pipeline.data.download.inventory import Inventory, Kind
+from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
 from pipeline.data.sources import own_reviews
 from pipeline.data.sources.entry import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
+from pipeline.data.splits.vocabulary import Tokenizer
+from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Columns, Stars
 from pipeline.runtime.errors import Problem
 
@@ -30,7 +29,7 @@ OPTIONS = {  # beside the shares, of which every kind has need
     "npz": {"x", "y", "scaling"},
     "csv": {"label", "delimiter", "scaling"},
     "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding"}
-    | {*Text.model_fields},
+    | {*TextOptions.model_fields},
 }
 RANDOM_STATE = 0
 Files = Annotated[
@@ -78,7 +77,7 @@ class Source(Section):
         return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """How the files become splits.
 
     `size` (rows, columns) and `color` are for images: where they are not given, all images have to
@@ -102,7 +101,7 @@ class Preprocess(Text):
     text: str = "text"
     stars: str = "stars"
     ratings: Annotated[tuple[float, float], Field(strict=False)] = (1.0, 5.0)
-    encoding: Annotated[str, AfterValidator(text_files.known)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(review_files.encoding_name)] = "utf-8"
 
 
 def matters(kind: Kind, options: Section) -> set[str]:
@@ -173,7 +172,7 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     return found.splits(_partition(found, stock.path, options))
 
 
-def _of_reviews(stock: Stock, options: Preprocess, where: str) -> Splits:
+def _of_reviews(stock: Inventory, options: Preprocess, where: str) -> Splits:
     if {"stars", "label"} <= options.model_fields_set:
         raise Problem(f"{where} has both stars and label: remove one")
     labeled = "label" in options.model_fields_set
@@ -183,16 +182,16 @@ def _of_reviews(stock: Stock, options: Preprocess, where: str) -> Splits:
         label=options.label if labeled else None,
         ratings=Stars(*options.ratings),
     )
-    tokens = Tokens(options.ngrams)
+    tokens = Tokenizer(options.ngrams)
     found = own_reviews.corpus(
         stock, columns, tokens, delimiter=options.delimiter, encoding=options.encoding
     )
     return found.splits(partitions(found, options), options.terms)
 
 
-def _found(stock: Stock, options: Preprocess) -> Found:
+def _found(stock: Inventory, options: Preprocess) -> Found:
     if stock.kind == "folder":
-        return image_folder.pictures(stock, options.size, color=options.color)
+        return image_folder.image_folder(stock, options.size, color=options.color)
     content = stock.content(stock.files[0])
     if stock.kind == "csv":
         return csv_table.read_csv(

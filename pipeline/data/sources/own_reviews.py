@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import File, Place, Stock
-from pipeline.data.formats import json_lines, review_csv, text_files
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.download.inventory import File, Inventory, Place
+from pipeline.data.formats import review_files
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.reviews import Columns, Found
+from pipeline.data.text.reviews import Columns, Parsed
 from pipeline.runtime.errors import Problem
 
 JSON = {".jsonl", ".json", ".ndjson"}
 TABLES = {".csv", ".tsv"}
 
 
-def take(dataset: str, labeled: list[str], unlabeled: list[str]) -> Stock:
+def take(dataset: str, labeled: list[str], unlabeled: list[str]) -> Inventory:
     """Return the stock of files of reviews, in the order given, unlabeled ones last.
 
     Raises Problem where one is absent or named twice.
@@ -34,7 +34,7 @@ def take(dataset: str, labeled: list[str], unlabeled: list[str]) -> Stock:
                 )
             files[path] = _measured(path).model_copy(update={"path": path, **mark})
     found = [*files.values()]
-    return Stock(dataset=dataset, kind="reviews", path=", ".join(files), files=found)
+    return Inventory(dataset=dataset, kind="reviews", path=", ".join(files), files=found)
 
 
 def _measured(path: str) -> File:
@@ -45,7 +45,7 @@ def _measured(path: str) -> File:
 
 
 def corpus(
-    stock: Stock, columns: Columns, tokens: Tokens, *, delimiter: str, encoding: str
+    stock: Inventory, columns: Columns, tokens: Tokenizer, *, delimiter: str, encoding: str
 ) -> Corpus:
     """Return the reviews of the files that stock was taken of.
 
@@ -56,8 +56,8 @@ def corpus(
 
 
 def file_reviews(
-    stock: Stock, file: File, columns: Columns, delimiter: str, encoding: str
-) -> Iterator[Found]:
+    stock: Inventory, file: File, columns: Columns, delimiter: str, encoding: str
+) -> Iterator[Parsed]:
     """Yield the reviews of one file; of an unlabeled one the column of the text alone matters."""
     if file.unlabeled:
         columns = replace(columns, stars=None, label=None)
@@ -67,7 +67,7 @@ def file_reviews(
 
 def parse(
     opened: io.RawIOBase, path: str, columns: Columns, *, delimiter: str, encoding: str
-) -> Iterator[Found]:
+) -> Iterator[Parsed]:
     """Yield the reviews of an open file, as its suffix says: .jsonl, .json, .ndjson, .csv or .tsv.
 
     Raises Problem for another suffix.
@@ -76,8 +76,8 @@ def parse(
     if suffix not in JSON | TABLES:
         raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
     newline = "\n" if suffix in JSON else ""
-    lines = text_files.lines(opened, path, encoding, newline=newline)
+    lines = review_files.lines(opened, path, encoding, newline=newline)
     if suffix in JSON:
-        yield from json_lines.read(lines, path, columns)
+        yield from review_files.read_json_lines(lines, path, columns)
     else:
-        yield from review_csv.read(lines, path, columns, delimiter=delimiter)
+        yield from review_files.read_csv(lines, path, columns, delimiter=delimiter)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.data.download.hashing_reader import HashingReader
-from pipeline.data.formats import text_files
+from pipeline.data.download.inventory import HashingReader
+from pipeline.data.formats import review_files
 from pipeline.data.sources import own_reviews
-from pipeline.data.text.reviews import Columns, Fault, Found, Review
+from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
 PLAIN, STREAM = ".txt", "-"
@@ -28,7 +28,7 @@ class Layout:
     def __post_init__(self) -> None:
         """Raise Problem for an encoding that does not exist."""
         try:
-            text_files.known(self.encoding)
+            review_files.encoding_name(self.encoding)
         except ValueError as error:
             raise Problem(f"encoding {self.encoding!r}: {error}") from error
 
@@ -82,11 +82,11 @@ def of_file(path: Path, layout: Layout) -> list[str]:
 
 def of_lines(opened: IO[bytes], name: str, layout: Layout) -> list[str]:
     """Return the texts of a stream, one a line; blank lines are passed over. Raises Problem."""
-    lines = text_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
+    lines = review_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
     return _whole(_plain(lines, name), name)
 
 
-def _plain(lines: Iterable[str], name: str) -> Iterator[Found]:
+def _plain(lines: Iterable[str], name: str) -> Iterator[Parsed]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -98,12 +98,12 @@ def _plain(lines: Iterable[str], name: str) -> Iterator[Found]:
 
 
 def _check(text: str) -> None:
-    text_files.check_decoded(text)
+    review_files.check_decoded(text)
     if not text.strip():
         raise ValueError("the text is empty")
 
 
-def _whole(found: Iterable[Found], name: str) -> list[str]:
+def _whole(found: Iterable[Parsed], name: str) -> list[str]:
     """Return the texts of what was found. Raises Problem for the first fault, and for no text."""
     texts = []
     for item in found:
