@@ -1,4 +1,4 @@
-"""Matrices of NORB's format are read back equal, or are refused in one clear line."""
+"""NORB matrices: round trip, and refusal of damaged or different files in one line."""
 
 import dataclasses
 import gzip
@@ -28,7 +28,8 @@ from tests.tiny_norb import (
 
 
 def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
-    """Both kinds of matrix come back as written, in blocks and whole, of one to four dimensions."""
+    """Byte and integer matrices of one to four dimensions come back as written, whole and in
+    blocks."""
     values = drawn(0, 7, 12)
     (tmp_path / "dat").write_bytes(images(values))
     blocks = list(norb_matrix.read_images(tmp_path / "dat", values.shape, rows=3))
@@ -42,8 +43,8 @@ def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
         )
 
 
-def test_padding_of_a_header_means_nothing(tmp_path: Path) -> None:
-    """Lengths beyond the dimensions may hold anything."""
+def test_header_padding_is_ignored(tmp_path: Path) -> None:
+    """Header lengths beyond the number of dimensions may have any value."""
     header = struct.pack("<5i", 0x1E3D4C54, 1, 3, 0, -7)
     (tmp_path / "cat").write_bytes(gzip.compress(header + struct.pack("<3i", 5, 0, 2)))
     assert norb_matrix.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
@@ -53,13 +54,13 @@ Attack = Callable[[bytes], bytes]
 
 
 def reheaded(*header: int) -> Attack:
-    """Replace the first numbers of a header."""
+    """Return an attack that replaces the first numbers of the header."""
     new = struct.pack(f"<{len(header)}i", *header)
     return lambda whole: gzip.compress(new + gzip.decompress(whole)[len(new) :], 1)
 
 
 def flipped(position: float) -> Attack:
-    """Flip one bit, so far into the file: 0 is its start, 1 its end."""
+    """Return an attack that flips one bit at a position from 0 (start) to 1 (end)."""
 
     def attack(whole: bytes) -> bytes:
         at = int(position * len(whole))

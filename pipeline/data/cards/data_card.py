@@ -21,7 +21,7 @@ from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import Encoding
-from pipeline.data.splits.examples import read_form
+from pipeline.data.splits.examples import read_encoding
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 
@@ -53,43 +53,45 @@ def card(
     Raises Problem where a raw file or a split is absent.
     """
     train = ready / "train.npz"
-    form = read_form(train)
-    dtype, low, high = input_range(train, form)
+    encoding = read_encoding(train)
+    dtype, low, high = input_range(train, encoding)
     return {
         "dataset": dataset.name,
         **_described(dataset, source),
         **_origins(dataset, source, raw),
-        "splits": {part: _counts(ready / f"{part}.npz", form.classes) for part in inventory.PARTS},
-        "class_names": list(form.class_names),
-        "shape": list(form.shape),
-        "inputs": form.inputs,
+        "splits": {
+            part: _counts(ready / f"{part}.npz", encoding.classes) for part in inventory.PARTS
+        },
+        "class_names": list(encoding.class_names),
+        "shape": list(encoding.shape),
+        "inputs": encoding.inputs,
         "stored": dtype,
-        "preparation": preparation(form),
+        "preparation": preparation(encoding),
         "range": [low, high],
-        "bounds": list(form.bounds),
+        "bounds": list(encoding.bounds),
         "rule": rule(dataset.split),
         "options": _options(source, options, raw),
-        "generator": _generator(form, train),
-        **({"text": text_statistics(train, form, FREQUENT)} if form.vocabulary else {}),
+        "generator": _generator(encoding, train),
+        **({"text": text_statistics(train, encoding, FREQUENT)} if encoding.vocabulary else {}),
     }
 
 
-def preparation(form: Encoding) -> str:
+def preparation(encoding: Encoding) -> str:
     """Return the formula by which a stored value becomes an input, in words.
 
     >>> preparation(Encoding((2, 2), ("a", "b"), scale=2 / 255, offset=-1.0))
     'value * 2/255 - 1'
     """
-    if form.vocabulary:
+    if encoding.vocabulary:
         return "1 where the text has the term"
     text = "value"
-    if form.scale != 1:
-        exact = Fraction(form.scale).limit_denominator(EXACT)
-        scale = str(exact) if float(exact) == form.scale else f"{form.scale:.{DIGITS}g}"
+    if encoding.scale != 1:
+        exact = Fraction(encoding.scale).limit_denominator(EXACT)
+        scale = str(exact) if float(exact) == encoding.scale else f"{encoding.scale:.{DIGITS}g}"
         text += f" * {scale}"
-    if form.offset:
-        text += f" {'+' if form.offset > 0 else '-'} {abs(form.offset):.{DIGITS}g}"
-    if form.centered:
+    if encoding.offset:
+        text += f" {'+' if encoding.offset > 0 else '-'} {abs(encoding.offset):.{DIGITS}g}"
+    if encoding.centered:
         text += ", less the mean of its example"
     return text if text != "value" else "value as stored"
 
@@ -171,19 +173,19 @@ def _size(path: Path) -> int:
 
 
 def _counts(path: Path, classes: int) -> dict[str, Any]:
-    read_form(path)  # raises Problem where the split is absent
+    read_encoding(path)  # raises Problem where the split is absent
     y_N = labels(path)
     y_N = y_N[y_N >= 0]  # `text` counts the texts without a label
     return {"examples": len(y_N), "by_class": np.bincount(y_N, minlength=classes).tolist()}
 
 
-def _generator(form: Encoding, train: Path) -> dict[str, Any] | None:
+def _generator(encoding: Encoding, train: Path) -> dict[str, Any] | None:
     """Return the recipe of the training images; None where they are those of the split."""
-    if not form.recipe:
+    if not encoding.pipeline:
         return None
     return {
-        "recipe": form.recipe,
-        "modules": [module.name for module in pipelines.RECIPES[form.recipe]],
+        "recipe": encoding.pipeline,
+        "modules": [module.name for module in pipelines.PIPELINES[encoding.pipeline]],
         "most_complexity": pipelines.MAXIMUM,
         "characters": len(labels(train)),
     }

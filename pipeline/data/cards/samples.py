@@ -37,15 +37,18 @@ def samples(ready: Path) -> bytes:
     [R, C, H, W]. Examples that are not images have no rows.
     """
     train = ready / "train.npz"
-    form = examples.read_form(train)
-    if form.recipe:
+    encoding = examples.read_encoding(train)
+    if encoding.pipeline:
         arrays = _generated(train)
-    elif drawable(form.shape):
-        arrays = _stored(train, form)
+    elif drawable(encoding.shape):
+        arrays = _stored(train, encoding)
     else:
-        arrays = {"x": np.zeros((0, 0, *form.shape), np.uint8), "y": np.zeros((0, 0), np.int64)}
+        arrays = {"x": np.zeros((0, 0, *encoding.shape), np.uint8), "y": np.zeros((0, 0), np.int64)}
     file = io.BytesIO()
-    content: dict[str, Any] = {"class_names": np.array(form.class_names), "rows": np.array([], "U")}
+    content: dict[str, Any] = {
+        "class_names": np.array(encoding.class_names),
+        "rows": np.array([], "U"),
+    }
     np.savez(file, **(content | arrays))
     return file.getvalue()
 
@@ -55,24 +58,24 @@ def drawable(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[0] <= 4)
 
 
-def _stored(train: Path, form: Encoding) -> Arrays:
+def _stored(train: Path, encoding: Encoding) -> Arrays:
     """Return the first images of each class: a row of them for few classes, else one or two."""
     y_N = labels(train)
-    if form.classes <= FEW_CLASSES:
-        stereo = len(form.shape) == 3 and form.shape[0] == 2
+    if encoding.classes <= FEW_CLASSES:
+        stereo = len(encoding.shape) == 3 and encoding.shape[0] == 2
         count = PER_CLASS // 2 if stereo else PER_CLASS
-        place_RC = np.stack([_first(y_N, label, count) for label in range(form.classes)])
-        names = {"rows": np.array(form.class_names)}
+        place_RC = np.stack([_first(y_N, label, count) for label in range(encoding.classes)])
+        names = {"rows": np.array(encoding.class_names)}
     else:
-        shown = min(form.classes, MOST)
-        chosen = np.arange(shown) * form.classes // shown
+        shown = min(encoding.classes, MOST)
+        chosen = np.arange(shown) * encoding.classes // shown
         count = 2 if 2 * shown <= MOST else 1
         flat = np.concatenate([_first(y_N, int(label), count) for label in chosen])
         gaps = np.full(-len(flat) % COLUMNS, -1)
         place_RC = np.concatenate([flat, gaps]).reshape(-1, COLUMNS)
         names = {}
     y_RC = np.where(place_RC < 0, -1, y_N[place_RC])
-    return {"x": _pictures(train, form, place_RC), "y": y_RC, **names}
+    return {"x": _pictures(train, encoding, place_RC), "y": y_RC, **names}
 
 
 def _first(y_N: NDArray[np.int64], label: int, count: int) -> NDArray[np.int64]:
@@ -81,14 +84,14 @@ def _first(y_N: NDArray[np.int64], label: int, count: int) -> NDArray[np.int64]:
     return np.pad(places, (0, count - len(places)), constant_values=-1)
 
 
-def _pictures(train: Path, form: Encoding, place_RC: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _pictures(train: Path, encoding: Encoding, place_RC: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the examples at the given positions as images [R, C, *shape], black for -1."""
     images: dict[int, NDArray[np.uint8]] = {}
     wanted = np.unique(place_RC[place_RC >= 0])
     first = 0
     for x_BI in blocks(train):
         here = wanted[(wanted >= first) & (wanted < first + len(x_BI))]
-        pixels = _bytes(x_BI[here - first], form)
+        pixels = _bytes(x_BI[here - first], encoding)
         images |= {int(n): _reduced(image) for n, image in zip(here, pixels, strict=True)}
         first += len(x_BI)
         if first > wanted[-1]:
@@ -98,21 +101,21 @@ def _pictures(train: Path, form: Encoding, place_RC: NDArray[np.int64]) -> NDArr
     return tiles.reshape(*place_RC.shape, *blank.shape)
 
 
-def _bytes(x_NI: NDArray[Any], form: Encoding) -> NDArray[np.uint8]:
+def _bytes(x_NI: NDArray[Any], encoding: Encoding) -> NDArray[np.uint8]:
     """Return stored values as pixels [N, *shape]: 0 and 255 are the bounds of the inputs.
 
     Without bounds, bytes are unchanged, and other numbers are scaled by each image's own range.
     """
-    low, high = form.bounds
-    if not form.centered and form.bounds != UNBOUNDED:
-        unit_NI = (decode(torch.from_numpy(x_NI), form).numpy() - low) / (high - low)
+    low, high = encoding.bounds
+    if not encoding.centered and encoding.bounds != UNBOUNDED:
+        unit_NI = (decode(torch.from_numpy(x_NI), encoding).numpy() - low) / (high - low)
     elif x_NI.dtype == np.uint8:
         unit_NI = x_NI / 255
     else:
         low_N1, high_N1 = x_NI.min(1, keepdims=True), x_NI.max(1, keepdims=True)
         unit_NI = (x_NI - low_N1) / np.where(high_N1 > low_N1, high_N1 - low_N1, 1)
     pixels_NI: NDArray[np.uint8] = np.rint(unit_NI.clip(0, 1) * 255).astype(np.uint8)
-    return pixels_NI.reshape(-1, *form.shape)
+    return pixels_NI.reshape(-1, *encoding.shape)
 
 
 def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -128,18 +131,18 @@ def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _generated(train: Path) -> Arrays:
     """Return some characters before and after each module, and plain draws of the recipe."""
     clean = examples.read(train)
-    form, recipe = clean.form, clean.form.recipe
+    encoding, recipe = clean.encoding, clean.encoding.pipeline
     characters = pipelines.Characters(clean.images, clean.y_N)
     i_N, y_N = _different(characters)
     shown = pipelines.steps(recipe, characters, STREAM, i_N, complexity=pipelines.MAXIMUM)
     together, _ = pipelines.draw(recipe, characters, STREAM, i_N)
-    shown.append(("all together", together.view(-1, *form.shape)))
+    shown.append(("all together", together.view(-1, *encoding.shape)))
     draws, _ = pipelines.draw(recipe, characters, STREAM, torch.arange(DRAWS))
     return {
         "x": np.stack([x_NHW.numpy() for _, x_NHW in shown]),
         "y": np.tile(y_N.numpy(), (len(shown), 1)),
         "rows": np.array([name for name, _ in shown]),
-        "draws": draws.numpy().reshape(-1, COLUMNS, *form.shape),
+        "draws": draws.numpy().reshape(-1, COLUMNS, *encoding.shape),
     }
 
 

@@ -15,16 +15,15 @@ import numpy as np
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import File, Stock
-from pipeline.data.formats import json_lines, text_files
+from pipeline.data.download.inventory import File, Inventory
+from pipeline.data.formats import review_files
 from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Columns, Fault, Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Columns, Fault, Parsed
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import stream
 
@@ -39,7 +38,7 @@ class Source(Section):
     folder: str = "data/own/yelp"
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """Category of the businesses, and how many of their reviews are drawn, labeled and unlabeled.
 
     Where there are fewer others than `unlabeled`, all are taken. The paper has 10,000 and 300,000
@@ -72,11 +71,13 @@ def corpus(raw: Path, options: Preprocess) -> Corpus:
     The file is read twice, line by line. Raises Problem where the inventory is absent, a file has
     changed or cannot be read, or the category has too few reviews.
     """
-    stock = inventory.read(raw)
-    businesses, reviews = stock.files
-    chosen = _businesses(stock, businesses, options.category)
+    own_files = inventory.read(raw)
+    businesses, reviews = own_files.files
+    chosen = _businesses(own_files, businesses, options.category)
     rank_N = np.array(
-        array("Q", (rank for item in _reviews(stock, reviews, chosen) if (rank := _rank(item)))),
+        array(
+            "Q", (rank for item in _reviews(own_files, reviews, chosen) if (rank := _rank(item)))
+        ),
         np.uint64,
     )
     if len(rank_N) < options.labeled:
@@ -87,8 +88,8 @@ def corpus(raw: Path, options: Preprocess) -> Corpus:
     rank_N.sort()
     last = int(rank_N[options.labeled - 1])
     last_of_all = int(rank_N[: options.labeled + options.unlabeled][-1])
-    drawn = _drawn(_reviews(stock, reviews, chosen), last, last_of_all)
-    return gather("yelp", [drawn], Tokens(options.ngrams), stars=True)
+    drawn = _drawn(_reviews(own_files, reviews, chosen), last, last_of_all)
+    return gather("yelp", [drawn], Tokenizer(options.ngrams), stars=True)
 
 
 def _split(raw: Path, options: Preprocess) -> Splits:
@@ -104,16 +105,16 @@ def _split(raw: Path, options: Preprocess) -> Splits:
 Item = tuple[int, dict[str, Any]] | Fault
 
 
-def _objects(stock: Stock, file: File) -> Iterator[Item]:
-    with stock.stream(file) as opened:
-        lines = text_files.lines(opened, file.path, "utf-8", newline="\n")
-        yield from json_lines.objects(lines, file.path)
+def _objects(own_files: Inventory, file: File) -> Iterator[Item]:
+    with own_files.stream(file) as opened:
+        lines = review_files.lines(opened, file.path, "utf-8", newline="\n")
+        yield from review_files.json_objects(lines, file.path)
 
 
-def _businesses(stock: Stock, file: File, category: str) -> set[str]:
+def _businesses(own_files: Inventory, file: File, category: str) -> set[str]:
     """Return the ids of the businesses of a category. Raises Problem where there is none."""
     chosen = set()
-    for item in _objects(stock, file):
+    for item in _objects(own_files, file):
         if isinstance(item, Fault):
             raise Problem(f"{item.path}, line {item.line}: {item.what}: get another copy of it")
         _, business = item
@@ -129,9 +130,9 @@ def _businesses(stock: Stock, file: File, category: str) -> set[str]:
     return chosen
 
 
-def _reviews(stock: Stock, file: File, chosen: set[str]) -> Iterator[Item]:
+def _reviews(own_files: Inventory, file: File, chosen: set[str]) -> Iterator[Item]:
     """Yield the reviews of the chosen businesses, and the lines that cannot be read."""
-    for item in _objects(stock, file):
+    for item in _objects(own_files, file):
         if isinstance(item, Fault):
             yield item
             continue
@@ -151,7 +152,7 @@ def _rank(item: Item) -> int:
     return 0 if isinstance(item, Fault) else 1 + stream("yelp", "draw", item[1]["review_id"])
 
 
-def _drawn(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Found]:
+def _drawn(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Parsed]:
     """Yield the reviews up to rank `last_of_all`, with their stars up to rank `last`."""
     for item in items:
         if isinstance(item, Fault):
