@@ -35,7 +35,7 @@ def about(where: torch.device) -> dict[str, Any]:
 
 def _processor() -> str:
     """Return the processor's name and what LLVM calls its kind."""
-    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    told = Path("/proc/cpuinfo").read_text("utf-8") if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
     name = names[0] if names else platform.processor() or platform.machine()
     if not layers.compiler():

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from stages.arguments import Command
 from stages.shell import guarded, program
 
 STAGES = (
@@ -18,7 +19,7 @@ app = program(
 for panel, names in (("Stages", STAGES), ("Stages of the claims", CLAIMS), ("Tools", TOOLS)):
     for name in names:
         main = import_module(f"stages.{name}").main
-        app.command(name, rich_help_panel=panel)(guarded(main))
+        app.command(name, cls=Command, rich_help_panel=panel)(guarded(main))
 
 if __name__ == "__main__":
     app()

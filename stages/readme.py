@@ -55,7 +55,7 @@ def main() -> None:
 
     found = blocks()
     for path in files():
-        storage.write_bytes(path, readme.refresh(path.read_text(), found).encode())
+        storage.write_bytes(path, readme.refresh(path.read_text("utf-8"), found).encode())
 
 
 if __name__ == "__main__":

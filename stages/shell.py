@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.runtime.errors import Problem
+from pipeline.runtime.errors import Problem, printable
+from stages import terminal
+from stages.arguments import Command, check
 
 REMEDIES = {
     errno.ENOSPC: "free some space",
@@ -21,7 +23,7 @@ REMEDIES = {
 def run(main: Callable[..., None]) -> None:
     """Run a stage's main as a command line program."""
     app = program()
-    app.command()(guarded(main))
+    app.command(cls=Command)(guarded(main))
     app()
 
 
@@ -40,7 +42,9 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(main)
     def command(*args: object, **options: object) -> None:
+        terminal.prepare()
         try:
+            check(options)
             main(*args, **options)
         except Problem as problem:
             _fail(str(problem))
@@ -55,5 +59,5 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
     raise SystemExit(1)

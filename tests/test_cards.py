@@ -118,6 +118,29 @@ def test_own_files_have_one_fingerprint(tmp_path: Path) -> None:
     assert own_card(tmp_path / "3", moved)["own_files"] != again["own_files"]
 
 
+def test_duplicates_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Images in several splits or classes are counted, and warned of in one line."""
+    root = tmp_path / "in"
+    for part, images in (("train", "012345"), ("valid", "06"), ("test", "7016")):
+        for name in images:
+            own_data.save(root / part / "a" / f"{part}{name}.png", own_data.picture(int(name)))
+            own_data.save(root / part / "b" / f"{part}{name}.png", own_data.picture(10 + int(name)))
+    source = own.Source(folder=str(root))
+    own_data.made({"folder": str(root)}, tmp_path / "raw")
+    folders = {"raw": tmp_path / "raw", "ready": tmp_path / "raw", "out": tmp_path}
+    data_card.write(own.entry("mine"), source, own.Preprocess(), **folders)
+    content = json.loads((tmp_path / "card.json").read_text("utf-8"))
+    assert content["duplicates"] == {"valid_in_train": 2, "test_in_train": 6, "in_two_classes": 0}
+    assert "2 validation and 6 test examples are also in training" in caplog.text
+    facts = dict(dataset_card.data(SimpleNamespace(card=content, samples={})).facts)
+    assert facts["Duplicates"].startswith("2 validation and 6 test examples are also in training")
+    own_data.save(root / "train/b/copy.png", own_data.picture(3))
+    own_data.made({"folder": str(root)}, tmp_path / "raw")
+    assert split_statistics.duplicates(tmp_path / "raw")["in_two_classes"] == 2
+    alike = own_data.classes(tmp_path / "no", {"a": 5, "b": 5})
+    assert "duplicates" not in own_card(tmp_path / "2", alike)
+
+
 def test_own_options_are_those_that_matter(tmp_path: Path) -> None:
     """A folder of images has no delimiter, and a folder with a test split no share for testing."""
     options = own_card(tmp_path / "1", own_data.classes(tmp_path / "in", {"a": 5, "b": 5}))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.parsing.interpolate import to_str
 from ruamel.yaml import YAML
 
 from pipeline.experiments.conditions import catalogue
@@ -18,7 +19,10 @@ STAGES = {
 
 # Code that changes no output of a stage: the form of its command line, and MLflow runs.
 NO_OUTPUT = {
-    *(ROOT / f"stages/{name}.py" for name in ("__init__", "arguments", "shell", "track")),
+    *(
+        ROOT / f"stages/{name}.py"
+        for name in ("__init__", "arguments", "shell", "terminal", "track")
+    ),
     *ROOT.glob("pipeline/tracking/*.py"),
 }
 
@@ -101,6 +105,14 @@ def test_each_stage_says_what_it_does(stage: str) -> None:
     """A stage has a description, and its command is the module of its name."""
     assert STAGES[stage]["desc"]
     assert STAGES[stage]["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_names_are_quoted_for_the_shell(stage: str) -> None:
+    """A command has the matrix as a whole: DVC quotes its values, and not those of a single key."""
+    command = STAGES[stage]["cmd"].removeprefix(f"python -m stages.{stage}")
+    assert command == (" ${item}" if "matrix" in STAGES[stage] else "")
+    assert to_str({"dataset": "$(touch x)'"}) == """--dataset '$(touch x)'"'"''"""
 
 
 def test_sweeps_depend_on_their_experiment() -> None:

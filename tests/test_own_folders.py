@@ -202,8 +202,14 @@ def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         (["1.png", "a/1.png"], r"in/1\.png is in no class folder"),
         (["a/1.png", "b/"], "in/b has no images"),
         (["a/1.png", "a/more/1.png"], "in/a/more is a folder in a class folder"),
-        (["train/a/1.png", "val/a/1.png"], "in/train/a is a folder in a class folder"),
-        (["train/a/1.png", "test/a/1.png", "val/a/1.png"], "in/val lies beside train and test"),
+        (["train/a/1.png", "test/a/1.png", "x/a/1.png"], "in/x lies beside the splits train and"),
+        (["train/a/1.png", "val/a/1.png", "dev/a/1.png"], "dev and .*val are both the valid split"),
+        (["train/1.png", "valid/2.png"], "in/train has no class folders: expected"),
+        (["train/1.png", "test1/2.png"], "in has test1 and train, which are not names of classes"),
+        (["images/1.png", "labels/1.png"], "in has images and labels, which are not names of"),
+        (["train_images/1.png", "Test2/1.png"], "in has Test2 and train_images, which are not"),
+        (["a/1.png", ".net/1.png"], r"in/\.net has images, but its name begins with a dot"),
+        (["e\u0301/1.png", "\u00e9/2.png"], "in has two folders \u00e9 that differ only in their"),
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "in/test has no folder b"),
         (["train/a/1.png", "train/1.png", "test/a/1.png"], r"train/1\.png is in no class"),
         (["train/a/1.png", "test/"], "in/test has no class folders"),
@@ -221,3 +227,28 @@ def test_other_layouts_are_refused(tmp_path: Path, files: list[str], says: str) 
             place.write_bytes(name.encode())
     with pytest.raises(Problem, match=says):
         stock({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+
+
+def test_folders_of_splits_have_several_names(tmp_path: Path) -> None:
+    """Training and val are the splits train and valid; test examples are a share of train."""
+    classes(tmp_path / "in/Training", {"x": 10, "y": 10})
+    classes(tmp_path / "in/val", {"x": 2, "y": 2}, (4, 3))
+    parts = made({"folder": str(tmp_path / "in")}, tmp_path / "raw", test=0.2)
+    assert [len(split) for split in parts.values()] == [16, 4, 4]
+
+
+def test_unicode_spelling_does_not_divide_a_class(tmp_path: Path) -> None:
+    """The folders of one class in train and test may have another spelling in Unicode."""
+    for part, name in (("train", "e\u0301"), ("test", "\u00e9")):
+        classes(tmp_path / "in" / part, {name: 5, "z": 5})
+    parts = made({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    assert parts["test"].encoding.class_names == ("z", "\u00e9")
+
+
+def test_names_of_splits_may_be_classes(tmp_path: Path) -> None:
+    """A class `train` beside other classes, and hidden folders without images, are fine."""
+    root = classes(tmp_path / "in", {"bus": 4, "car": 4, "train": 4})
+    (root / ".git").mkdir()
+    (root / ".net").mkdir()
+    parts = made({"folder": str(root)}, tmp_path / "raw")
+    assert parts["train"].encoding.class_names == ("bus", "car", "train")

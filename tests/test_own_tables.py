@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.cards import split_statistics
 from pipeline.data.formats import npz_arrays as archives
 from pipeline.runtime.errors import Problem
 from tests.own_data import made, npz
@@ -239,3 +240,32 @@ def test_many_large_numbers_are_read(tmp_path: Path) -> None:
     rows = "".join(f"3e38,{n}e38,{n % 2}\n" for n in (1, 2, 3, 1, 2, 3, 2, 1))
     parts = csv(tmp_path / "in.csv", "a,b,label\n" + rows)
     assert parts["train"].x_NI[:, 1].max() == 1
+
+
+ROWS = np.arange(24)
+SHUFFLED = np.random.default_rng(2).permutation(24) + 100
+NOISE = np.random.default_rng(3).normal(size=24)
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"Id": ROWS + 1, "a": NOISE}, ["Id"]),
+        ({"Unnamed: 0": NOISE, "a": NOISE}, ["Unnamed: 0"]),
+        ({"a": NOISE, "b": SHUFFLED}, ["b"]),
+        ({"a": ROWS * 2, "b": ROWS // 2, "c": ROWS + 0.5, "id": ROWS // 2}, []),
+    ],
+)
+def test_index_columns_are_pointed_out(tmp_path: Path, caplog, columns, found) -> None:
+    """A column that counts the rows, in any order, is named in the log and in the notes."""
+    table = np.column_stack([*columns.values(), ROWS % 2])
+    rows = "\n".join(",".join(map(str, row)) for row in table.tolist())
+    csv(tmp_path / "in.csv", ",".join([*columns, "label"]) + "\n" + rows)
+    assert split_statistics.notes(tmp_path / "raw/train.npz").get("index_columns", []) == found
+    assert ("numbers the rows" in caplog.text) == bool(found)
+    arrays(tmp_path / "in.npz", X=table[:, :-1], y=ROWS % 2)
+    positions = [
+        f"[:, {n}]" for n, name in enumerate(columns) if name in found and name != "Unnamed: 0"
+    ]
+    notes = split_statistics.notes(tmp_path / "raw/train.npz")
+    assert notes.get("index_columns", []) == positions

@@ -1,5 +1,9 @@
 """params.yaml: a wrong key or value is named by its full path."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,12 +12,12 @@ from pipeline.config import params
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 
-TEXT = (ROOT / "params.yaml").read_text()
+TEXT = (ROOT / "params.yaml").read_text("utf-8")
 
 
 def load(tmp_path: Path, text: str) -> params.Params:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_text(text, "utf-8")
     return params.load(path)
 
 
@@ -73,3 +77,65 @@ def test_exponents_are_numbers(tmp_path: Path) -> None:
     """1e-3 is a number, as it is for DVC (YAML 1.2)."""
     loaded = load(tmp_path, TEXT.replace("0.0001]", "1e-4]"))
     assert loaded.pretrain.learning_rates[-1] == 0.0001
+
+
+def bomb(line: str) -> str:
+    """Return YAML whose eleven levels of nine aliases each expand to 31 billion values."""
+    return "b0: &b0 {a: 1}\n" + "".join(
+        f"b{n}: &b{n} {line.format(', '.join([f'*b{n - 1}'] * 9))}\n" for n in range(1, 12)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TEXT + bomb("[{}]"), "its aliases expand to more than 100,000 values"),
+        (TEXT + bomb("{{<<: [{}]}}"), "its aliases expand to more than 100,000 values"),
+        (TEXT + "x: &x [*x]\n", "an alias refers to the value that contains it"),
+        (TEXT + "[" * 20_000, "is not valid YAML"),
+        (TEXT + "#" * (1 << 20), "has more than 262,144 bytes"),
+        (TEXT.replace("  seeds: 10", "  seeds: " + "9" * 5000, 1), "Exceeds the limit"),
+        (TEXT.replace("  seeds: 10", "  seeds: 0x" + "f" * 5000, 1), "seeds = a very large number"),
+        (TEXT.replace("  seeds: 10", "  seeds: " + "9" * 4000, 1), "less than or equal to"),
+        (TEXT.replace("  seeds: 10", "  seeds: 2001-99-99", 1), "month must be in 1..12"),
+        (TEXT + '"a\\e[31m": 1\n', r"a\x1b[31m is not a known key"),
+    ],
+    ids=["aliases", "merges", "cycle", "deep", "long", "digits", "hex", "large", "date", "escape"],
+)
+def test_hostile_files_are_refused_at_once(tmp_path: Path, text: str, says: str) -> None:
+    """A file that would expand, recurse or control the terminal is one short printable line."""
+    with pytest.raises(Problem) as caught:
+        load(tmp_path, text)
+    assert says in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1100
+
+
+NAMES = ["my data", "data #1", "$(touch x)", "a'b", "a@b", "-x", ".x", "../x", "/x", "a\nb", ""]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "my.data"])
+def test_names_of_datasets_are_checked(tmp_path: Path, name: str) -> None:
+    """A name that DVC, a shell or a path would take apart is refused, with what may be."""
+    text = TEXT.replace("  digits:\n", f"  {json.dumps(name)}:\n", 1)
+    listed = text.replace("datasets: [digits]", f"datasets: [{json.dumps(name)}]", 1)
+    with pytest.raises(Problem, match=r"names have letters, digits|has a dot, which DVC") as caught:
+        load(tmp_path, listed)
+    assert "run.datasets" in str(caught.value)
+    if name == "my.data":
+        assert (
+            name in load(tmp_path, text.replace("datasets: [digits]", "datasets: [mnist]")).datasets
+        )
+
+
+def test_file_is_utf8_in_any_locale(tmp_path: Path) -> None:
+    """Names are UTF-8, also where Python's default is ASCII; a byte order mark is skipped."""
+    text = TEXT.replace("  digits:\n", "  Köln:\n", 1).replace("[digits]", "[Köln]", 1)
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    code = "from pipeline.config import params; print(ascii(params.load().run.datasets))"
+    ascii_locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    environment = {**os.environ, **ascii_locale, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert done.stdout.decode().strip() == r"['K\xf6ln']"

@@ -63,9 +63,30 @@ def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
         raise KeyError
     assert [file.name for file in path.iterdir()] == ["a"]
     with storage.whole_folder(path) as folder:
-        (folder / "b").write_text("2")
-    assert [file.name for file in path.iterdir()] == ["b"]
+        (folder / "a").write_text("2")
+    assert (path / "a").read_text() == "2"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_foreign_files_are_not_deleted(tmp_path: Path) -> None:
+    """A folder with a file of another name, in a subfolder too, is not replaced."""
+    path = tmp_path / "out"
+    (path / "deep").mkdir(parents=True)
+    (path / "deep/mine.csv").write_text("1")
+    with (
+        pytest.raises(Problem, match=r"mine\.csv is not a file of this command"),
+        storage.whole_folder(path) as folder,
+    ):
+        (folder / "a").write_text("2")
+    assert (path / "deep/mine.csv").read_text() == "1"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_messages_are_one_printable_line() -> None:
+    """Control characters, which a terminal would execute, are escaped; long texts are cut."""
+    assert str(Problem("a\x1b[2Jb\nc\u202e\udce9")) == r"a\x1b[2Jb\nc\u202e\udce9"
+    assert len(str(Problem("x" * 100_000))) < 1100
+    assert str(Problem("Köln 漢字")) == "Köln 漢字"
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"a": 1}\n{'])

@@ -54,6 +54,31 @@ def test_the_library_does_not_look_outside(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
+def test_text_files_name_their_encoding(path: Path) -> None:
+    """Text is UTF-8 (or the user's choice) on every machine, never what its locale says."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
+        values = [*node.args, *(word.value for word in node.keywords)]
+        given = [value.value for value in values if isinstance(value, ast.Constant)]
+        named = "encoding" in [word.arg for word in node.keywords]
+        if name in ("read_text", "write_text"):
+            assert named or "utf-8" in given, ast.unparse(node)
+        elif name == "open":
+            binary = any(isinstance(mode, str) and "b" in mode for mode in given)
+            of_library = ast.unparse(node.func).split(".")[0] in (
+                "gzip",
+                "tarfile",
+                "Image",
+                "archive",
+            )
+            assert named or binary or of_library, ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
 def test_names_are_nouns_of_the_field(path: Path) -> None:
     """Nothing is called Manager, Helper, Handler, Utils or Base."""
     tree = ast.parse(path.read_text())

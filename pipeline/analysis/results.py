@@ -123,7 +123,7 @@ def arm_key(row: Row) -> str:
 def read_table(path: Path) -> list[Row]:
     """Read a table of ours. Raises Problem where it is absent or broken."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row has not as many cells as the header")
         return [{column: _cell(column, text) for column, text in row.items()} for row in rows]

@@ -1,13 +1,17 @@
 """Arms of the comparison: their names, and the folders of their files."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from pipeline.config.params import Initialization, Params
+from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 INITIALIZATIONS = get_args(Initialization)
+ARM_FILES = {"weights.safetensors", "records.jsonl", "about.json"}  # of an arm's folders
+CHECKPOINTS = re.compile(r"[0-9a-f]{16}")  # names of the folders of checkpoints
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,18 @@ def arm_of(params: Params, dataset: str, activation: str, initialization: str) -
 def stale_folders(params: Params, root: Path = Path()) -> list[Path]:
     """Return the folders under `runs/` of arms that params.yaml does not list, and all checkpoints.
 
-    A stage that is running has checkpoints too: call this only while no stage runs.
+    Folders with files that no stage writes are left out. A stage that is running has checkpoints
+    too: call this only while no stage runs.
     """
     arms = [arm for dataset in params.run.datasets for arm in arms_of(params, dataset)]
     owned = {root / path for arm in arms for path in (arm.start, arm.networks, arm.scores)}
-    made = [
-        path for kind in ("start", "networks", "scores") for path in root.glob(f"runs/{kind}/*/*")
+    written = [
+        path
+        for kind in ("start", "networks", "scores")
+        for path in root.glob(f"runs/{kind}/*/*")
+        if path.is_dir() and not storage.foreign_files(path, ARM_FILES)
     ]
-    return sorted({*made} - owned) + sorted(root.glob("runs/checkpoints/*"))
+    checkpoints = [
+        path for path in root.glob("runs/checkpoints/*") if CHECKPOINTS.fullmatch(path.name)
+    ]
+    return sorted({*written} - owned) + sorted(checkpoints)

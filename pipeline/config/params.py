@@ -1,22 +1,43 @@
 """params.yaml as frozen, validated objects. No other module reads params.yaml."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, Node
 
 from pipeline.runtime.errors import Problem
 
+NAME = re.compile(r"(?![.-])[\w.-]{1,100}")
+LARGEST = 1 << 18  # bytes of params.yaml
+SHOWN = 100  # characters of a value in an error message
+MOST_VALUES = 100_000  # values of params.yaml, those of aliases counted at every use
+
+
+def checked_name(name: str) -> str:
+    """Return a name that is safe in paths, in commands and in DVC's stage names.
+
+    Raises ValueError for another one.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "names have letters, digits, '.', '_' and '-', at most 100, and begin with none of . -"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(checked_name)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Initialization = Literal["random", "pretrained"]
 PAPER_IMAGES = 81_920_000  # training images of NISTP (section 4.1): 100 files of 819,200
-Names = Annotated[list[str], Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -150,10 +171,10 @@ class Params(Section):
     pretrain: Pretrain
     finetune: Finetune
     sweep: Sweep
-    experiments: dict[str, dict[str, Any]]
+    experiments: dict[Name, dict[str, Any]]
     compare: Compare
-    activations: dict[str, Activation]
-    datasets: dict[str, Dataset]
+    activations: dict[Name, Activation]
+    datasets: dict[Name, Dataset]
 
     def activation(self, name: str) -> Activation:
         """Return the block of an activation. Raises Problem for an unknown name."""
@@ -207,14 +228,48 @@ class Params(Section):
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml. Raises Problem with the full path of the first wrong key."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text())
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise Problem(f"{path} is missing: run from the repository's root") from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    if len(content) > LARGEST:
+        raise Problem(f"{path} has more than {LARGEST:,} bytes: shorten it")
+    try:
+        params = _checked(Params, _parsed(content.decode("utf-8-sig")), "")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8") from error
+    except YAML_FAULTS as error:
         raise Problem(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    params = _checked(Params, content, "")
     _check_run(params)
     return params
+
+
+# Beside its own exceptions, the YAML library passes on those of Python's conversions.
+YAML_FAULTS = (YAMLError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
+
+
+def _parsed(text: str) -> Any:
+    """Return the content of a YAML document. Raises one of YAML_FAULTS."""
+    yaml = YAML(typ="safe", pure=True)
+    node = yaml.compose(text)
+    if node is not None and _values(node, {}) > MOST_VALUES:
+        raise ValueError(f"its aliases expand to more than {MOST_VALUES:,} values")
+    return None if node is None else yaml.constructor.construct_document(node)
+
+
+def _values(node: Node, known: dict[int, int | None]) -> int:
+    """Return the number of values of a node, those of aliases counted at every use."""
+    if id(node) not in known:
+        known[id(node)] = None
+        children = node.value if isinstance(node, CollectionNode) else []
+        flat = [
+            part for child in children for part in ((child,) if isinstance(child, Node) else child)
+        ]
+        known[id(node)] = 1 + sum(_values(child, known) for child in flat)
+    count = known[id(node)]
+    if count is None:
+        raise ValueError("an alias refers to the value that contains it")
+    return count
 
 
 def _checked(model: type[SectionType], content: Any, where: str) -> SectionType:
@@ -228,18 +283,29 @@ def _first_fault(error: ValidationError, where: str) -> str:
     fault = error.errors()[0]
     key = where
     for part in fault["loc"]:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}"
+        if part != "[key]":  # pydantic's mark of a fault in a key
+            key += f"[{part}]" if isinstance(part, int) else f".{part}"
     key = key.lstrip(".") or "the whole file"
     if fault["type"] == "extra_forbidden":
         return f"{key} is not a known key: remove it or correct its name"
     if fault["type"] == "missing":
         return f"{key} is missing: add it"
-    message = fault["msg"][:1].lower() + fault["msg"][1:]
-    return f"{key} = {fault['input']!r} is wrong: {message}"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    try:
+        value = repr(fault["input"])[:SHOWN]
+    except ValueError:  # Python writes out no number of more than 4,300 digits
+        value = "a very large number"
+    return f"{key} = {value} is wrong: {message}"
 
 
 def _check_run(params: Params) -> None:
     for name in params.run.datasets:
+        if "." in name:
+            raise Problem(
+                f"params.yaml: run.datasets: {name!r} has a dot, which DVC takes for a step into a "
+                f"block: rename the dataset, for instance to {name.replace('.', '-')!r}"
+            )
         params.pretrain_for(name)
         params.finetune_for(name)
         params.sweep_for(name)

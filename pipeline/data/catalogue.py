@@ -69,6 +69,8 @@ def download(
     """
     dataset = entry(params, name)
     source = params.source_for(name, dataset.source)
+    if isinstance(source, own.Source):
+        _check_apart(source, name, raw)
     with storage.whole_folder(raw) as folder:
         if dataset.write_raw:
             dataset.write_raw(folder, source)
@@ -76,6 +78,17 @@ def download(
             origin = dataset.origin or name
             with exclusive(downloads / origin):
                 fetch(origin, files, folder, partial=downloads / origin, mirror=mirror)
+
+
+def _check_apart(source: own.Source, name: str, raw: Path) -> None:
+    """Raise Problem where the user's files are in the folder that `download` replaces."""
+    for path in source.paths:
+        target, files = raw.resolve(), Path(path).resolve()
+        if files.is_relative_to(target) or target.is_relative_to(files):
+            raise Problem(
+                f"params.yaml: datasets.{name}.source: {path} and {raw}, which download replaces, "
+                f"overlap: move your files, for instance to data/own/{name}"
+            )
 
 
 def preprocess(params: Params, name: str, raw: Path, *, ready: Path, results: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.download.inventory import Inventory
 from pipeline.data.sources import amazon, own
 from pipeline.data.sources.dataset import Dataset
+from pipeline.runtime.errors import printable
 
 # Approximate bytes of downloads that have files without a published size.
 UNPUBLISHED = {"norb": 6_200_000_000, "nistp": 1_000_000_000} | dict.fromkeys(
@@ -60,7 +61,7 @@ def _row(params: Params, name: str, folders: Folders) -> Row:
     source = params.source_for(name, dataset.source) if listed else dataset.source()
     title, needs = dataset.title, NEEDS.get(name, "")
     if isinstance(source, own.Source):
-        title = source.title or title
+        title = printable(" ".join((source.title or title).split()))
         needs = OWN_NEEDS.get(source.kind, f"an .{source.kind} file of yours")
     return Row(
         name,

@@ -46,7 +46,7 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON document. Raises Problem where it is absent or damaged."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError) as error:
         raise unreadable(path, error) from error
 
@@ -60,7 +60,7 @@ def write_lines(path: Path, records: Iterable[Record]) -> None:
 def read_lines(path: Path) -> list[Record]:
     """Read JSON Lines. Raises Problem where the file is absent or damaged."""
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     except (FileNotFoundError, ValueError) as error:
         raise unreadable(path, error) from error
 
@@ -112,7 +112,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder that replaces `path` when the block ends without an error.
 
     A block that fails, or a process that is killed, leaves `path` as it was. Folders that killed
-    processes left beside `path` are removed: hold the lock of `path` around the block.
+    processes left beside `path` are removed: hold the lock of `path` around the block. Raises
+    Problem where `path` has files of other names than the new folder has: it would delete them.
     """
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -120,7 +121,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir(parents=True)
     try:
         yield temporary
+        if foreign := foreign_files(path, {file.name for file in temporary.rglob("*")}):
+            raise Problem(
+                f"{foreign[0]} is not a file of this command, which replaces {path}: "
+                "move it out of the folder, or delete it"
+            )
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def foreign_files(folder: Path, names: set[str]) -> list[Path]:
+    """Return the files and links below a folder that have none of the given names, sorted.
+
+    Hidden files, which operating systems leave behind, are not among them.
+    """
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name not in names
+        and not path.name.startswith(".")
+        and (path.is_symlink() or not path.is_dir())
+    )

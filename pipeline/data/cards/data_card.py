@@ -5,6 +5,7 @@ Legend of shape suffixes: N examples.
 
 import hashlib
 import inspect
+import logging
 import zipfile
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,7 +16,14 @@ import numpy as np
 
 from pipeline.config.params import Section
 from pipeline.data.cards.samples import samples
-from pipeline.data.cards.split_statistics import DIGITS, input_range, labels, text_statistics
+from pipeline.data.cards.split_statistics import (
+    DIGITS,
+    duplicates,
+    input_range,
+    labels,
+    notes,
+    text_statistics,
+)
 from pipeline.data.download import inventory
 from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
@@ -24,6 +32,8 @@ from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import read_encoding
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
+
+log = logging.getLogger(__name__)
 
 METADATA = ("title", "license", "citation", "note")  # of the user's own data, in params.yaml
 FREQUENT = 20  # terms that a card lists
@@ -37,7 +47,9 @@ def write(
 
     Raises Problem where a raw file or a split is absent.
     """
-    storage.write_json(out / "card.json", card(dataset, source, options, raw=raw, ready=ready))
+    content = card(dataset, source, options, raw=raw, ready=ready)
+    _warn(content)
+    storage.write_json(out / "card.json", content)
     storage.write_bytes(out / "samples.npz", samples(ready))
 
 
@@ -48,7 +60,8 @@ def card(
 
     `source` and `options` are the dataset's two blocks of params.yaml, `raw` and `ready` the
     folders of its raw files and splits. `range` has the lowest and highest network input of the
-    training split, `bounds` their limits by construction. Only datasets of texts have `text`.
+    training split, `bounds` their limits by construction. Only datasets of texts have `text`, and
+    only the user's own images and tables `duplicates` and `index_columns`, where there are any.
 
     Raises Problem where a raw file or a split is absent.
     """
@@ -73,7 +86,30 @@ def card(
         "options": _options(source, options, raw),
         "generator": _generator(encoding, train),
         **({"text": text_statistics(train, encoding, FREQUENT)} if encoding.vocabulary else {}),
+        **_suspicions(source, encoding, ready),
     }
+
+
+def _suspicions(source: Section, encoding: Encoding, ready: Path) -> Record:
+    """Return faults of the user's own images or rows; texts have counts of their own.
+
+    They are examples with the same inputs, and columns that number the rows.
+    """
+    if not isinstance(source, own.Source) or encoding.vocabulary:
+        return {}
+    counts = duplicates(ready)
+    return ({"duplicates": counts} if counts else {}) | notes(ready / "train.npz")
+
+
+def _warn(card: Record) -> None:
+    """Warn in one line of the log of duplicates between splits or classes."""
+    if counts := card.get("duplicates"):
+        log.warning(
+            "%s: the same inputs occur twice: %d validation and %d test examples are also in "
+            "training, %d examples are in two classes: remove the copies, or distrust the errors",
+            *(card["dataset"], counts["valid_in_train"], counts["test_in_train"]),
+            counts["in_two_classes"],
+        )
 
 
 def preparation(encoding: Encoding) -> str:

@@ -3,6 +3,7 @@
 Legend of shape suffixes: N examples, B rows of a block, I inputs.
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.runtime.storage import Record
 
 BLOCK = 1 << 24  # bytes of a split that are in memory at once
+PARTS = ("train", "valid", "test")
 DIGITS = 6  # significant digits of a range: further ones depend on the machine
 
 
@@ -51,6 +53,40 @@ def labels(path: Path) -> NDArray[np.int64]:
         return np.asarray(stored["y"])
 
 
+def notes(path: Path) -> Record:
+    """Return the notes of a split for the data card; empty where it has none."""
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(json.loads(str(stored["notes"]))) if "notes" in stored else {}
+
+
+def duplicates(ready: Path) -> Record:
+    """Return how many examples have the same inputs as another one; nothing where none has.
+
+    `valid_in_train` counts validation examples that are also in training, `test_in_train` test
+    examples that are also in training or validation: networks have seen them. `in_two_classes`
+    counts the examples of all splits whose inputs also occur with another label.
+    """
+    rows = {
+        part: [_hash(x_I) for x_BI in blocks(ready / f"{part}.npz") for x_I in x_BI]
+        for part in PARTS
+    }
+    labels_of: dict[bytes, set[int]] = {}
+    for part in PARTS:
+        for row, label in zip(rows[part], labels(ready / f"{part}.npz").tolist(), strict=True):
+            labels_of.setdefault(row, set()).add(label)
+    train, valid = set(rows["train"]), set(rows["valid"])
+    counts = {
+        "valid_in_train": sum(row in train for row in rows["valid"]),
+        "test_in_train": sum(row in train or row in valid for row in rows["test"]),
+        "in_two_classes": sum(len(labels_of[row]) > 1 for part in PARTS for row in rows[part]),
+    }
+    return counts if any(counts.values()) else {}
+
+
+def _hash(x_I: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(x_I.tobytes(), digest_size=16).digest()
+
+
 def text_statistics(path: Path, encoding: Encoding, frequent: int) -> Record:
     """Return the statistics of a training split of texts, for the data card.
 
@@ -60,7 +96,7 @@ def text_statistics(path: Path, encoding: Encoding, frequent: int) -> Record:
     """
     assert encoding.vocabulary
     with np.load(path, allow_pickle=False) as stored:
-        indices, y_N, notes = stored["indices"], stored["y"], json.loads(str(stored["notes"]))
+        indices, y_N = stored["indices"], stored["y"]
     share_I = np.bincount(indices, minlength=encoding.inputs) / len(y_N)
     first_I = np.argsort(-share_I, kind="stable")[:frequent]
     statistics: Record = {
@@ -73,4 +109,4 @@ def text_statistics(path: Path, encoding: Encoding, frequent: int) -> Record:
             encoding.vocabulary.terms[n]: round(float(share_I[n]), DIGITS) for n in first_I
         },
     }
-    return {**statistics, **notes}
+    return statistics | notes(path)

@@ -6,6 +6,8 @@ raises Problem if the file is no longer the same.
 
 import hashlib
 import io
+import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +22,22 @@ from pipeline.runtime.errors import Problem
 FILE = "inventory.json"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # left behind by operating systems
+HIDDEN_JUNK = re.compile(r"\.(git|dvc|svn|cache|venv|idea|ipynb_checkpoints|thumbnails|Trash.*)")
 LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
 Kind = Literal["folder", "npz", "csv", "reviews"]
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
+PART_FOLDERS: dict[str, Part] = {  # names of folders of splits, in lower case
+    **{"train": "train", "training": "train"},
+    **{"valid": "valid", "val": "valid", "validation": "valid", "dev": "valid"},
+    **{"test": "test", "testing": "test"},
+}
+# Names of folders that hold all images, all labels or a split, beside each other: no classes.
+NO_CLASS = re.compile(
+    r"((train(ing)?|val(id(ation)?)?|dev|test(ing)?|image|img|label|annotation|mask)s?[-_ ]?)+\d*",
+    re.IGNORECASE,
+)
 
 
 class HashingReader(io.RawIOBase):
@@ -168,17 +181,20 @@ def measure(place: Place, root: Path) -> File:
 def _images(root: Path) -> list[Place]:
     """Return the images of a folder by split, class and name."""
     folders, loose = _listed(root, root)
-    names = {folder.name for folder in folders}
-    given = {"train", "test"} <= names
-    other = [folder for folder in folders if folder.name not in PARTS]
-    if given and other:
-        raise Problem(
-            f"{other[0]} lies beside train and test, where only valid may: rename or move it"
-        )
-    if given:
+    by_part = _part_folders(folders)
+    if by_part:
         places = [
-            place for part in PARTS if part in names for place in _classes(root / part, root, part)
+            place
+            for part in PARTS
+            if part in by_part
+            for place in _classes(by_part[part], root, part)
         ]
+    elif folders and all(NO_CLASS.fullmatch(folder.name) for folder in folders):
+        names = " and ".join(folder.name for folder in folders)
+        raise Problem(
+            f"{root} has {names}, which are not names of classes: {LAYOUT}: "
+            "move each image into a folder with the name of its class"
+        )
     else:
         places = list(_classes(root, root, None))
     strangers = [place.path for place in places if place.path.suffix.lower() not in SUFFIXES]
@@ -190,25 +206,70 @@ def _images(root: Path) -> list[Place]:
     # Other files at the top of the folder, a README or a license, describe the dataset.
     if loose := [path for path in loose if path.suffix.lower() in SUFFIXES]:
         raise Problem(f"{min(loose)} is in no class folder: {LAYOUT}: move it")
-    _check_classes(places, root)
+    _check_classes(places)
     return places
 
 
+def _part_folders(folders: list[Path]) -> dict[Part, Path]:
+    """Return the folders of the splits; none where the folders are not train and another split."""
+    by_part: dict[Part, Path] = {}
+    others = []
+    for folder in folders:
+        part = PART_FOLDERS.get(folder.name.lower())
+        if part in by_part:
+            raise Problem(
+                f"{by_part[part]} and {folder} are both the {part} split: merge them, or remove one"
+            )
+        if part:
+            by_part[part] = folder
+        else:
+            others.append(folder)
+    if "train" not in by_part or len(by_part) == 1:
+        return {}
+    if others:
+        names = " and ".join(by_part[part].name for part in PARTS if part in by_part)
+        raise Problem(f"{others[0]} lies beside the splits {names} and is none: rename or move it")
+    return by_part
+
+
 def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
-    """Yield the files of the class folders in `base`."""
+    """Yield the files of the class folders in `base`, classes by name."""
     folders, loose = _listed(base, root)
+    _check_hidden(base)
     if not folders:
         raise Problem(f"{base} has no class folders: {LAYOUT}")
     if loose and part:
         raise Problem(f"{min(loose)} is in no class folder: {LAYOUT}: move it")
+    by_name: dict[str, Path] = {}
     for folder in folders:
+        # The same letters have several spellings in Unicode: macOS and Linux write different ones.
+        name = unicodedata.normalize("NFC", folder.name)
+        if name in by_name:
+            raise Problem(
+                f"{base} has two folders {name} that differ only in their Unicode spelling: "
+                "merge them"
+            )
+        by_name[name] = folder
+    for name, folder in sorted(by_name.items()):
         deeper, files = _listed(folder, root)
         if deeper:
             raise Problem(f"{min(deeper)} is a folder in a class folder: {LAYOUT}: move its files")
         if not files:
             raise Problem(f"{folder} has no images: add some or remove the folder")
         for file in files:
-            yield Place(file, folder.name, part)
+            yield Place(file, name, part)
+
+
+def _check_hidden(base: Path) -> None:
+    """Raise Problem for a hidden folder with images: it could be a class, such as .net."""
+    for folder in sorted(base.glob(".*")):
+        if folder.is_dir() and not HIDDEN_JUNK.fullmatch(folder.name):
+            images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+            if any(not passed_over(path.name) for path in images):
+                raise Problem(
+                    f"{folder} has images, but its name begins with a dot, as those of hidden "
+                    "folders: rename it if it is a class, or move it elsewhere"
+                )
 
 
 def passed_over(name: str) -> bool:
@@ -243,15 +304,16 @@ def _check_link(path: Path, root: Path) -> None:
         raise Problem(f"{path} is a link {where}: put copies of the files in its place")
 
 
-def _check_classes(places: list[Place], root: Path) -> None:
+def _check_classes(places: list[Place]) -> None:
     """Raise Problem where two splits have different classes."""
-    classes: dict[str | None, set[str | None]] = {}
+    classes: dict[Path, set[str | None]] = {}
     for place in places:
-        classes.setdefault(place.part, set()).add(place.class_name)
-    for part, names in classes.items():
+        folder = place.path.parent.parent
+        classes.setdefault(folder, set()).add(place.class_name)
+    for folder, names in classes.items():
         missing = set().union(*classes.values()) - names
         if missing:
             raise Problem(
-                f"{root}/{part} has no folder {min(map(str, missing))} as the others have: "
+                f"{folder} has no folder {min(map(str, missing))} as the others have: "
                 "every split needs images of every class"
             )

@@ -37,7 +37,8 @@ def read_csv(content: bytes, path: str, label: str, *, delimiter: str, scaled: S
         raise Problem(f"{path} has no rows below its header: add examples")
     x_NI = np.frombuffer(values).reshape(len(labels), -1)
     class_names, y_N = classes(_typed(labels), f"{path}: {label}")
-    return Table(x_NI, y_N, np.full(len(y_N), "train"), class_names, scaled)
+    features = tuple(name for name in columns if name != label)
+    return Table(x_NI, y_N, np.full(len(y_N), "train"), class_names, scaled, features)
 
 
 def _columns(header: list[str], label: str, path: str) -> list[str]:

@@ -17,6 +17,8 @@ from pipeline.runtime.errors import Problem
 BLOCK = 1 << 20  # numbers converted at a time
 SHOWN = 20  # names in an error message
 BYTE_SCALE = 1 / 255  # a byte becomes an input in [0, 1]
+FEWEST_ROWS = 20  # fewer may count up by chance
+INDEX_NAMES = {"id", "index", "idx", "row", "rowid", "row_id", "unnamed: 0", "no", "nr", "key"}
 LARGEST = float(np.finfo(np.float32).max)
 
 Scaled = Literal["range", "standardized"]
@@ -29,6 +31,7 @@ class Table:
 
     x is [N, I], [N, H, W] or [N, H, W, C], uint8 or any other real type. y_N [N] are positions in
     `class_names`. part_N [N] is the split that the file names, "train" where it names none.
+    `features` [I] are the names of the columns of x, where they have names.
     """
 
     x: NDArray[Any]
@@ -36,6 +39,18 @@ class Table:
     part_N: NDArray[np.str_]
     class_names: tuple[str, ...]
     scaled: Scaled
+    features: tuple[str, ...] = ()
+
+    def index_columns(self) -> list[str]:
+        """Return the features that number the rows, near-certainly: such a feature is no input.
+
+        They are distinct whole numbers without a gap, in any order, or distinct numbers under a
+        name such as `Id`. A feature without a name is called by its position, from 0.
+        """
+        if self.x.ndim != 2 or self.x.dtype.kind == "b" or len(self.x) < FEWEST_ROWS:
+            return []
+        names = self.features or tuple(f"[:, {n}]" for n in range(self.x.shape[1]))
+        return [name for name, x_N in zip(names, self.x.T, strict=True) if _numbers_rows(name, x_N)]
 
     def splits(self, rows: tuple[NDArray[np.int64], ...]) -> Splits:
         """Return the splits of the given rows: bytes unchanged, other numbers scaled by feature.
@@ -59,6 +74,14 @@ class Table:
                 yield scale(x_BI.astype(np.float64)).astype(np.float32) if scale else x_BI
 
         return Split(Blocks((len(rows_N), encoding.inputs), make), self.y_N[rows_N], encoding)
+
+
+def _numbers_rows(name: str, x_N: NDArray[np.generic]) -> bool:
+    ordered = np.unique(x_N).astype(np.float64)
+    if len(ordered) < len(x_N):
+        return False
+    counts = ordered[-1] - ordered[0] == len(ordered) - 1 and not (ordered % 1).any()
+    return bool(counts) or name.strip().lower() in INDEX_NAMES
 
 
 def blocks(x: NDArray[np.generic], rows_N: NDArray[np.int64]) -> Iterator[NDArray[np.generic]]:

@@ -6,6 +6,7 @@ Legend of shape suffixes: N examples.
 """
 
 import io
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
 from pipeline.data.download.inventory import File, Inventory, Kind, Place
 from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
+from pipeline.data.formats.table import Table
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
 from pipeline.data.splits.vocabulary import Tokenizer
@@ -27,6 +29,8 @@ from pipeline.data.text.corpus import Corpus, gather
 from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Columns, Parsed, Stars
 from pipeline.runtime.errors import Problem
+
+log = logging.getLogger(__name__)
 
 KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv", "reviews"))
 OPTIONS = {  # of each kind, beside the shares `valid` and `test`
@@ -74,11 +78,16 @@ class Source(Section):
         return self._given()[0]
 
     @property
-    def path(self) -> str:
-        """Path of the folder or file, as given; of several files all paths, joined by commas."""
+    def paths(self) -> list[str]:
+        """Paths of the folder or the files, as given."""
         if self.reviews is not None:
-            return ", ".join([*self.reviews, *self.unlabeled])
-        return str(getattr(self, self.kind))
+            return [*self.reviews, *self.unlabeled]
+        return [str(getattr(self, self.kind))]
+
+    @property
+    def path(self) -> str:
+        """All paths, joined by commas."""
+        return ", ".join(self.paths)
 
     def _given(self) -> list[Kind]:
         return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
@@ -190,7 +199,14 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     examples = _examples(files, options)
     for option in sorted(options.model_fields_set & set(examples.part_N)):
         raise Problem(f"{where}.{option}: {files.path} already has a {option} split: remove it")
-    return examples.splits(_partition(examples, files.path, options))
+    splits = examples.splits(_partition(examples, files.path, options))
+    if isinstance(examples, Table) and (columns := examples.index_columns()):
+        log.warning(
+            "%s: %s of %s numbers the rows, and may give the class away: remove the column",
+            *(name, " and ".join(columns), files.path),
+        )
+        return splits._replace(train=replace(splits.train, notes={"index_columns": columns}))
+    return splits
 
 
 def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:

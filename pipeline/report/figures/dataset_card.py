@@ -127,12 +127,24 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("License", _shown(card["license"])),
         ("Files", _files(card)),
         ("Splits", card["rule"] if folds_of(card) is None else reviews.folds(card["options"])),
+        ("Index columns", ", ".join(card.get("index_columns", []))),
+        ("Duplicates", _duplicates(card.get("duplicates"))),
         ("Options", "" if card["generator"] else _options(_mattering(card))),
         ("Inputs", f"{prepared}; from {low} to {high} in training"),
         ("Generator", _recipe(card["generator"])),
         *(reviews.facts(card["text"]) if card.get("text") else ()),
     ]
     return [(term, text) for term, text in facts if text]
+
+
+def _duplicates(counts: Mapping[str, int] | None) -> str:
+    """Return the numbers of the user's own examples that have the inputs of another example."""
+    if counts is None:
+        return ""
+    return (
+        f"{counts['valid_in_train']:,} validation and {counts['test_in_train']:,} test examples "
+        f"are also in training; {counts['in_two_classes']:,} examples occur in two classes"
+    )
 
 
 def _shown(address: str) -> str:
