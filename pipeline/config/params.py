@@ -25,7 +25,8 @@ def checked_name(name: str) -> str:
     """
     if not NAME.fullmatch(name):
         raise ValueError(
-            "names have letters, digits, '.', '_' and '-', at most 100, and begin with none of . -"
+            "names have letters, digits, '.', '_' and '-', at most 100, and begin with none of "
+            "'.' and '-': rename it"
         )
     return name
 

@@ -155,8 +155,10 @@ def _options(source: Section, options: Section, raw: Path) -> dict[str, Any]:
     if not isinstance(source, own.Source):
         return chosen
     given = {file.part for file in inventory.read(raw).files}
-    relevant = own.relevant(source.kind, options) | ({"valid", "test"} - given)
-    return {name: value for name, value in chosen.items() if name in relevant}
+    shares = [name for name in ("valid", "test") if name not in given]
+    relevant = own.relevant(source.kind, options) | {*shares}
+    ordered = [*(name for name in chosen if name not in shares), *shares]
+    return {name: chosen[name] for name in ordered if name in relevant}
 
 
 def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
@@ -166,7 +168,13 @@ def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
         own_files = {
             "files": len(files),
             "bytes": sum(file.size for file in files),
-            "fingerprint": storage.fingerprint([file.model_dump() for file in files]),
+            "fingerprint": storage.fingerprint(
+                # Older inventories know no unlabeled files: the fingerprint stays the same.
+                [
+                    file.model_dump(exclude=None if file.unlabeled else {"unlabeled"})
+                    for file in files
+                ]
+            ),
         }
         return {"files": [], "own_files": own_files}
     official = [
