@@ -23,7 +23,7 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     """
     from benchmarks import generator
     from benchmarks import run as benchmark
-    from pipeline.report.figures import plots, speed
+    from pipeline.report.figures import speed, style
     from pipeline.runtime import device, storage
 
     where = device.choose()
@@ -36,8 +36,8 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
     name = "bench" if where.type == "cpu" else "bench-cuda"
     storage.write_json(Path(f"results/{name}.json"), found)
-    for theme, suffix in ((plots.LIGHT, ""), (plots.DARK, "-dark")):
-        picture = plots.svg(speed.speed, found, theme)
+    for theme, suffix in ((style.LIGHT, ""), (style.DARK, "-dark")):
+        picture = style.svg(speed.speed, found, theme)
         storage.write_bytes(Path(f"results/{name}{suffix}.svg"), picture)
 
 

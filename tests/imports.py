@@ -19,7 +19,8 @@ def file_of(module: str) -> Path | None:
 def imported(path: Path) -> set[Path]:
     """Return the repository's files that a file imports, at its top or inside its functions.
 
-    A package's `__init__.py` counts where it is imported itself, not where one of its modules is.
+    A package's `__init__.py` counts where it is imported itself, not where one of its modules is. A
+    file that loops over the modules of its package imports all of them.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -30,7 +31,10 @@ def imported(path: Path) -> set[Path]:
             names |= {name for name in modules if file_of(name)} or {node.module}
             if not all(map(file_of, modules)):
                 names.add(node.module)
-    return {file for name in names if (file := file_of(name))}
+    files = {file for name in names if (file := file_of(name))}
+    if "iter_modules(" in path.read_text():
+        files |= {*path.parent.glob("*.py")} - {path, path.parent / "__init__.py"}
+    return files
 
 
 def closure(path: Path) -> set[Path]:

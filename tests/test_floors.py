@@ -48,7 +48,7 @@ FLOORS = {
     "experiments": BOTTOM | {"experiments/conditions"},
     "claims": RESULTS,
     "report/text": RESULTS | {"claims", "evaluation"},
-    "report/figures": WORDS | {"probes"},
+    "report/figures": RESULTS | {"report/text", "probes"},
     "report/markdown": WORDS,
     "report/pages": WORDS | {"report/figures"},
     "tracking": WORDS | {"data/splits", "networks", "evaluation", "report/figures"},

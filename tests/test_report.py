@@ -13,13 +13,14 @@ from pipeline.data.sources.entry import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
-from pipeline.report.pages.results_page import FIGURES
+from pipeline.report.figures.arms import RESULTS_FIGURES
 from pipeline.report.text import summary
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from stages import compare, report
 from tests import synthetic
 
+FIGURES = "pipeline.report.figures.arms.RESULTS_FIGURES"
 HOSTILE = "<b>&'\"x"
 
 
@@ -29,7 +30,7 @@ def make(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def make(dataset="digits", change=None, figures=4, **options):
-        monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:figures])
+        monkeypatch.setattr(FIGURES, RESULTS_FIGURES[:figures])
         settings = synthetic.settings(dataset, **options)
         monkeypatch.setattr("pipeline.config.params.load", lambda: settings)
         synthetic.write(settings, dataset)

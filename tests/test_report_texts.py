@@ -9,10 +9,9 @@ import pytest
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import arm_key
-from pipeline.report.figures import arm_captions, dataset_card, plots, protocol, summary
+from pipeline.report.figures import arms, dataset_card, style
 from pipeline.report.markdown import readme
-from pipeline.report.pages.results_page import FIGURES
-from pipeline.report.text import baselines as beaten
+from pipeline.report.text import protocol, summary
 from stages import report
 from tests import rated
 
@@ -21,7 +20,7 @@ from tests import rated
 def make(tmp_path, monkeypatch):
     """Return a function that compares made-up scores of reviews, and reads the results."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:1])
+    monkeypatch.setattr("pipeline.report.figures.arms.RESULTS_FIGURES", arms.RESULTS_FIGURES[:1])
     return lambda **options: rated.write(monkeypatch, **options)
 
 
@@ -103,7 +102,7 @@ def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word)
     fits = [row["test_rmse"] for row in found.baselines if row["baseline"] == "logistic"]
     assert len(fits) == (4 if folds else 1)
     gap = abs(np.mean(fits) - best["test_rmse_mean"])
-    said = beaten.against(found)
+    said = summary.against_baseline(found)
     assert said == " ".join(said.split())
     assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in said
     low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", said).groups())
@@ -113,11 +112,11 @@ def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word)
 def test_how_the_baselines_were_made_is_told(make):
     """What chose C, and what was chosen; a fit that was stopped is told."""
     found = make()
-    assert "lowest validation RMSE" in beaten.note(found)
-    assert "C: 0.1 (4 of 4)" in beaten.note(found)
-    assert "stopped" not in beaten.note(found)
+    assert "lowest validation RMSE" in summary.baselines_note(found)
+    assert "C: 0.1 (4 of 4)" in summary.baselines_note(found)
+    assert "stopped" not in summary.baselines_note(found)
     found.baselines[0]["converged"] = False
-    assert "1 fit stopped before the end." in beaten.note(found)
+    assert "1 fit stopped before the end." in summary.baselines_note(found)
 
 
 def test_results_without_baselines_are_told_without(make):
@@ -184,7 +183,7 @@ def test_masking_alone_is_told_as_before(make):
 def test_stars_are_drawn_in_stars_with_the_baselines(make):
     """Dots and bar are RMSEs; a dashed line at the regression, dotted at a constant in reach."""
     found = make()
-    axes = plots.errors_by_arm(found, plots.LIGHT).axes[0]
+    axes = arms.errors_by_arm(found, style.LIGHT).axes[0]
     assert axes.get_xlabel() == "test RMSE, stars"
     row = found.table[0]
     dots, bar, circle = axes.lines[:3]
@@ -199,23 +198,21 @@ def test_a_baseline_far_off_is_named_and_not_drawn(make):
     """A constant far to the right of all arms would leave them a corner of the figure."""
     found = make()
     assert [row["baseline"] for row in baselines.near(found)] == ["logistic"]
-    caption = arm_captions.errors_by_arm(found)
+    caption = arms.errors_caption(found)
     assert "Dashed line: logistic regression." in caption
     assert re.search(r"Far to the right: always the same answer, 1\.2\d\d stars\.", caption)
     for run in found.runs:
         run["test_rmse"] += 0.4 * (run["activation"] == "linear")
     assert len(baselines.near(found)) == 2
-    assert "Dotted line: always the same answer." in arm_captions.errors_by_arm(found)
+    assert "Dotted line: always the same answer." in arms.errors_caption(found)
 
 
 def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
     """Their row says so; their inputs' zeros are not among those of hidden outputs."""
     found = make()
-    axes = plots.zeros_by_layer(found, plots.LIGHT).axes[0]
+    axes = arms.sparsity_by_layer(found, style.LIGHT).axes[0]
     assert [text.get_text() for text in axes.texts].count("no layer") == 2
     assert len(axes.patches) == 2 * (0 + 1 + 2 + 2)
-    assert "98.5" not in arm_captions.zeros_by_layer(found)
-    assert "62.0% to 68.0%" in arm_captions.zeros_by_layer(found)
     assert "or of an arm without hidden layers inputs that are" in page()
 
 
@@ -225,8 +222,8 @@ def test_a_comparison_of_networks_without_hidden_layers_is_drawn(make):
     found.protocol["hidden"] = []
     for curve in found.curves["arms"].values():
         curve |= {"valid_error": curve["valid_error"][:1], "training": curve["training"][:1]}
-    plots.svg(plots.zeros_by_layer, found, plots.LIGHT)
-    panel = plots.validation_curves(found, plots.LIGHT).axes[0]
+    style.svg(arms.sparsity_by_layer, found, style.LIGHT)
+    panel = arms.validation_curves(found, style.LIGHT).axes[0]
     assert [line.get_marker() for line in panel.lines] == ["o", "o"]
 
 

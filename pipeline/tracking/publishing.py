@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.arms import Arm
 from pipeline.config.params import Params
-from pipeline.report.figures import plots
+from pipeline.report.figures import style
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.tracking import artifacts, contents, store, view
@@ -177,7 +177,7 @@ def made_by(about: Record, *, source: str) -> dict[str, str]:
 
 def _color(told: FinishedArm) -> str:
     """Return the report's color of the arm's activation, lighter for random starts."""
-    theme = plots.LIGHT if told.arm.initialization == "pretrained" else plots.DARK
+    theme = style.LIGHT if told.arm.initialization == "pretrained" else style.DARK
     order = told.activations.index(told.arm.activation)
     return theme.hues[order % len(theme.hues)]
 

@@ -9,8 +9,7 @@ from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, Criterion
 from pipeline.analysis.results import Results, Row
 from pipeline.config.params import Compare
-from pipeline.report.text import summary, verdicts
-from pipeline.report.text.baselines import against, note
+from pipeline.report.text import summary, verdicts, wording
 from pipeline.report.text.protocol import tested_on
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
@@ -35,15 +34,19 @@ def comparison(results: Results) -> str:
     """Return a dataset's table in Markdown, what it says in a sentence, and how it was made."""
     columns = _columns(results)
     head = " | ".join([results.dataset, *(name for name, _ in columns)])
-    arms = [(summary.spoken(row), row) for row in results.table]
+    arms = [(wording.spoken(row), row) for row in results.table]
     beaten = [(row["name"], row) for row in baselines.table(results)]
     rows = [
         " | ".join([name, *(cell(row) for _, cell in columns)]) for name, row in [*arms, *beaten]
     ]
     table = [f"| {row} |" for row in [head, *rows]]
     table.insert(1, "|---" * (len(columns) + 1) + "|")
-    says = [summary.answer(results), *summary.standing(results), against(results) or ""]
-    small = " ".join([_made(results), *([note(results) or ""] if beaten else [])])
+    says = [
+        summary.answer(results),
+        *summary.standing(results),
+        summary.against_baseline(results) or "",
+    ]
+    small = " ".join([_made(results), *([summary.baselines_note(results) or ""] if beaten else [])])
     return "\n".join([*table, "", " ".join(filter(None, says)), "", f"<sub>{small}</sub>"])
 
 
@@ -69,19 +72,19 @@ def _with_margin(what: Criterion, row: Row) -> str:
 
 
 def _share(column: str, digits: int, row: Row) -> str:
-    return summary.percent(row[column], digits) if column in row else ""
+    return wording.percent(row[column], digits) if column in row else ""
 
 
 def _made(results: Results) -> str:
     """Return how a dataset's table was made."""
     protocol = results.protocol
-    confidence = summary.percent(protocol["confidence"], 0)
+    confidence = wording.percent(protocol["confidence"], 0)
     grid = ", ".join(f"{rate:g}" for rate in protocol["finetune"]["learning_rates"])
     units = "in %" if results.measure is ERROR else "RMSE in stars, else in %"
     text = (
         f"Mean ± half of the {confidence}% interval over n = {protocol['seeds']} paired seeds,"
         f" {units}, on {tested_on(results, 'test examples')}. Selection: {protocol['selection']};"
-        f" learning rates {grid}, at most {summary.epochs(protocol['finetune'])}."
+        f" learning rates {grid}, at most {wording.epochs(protocol['finetune'])}."
     )
     if results.folds:
         text += " Training parts of folds overlap: the intervals are somewhat too narrow."
@@ -101,7 +104,7 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
         " seeds and deciding intervals."
     )
     if others:
-        small += f" {others} other {summary.plural(others, 'claim')} lack records on this dataset."
+        small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."
     return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
 
 
@@ -116,7 +119,7 @@ def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
         mine = [row for row in tested if row["verdict"] == verdict]
         told = "; ".join(f"{row['key'].replace('-', ' ')} ({verdicts.here(row)})" for row in mine)
         if mine:
-            parts.append(f"**{summary.sentence(verdict)}**: {told}.")
+            parts.append(f"**{wording.sentence(verdict)}**: {told}.")
     return "\n\n".join(parts)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.report.text import summary
+from pipeline.report.text import wording
 
 
 def tables(bench: Mapping[str, Any]) -> str:
@@ -68,13 +68,13 @@ def _limits(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> str
     most = max(row["networks"] for row in rows)
     engine = next(row for row in rows if row["networks"] == most)["ms_per_net_step"]
     floors = limits["floors_ms"]
-    share = summary.percent(floors["one sweep"] / engine, 0)
+    share = wording.percent(floors["one sweep"] / engine, 0)
     text = (
         f"The engine at K = {most} moves its weights, three passes a step, at {share}% of the rate"
         f" at which the same run copied ({limits['copied_gb_per_s']:.0f} GB/s)"
     )
     if "arithmetic" in floors:
-        share = summary.percent(floors["arithmetic"] / engine, 0)
+        share = wording.percent(floors["arithmetic"] / engine, 0)
         text += (
             f", and multiplies at {share}% of the rate that it measured"
             f" ({limits['gflop_per_s']:.0f} GFLOP/s)"
@@ -92,7 +92,7 @@ def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
         time = f"{row['ms_per_net_step']:.3f} [{row['first_quartile']:.3f},"
         time += f" {row['third_quartile']:.3f}]"
         parts = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
-        shares = " | ".join(f"{summary.percent(share, 0)}%" for share in parts)
+        shares = " | ".join(f"{wording.percent(share, 0)}%" for share in parts)
         name = f"{row['size']} size, K = {row['networks']}, n = {row['repeats']}"
         lines.append(f"| {name} | {time} | {shares} |")
     return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""Test error against the share of labels, with and without pre-training (the paper's Figure 4)."""
+
+from typing import TYPE_CHECKING
+
+from pipeline.paper.published_figures import FIGURE_4
+from pipeline.report.figures import style
+from pipeline.report.figures.plot import LINES, MEANS, PaperFigure, Plot
+from pipeline.report.figures.style import Theme
+from pipeline.report.figures.table import Point, Table
+from pipeline.report.text.wording import label, percent, sentence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDS = ("few labels", "all labels")
+
+
+def draw(table: Table, theme: Theme) -> "Figure":
+    """Draw test error over the share of labels, both in percent, for each unit and start."""
+    figure, axes = style.panel(4.4)
+    axes.set_xscale("log")
+    for (activation, start), rows in table.arms().items():
+        color, name = style.hue(activation, theme), label(activation, start)
+        style.curve(axes, rows.points("share"), color, theme, scale=100, label=name, start=start)
+    style.log_scale(axes)
+    shares = sorted(table.levels("share"))
+    style.ticks(axes.xaxis, {100 * share: f"{100 * share:g}" for share in shares})
+    axes.set_xlabel("labels used in fine-tuning, %")
+    style.legend_above(axes)
+    return figure
+
+
+def gains_of_pretraining(table: Table) -> dict[float, Point]:
+    """Return, by share of labels, error with pre-training less error without, paired by seed."""
+    pretrained, random = (table.where(initialization=s) for s in ("pretrained", "random"))
+    return {
+        share: pretrained.where(share=share).difference(random.where(share=share))
+        for share in sorted({*pretrained.levels("share")} & {*random.levels("share")})
+    }
+
+
+def lines(table: Table) -> dict[str, str]:
+    """Return the gains of pre-training at the smallest and the largest share of labels."""
+    found = {}
+    for activation in FIGURE_4:
+        gains = gains_of_pretraining(table.where(activation=activation))
+        for pick, end in zip((min, max), ENDS, strict=True):
+            if gains:
+                share = pick(gains)
+                words = f"{gains[share].shown(' points')} at {percent(share, 0)}%"
+                found[f"{sentence(activation)}, {end}"] = words
+    return found
+
+
+FIGURES = (
+    Plot(
+        "What are unlabeled examples worth?",
+        needs="seed activation initialization share test_error",
+        draw=draw,
+        reading=(
+            f"{MEANS} {LINES} Pre-training uses all inputs. Where solid and dashed meet, it no "
+            "longer pays."
+        ),
+        paper=PaperFigure(
+            "Figure 4",
+            "Change of the test error by pre-training, in points, by the share of the labels; the "
+            "paper's on NORB, its numbers only in the figure.",
+            lines,
+            {
+                f"{sentence(activation)}, {end}": words
+                for activation, both in FIGURE_4.items()
+                for end, words in zip(ENDS, both, strict=True)
+            },
+        ),
+    ),
+)
