@@ -24,7 +24,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     settings, where = params.load(), device.choose()
     settings.dataset(dataset)
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
-    form = examples.read_form(ready / "train.npz")
+    form = examples.read_encoding(ready / "train.npz")
     conditions = catalogue.conditions_of(experiment, dataset, settings, form)
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (

@@ -6,13 +6,13 @@ from typing import Any
 
 from pipeline.data.sources import own
 from pipeline.data.text.corpus import Corpus
-from pipeline.data.text.reviews import Columns, Fault, Found, Review
+from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 
 STARS = Columns("text", stars="stars")
 LABEL = Columns("text", label="label")
 
 
-def parted(found: list[Found]) -> tuple[list[Review], list[Fault]]:
+def parted(found: list[Parsed]) -> tuple[list[Review], list[Fault]]:
     """Return the reviews and the faults of a reader."""
     return (
         [item for item in found if isinstance(item, Review)],
@@ -44,4 +44,4 @@ def splits(folder: Path, source: dict[str, Any], **options: Any):
 
 def texts_of(corpus: Corpus) -> list[set[str]]:
     """Return the terms of each review of a corpus."""
-    return [{corpus.terms[t] for t in row.indices} for row in corpus.bits_NT]
+    return [{corpus.terms[t] for t in row.indices} for row in corpus.x_NT]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.config.arms import Arm
 from pipeline.data.cards import data_card, samples, split_statistics
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.sources import cifar10, digits, own
 from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
@@ -254,7 +254,7 @@ def test_only_training_images_are_shown(tmp_path: Path) -> None:
 def test_a_generators_modules_are_shown_one_by_one(tmp_path: Path) -> None:
     """The first row has clean characters of different classes, the last row all modules."""
     x_NI = np.random.default_rng(0).integers(0, 256, (20, 1024)).astype(np.uint8)
-    chosen = form(10, (32, 32), recipe="nistp")
+    chosen = form(10, (32, 32), pipeline="nistp")
     ready = write(tmp_path, chosen, list(range(10)) * 2, x_NI)
     found = sheet(ready)
     names = ["slant", "thickness", "affine", "local elastic", "pinch"]

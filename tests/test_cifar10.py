@@ -104,8 +104,8 @@ def test_inputs_are_planes_in_the_unit_interval(tmp_path: Path) -> None:
     write(cifar10.split(tmp_path / "raw").valid, tmp_path / "valid.npz")
     examples = read(tmp_path / "valid.npz")
     np.testing.assert_allclose(examples.inputs(slice(2)), PIXELS[5, :2] / np.float32(255), 1e-6)
-    assert examples.form.shape == (3, 32, 32)
-    assert list(examples.form.class_names) == NAMES
+    assert examples.encoding.shape == (3, 32, 32)
+    assert list(examples.encoding.class_names) == NAMES
 
 
 def test_both_addresses_name_the_archive() -> None:

@@ -20,7 +20,7 @@ from pipeline.data import catalogue
 from pipeline.data.sources import digits, mnist
 from pipeline.data.sources.dataset import NoOptions
 from pipeline.data.splits.encoding import Encoding, decode
-from pipeline.data.splits.examples import Examples, read, read_form, write
+from pipeline.data.splits.examples import Examples, read, read_encoding, write
 from pipeline.data.splits.split import Blocks, Split
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
@@ -59,7 +59,7 @@ def test_digits_have_the_promised_sizes(ready: Path) -> None:
         assert examples.x_NI.shape == (count, 64)
         assert all_inputs(examples).dtype == torch.float32
         assert (all_inputs(examples).min().item(), all_inputs(examples).max().item()) == (0, 1)
-        assert (examples.form.shape, examples.form.classes) == ((8, 8), 10)
+        assert (examples.encoding.shape, examples.encoding.classes) == ((8, 8), 10)
 
 
 def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
@@ -124,7 +124,7 @@ def test_split_is_read_as_written(tmp_path: Path) -> None:
     examples = read(tmp_path / "train.npz")
     assert torch.equal(all_inputs(examples), torch.from_numpy(PIXELS) / 16)
     assert torch.equal(examples.y_N, torch.tensor([2, 0, 1]))
-    assert examples.form == read_form(tmp_path / "train.npz") == FORM
+    assert examples.encoding == read_encoding(tmp_path / "train.npz") == FORM
     np.testing.assert_array_equal(np.load(tmp_path / "train.npz")["x"], PIXELS)
 
 
@@ -137,7 +137,7 @@ def test_blocks_are_written_as_the_whole(tmp_path: Path) -> None:
         write(dataclasses.replace(whole, x_NI=blocks), tmp_path / "blocks.npz")
         assert (tmp_path / "blocks.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     short = Blocks((3, 4), lambda: iter([PIXELS[:1]]))
-    with pytest.raises(AssertionError, match="x has 1 rows, 3 were promised"):
+    with pytest.raises(AssertionError, match="x has 1 rows, expected 3"):
         write(dataclasses.replace(whole, x_NI=short), tmp_path / "short.npz")
     assert not (tmp_path / "short.npz").exists()
 
@@ -189,7 +189,7 @@ def test_damage_never_changes_a_split(
             continue
         assert torch.equal(examples.x_NI, sound.x_NI)
         assert torch.equal(examples.y_N, sound.y_N)
-        assert examples.form == sound.form
+        assert examples.encoding == sound.encoding
     assert refused > len(positions) / 2
 
 
@@ -207,9 +207,12 @@ def test_damage_never_changes_a_split(
         ({"y_N": np.array([0, 1, 2], np.int32)}, r"y is torch\.int32"),
         ({"y_N": np.array([0, 1, 3])}, "labels run from 0 to 3, expected 0 to 2"),
         ({"y_N": np.array([0, -1, 2])}, "labels run from -1 to 2"),
-        ({"form": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
-        ({"form": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
-        ({"form": dataclasses.replace(FORM, scale=np.nan)}, "not every input is a finite number"),
+        ({"encoding": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
+        ({"encoding": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
+        (
+            {"encoding": dataclasses.replace(FORM, scale=np.nan)},
+            "not every input is a finite number",
+        ),
     ],
 )
 def test_inconsistent_split_is_refused(
@@ -343,4 +346,4 @@ def test_mnist_of_the_mirror_is_the_official_one(
     assert (all_inputs(train).min().item(), all_inputs(train).max().item()) == (0, 1)
     assert train.y_N[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert test.y_N[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert test.form.shape == (28, 28)
+    assert test.encoding.shape == (28, 28)

@@ -72,7 +72,7 @@ def test_an_unknown_font_is_a_problem() -> None:
 def test_train_holds_clean_characters(splits: Splits) -> None:
     """The training split has each class once per font, and names the recipe."""
     train = splits.train
-    assert train.form.recipe == "nistp"
+    assert train.encoding.pipeline == "nistp"
     assert (np.bincount(train.y_N) == len(glyphs.FONTS["train"])).all()
     np.testing.assert_array_equal(
         np.asarray(train.x_NI)[:62].reshape(62, 32, 32), glyphs.render("DejaVuSans")
@@ -87,7 +87,7 @@ def test_valid_and_test_are_fixed_draws(raw: Path, splits: Splits, tmp_path: Pat
         examples.write(split, tmp_path / f"{name}.npz")
         read = examples.read(tmp_path / f"{name}.npz")
         assert read.x_NI.shape == (count, 1024)
-        assert read.form == generated.encoding()
+        assert read.encoding == generated.encoding()
     found = np.concatenate(list(longer.valid.x_NI))
     np.testing.assert_array_equal(found[:70], np.concatenate(list(splits.valid.x_NI)))
     np.testing.assert_array_equal(longer.valid.y_N[:70], splits.valid.y_N)

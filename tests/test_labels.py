@@ -7,7 +7,7 @@ import torch
 
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
-from pipeline.data.splits.label_fraction import labeled
+from pipeline.data.splits.per_seed import labeled
 from pipeline.runtime.errors import Problem
 from pipeline.training.minibatches import Shuffled
 

@@ -285,9 +285,9 @@ def test_characters_are_divided_once_and_for_all(raw: Path) -> None:
 def test_training_is_on_clean_characters_and_a_recipe(raw: Path) -> None:
     """Train has clean characters for the generator; valid and test have distorted ones."""
     found = read_back(nistp.split(raw, OPTIONS), raw)
-    assert found["train"].form.recipe == "nistp"
+    assert found["train"].encoding.pipeline == "nistp"
     assert [len(found[name]) for name in ("valid", "test")] == [40, 50]
-    assert found["test"].form.recipe == ""
+    assert found["test"].encoding.pipeline == ""
     clean = {x.numpy().tobytes() for x in found["train"].x_NI}
     assert not clean & {x.numpy().tobytes() for x in found["valid"].x_NI}
 

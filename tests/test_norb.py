@@ -78,8 +78,8 @@ def test_paper_split_cuts_the_training_files_in_order(edition: Edition, tmp_path
         np.testing.assert_array_equal(split.x_NI, every[first:last], err_msg=name)
         np.testing.assert_array_equal(split.y_N, np.tile(CATEGORIES, 12)[first:last])
         assert split.x_NI.dtype == torch.uint8
-        assert split.form.shape == (2, 32, 32)
-        assert split.form.class_names == ("animal", "human", "plane", "truck", "car", "blank")
+        assert split.encoding.shape == (2, 32, 32)
+        assert split.encoding.class_names == ("animal", "human", "plane", "truck", "car", "blank")
 
 
 def test_official_paper_split_has_the_paper_s_sizes() -> None:
@@ -117,7 +117,7 @@ def test_small_norb_is_split_by_instance(monkeypatch: pytest.MonkeyPatch, tmp_pa
     np.testing.assert_array_equal(splits["valid"].x_NI, every[0:10:2])
     np.testing.assert_array_equal(splits["test"].x_NI, every[10:])
     assert all(split.y_N.tolist() == [0, 1, 2, 3, 4] for split in [*splits.values()][:2])
-    assert splits["test"].form.classes == 5
+    assert splits["test"].encoding.classes == 5
 
 
 def test_range_takes_bytes_to_minus_one_and_one(edition: Edition, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_range_takes_bytes_to_minus_one_and_one(edition: Edition, tmp_path: Path
     test = read_splits(norb.NORB, tmp_path, {"scaling": "range"})["test"]
     inputs = test.inputs(slice(None))
     assert set(inputs[:COUNT].unique().tolist()) == {-1, 1}
-    assert test.form.bounds == (-1, 1) == (inputs.min().item(), inputs.max().item())
+    assert test.encoding.bounds == (-1, 1) == (inputs.min().item(), inputs.max().item())
 
 
 @pytest.mark.parametrize("by", ["paper", "instance"])
@@ -147,7 +147,7 @@ def test_standardized_inputs_are_those_of_nair_and_hinton(
             split.inputs(slice(None)), centered[name] / scale, atol=1e-5, err_msg=name
         )
         assert split.x_NI.dtype == torch.uint8
-        assert split.form.bounds == UNBOUNDED
+        assert split.encoding.bounds == UNBOUNDED
 
 
 def test_images_without_contrast_are_not_standardized(edition: Edition, tmp_path: Path) -> None:

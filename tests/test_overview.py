@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data import catalogue, overview
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.overview import Folders
 from pipeline.data.sources import mnist, own
 from stages import datasets

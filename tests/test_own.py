@@ -55,7 +55,7 @@ def test_splits_share_every_class(tmp_path: Path) -> None:
     parts = made({"folder": str(classes(tmp_path / "in", COUNTS))}, tmp_path / "raw")
     found = {part: split.y_N.bincount().tolist() for part, split in parts.items()}
     assert found == {"train": [8, 16, 2], "valid": [1, 2, 1], "test": [1, 2, 1]}
-    assert parts["train"].form.class_names == ("a", "b", "c")
+    assert parts["train"].encoding.class_names == ("a", "b", "c")
     assert len(rows(parts["train"]) | rows(parts["valid"]) | rows(parts["test"])) == 34
 
 
@@ -132,7 +132,7 @@ def test_changed_file_is_noticed(tmp_path: Path, kind: str, change: str) -> None
     path.write_bytes(content[:-1] + b"?" if change == "other" else content + b"?")
     if change == "gone":
         path.unlink()
-    says = f"{path} has changed since stock was taken: run dvc repro -f download@mine"
+    says = f"{path} has changed since it was recorded: run dvc repro -f download@mine"
     with pytest.raises(Problem, match=says):
         ready(tmp_path / "raw")
 

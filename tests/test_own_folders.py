@@ -32,7 +32,7 @@ def one(path: Path, content: bytes | Image.Image, **options):
     parts = made({"folder": str(root)}, root.parent / "raw", **options)
     found = [row for part in parts.values() for row in part.x_NI.numpy() if row.any()]
     assert len(found) == 1
-    return found[0].reshape(parts["train"].form.shape)
+    return found[0].reshape(parts["train"].encoding.shape)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_size_is_rows_and_columns(tmp_path: Path) -> None:
     stripes[:, 30:] = 0
     save(root / "a/9.png", stripes)
     parts = made({"folder": str(root)}, tmp_path / "raw", size=[4, 6])
-    assert parts["train"].form.shape == (4, 6)
+    assert parts["train"].encoding.shape == (4, 6)
     rows = [row for part in parts.values() for row in part.x_NI.tolist()]
     wanted = np.tile([127.5, 127.5, 127.5, 0, 0, 0], 4)
     assert any(np.abs(wanted - row).max() < 25 for row in rows)
@@ -143,8 +143,8 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
         (bomb(60_000), r"a/9\.png has more than \d+ pixels"),
         (bomb(10_000), r"a/9\.png has more than \d+ pixels"),
         (WHOLE[:-2000], r"a/9\.png cannot be decoded \(.+\): replace or remove it"),
-        (b"no image", r"a/9\.png is no image of a known format"),
-        (b"", r"a/9\.png is no image of a known format"),
+        (b"no image", r"a/9\.png is not an image of a known format"),
+        (b"", r"a/9\.png is not an image of a known format"),
         (
             encoded(FRAMES[0], format="GIF", save_all=True, append_images=FRAMES[1:]),
             r"a/9\.png has several frames",
@@ -153,7 +153,7 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
         (WHOLE, r"a/9\.png is 64 x 64 \(rows x columns\), .*a/1\d\.png 4 x 3: say size:"),
         (
             encoded(Image.fromarray(picture(1, COLOR)), format="PNG"),
-            r"a/9\.png is in color, .*a/1\d\.png grey: say color: true or false in datasets",
+            r"a/9\.png is in color, .*a/1\d\.png gray: say color: true or false in datasets",
         ),
     ],
     ids=["bomb", "small bomb", "truncated", "text", "empty", "animated", "deep", "size", "color"],

@@ -36,7 +36,7 @@ def images(*shape: int) -> np.ndarray:
 def gathered(parts) -> dict[tuple, str]:
     """Return the class of each example of all splits, by its values."""
     return {
-        tuple(x_I): split.form.class_names[y]
+        tuple(x_I): split.encoding.class_names[y]
         for split in parts.values()
         for x_I, y in zip(split.x_NI.tolist(), split.y_N.tolist(), strict=True)
     }
@@ -51,8 +51,8 @@ def test_bytes_come_back_as_they_are(tmp_path: Path, shape: tuple[int, ...]) -> 
     wanted = zip(planes.reshape(12, -1).tolist(), LABELS, strict=True)
     assert gathered(parts) == {tuple(x_I): str(y) for x_I, y in wanted}
     drawn = (3, 3, 2) if shape == (3, 2, 3) else shape[:2]
-    assert parts["test"].form.shape == drawn
-    assert parts["train"].form.class_names == ("7", "9", "10")
+    assert parts["test"].encoding.shape == drawn
+    assert parts["train"].encoding.class_names == ("7", "9", "10")
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "i2", "u4", "i8", "?"])
@@ -87,20 +87,20 @@ def test_standardized_features_have_deviation_one(tmp_path: Path) -> None:
     x_NI = parts["train"].x_NI.numpy().astype(float)
     np.testing.assert_allclose(x_NI.mean(0), 0, atol=1e-6)
     np.testing.assert_allclose(x_NI.std(0), [1, 1, 0, 1], atol=1e-6)
-    assert parts["train"].form.bounds == (-np.inf, np.inf)
+    assert parts["train"].encoding.bounds == (-np.inf, np.inf)
 
 
 def test_text_labels_are_sorted(tmp_path: Path) -> None:
     """Class names are the distinct labels in the order of their code points."""
     labels = np.array(["b", "10", "9"] * 4)
     parts = arrays(tmp_path / "in.npz", X=images(2), y=labels)
-    assert parts["train"].form.class_names == ("10", "9", "b")
+    assert parts["train"].encoding.class_names == ("10", "9", "b")
 
 
 def test_names_of_arrays_are_chosen(tmp_path: Path) -> None:
     """The options x and y name the arrays."""
     parts = arrays(tmp_path / "in.npz", {"x": "p", "y": "q"}, p=images(2), q=LABELS * 1.0)
-    assert parts["train"].form.class_names == ("7", "9", "10")
+    assert parts["train"].encoding.class_names == ("7", "9", "10")
 
 
 def test_keras_layout_keeps_its_test_split(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_csv_is_as_good_as_its_arrays(tmp_path: Path) -> None:
     for part, split in parts.items():
         np.testing.assert_array_equal(split.x_NI, same[part].x_NI, strict=True)
         np.testing.assert_array_equal(split.y_N, same[part].y_N, strict=True)
-    assert parts["train"].form == same["train"].form
+    assert parts["train"].encoding == same["train"].encoding
 
 
 def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
@@ -200,8 +200,8 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
     rows = "".join(f'"cat; {n % 2}";{n};{-n}e1 \r\n' for n in range(8))
     text = "\ufeffkind; ü;v\r\n" + rows + "\r\n"
     parts = csv(tmp_path / "in.csv", text, label="kind", delimiter=";")
-    assert parts["train"].form.class_names == ("cat; 0", "cat; 1")
-    assert parts["train"].form.shape == (2,)
+    assert parts["train"].encoding.class_names == ("cat; 0", "cat; 1")
+    assert parts["train"].encoding.shape == (2,)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data import catalogue
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives, sentiment_archive
 from pipeline.data.sources import amazon
 from pipeline.data.sources.amazon import Preprocess
@@ -152,15 +152,15 @@ def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
     packed(tmp_path / ARCHIVE, members)
     found = catalogue.CATALOGUE["amazon-books"].split(tmp_path, options(terms=10))
     assert [len(split.y_N) for split in found] == [42 + 5, 6, 12]
-    assert found.train.form.class_names == ("negative", "positive")
+    assert found.train.encoding.class_names == ("negative", "positive")
     assert [np.bincount(split.y_N[split.y_N >= 0]).tolist() for split in found] == [
         [21, 21], [3, 3], [6, 6]
     ]  # fmt: skip
-    assert "unheard" in found.train.form.vocabulary.terms
+    assert "unheard" in found.train.encoding.vocabulary.terms
     for split in found:
         label_of = {"negative": 0, "positive": 1}
         for bits, y in zip(split.x_NI, split.y_N, strict=True):
-            terms = {found.train.form.vocabulary.terms[i] for i in bits.indices}
+            terms = {found.train.encoding.vocabulary.terms[i] for i in bits.indices}
             assert y == -1 or {name for name in label_of if name in terms} == {
                 ("negative", "positive")[y]
             }
@@ -172,9 +172,9 @@ def test_stars_of_all_kinds(tmp_path: Path) -> None:
     """The classes are the numbers of stars that occur."""
     packed(tmp_path / ARCHIVE, files())
     found = catalogue.CATALOGUE["amazon-stars"].split(tmp_path, options())
-    assert found.train.form.class_names == ("1", "2", "4", "5")
+    assert found.train.encoding.class_names == ("1", "2", "4", "5")
     assert sum(len(split.y_N) for split in found) == 240
-    assert found.train.form.vocabulary.stars
+    assert found.train.encoding.vocabulary.stars
 
 
 def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
@@ -187,10 +187,10 @@ def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
     packed(tmp_path / "processed_acl.tar.gz", members)
     books = catalogue.CATALOGUE["amazon-books"]
     one = books.split(tmp_path, options(terms=2))
-    assert one.train.form.vocabulary.terms == ("good", "not")
+    assert one.train.encoding.vocabulary.terms == ("good", "not")
     both = books.split(tmp_path, options(terms=3, ngrams=(1, 2)))
-    assert both.train.form.vocabulary.terms == ("good", "not", "not_good")
-    assert both.train.form.vocabulary.bits(["GOOD so_so not_good"]).toarray().tolist() == [
+    assert both.train.encoding.vocabulary.terms == ("good", "not", "not_good")
+    assert both.train.encoding.vocabulary.bits(["GOOD so_so not_good"]).toarray().tolist() == [
         [1, 0, 1]
     ]
 

@@ -136,5 +136,5 @@ def test_broken_copy_is_refused(tmp_path: Path) -> None:
         yelp.corpus(raw, options())
     raw = stock(tmp_path, reviews(400))
     jsonl(tmp_path / yelp.REVIEWS, reviews(399))
-    with pytest.raises(Problem, match=r"review\.json has changed since stock was taken"):
+    with pytest.raises(Problem, match=r"review\.json has changed since it was recorded"):
         yelp.corpus(raw, options())

@@ -8,7 +8,7 @@ from pipeline.data.download.fetch import fetch
 from pipeline.data.sources import amazon, cifar10, digits, glyphs, mnist, nistp, norb, own, yelp
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits import examples
-from pipeline.data.text.options import Text
+from pipeline.data.text.cross_validation import TextOptions
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.locks import exclusive
@@ -54,7 +54,7 @@ def check_texts(params: Params, name: str) -> None:
     if isinstance(source, own.Source):
         texts = source.reviews is not None
     else:
-        texts = issubclass(dataset.preprocess, Text)
+        texts = issubclass(dataset.preprocess, TextOptions)
     if not texts:
         raise Problem(f"{name} is not a dataset of texts: only texts can be scored")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.config.params import Params, Section
 from pipeline.data import catalogue
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import Stock
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
+from pipeline.data.download.inventory import Inventory
 from pipeline.data.sources import amazon, own
 from pipeline.data.sources.dataset import Dataset
 
@@ -127,7 +127,7 @@ def _complete(file: RemoteFile, folder: Path) -> bool:
     return path.exists() and path.stat().st_size == file.size
 
 
-def changed(files: Stock, source: own.Source) -> bool:
+def changed(files: Inventory, source: own.Source) -> bool:
     """Return whether the user's files have other names or sizes than in their inventory.
 
     File content is not read here: new content of the same length is noticed by `preprocess`.

@@ -21,7 +21,7 @@ from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import Encoding
-from pipeline.data.splits.examples import read_form
+from pipeline.data.splits.examples import read_encoding
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 
@@ -53,7 +53,7 @@ def card(
     Raises Problem where a raw file or a split is absent.
     """
     train = ready / "train.npz"
-    form = read_form(train)
+    form = read_encoding(train)
     dtype, low, high = input_range(train, form)
     return {
         "dataset": dataset.name,
@@ -171,7 +171,7 @@ def _size(path: Path) -> int:
 
 
 def _counts(path: Path, classes: int) -> dict[str, Any]:
-    read_form(path)  # raises Problem where the split is absent
+    read_encoding(path)  # raises Problem where the split is absent
     y_N = labels(path)
     y_N = y_N[y_N >= 0]  # `text` counts the texts without a label
     return {"examples": len(y_N), "by_class": np.bincount(y_N, minlength=classes).tolist()}
@@ -179,11 +179,11 @@ def _counts(path: Path, classes: int) -> dict[str, Any]:
 
 def _generator(form: Encoding, train: Path) -> dict[str, Any] | None:
     """Return the recipe of the training images; None where they are those of the split."""
-    if not form.recipe:
+    if not form.pipeline:
         return None
     return {
-        "recipe": form.recipe,
-        "modules": [module.name for module in pipelines.RECIPES[form.recipe]],
+        "recipe": form.pipeline,
+        "modules": [module.name for module in pipelines.PIPELINES[form.pipeline]],
         "most_complexity": pipelines.MAXIMUM,
         "characters": len(labels(train)),
     }

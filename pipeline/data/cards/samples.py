@@ -37,8 +37,8 @@ def samples(ready: Path) -> bytes:
     [R, C, H, W]. Examples that are not images have no rows.
     """
     train = ready / "train.npz"
-    form = examples.read_form(train)
-    if form.recipe:
+    form = examples.read_encoding(train)
+    if form.pipeline:
         arrays = _generated(train)
     elif drawable(form.shape):
         arrays = _stored(train, form)
@@ -128,7 +128,7 @@ def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _generated(train: Path) -> Arrays:
     """Return some characters before and after each module, and plain draws of the recipe."""
     clean = examples.read(train)
-    form, recipe = clean.form, clean.form.recipe
+    form, recipe = clean.encoding, clean.encoding.pipeline
     characters = pipelines.Characters(clean.images, clean.y_N)
     i_N, y_N = _different(characters)
     shown = pipelines.steps(recipe, characters, STREAM, i_N, complexity=pipelines.MAXIMUM)

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.params import Section, Share
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives, sentiment_archive
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Parsed
 
 ADDRESS = "https://www.cs.jhu.edu/~mdredze/datasets/sentiment/"
 KINDS = {"books": "books", "dvd": "dvd", "electronics": "electronics", "kitchen": "kitchen"}
@@ -43,7 +42,7 @@ class StarsSource(Section):
     archive: Literal["domain_sentiment_data"] = "domain_sentiment_data"
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """Text options; with `titles` a review is its title and its text.
 
     `titles` has no effect on the archive of unigrams and bigrams.
@@ -68,7 +67,7 @@ def corpus(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) ->
     stars = name == STARS
     joint = "_" if _archive(raw) == "processed_acl" else " "
     by_file = _by_file(raw, kinds, titles=options.titles, stars=stars)
-    return gather(name, by_file, Tokens(options.ngrams, joint), stars=stars)
+    return gather(name, by_file, Tokenizer(options.ngrams, joint), stars=stars)
 
 
 def _archive(raw: Path) -> str:
@@ -80,7 +79,7 @@ def _archive(raw: Path) -> str:
 
 def _by_file(
     raw: Path, kinds: tuple[str, ...], *, titles: bool, stars: bool
-) -> Iterator[Iterator[Found]]:
+) -> Iterator[Iterator[Parsed]]:
     """Yield the reviews of each file, in the order of polarities and kinds, unlabeled ones last."""
     archive = _archive(raw)
     path = raw / f"{archive}.tar.gz"

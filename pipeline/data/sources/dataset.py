@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.params import Section
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.splits.split import Splits
 
 

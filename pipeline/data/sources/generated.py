@@ -34,14 +34,14 @@ class Generated(Section):
     @field_validator("recipe")
     @classmethod
     def _known(cls, recipe: str) -> str:
-        if recipe not in pipelines.RECIPES:
-            raise ValueError(f"use one of {', '.join(pipelines.RECIPES)}")
+        if recipe not in pipelines.PIPELINES:
+            raise ValueError(f"use one of {', '.join(pipelines.PIPELINES)}")
         return recipe
 
 
 def encoding(recipe: str = "") -> Encoding:
     """Return the encoding of clean characters for a recipe, or without one of finished images."""
-    return Encoding(SHAPE, CLASS_NAMES, SCALE, recipe=recipe)
+    return Encoding(SHAPE, CLASS_NAMES, SCALE, pipeline=recipe)
 
 
 def fixed_draws(

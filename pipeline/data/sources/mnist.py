@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import idx
 from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits.encoding import Encoding

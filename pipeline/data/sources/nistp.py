@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.sources.generated import CLASS_NAMES, SHAPE, Generated, encoding, fixed_draws

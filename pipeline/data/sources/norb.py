@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.params import Section
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import norb_matrix
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.encoding import UNBOUNDED, Encoding

@@ -18,22 +18,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import File, Kind, Place, Stock
+from pipeline.data.download.inventory import File, Inventory, Kind, Place
 from pipeline.data.formats import (
     csv_table,
     image_folder,
-    json_lines,
     npz_arrays,
-    review_csv,
-    text_files,
+    review_files,
 )
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Columns, Found, Stars
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Columns, Parsed, Stars
 from pipeline.runtime.errors import Problem
 
 KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv", "reviews"))
@@ -42,7 +39,7 @@ OPTIONS = {  # of each kind, beside the shares `valid` and `test`
     "npz": {"x", "y", "scaling"},
     "csv": {"label", "delimiter", "scaling"},
     "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding"}
-    | {*Text.model_fields},
+    | {*TextOptions.model_fields},
 }
 JSON_SUFFIXES = {".jsonl", ".json", ".ndjson"}
 TABLE_SUFFIXES = {".csv", ".tsv"}
@@ -92,7 +89,7 @@ class Source(Section):
         return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """Options of the splits.
 
     `size` (rows, columns) and `color` are for images; where they are absent, all images must agree.
@@ -116,7 +113,7 @@ class Preprocess(Text):
     text: str = "text"
     stars: str = "stars"
     ratings: Annotated[tuple[float, float], Field(strict=False)] = (1.0, 5.0)
-    encoding: Annotated[str, AfterValidator(text_files.known)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(review_files.encoding_name)] = "utf-8"
 
     @property
     def review_columns(self) -> Columns:
@@ -201,9 +198,9 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     return examples.splits(_partition(examples, files.path, options))
 
 
-def _examples(files: Stock, options: Preprocess) -> LabeledExamples:
+def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:
     if files.kind == "folder":
-        return image_folder.pictures(files, options.size, color=options.color)
+        return image_folder.image_folder(files, options.size, color=options.color)
     content = files.content(files.files[0])
     if files.kind == "csv":
         return csv_table.read_csv(
@@ -257,7 +254,7 @@ def _shuffled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(shuffle(rows, random_state=RANDOM_STATE))
 
 
-def review_inventory(dataset: str, labeled: list[str], unlabeled: list[str]) -> Stock:
+def review_inventory(dataset: str, labeled: list[str], unlabeled: list[str]) -> Inventory:
     """Return the inventory of files of reviews, in the order given, unlabeled ones last.
 
     Raises Problem where a file is absent or given twice.
@@ -277,20 +274,22 @@ def review_inventory(dataset: str, labeled: list[str], unlabeled: list[str]) -> 
             except OSError as error:
                 raise Problem(f"{path} cannot be read: {error.strerror}") from error
             files[path] = measured.model_copy(update={"path": path, **mark})
-    return Stock(dataset=dataset, kind="reviews", path=", ".join(files), files=list(files.values()))
+    return Inventory(
+        dataset=dataset, kind="reviews", path=", ".join(files), files=list(files.values())
+    )
 
 
-def _corpus(files: Stock, options: Preprocess) -> Corpus:
+def _corpus(files: Inventory, options: Preprocess) -> Corpus:
     """Return all reviews. Raises Problem where a file cannot be read or has changed."""
     columns = options.review_columns
     by_file = [_file_reviews(files, file, columns, options) for file in files.files]
-    tokens = Tokens(options.ngrams)
+    tokens = Tokenizer(options.ngrams)
     return gather(files.dataset, by_file, tokens, stars=columns.stars is not None)
 
 
 def _file_reviews(
-    files: Stock, file: File, columns: Columns, options: Preprocess
-) -> Iterator[Found]:
+    files: Inventory, file: File, columns: Columns, options: Preprocess
+) -> Iterator[Parsed]:
     if file.unlabeled:
         columns = replace(columns, stars=None, label=None)
     layout = {"delimiter": options.delimiter, "encoding": options.encoding}
@@ -300,7 +299,7 @@ def _file_reviews(
 
 def read_reviews(
     opened: io.RawIOBase, path: str, columns: Columns, *, delimiter: str, encoding: str
-) -> Iterator[Found]:
+) -> Iterator[Parsed]:
     """Yield the reviews of an open file, in the format of its suffix.
 
     The suffixes are .jsonl, .json and .ndjson, .csv and .tsv; Problem is raised for another one.
@@ -309,8 +308,8 @@ def read_reviews(
     if suffix not in JSON_SUFFIXES | TABLE_SUFFIXES:
         raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
     newline = "\n" if suffix in JSON_SUFFIXES else ""
-    lines = text_files.lines(opened, path, encoding, newline=newline)
+    lines = review_files.lines(opened, path, encoding, newline=newline)
     if suffix in JSON_SUFFIXES:
-        yield from json_lines.read(lines, path, columns)
+        yield from review_files.read_json_lines(lines, path, columns)
     else:
-        yield from review_csv.read(lines, path, columns, delimiter=delimiter)
+        yield from review_files.read_csv(lines, path, columns, delimiter=delimiter)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.data.download.hashing_reader import HashingReader
-from pipeline.data.formats import text_files
+from pipeline.data.download.inventory import HashingReader
+from pipeline.data.formats import review_files
 from pipeline.data.sources import own
-from pipeline.data.text.reviews import Columns, Fault, Found, Review
+from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
 PLAIN_SUFFIX, STANDARD_INPUT = ".txt", "-"
@@ -29,7 +29,7 @@ class Layout:
     def __post_init__(self) -> None:
         """Raise Problem for an encoding that does not exist."""
         try:
-            text_files.known(self.encoding)
+            review_files.encoding_name(self.encoding)
         except ValueError as error:
             raise Problem(f"encoding {self.encoding!r}: {error}") from error
 
@@ -81,11 +81,11 @@ def of_lines(opened: IO[bytes], name: str, layout: Layout) -> list[str]:
 
     Raises Problem where a line cannot be read, and where there is no text.
     """
-    lines = text_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
+    lines = review_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
     return _texts(_plain_reviews(lines, name), name)
 
 
-def _plain_reviews(lines: Iterable[str], name: str) -> Iterator[Found]:
+def _plain_reviews(lines: Iterable[str], name: str) -> Iterator[Parsed]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -97,12 +97,12 @@ def _plain_reviews(lines: Iterable[str], name: str) -> Iterator[Found]:
 
 
 def _check(text: str) -> None:
-    text_files.check_decoded(text)
+    review_files.check_decoded(text)
     if not text.strip():
         raise ValueError("the text is empty")
 
 
-def _texts(reviews: Iterable[Found], name: str) -> list[str]:
+def _texts(reviews: Iterable[Parsed], name: str) -> list[str]:
     """Return the texts of reviews. Raises Problem for the first fault, and where there is none."""
     texts = []
     for item in reviews:

@@ -15,16 +15,15 @@ import numpy as np
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import File, Stock
-from pipeline.data.formats import json_lines, text_files
+from pipeline.data.download.inventory import File, Inventory
+from pipeline.data.formats import review_files
 from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Columns, Fault, Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Columns, Fault, Parsed
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import stream
 
@@ -39,7 +38,7 @@ class Source(Section):
     folder: str = "data/own/yelp"
 
 
-class Preprocess(Text):
+class Preprocess(TextOptions):
     """Category of the businesses, and how many of their reviews are drawn, labeled and unlabeled.
 
     Where there are fewer others than `unlabeled`, all are taken. The paper has 10,000 and 300,000
@@ -88,7 +87,7 @@ def corpus(raw: Path, options: Preprocess) -> Corpus:
     last = int(rank_N[options.labeled - 1])
     last_of_all = int(rank_N[: options.labeled + options.unlabeled][-1])
     drawn = _drawn(_reviews(stock, reviews, chosen), last, last_of_all)
-    return gather("yelp", [drawn], Tokens(options.ngrams), stars=True)
+    return gather("yelp", [drawn], Tokenizer(options.ngrams), stars=True)
 
 
 def _split(raw: Path, options: Preprocess) -> Splits:
@@ -104,13 +103,13 @@ def _split(raw: Path, options: Preprocess) -> Splits:
 Item = tuple[int, dict[str, Any]] | Fault
 
 
-def _objects(stock: Stock, file: File) -> Iterator[Item]:
+def _objects(stock: Inventory, file: File) -> Iterator[Item]:
     with stock.stream(file) as opened:
-        lines = text_files.lines(opened, file.path, "utf-8", newline="\n")
-        yield from json_lines.objects(lines, file.path)
+        lines = review_files.lines(opened, file.path, "utf-8", newline="\n")
+        yield from review_files.json_objects(lines, file.path)
 
 
-def _businesses(stock: Stock, file: File, category: str) -> set[str]:
+def _businesses(stock: Inventory, file: File, category: str) -> set[str]:
     """Return the ids of the businesses of a category. Raises Problem where there is none."""
     chosen = set()
     for item in _objects(stock, file):
@@ -129,7 +128,7 @@ def _businesses(stock: Stock, file: File, category: str) -> set[str]:
     return chosen
 
 
-def _reviews(stock: Stock, file: File, chosen: set[str]) -> Iterator[Item]:
+def _reviews(stock: Inventory, file: File, chosen: set[str]) -> Iterator[Item]:
     """Yield the reviews of the chosen businesses, and the lines that cannot be read."""
     for item in _objects(stock, file):
         if isinstance(item, Fault):
@@ -151,7 +150,7 @@ def _rank(item: Item) -> int:
     return 0 if isinstance(item, Fault) else 1 + stream("yelp", "draw", item[1]["review_id"])
 
 
-def _drawn(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Found]:
+def _drawn(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Parsed]:
     """Yield the reviews up to rank `last_of_all`, with their stars up to rank `last`."""
     for item in items:
         if isinstance(item, Fault):
