@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pipeline.paper import published_ratings
-from pipeline.report.markdown import sentiment
+from pipeline.report.markdown import reviews
 from tests import rated
 
 KINDS = ("books", "dvd", "electronics", "kitchen")
@@ -69,7 +69,7 @@ def half(values):
 
 def test_each_kind_has_its_row(kinds):
     """Accuracy in percent with half of its interval and n, and the paired difference."""
-    found = rows(sentiment.amazon(kinds, few=False))
+    found = rows(reviews.amazon(kinds, few=False))
     assert list(found)[2:] == ["books", "DVDs", "electronics", "kitchen", "mean"]
     assert found["accuracy, %"][:3] == [
         *("pre-trained rectifier", "random rectifier", "logistic regression"),
@@ -85,7 +85,7 @@ def test_each_kind_has_its_row(kinds):
 
 def test_the_mean_over_kinds_is_taken_within_each_seed(kinds):
     """Its interval is that of the seeds' means, not of sixteen numbers; published ones stand by."""
-    row = rows(sentiment.amazon(kinds, few=False))["mean"]
+    row = rows(reviews.amazon(kinds, few=False))["mean"]
     means = np.mean([accuracies(each, "rectifier-random") for each in kinds.values()], axis=0)
     assert row[1] == f"{means.mean():.2f} ± {half(means):.2f} (n = 4)"
     assert row[4].startswith("78.95, rectifier of 3 layers")
@@ -96,19 +96,19 @@ def test_the_mean_over_kinds_is_taken_within_each_seed(kinds):
 def test_a_kind_that_is_missing_has_no_cells_and_makes_no_mean(kinds, lost):
     """Nothing is averaged over the kinds that happen to be there."""
     some = {name: each for name, each in kinds.items() if name != NAMES[lost]}
-    found = rows(sentiment.amazon(some, few=False))
-    assert found[sentiment.KINDS[lost]] == [*4 * ["\N{EN DASH}"], ""]
+    found = rows(reviews.amazon(some, few=False))
+    assert found[reviews.KINDS[lost]] == [*4 * ["\N{EN DASH}"], ""]
     assert found["mean"][:4] == 4 * ["\N{EN DASH}"]
     assert sum(row[0] == "\N{EN DASH}" for row in found.values()) == 2
 
 
 def test_the_table_of_few_labels_is_of_other_datasets(kinds):
     """Without their results there is no table; with them it is theirs."""
-    assert sentiment.amazon(kinds, few=True) is None
-    assert sentiment.amazon({}, few=False) is None
+    assert reviews.amazon(kinds, few=True) is None
+    assert reviews.amazon({}, few=False) is None
     renamed = {f"{name}-few": each for name, each in kinds.items()}
-    assert sentiment.amazon(renamed, few=False) is None
-    assert rows(sentiment.amazon(renamed, few=True)) == rows(sentiment.amazon(kinds, few=False))
+    assert reviews.amazon(renamed, few=False) is None
+    assert rows(reviews.amazon(renamed, few=True)) == rows(reviews.amazon(kinds, few=False))
 
 
 def test_arms_that_are_not_run_have_no_column(kinds):
@@ -122,7 +122,7 @@ def test_arms_that_are_not_run_have_no_column(kinds):
         )
         for name, each in kinds.items()
     }
-    found = rows(sentiment.amazon(pretrained, few=False))
+    found = rows(reviews.amazon(pretrained, few=False))
     assert found["accuracy, %"][0] == "pre-trained rectifier"
     assert len(found["accuracy, %"]) == 3
     assert found["mean"][1] == "\N{EN DASH}"
@@ -130,7 +130,7 @@ def test_arms_that_are_not_run_have_no_column(kinds):
 
 def test_table_2_has_the_papers_rows(stars):
     """Networks as the paper names them, its numbers with their marks, ours with n, zeros."""
-    found = rows(sentiment.table_2(stars))
+    found = rows(reviews.table_2(stars))
     assert list(found)[2:] == [
         "no hidden layer",
         "rectifier, 1 layer",
@@ -146,13 +146,13 @@ def test_table_2_has_the_papers_rows(stars):
     assert found["rectifier, 2 layers, not pre-trained"][:2] == ["not below 0.833 (M)", ""]
     assert re.fullmatch(r"0\.6\d\d ± 0\.0\d\d \(n = 4\)", found["rectifier, 2 layers"][2])
     assert found["always the same answer"][0] == found["always the same answer"][3] == ""
-    assert "OpenTable" in sentiment.table_2(stars)
-    assert "pre-trained where nothing else is said" in sentiment.table_2(stars)
+    assert "OpenTable" in reviews.table_2(stars)
+    assert "pre-trained where nothing else is said" in reviews.table_2(stars)
 
 
 def test_table_2_is_of_ratings_alone(kinds):
     """Positive and negative reviews have no RMSE."""
-    assert sentiment.table_2(kinds["amazon-books"]) is None
+    assert reviews.table_2(kinds["amazon-books"]) is None
 
 
 def test_published_numbers_of_texts():
