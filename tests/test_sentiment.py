@@ -190,7 +190,7 @@ def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
     assert one.train.encoding.vocabulary.terms == ("good", "not")
     both = books.split(tmp_path, options(terms=3, ngrams=(1, 2)))
     assert both.train.encoding.vocabulary.terms == ("good", "not", "not_good")
-    assert both.train.encoding.vocabulary.bits(["GOOD so_so not_good"]).toarray().tolist() == [
+    assert both.train.encoding.vocabulary.encode(["GOOD so_so not_good"]).toarray().tolist() == [
         [1, 0, 1]
     ]
 
