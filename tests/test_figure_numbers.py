@@ -13,7 +13,7 @@ from pipeline.report.figures import catalogue, paper_tables, sparse_products, sp
 from pipeline.report.figures.catalogue import PLOTS
 from pipeline.report.figures.labels import lines as label_lines
 from pipeline.report.figures.table import Table
-from tests.imports import ROOT
+from tests import committed
 from tests.page_tables import CONFIDENCE, errors, in_words, products, rows_of
 
 
@@ -153,7 +153,7 @@ def test_times_have_the_sparsity_from_which_zeros_pay():
 
 def test_table_1_has_the_papers_errors_beside_ours():
     """Ours and the paper's of each arm, those without a second source starred."""
-    results = read.read(ROOT / "results/mnist", figures=False)
+    results = read.read(committed.folder() / "results/mnist", figures=False)
     names, rows = paper_tables.table_1([results])
     assert [row.title for row in rows] == ["MNIST", "CIFAR10", "NISTP", "NORB"]
     tanh = rows[0].cells[names.index("Tanh, pre-trained")]
@@ -166,7 +166,7 @@ def test_table_1_has_the_papers_errors_beside_ours():
 
 def test_table_1_is_of_images():
     """Comparisons of texts are not in it."""
-    texts = read.read(ROOT / "results/amazon-stars", figures=False)
+    texts = read.read(committed.folder() / "results/amazon-stars", figures=False)
     assert len(paper_tables.table_1([texts])[1]) == 4
 
 

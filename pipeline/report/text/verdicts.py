@@ -137,16 +137,6 @@ def count(claims: Sequence[Row]) -> str:
     return f"{len(claims)} {plural(len(claims), 'claim')}: {parts}"
 
 
-def markdown(claims: Sequence[Row], confidence: float) -> str:
-    """Return the claims as a table in Markdown."""
-    head = f"| claim | verdict | here ({percent(confidence, 0)}% interval) | paper |"
-    rows = [
-        f"| {one.claim} | **{one.verdict}** | {one.here} {one.interval} | {one.paper} |"
-        for one in judged(claims)
-    ]
-    return "\n".join([head, "|---|---|---|---|", *rows])
-
-
 def headline(dataset: str, tested: Sequence[Row]) -> str:
     """Return how many of a dataset's claims have which verdict.
 
