@@ -26,24 +26,33 @@ def numbers(name, table):
 
 
 @pytest.mark.parametrize(
-    ("name", "factor"),
-    [("reconstruction", "reconstruction"), ("units", "activation"), ("conditioning", "alpha")],
+    ("name", "column", "factor"),
+    [
+        ("reconstruction", "test error", "reconstruction"),
+        ("units", "test error", "activation"),
+        ("conditioning", "rectifier", "alpha"),
+    ],
 )
-def test_each_condition_has_its_mean_and_interval(name, factor, made):
+def test_each_condition_has_its_mean_and_interval(name, column, factor, made):
     """The error of every level stands in the numbers, with its interval."""
     cells = numbers(name, made[name])
     for level in {row[factor] for row in made[name].rows}:
         word = f"{level:g}" if isinstance(level, float) else level
-        assert cells[word, "test error"] == in_words(errors(made, name, **{factor: level}))
+        assert cells[word, column] == in_words(errors(made, name, **{factor: level}))
+
+
+def of_width(multiple):
+    return f"1/{1 / multiple:g}" if multiple < 1 else f"{multiple:g}"
 
 
 @pytest.mark.parametrize(
     ("name", "factor", "word"),
-    [("rates", "rate", "{:g}".format), ("depth", "depth", "{:g}".format),
-     ("width", "multiple", lambda value: f"1/{1 / value:g}" if value < 1 else f"{value:g}"),
-     ("recipe", "recipe", {"2011": "2011", "he": "He start", "adam": "He, Adam",
-                           "today": "today's"}.get)],
-)  # fmt: skip
+    [
+        ("rates", "rate", "{:g}".format),
+        ("depth", "depth", "{:g}".format),
+        ("width", "multiple", of_width),
+    ],
+)
 def test_each_curve_has_its_means(name, factor, word, made):
     """Every unit is a column, and every level that it has a row."""
     cells = numbers(name, made[name])
@@ -63,18 +72,24 @@ def test_probes_are_averaged_over_layers(made):
     assert cells["10%", "rectifier, random"] == in_words(means)
 
 
-def test_negating_is_compared_by_seed(made):
-    """The change by negating is the paired difference of the two conditions."""
-    cells = numbers("ablation", made["ablation"])
+def points(first, second):
+    """Return the mean difference of two lists by seed, in words."""
+    text = in_words(list(np.subtract(first, second)))
+    return text.replace("%", " points").replace("-", "\N{MINUS SIGN}")
+
+
+def test_conditions_are_compared_by_seed(made):
+    """The change by negating, and the gap between units by recipe, are paired differences."""
+    arm = {"activation": "rectifier", "initialization": "random", "penalty": "L1"}
     signs = [
-        errors(made, "ablation", activation="rectifier", initialization="random", penalty="L1",
-               signs=signs)
-        for signs in ("half negated", "all positive")
-    ]  # fmt: skip
-    words = (
-        in_words(list(np.subtract(*signs))).replace("%", " points").replace("-", "\N{MINUS SIGN}")
-    )
-    assert cells["rectifier, random: change by negating", "test error"] == words
+        errors(made, "ablation", signs=signs, **arm) for signs in ("half negated", "all positive")
+    ]
+    cells = numbers("ablation", made["ablation"])
+    assert cells["rectifier, random: change by negating", "test error"] == points(*signs)
+    units = [errors(made, "recipe", recipe="he", activation=unit) for unit in ("rectifier", "tanh")]
+    cells = numbers("recipe", made["recipe"])
+    assert cells["He start: tanh", "test error"] == in_words(units[1])
+    assert cells["He start: rectifier \N{MINUS SIGN} tanh", "test error"] == points(*units)
 
 
 def redrawn(name, table):
@@ -125,17 +140,16 @@ def test_tables_without_a_changepoint_say_why(change, note, drawn, here, made):
     assert redrawn("sparsity", table)["Sparsity up to which errors stay level"][1].startswith(here)
 
 
-def test_gains_of_pretraining_are_paired(made):
+def test_gains_of_pretraining_are_paired():
     """With pre-training less without, seed by seed, at the fewest labels and at all."""
     table = Table("digits", rows_of("labels"), CONFIDENCE)
     for row in table.rows:
         row["test_error"] = 0.2 + 0.1 * row["seed"]
         if row["initialization"] == "pretrained":
             row["test_error"] -= 0.05 + 0.001 * row["seed"]
-    words = in_words([-0.05, -0.051, -0.052]).replace("%", " points")
+    words = points([-0.05, -0.051, -0.052], [0.0, 0.0, 0.0])
     lines = label_lines(table)
     share = 100 * min(row["share"] for row in table.rows)
-    words = words.replace("-", "\N{MINUS SIGN}")
     assert lines["Tanh, few labels"] == f"{words} at {share:.0f}%"
     assert lines["Rectifier, all labels"] == f"{words} at 100%"
 

@@ -1,63 +1,46 @@
 """Test error with and without negated outputs and with and without the L1 penalty."""
 
-from typing import TYPE_CHECKING
-
-from pipeline.report.figures import style
-from pipeline.report.figures.plot import FULL, ROWS, Plot
-from pipeline.report.figures.style import Entry, Theme
-from pipeline.report.figures.table import Numbers, Table, numbers
+from pipeline.report.figures.plot import FULL, ROWS, dots
+from pipeline.report.figures.style import ERROR
+from pipeline.report.figures.table import Entry, Numbers, Table
 from pipeline.report.text.wording import label
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def conditions(table: Table) -> dict[tuple[str, str, str], Table]:
-    """Return the rows of each condition, by activation, start and name of the condition."""
-    named = {}
+def panels(table: Table) -> dict[str, list[Entry]]:
+    """Return one row a condition."""
+    entries = []
     for (activation, start), arm in table.arms().items():
         for signs in arm.levels("signs"):
             for penalty in arm.where(signs=signs).levels("penalty"):
                 parts = ["L1" if penalty == "L1" else "no L1"]
                 if activation == "rectifier":  # other units have outputs of both signs
-                    negated = signs == "half negated"
-                    parts.insert(0, "half negated" if negated else "all positive")
+                    parts.insert(0, "half negated" if signs == "half negated" else "all positive")
                 name = f"{label(activation, start)}\n{', '.join(parts)}"
-                named[activation, start, name] = arm.where(signs=signs, penalty=penalty)
-    return named
+                point = arm.where(signs=signs, penalty=penalty).point()
+                entries.append(Entry(name, point, activation, start))
+    return {ERROR: entries}
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
-    """Draw test error in percent, one row a condition."""
-    return style.dot_plot(
-        [
-            Entry(name, rows.point(), style.hue(activation, theme), start == "pretrained")
-            for (activation, start, name), rows in conditions(table).items()
-        ],
-        theme,
-    )
-
-
-def means(table: Table) -> Numbers:
-    """Return the mean error of each condition, and what negating changes, paired by seed."""
-    points = {key[-1].replace("\n", ", "): rows.point() for key, rows in conditions(table).items()}
-    changes = []
+def changes(table: Table) -> Numbers:
+    """Return the change of the error by negating half of the outputs, paired by seed."""
+    rows: Numbers = []
     for start, arm in table.where(activation="rectifier", penalty="L1").arms().items():
         negated, positive = (arm.where(signs=signs) for signs in ("half negated", "all positive"))
         change = negated.difference(positive).shown(" points")
-        changes.append((f"{label(*start)}: change by negating", change))
-    return [*numbers("condition", {"test error": points}), *changes]
+        rows.append((f"{label(*start)}: change by negating", change))
+    return rows
 
 
 FIGURES = (
-    Plot(
+    dots(
         "Do the sign trick and the L1 penalty matter?",
+        panels,
+        "condition",
         needs="seed activation initialization signs penalty test_error",
-        draw=draw,
         reading=(
             f"{ROWS} {FULL} Without pre-training, networks with negated outputs only start from "
             "other random weights of the same distribution: a difference there is chance."
         ),
-        numbers=means,
+        extra=changes,
     ),
 )

@@ -1,22 +1,21 @@
 """Figures of the arms: errors, validation curves, sparsity, filters; for both HTML pages."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from pipeline.analysis import baselines
 from pipeline.analysis.results import Results, arm_key
 from pipeline.paper import published_tables
 from pipeline.report.figures import image_grids, style
-from pipeline.report.figures.plot import FULL, ROWS, Plot
-from pipeline.report.figures.style import Entry, Theme
-from pipeline.report.figures.table import Numbers, Point, Table, numbers
+from pipeline.report.figures.plot import FULL, ROWS, dots
+from pipeline.report.figures.style import Theme
+from pipeline.report.figures.table import Entry, Point, Table
 from pipeline.report.text.wording import label, name, percent, plural, sentence, spoken
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BASELINES = {"logistic": ("--", "Dashed line"), "constant": (":", "Dotted line")}
 
@@ -24,38 +23,21 @@ BASELINES = {"logistic": ("--", "Dashed line"), "constant": (":", "Dotted line")
 # Figures of the claims page, drawn from runs.csv.
 
 
-def _points(table: Table, quantity: str) -> dict[tuple[str, str], Point]:
-    return {arm: rows.point(quantity) for arm, rows in table.arms().items()}
+def _entries(table: Table, quantity: str) -> list[Entry]:
+    return [Entry(label(*arm), rows.point(quantity), *arm) for arm, rows in table.arms().items()]
 
 
-def _entries(table: Table, theme: Theme, quantity: str) -> list[Entry]:
-    paper = {
-        arm: published_tables.test_error(table.dataset, *arm) if quantity == "test_error" else None
-        for arm in table.arms()
-    }
-    return [
-        Entry(label(*arm), point, style.hue(arm[0], theme), arm[1] == "pretrained", paper[arm])
-        for arm, point in _points(table, quantity).items()
-    ]
+def errors(table: Table) -> dict[str, list[Entry]]:
+    """Return each arm's error, and the paper's where it has one."""
+    papers = [published_tables.test_error(table.dataset, *arm) for arm in table.arms()]
+    pairs = zip(_entries(table, "test_error"), papers, strict=True)
+    return {style.ERROR: [replace(entry, paper=paper) for entry, paper in pairs]}
 
 
-def draw_errors(table: Table, theme: Theme) -> "Figure":
-    """Draw each arm's test error in percent, with the paper's as a diamond where it has one."""
-    return style.dot_plot(_entries(table, theme, "test_error"), theme)
-
-
-def draw_sparsity(table: Table, theme: Theme) -> "Figure":
-    """Draw each arm's sparsity beside its dead units, both in percent."""
+def sparsity(table: Table) -> dict[str, list[Entry]]:
+    """Return each arm's sparsity beside its dead units."""
     quantities = {"sparsity, %": "zeros", "dead units, %": "dead_units"}
-    panels = {title: _entries(table, theme, quantity) for title, quantity in quantities.items()}
-    return style.dot_plots(panels, theme)
-
-
-def means(table: Table) -> Numbers:
-    """Return the mean error, sparsity and dead units of each arm."""
-    quantities = {"test error": "test_error", "sparsity": "zeros", "dead units": "dead_units"}
-    columns = {title: _points(table, quantity) for title, quantity in quantities.items()}
-    return numbers("arm", columns, word=lambda arm: label(*arm))
+    return {title: _entries(table, quantity) for title, quantity in quantities.items()}
 
 
 def _diamonds(table: Table) -> str:
@@ -64,18 +46,19 @@ def _diamonds(table: Table) -> str:
 
 
 FIGURES = (
-    Plot(
+    dots(
         "Which unit, from which start, makes the fewest errors?",
+        errors,
+        "arm",
         needs="seed activation initialization test_error",
-        draw=draw_errors,
         reading=f"{ROWS} {FULL}",
-        numbers=means,
         note=_diamonds,
     ),
-    Plot(
+    dots(
         "Which networks are sparse, and which have dead units?",
-        needs="seed zeros dead_units",
-        draw=draw_sparsity,
+        sparsity,
+        "arm",
+        needs="seed activation initialization zeros dead_units",
         reading=(
             f"{ROWS} Left: share of hidden outputs that are exactly 0 on the test examples; right: "
             "share of hidden units that are 0 for every training example."
@@ -91,7 +74,7 @@ def _colors(results: Results, theme: Theme) -> dict[str, str]:
     return style.hues((row["activation"] for row in results.table), theme)
 
 
-def errors_by_arm(results: Results, theme: Theme) -> "Figure":
+def errors_by_arm(results: Results, theme: Theme) -> Figure:
     """Draw each arm's test error in percent, or its test RMSE in stars, with baselines as lines."""
     colors, measure = _colors(results, theme), results.measure
     entries = []
@@ -100,11 +83,11 @@ def errors_by_arm(results: Results, theme: Theme) -> "Figure":
         known = [value for value in values if value is not None]
         low, high = measure.ends(row) or (None, None)
         point = Point(known, len(values) - len(known), measure.mean(row), low, high)
-        full, paper = row["initialization"] == "pretrained", row["paper_test_error"]
-        entries.append(Entry(name(row), point, colors[row["activation"]], full, paper))
+        arm = row["activation"], row["initialization"]
+        entries.append(Entry(name(row), point, *arm, row["paper_test_error"]))
     figure = style.figure(1.0 + 0.6 * len(entries))
     axes = figure.add_subplot()
-    style.rows(axes, entries, theme, scale=measure.scale)
+    style.rows(axes, entries, theme, scale=measure.scale, colors=colors)
     axes.set_xlabel(f"{measure.name}, {measure.unit}")
     for row in baselines.near(results):
         value, dashes = row[f"{measure.key}_mean"] * measure.scale, BASELINES[row["baseline"]][0]
@@ -132,7 +115,7 @@ def errors_caption(results: Results) -> str:
     return " ".join(parts)
 
 
-def validation_curves(results: Results, theme: Theme) -> "Figure":
+def validation_curves(results: Results, theme: Theme) -> Figure:
     """Draw each arm's mean validation error in percent, and the networks in training, by epoch."""
     figure = style.figure(5.2)
     errors, training = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -172,7 +155,7 @@ def curves_caption(results: Results) -> str:
     return f"{text} The longest training took {max(lengths)} {plural(max(lengths), 'epoch')}."
 
 
-def sparsity_by_layer(results: Results, theme: Theme) -> "Figure":
+def sparsity_by_layer(results: Results, theme: Theme) -> Figure:
     """Draw the sparsity of each arm and hidden layer, in percent, as a shaded table."""
     curves = results.curves["arms"]
     rows = [row for row in results.table if curves[arm_key(row)] is not None]
@@ -195,7 +178,7 @@ def sparsity_by_layer(results: Results, theme: Theme) -> "Figure":
     return figure
 
 
-def _draw_share(axes: "Axes", at: tuple[int, int], share: float, theme: Theme) -> None:
+def _draw_share(axes: Axes, at: tuple[int, int], share: float, theme: Theme) -> None:
     from matplotlib.patches import Rectangle
 
     shade = style.shade(theme.hues[0], theme, 0.06 + 0.94 * share)
@@ -219,7 +202,7 @@ def sparsity_caption(results: Results) -> str:
     return f"{text} The paper has {percent(paper, 1)}% for its rectifier networks."
 
 
-def first_filters(results: Results, theme: Theme) -> "Figure":
+def first_filters(results: Results, theme: Theme) -> Figure:
     """Draw the weights into first-layer units, each scaled alone: gray is 0, white positive."""
     rows = [row for row in results.table if arm_key(row) in results.filters]
     height = (len(rows) + 1) // 2
@@ -248,7 +231,7 @@ def filters_caption(results: Results) -> str:
     )
 
 
-Drawing = Callable[[Results, Theme], "Figure"]
+Drawing = Callable[[Results, Theme], Figure]
 RESULTS_FIGURES: list[tuple[str, Drawing, Callable[[Results], str]]] = [
     ("{} by arm", errors_by_arm, errors_caption),
     ("Validation error by epoch", validation_curves, curves_caption),

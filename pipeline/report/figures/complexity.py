@@ -1,14 +1,12 @@
 """Active units of rectifier networks against the complexity of the input."""
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import Plot
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Numbers, Table, numbers
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Numbers, Series, Table, numbers
+from pipeline.report.text.wording import number
 
 MEASURES = {"bytes": "complexity (bytes)", "ink": "mean ink"}
 
@@ -17,7 +15,7 @@ def _random(table: Table, measure: str) -> Table:
     return table.where(activation="rectifier", initialization="random", measure=measure)
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw the share of active units over the complexity of the input, in tenths."""
     figure, axes = style.panel(3.8, "active units, %")
     random = _random(table, "bytes")
@@ -36,11 +34,13 @@ def draw(table: Table, theme: Theme) -> "Figure":
 
 def means(table: Table) -> Numbers:
     """Return the rank correlation of active units with each measure of complexity, by layer."""
-    columns = {
-        f"rank correlation with {word}": _random(table, measure).points("layer", "correlation")
+    columns = [
+        Series(
+            f"rank correlation with {word}", _random(table, measure).points("layer", "correlation")
+        )
         for measure, word in MEASURES.items()
-    }
-    return numbers("layer", columns, unit="", word="{:g}".format)
+    ]
+    return numbers("layer", *columns, unit="", word=number)
 
 
 FIGURES = (

@@ -1,31 +1,29 @@
 """Test error against depth, and gradient norms by layer of the deepest networks."""
 
 import math
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import MEANS, Plot
 from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Numbers, Table, numbers
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.text.wording import number
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw, over depth, test error in percent; and the gradient's norm by layer of the deepest."""
     figure = style.figure(6.6)
     errors, norms = figure.subplots(2, 1)
+    style.curves(errors, table.series("depth"), theme)
     for activation in table.levels("activation"):
-        color, rows = style.hue(activation, theme), table.where(activation=activation)
-        style.curve(errors, rows.points("depth"), color, theme, label=activation)
-        layers = gradient_norms(rows)
+        color, layers = style.hue(activation, theme), gradient_norms(table, activation)
         norms.plot(range(1, len(layers) + 1), layers, color=color, marker="o", markersize=6)
     deepest = int(max(table.levels("depth")))
     for axes in (errors, norms):
         style.log_scale(axes)
-        axes.set_xticks(range(1, deepest + 1))
         style.grid(axes)
+    norms.set_xticks(range(1, deepest + 1))
     errors.set_xlabel("hidden layers")
     errors.set_ylabel(style.ERROR)
     norms.set_xlabel(f"hidden layer of the networks of {deepest}, 1 the lowest")
@@ -34,12 +32,12 @@ def draw(table: Table, theme: Theme) -> "Figure":
     return figure
 
 
-def gradient_norms(table: Table) -> list[float]:
+def gradient_norms(table: Table, activation: str) -> list[float]:
     """Return the geometric mean over seeds of each hidden layer's norm in the deepest networks.
 
     A layer in which some seed's norm is 0 is NaN. Where a seed failed there is no layer.
     """
-    deep = table.where(depth=max(table.levels("depth")))
+    deep = table.where(activation=activation, depth=max(table.levels("depth")))
     if deep.point().mean is None:
         return []
     layers = zip(*(row["gradient_norms"][:-1] for row in deep.rows), strict=True)
@@ -51,13 +49,9 @@ def gradient_norms(table: Table) -> list[float]:
 
 def means(table: Table) -> Numbers:
     """Return the mean error by depth, and the lowest layer's gradient norm over the highest's."""
-    columns, ratios = {}, []
-    for activation in table.levels("activation"):
-        rows = table.where(activation=activation)
-        columns[activation] = rows.points("depth")
-        norms = gradient_norms(rows)
-        ratios.append(f"{norms[0] / norms[-1]:.2g}" if len(norms) > 1 else "")
-    errors = numbers("hidden layers", columns, word="{:g}".format)
+    norms = [gradient_norms(table, activation) for activation in table.levels("activation")]
+    ratios = [f"{layers[0] / layers[-1]:.2g}" if len(layers) > 1 else "" for layers in norms]
+    errors = numbers("hidden layers", *table.series("depth"), word=number)
     return [*errors, ("gradient norm, lowest over highest layer", *ratios)]
 
 

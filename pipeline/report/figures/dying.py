@@ -1,15 +1,12 @@
 """Share of dead units over epochs, by learning rate, L1 penalty and starting bias."""
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import Plot
 from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Numbers, Table
 from pipeline.report.text.wording import number
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 VARIED = {"rate": "learning rate", "l1": "L1 penalty", "bias": "bias at the start"}
 
@@ -23,7 +20,7 @@ def _varied(table: Table) -> dict[str, dict[float, Table]]:
     }
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw the share of dead units in percent over epochs, one panel for each factor varied."""
     varied = _varied(table)
     figure = style.figure(0.6 + 2.5 * len(varied))

@@ -1,34 +1,32 @@
 """Test error against the hardness of softplus (the paper's section 4.1)."""
 
 import math
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from pipeline.paper.published_figures import HARDNESS
 from pipeline.report.figures import style
 from pipeline.report.figures.paper_tables import starred
 from pipeline.report.figures.plot import MEANS, PaperFigure, Plot
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Series, Table
+from pipeline.report.text.wording import number
 
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw test error in percent over alpha; the rectifier, infinite alpha, is last."""
     figure, axes = style.panel(3.4)
     points = table.points("alpha")
     places = {alpha: math.log(alpha) for alpha in sorted(points) if math.isfinite(alpha)}
     soft = {place: points[alpha] for alpha, place in places.items()}
-    style.curve(axes, soft, style.hue("softplus", theme), theme)
-    labels = {place: f"{alpha:g}" for alpha, place in places.items()}
+    series, labels = [Series("", soft, "softplus")], {p: number(a) for a, p in places.items()}
     if math.inf in points:
         last = max(soft, default=0.0) + 0.7
-        style.curve(axes, {last: points[math.inf]}, style.hue("rectifier", theme), theme)
+        series.append(Series("", {last: points[math.inf]}, "rectifier"))
         labels[last] = "rectifier"
-    style.ticks(axes.xaxis, labels)
+    style.curves(axes, series, theme, tick=labels.__getitem__)
     axes.set_xlabel(f"hardness {ALPHA} of the softplus")
     return figure
 

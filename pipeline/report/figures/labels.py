@@ -1,33 +1,11 @@
 """Test error against the share of labels, with and without pre-training (the paper's Figure 4)."""
 
-from typing import TYPE_CHECKING
-
 from pipeline.paper.published_figures import FIGURE_4
-from pipeline.report.figures import style
-from pipeline.report.figures.plot import LINES, MEANS, PaperFigure, Plot
-from pipeline.report.figures.style import Theme
+from pipeline.report.figures.plot import LINES, MEANS, PaperFigure, curves
 from pipeline.report.figures.table import Point, Table
-from pipeline.report.text.wording import label, percent, sentence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.text.wording import percent, sentence
 
 ENDS = ("few labels", "all labels")
-
-
-def draw(table: Table, theme: Theme) -> "Figure":
-    """Draw test error over the share of labels, both in percent, for each unit and start."""
-    figure, axes = style.panel(4.4)
-    axes.set_xscale("log")
-    for (activation, start), rows in table.arms().items():
-        color, name = style.hue(activation, theme), label(activation, start)
-        style.curve(axes, rows.points("share"), color, theme, scale=100, label=name, start=start)
-    style.log_scale(axes)
-    shares = sorted(table.levels("share"))
-    style.ticks(axes.xaxis, {100 * share: f"{100 * share:g}" for share in shares})
-    axes.set_xlabel("labels used in fine-tuning, %")
-    style.legend_above(axes)
-    return figure
 
 
 def gains_of_pretraining(table: Table) -> dict[float, Point]:
@@ -53,10 +31,11 @@ def lines(table: Table) -> dict[str, str]:
 
 
 FIGURES = (
-    Plot(
+    curves(
         "What are unlabeled examples worth?",
+        lambda table: table.series("share"),
+        "share of labels",
         needs="seed activation initialization share test_error",
-        draw=draw,
         reading=(
             f"{MEANS} {LINES} Pre-training uses all inputs. Where solid and dashed meet, it no "
             "longer pays."
@@ -72,5 +51,9 @@ FIGURES = (
                 for end, words in zip(ENDS, both, strict=True)
             },
         ),
+        xlabel="labels used in fine-tuning, %",
+        log="xy",
+        scale=100,
+        height=4.4,
     ),
 )

@@ -1,9 +1,9 @@
 """Firing rate of a leaky integrate-and-fire neuron, and the units fitted to it (Figure 2)."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from pipeline.probes import neuron
 from pipeline.report.figures import style
@@ -11,9 +11,6 @@ from pipeline.report.figures.plot import PaperFigure, Plot
 from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Table
 from pipeline.report.text.wording import percent
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 REFRACTORY_MS, MOST_HZ = 2.0, 200.0  # of the curve that is drawn
 
@@ -32,7 +29,7 @@ def drawn_fits(table: Table) -> tuple[neuron.Neuron, dict[str, neuron.Fit]]:
     return replace(neuron.CORTICAL, refractory_ms=row["t_ref_ms"]), fits
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw a neuron's firing rate in Hz over its input current in nA, with each unit's best fit."""
     cell, fits = drawn_fits(table)
     figure, axes = style.panel(4.6, "firing rate, Hz")

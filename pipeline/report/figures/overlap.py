@@ -1,28 +1,28 @@
 """Active units kept, and outputs moved, when noise is added to the input."""
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import LINES, MEANS, Plot
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Numbers, Table, by_arm, numbers
-from pipeline.report.text.wording import label, percent
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Numbers, Table, numbers
+from pipeline.report.text.wording import number, percent
 
 OTHERS = {change: f"another input, {change}" for change in ("same class", "other class")}
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw the share of active units that noise keeps, and how far it moves the outputs."""
     figure = style.figure(6.8)
     kept, moved = figure.subplots(2, 1, sharex=True)
     noise = table.where(change="noise")
-    for axes, quantity, unit in ((kept, "overlap", "rectifier"), (moved, "relative_change", None)):
-        for (activation, start), rows in noise.arms(unit).items():
-            points, color = rows.averaged_points("noise", quantity), style.hue(activation, theme)
-            style.curve(axes, points, color, theme, label=label(activation, start), start=start)
+    moved.set_xscale("log")
+    style.curves(kept, noise.where(activation="rectifier").series("noise", "overlap"), theme)
+    style.curves(
+        moved, noise.series("noise", "relative_change"), theme,
+        tick=lambda share: number(100 * share),
+    )  # fmt: skip
+    for axes in (kept, moved):
         style.grid(axes)
     for change, words in OTHERS.items():
         rows = table.where(activation="rectifier", initialization="random", change=change)
@@ -31,8 +31,6 @@ def draw(table: Table, theme: Theme) -> "Figure":
             kept.axhline(100 * level, color=theme.ink, linewidth=1, linestyle=":")
             where = kept.get_yaxis_transform()
             kept.text(0.01, 100 * level, words, transform=where, va="bottom", ha="left")
-    moved.set_xscale("log")
-    style.ticks(moved.xaxis, {share: f"{100 * share:g}" for share in sorted(noise.levels("noise"))})
     moved.set_xlabel("noise added, % of the input's norm")
     kept.set_ylabel("active units kept, %")
     moved.set_ylabel("outputs moved, %")
@@ -43,8 +41,8 @@ def draw(table: Table, theme: Theme) -> "Figure":
 def means(table: Table) -> Numbers:
     """Return the share of active units kept, by noise, in rectifier networks."""
     noise = table.where(change="noise", activation="rectifier")
-    rows = numbers("noise", by_arm(noise, "noise", "overlap"), word=lambda s: f"{percent(s, 0)}%")
-    return [("active units kept at", *rows[0][1:]), *rows[1:]]
+    series = noise.series("noise", "overlap")
+    return numbers("active units kept at", *series, word=lambda share: f"{percent(share, 0)}%")
 
 
 FIGURES = (

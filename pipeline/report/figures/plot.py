@@ -1,17 +1,16 @@
 """One figure of the claims page: its question, table, drawing, caption and numbers."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.style import Shown, Theme
-from pipeline.report.figures.table import Numbers, Table
-from pipeline.report.text.wording import percent
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Entry, Numbers, Series, Table, numbers
+from pipeline.report.text.wording import number, percent
 
 # Sentences for `Plot.reading`.
 MEANS = "Circle: mean over {seeds} seeds; bar: its {confidence}% interval."
@@ -47,7 +46,7 @@ class Plot:
 
     question: str
     needs: str
-    draw: Callable[[Table, Theme], "Figure"]
+    draw: Callable[[Table, Theme], Figure]
     reading: str
     numbers: Callable[[Table], Numbers] | None = None
     note: Callable[[Table], str] | None = None
@@ -60,6 +59,63 @@ class Plot:
         )
         note = "" if self.note is None else self.note(table)
         return " ".join(part for part in (reading, note, lost(table)) if part)
+
+
+def curves(
+    question: str,
+    series: Callable[[Table], Sequence[Series]],
+    head: str,
+    *,
+    needs: str,
+    reading: str,
+    word: Callable[[float], str] = number,
+    extra: Callable[[Table], Numbers] = lambda _: [],
+    paper: PaperFigure | None = None,
+    **look: Any,
+) -> Plot:
+    """Return a plot of curves over a factor; `head` names it in the numbers, `word` a level of it.
+
+    `extra` are further rows of the numbers, `look` further arguments of `style.curve_figure`.
+    """
+    return Plot(
+        question,
+        needs,
+        lambda table, theme: style.curve_figure(series(table), theme, **look),
+        reading,
+        None if paper else lambda table: [*numbers(head, *series(table), word=word), *extra(table)],
+        paper=paper,
+    )
+
+
+def dots(
+    question: str,
+    panels: Callable[[Table], Mapping[str, Sequence[Entry]]],
+    head: str,
+    *,
+    needs: str,
+    reading: str,
+    extra: Callable[[Table], Numbers] = lambda _: [],
+    note: Callable[[Table], str] | None = None,
+) -> Plot:
+    """Return a plot of one or two dot plots, by their labels below.
+
+    `head` names the rows in the numbers; `extra` are further rows of them.
+    """
+
+    def means(table: Table) -> Numbers:
+        columns = [
+            Series(
+                label.removesuffix(", %"), {e.name.replace("\n", ", "): e.point for e in entries}
+            )
+            for label, entries in panels(table).items()
+        ]
+        rows = numbers(head, *columns, word=lambda name: name.replace("\n", ", "))
+        return [*rows, *extra(table)]
+
+    def draw(table: Table, theme: Theme) -> Figure:
+        return style.dot_figure(panels(table), theme)
+
+    return Plot(question, needs, draw, reading, means, note)
 
 
 def lost(table: Table) -> str:
@@ -90,7 +146,7 @@ class Picture:
 
 def picture(
     title: str,
-    draw: Callable[[Shown, Theme], "Figure"],
+    draw: Callable[[Shown, Theme], Figure],
     shown: Shown,
     caption: str,
     *,

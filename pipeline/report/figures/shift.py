@@ -1,18 +1,15 @@
 """Test error against the distance of mean outputs from 0."""
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import FULL, Plot
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Numbers, Table, numbers
+from pipeline.report.figures.table import Numbers, Series, Table, numbers
 from pipeline.report.text.wording import label
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw test error over distance from mean 0, both means over layers, a dot a network."""
     figure, axes = style.panel(4.2)
     for (activation, start), rows in table.arms().items():
@@ -32,14 +29,17 @@ def draw(table: Table, theme: Theme) -> "Figure":
 
 def means(table: Table) -> Numbers:
     """Return the distance from mean 0 and the error of each arm."""
-    columns = {
-        word: {
-            label(*arm): rows.averaged(quantity).point(quantity)
-            for arm, rows in table.arms().items()
-        }
+    columns = [
+        Series(
+            word,
+            {
+                label(*arm): rows.averaged(quantity).point(quantity)
+                for arm, rows in table.arms().items()
+            },
+        )
         for quantity, word in (("shift", "distance from mean 0"), ("test_error", "test error"))
-    }
-    return numbers("arm", columns)
+    ]
+    return numbers("arm", *columns)
 
 
 FIGURES = (

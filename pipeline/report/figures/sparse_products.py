@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from pipeline.analysis.results import Row
 from pipeline.report.figures import style
 from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Numbers
 from pipeline.report.text.wording import percent, sentence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DENSE = "dense"
 STYLES = {
@@ -46,7 +45,7 @@ class Cost:
         }
 
 
-def cost(measured: Cost, theme: Theme) -> "Figure":
+def cost(measured: Cost, theme: Theme) -> Figure:
     """Draw the speed of sparse products, in that of dense ones, over zeros in percent."""
     directions = [name for name in DIRECTIONS if measured.contenders(name)]
     figure = style.figure(0.8 + 2.8 * len(directions))

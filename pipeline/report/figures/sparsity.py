@@ -1,9 +1,10 @@
 """Test error against sparsity, the paper's Figure 3: one dot a network, and the fitted hinge."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from pipeline.analysis import changepoint
 from pipeline.analysis.changepoint import Changepoint
@@ -14,14 +15,10 @@ from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Table
 from pipeline.report.text.wording import number, percent
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 HARMLESS_RANGE = " to almost ".join(percent(end, 0) for end in HARMLESS[:2]) + "%"
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw test error over sparsity, in percent, with the fitted level and rise."""
     figure, axes = style.panel(4.2)
     known = [row for row in table.rows if row["test_error"] is not None]
@@ -55,7 +52,7 @@ def fitted(table: Table) -> Changepoint | None:
         return None
 
 
-def _draw_fit(axes: "Axes", fit: Changepoint, confidence: float, theme: Theme) -> None:
+def _draw_fit(axes: Axes, fit: Changepoint, confidence: float, theme: Theme) -> None:
     """Draw the fitted line and, where it rises, the changepoint with its interval at the foot."""
     ends = float(fit.zeros_N.min()), float(fit.zeros_N.max())
     zeros_N = np.linspace(*ends, 200)

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.style import WIDTH, Theme
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 HUES = {"engine": 0, "sequential": 1, "torch.func": 2, "JAX": 3}  # by the start of a name
 DASHES = {  # by a part of a name
@@ -23,10 +22,8 @@ APART = 0.058  # of the height of a panel: one line of letters
 SHARE = 0.5  # of the figure's width that a panel has, beside the names
 
 
-def speed(bench: Mapping[str, Any], theme: Theme) -> "Figure":
+def speed(bench: Mapping[str, Any], theme: Theme) -> Figure:
     """Draw one panel a size: milliseconds a net-step over K, one line a contender."""
-    from matplotlib.figure import Figure
-
     sizes = list(dict.fromkeys(row["size"] for row in bench["net_steps"]))
     figure = Figure(figsize=(WIDTH, 0.3 + 3.9 * len(sizes)))  # names stand outside the panels
     panels = figure.subplots(len(sizes), 1, squeeze=False)[:, 0]
@@ -41,7 +38,7 @@ def speed(bench: Mapping[str, Any], theme: Theme) -> "Figure":
 
 
 def _panel(
-    axes: "Axes", rows: Sequence[Mapping[str, Any]], floors: Mapping[str, float], theme: Theme
+    axes: Axes, rows: Sequence[Mapping[str, Any]], floors: Mapping[str, float], theme: Theme
 ) -> None:
     networks = sorted({row["networks"] for row in rows})
     ends: list[tuple[float, str, str]] = []  # last value, name, color
@@ -69,7 +66,7 @@ def _panel(
     _names(axes, ends)
 
 
-def _names(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
+def _names(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     """Write the names beside the ends of their lines, without overlap."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     ordered = sorted(ends)

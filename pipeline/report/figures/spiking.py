@@ -1,30 +1,27 @@
 """Rectifier networks whose units became integrate-and-fire neurons."""
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import LINES, MEANS, Plot
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Numbers, Table, by_arm, numbers
-from pipeline.report.text.wording import label
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Numbers, Table, numbers
+from pipeline.report.text.wording import number
 
 BRAIN = (95, 99)  # percent of neurons that are silent at a time, as the paper cites it
 
 
-def draw(table: Table, theme: Theme) -> "Figure":
+def draw(table: Table, theme: Theme) -> Figure:
     """Draw test error, and silent units, of integrate-and-fire units over time steps."""
     figure = style.figure(6.6)
     errors, silent = figure.subplots(2, 1, sharex=True)
-    for (activation, start), rows in table.arms().items():
-        color, name = style.hue(activation, theme), label(activation, start)
-        for axes, quantity in ((errors, "test_error"), (silent, "silent_units")):
-            points = rows.averaged_points("steps", quantity)
-            style.curve(axes, points, color, theme, label=name, start=start)
+    silent.set_xscale("log")
+    style.curves(errors, table.series("steps"), theme)
+    style.curves(silent, table.series("steps", "silent_units"), theme)
+    for (activation, _), rows in table.arms().items():
         rate = rows.averaged("rate_error").point("rate_error").mean
         if rate is not None:
+            color = style.hue(activation, theme)
             errors.axhline(100 * rate, color=color, linewidth=1, linestyle=":")
     silent.axhspan(*BRAIN, color=theme.faint, alpha=0.6, linewidth=0)
     silent.text(
@@ -32,8 +29,6 @@ def draw(table: Table, theme: Theme) -> "Figure":
         va="center",
     )  # fmt: skip
     style.log_scale(errors)
-    silent.set_xscale("log")
-    style.ticks(silent.xaxis, {step: f"{step:g}" for step in sorted(table.levels("steps"))})
     silent.set_xlabel("time steps")
     silent.set_ylim(0, 100)
     errors.set_ylabel(style.ERROR)
@@ -51,7 +46,7 @@ def means(table: Table) -> Numbers:
         [rows.point(quantity).shown() for rows in last]
         for quantity in ("rate_error", "silent_units")
     )
-    errors = numbers("test error after steps", by_arm(table, "steps"), word="{:g}".format)
+    errors = numbers("test error after steps", *table.series("steps"), word=number)
     return [*errors, ("test error as rates", *rates), ("silent after the last step", *silent)]
 
 

@@ -7,13 +7,13 @@ import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from pipeline.report.figures.table import Point
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from pipeline.report.figures.table import Entry, Series
+from pipeline.report.text.wording import number
 
 WIDTH = 5.0  # inches: 480 CSS pixels
 DASHED = (0, (3, 1.4))
@@ -39,7 +39,7 @@ HUES = {"rectifier": 0, "tanh": 1, "softplus": 2, "sigmoid": 3}  # the same in e
 Shown = TypeVar("Shown")  # the content of a figure
 
 
-def svg(draw: Callable[[Shown, Theme], "Figure"], shown: Shown, theme: Theme) -> bytes:
+def svg(draw: Callable[[Shown, Theme], Figure], shown: Shown, theme: Theme) -> bytes:
     """Return a figure as SVG: same content, same bytes, on every day and machine."""
     from matplotlib import style
 
@@ -73,14 +73,12 @@ def _settings(theme: Theme) -> dict[str, Any]:
     }
 
 
-def figure(height: float) -> "Figure":
+def figure(height: float) -> Figure:
     """Return an empty figure of a height in inches."""
-    from matplotlib.figure import Figure
-
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def panel(height: float, ylabel: str = ERROR) -> tuple["Figure", "Axes"]:
+def panel(height: float, ylabel: str = ERROR) -> tuple[Figure, Axes]:
     """Return a figure with one panel and a grid of horizontal lines."""
     drawn = figure(height)
     axes = drawn.add_subplot()
@@ -119,7 +117,7 @@ def level_color(index: int, levels: int, theme: Theme) -> tuple[float, ...]:
     return shade(hue("rectifier", theme), theme, strength)
 
 
-def grid(axes: "Axes", axis: Any = "y") -> None:
+def grid(axes: Axes, axis: Any = "y") -> None:
     """Draw a grid behind everything else."""
     axes.grid(axis=axis)
     axes.set_axisbelow(True)
@@ -131,20 +129,22 @@ def ticks(axis: Any, labels: Mapping[float, str]) -> None:
     axis.set_ticks([], minor=True)
 
 
-def log_scale(axes: "Axes", axis: str = "y") -> None:
+def log_scale(axes: Axes, axis: str = "y") -> None:
     """Make an axis, "x" or "y", logarithmic, with ticks that read as numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    ruler = getattr(axes, f"{axis}axis")
+    if not math.isfinite(ruler.get_minpos()):  # every network was lost
+        return
     axes.set(**{f"{axis}scale": "log"})
     low, high = getattr(axes, f"get_{axis}lim")()
     subs = (1, 2, 3, 5) if high / low < 100 else (1, 3) if high / low < 1000 else (1,)
-    ruler = getattr(axes, f"{axis}axis")
     ruler.set_major_locator(LogLocator(subs=subs))
     ruler.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     ruler.set_minor_formatter(NullFormatter())
 
 
-def log_where_wide(axes: "Axes", values: Sequence[float], axis: str = "y") -> None:
+def log_where_wide(axes: Axes, values: Sequence[float], axis: str = "y") -> None:
     """Make an axis logarithmic where the largest of its values is many times the smallest."""
     if values and min(values) > 0 and max(values) > 5 * min(values):
         log_scale(axes, axis)
@@ -158,30 +158,35 @@ def _tick(value: float) -> str:
     return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def curve(
-    axes: "Axes",
-    points: Mapping[float, Point],
-    color: Any,
+def curves(
+    axes: Axes,
+    series: Sequence[Series],
     theme: Theme,
     *,
     scale: float = 1,
-    label: str = "",
-    start: str = "pretrained",
-    top: float = 1.0,
+    tick: Callable[[float], str] = number,
 ) -> None:
+    """Draw a curve for each of several series, and a tick at each level times `scale`."""
+    for order, one in enumerate(series):
+        curve(axes, one, theme, scale=scale, top=1 - 0.05 * order)
+    places = sorted({scale * level for one in series for level in one.points})
+    ticks(axes.xaxis, {place: tick(place) for place in places})
+
+
+def curve(axes: Axes, series: Series, theme: Theme, *, scale: float = 1, top: float = 1.0) -> None:
     """Draw means with intervals, in percent, joined by a line; curves stand slightly apart.
 
-    Places are the keys of `points` times `scale`. `start` chooses dashes and circles (`STARTS`). A
-    cross marks a point without a mean, at `top` as a fraction of the panel's height.
+    Places are the levels times `scale`. A cross marks a point without a mean, at `top` as a
+    fraction of the panel's height.
     """
-    dashes, full = STARTS[start]
-    pairs = [(scale * level, points[level]) for level in sorted(points)]
+    color, (dashes, full) = hue(series.activation, theme), STARTS[series.start]
+    pairs = [(scale * level, series.points[level]) for level in sorted(series.points)]
     known = [(x, 100 * point.mean) for x, point in pairs if point.mean is not None]
     xs, means = [x for x, _ in known], [mean for _, mean in known]
     aside = _aside(axes)
     lines = axes.plot(
-        xs, means, color=color, linestyle=dashes, marker="o", markersize=6,
-        markerfacecolor=color if full else theme.paper, markeredgewidth=1.6, label=label or None,
+        xs, means, color=color, linestyle=dashes, marker="o", markersize=6, label=series.name,
+        markerfacecolor=color if full else theme.paper, markeredgewidth=1.6,
     )  # fmt: skip
     for x, point in pairs:
         if point.low is not None and point.high is not None:
@@ -195,7 +200,31 @@ def curve(
         axes.plot(lost, [top] * len(lost), "x", color=color, transform=above, clip_on=False)
 
 
-def _aside(axes: "Axes") -> Any:
+def curve_figure(
+    series: Sequence[Series],
+    theme: Theme,
+    xlabel: str,
+    *,
+    ylabel: str = ERROR,
+    height: float = 4.0,
+    log: str = "",
+    scale: float = 1,
+    tick: Callable[[float], str] = number,
+) -> Figure:
+    """Return a figure of one panel of curves; `log` names its logarithmic axes, e.g. "xy"."""
+    drawn, axes = panel(height, ylabel)
+    if "x" in log:
+        axes.set_xscale("log")
+    curves(axes, series, theme, scale=scale, tick=tick)
+    if "y" in log:
+        log_scale(axes)
+    axes.set_xlabel(xlabel)
+    if len(series) > 1:
+        legend_above(axes, 3 if len(series) == 3 else 2)
+    return drawn
+
+
+def _aside(axes: Axes) -> Any:
     """Return the transform of the next curve: a few points beside the curves drawn so far."""
     from matplotlib.transforms import ScaledTranslation
 
@@ -204,29 +233,31 @@ def _aside(axes: "Axes") -> Any:
     return axes.transData + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One row of a dot plot; `paper` is the paper's value, in the unit of the point."""
+def rows(
+    axes: Axes,
+    entries: Sequence[Entry],
+    theme: Theme,
+    *,
+    scale: float = 100,
+    colors: Mapping[str, str] | None = None,
+) -> None:
+    """Draw one row an entry: dots are seeds, the bar is the interval, the circle is the mean.
 
-    name: str
-    point: Point
-    color: str
-    full: bool = True
-    paper: float | None = None
-
-
-def rows(axes: "Axes", entries: Sequence[Entry], theme: Theme, *, scale: float = 100) -> None:
-    """Draw one row an entry: dots are seeds, the bar is the interval, the circle is the mean."""
+    Values are times `scale`; `colors` are by activation, `hue` without them.
+    """
     for y, entry in enumerate(entries):
-        _row(axes, y, entry, theme, scale)
+        color = colors[entry.activation] if colors else hue(entry.activation, theme)
+        _row(axes, y, entry, color, color if STARTS[entry.start][1] else theme.paper, scale)
+        if entry.paper is not None:
+            axes.plot(entry.paper * scale, y, "D", color=theme.ink, markersize=6)
     axes.set_yticks(range(len(entries)), [entry.name for entry in entries])
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     grid(axes, "x")
 
 
-def _row(axes: "Axes", y: int, entry: Entry, theme: Theme, scale: float) -> None:
-    point, color = entry.point, entry.color
+def _row(axes: Axes, y: int, entry: Entry, color: str, face: str, scale: float) -> None:
+    point = entry.point
     seeds = [value * scale for value in point.values]
     if seeds:
         axes.plot(seeds, [y + 0.27] * len(seeds), ".", color=color, alpha=0.5, markersize=5)
@@ -236,29 +267,20 @@ def _row(axes: "Axes", y: int, entry: Entry, theme: Theme, scale: float) -> None
     if point.mean is None:
         middle = axes.get_yaxis_transform()
         axes.text(0.5, y, "failed: no average", transform=middle, ha="center", va="center")
-    else:
-        axes.plot(
-            point.mean * scale, y, "o", color=color, markersize=8, markeredgewidth=2,
-            markerfacecolor=color if entry.full else theme.paper,
-        )  # fmt: skip
-    if entry.paper is not None:
-        axes.plot(entry.paper * scale, y, "D", color=theme.ink, markersize=6)
+        return
+    axes.plot(
+        point.mean * scale, y, "o", color=color, markerfacecolor=face, markersize=8,
+        markeredgewidth=2,
+    )  # fmt: skip
 
 
-def dot_plot(entries: Sequence[Entry], theme: Theme, xlabel: str = ERROR) -> "Figure":
-    """Return a figure of one dot plot; the unit is percent."""
+def dot_figure(panels: Mapping[str, Sequence[Entry]], theme: Theme) -> Figure:
+    """Return a figure of one or two dot plots of the same rows, by their labels below."""
+    entries = next(iter(panels.values()))
     lines = sum(entry.name.count("\n") for entry in entries)
-    drawn = figure(1.0 + 0.5 * len(entries) + 0.12 * lines)
-    axes = drawn.add_subplot()
-    rows(axes, entries, theme)
-    axes.set_xlabel(xlabel)
-    return drawn
-
-
-def dot_plots(panels: Mapping[str, Sequence[Entry]], theme: Theme) -> "Figure":
-    """Return a figure of two dot plots of the same rows side by side, by their labels below."""
-    drawn = figure(1.0 + 0.42 * len(next(iter(panels.values()))))
-    beside = drawn.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    drawn = figure(1.0 + 0.46 * len(entries) + 0.16 * lines)
+    ratios = [3, 2][: len(panels)]
+    beside = drawn.subplots(1, len(panels), sharey=True, width_ratios=ratios, squeeze=False)[0]
     for axes, (xlabel, entries) in zip(beside, panels.items(), strict=True):
         rows(axes, entries, theme)
         log_where_wide(axes, [value for entry in entries for value in entry.point.values], "x")
@@ -266,7 +288,7 @@ def dot_plots(panels: Mapping[str, Sequence[Entry]], theme: Theme) -> "Figure":
     return drawn
 
 
-def legend_above(axes: "Axes", columns: int = 2, *, of: "Axes | None" = None) -> None:
+def legend_above(axes: Axes, columns: int = 2, *, of: Axes | None = None) -> None:
     """Put the legend, of these axes or of others, above the axes, where no line can be."""
     handles, names = (of or axes).get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))

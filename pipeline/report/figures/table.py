@@ -26,14 +26,14 @@ class Point:
     high: float | None
 
     def shown(self, unit: str = "%") -> str:
-        """Return mean and interval; the units "%" and " points" turn fractions into percent.
+        """Return mean and interval; fractions in percent for the units "%" and " points".
 
         >>> Point([0.02], 0, 0.02, 0.019, 0.021).shown(), Point([], 1, None, None, None).shown()
         ('2.00% (1.90 to 2.10)', 'failed')
         """
         if self.mean is None:
             return "failed" if self.lost else UNKNOWN
-        number = percent if unit else _plain
+        number = percent if unit in ("%", " points") else _plain
         ends = ""
         if self.low is not None and self.high is not None:
             ends = f" ({number(self.low)} to {number(self.high)})"
@@ -42,6 +42,27 @@ class Point:
 
 def _plain(value: float) -> str:
     return f"{value:.2f}".replace("-", MINUS)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points by level of a factor: a curve of a figure, a column of its numbers."""
+
+    name: str
+    points: Mapping[Any, Point]
+    activation: str = "rectifier"
+    start: str = "pretrained"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a dot plot; `paper` is the paper's value, in the unit of the point."""
+
+    name: str
+    point: Point
+    activation: str = "rectifier"
+    start: str = "pretrained"
+    paper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,21 +121,30 @@ class Table:
             rows.append({"seed": seed, quantity: mean})
         return replace(self, rows=rows)
 
-    def averaged_points(self, factor: str, quantity: str) -> dict[Any, Point]:
-        """Return a quantity at each level of a factor, averaged over the seed's other rows."""
-        return {
-            level: self.where(**{factor: level}).averaged(quantity).point(quantity)
-            for level in self.levels(factor)
-        }
+    def arms(self) -> "dict[tuple[str, str], Table]":
+        """Return the rows of each arm, by activation and start.
 
-    def arms(self, activation: str | None = None) -> "dict[tuple[str, str], Table]":
-        """Return the rows of each arm, of one activation or all, by activation and start."""
-        arms = dict.fromkeys((row["activation"], row["initialization"]) for row in self.rows)
-        return {
-            arm: self.where(activation=arm[0], initialization=arm[1])
-            for arm in arms
-            if activation in (None, arm[0])
-        }
+        In a table without a column of starts every row counts as pre-trained, without one of
+        activations as rectifier: the look of its curves.
+        """
+        keys = dict.fromkeys(map(_arm, self.rows))
+        return {key: replace(self, rows=[r for r in self.rows if _arm(r) == key]) for key in keys}
+
+    def series(self, factor: str, quantity: str = "test_error") -> "list[Series]":
+        """Return a quantity over a factor, averaged over a seed's other rows: one series an arm."""
+        several = "initialization" in next(iter(self.rows), {})
+        return [
+            Series(
+                label(activation, start) if several else activation,
+                {
+                    level: rows.where(**{factor: level}).averaged(quantity).point(quantity)
+                    for level in rows.levels(factor)
+                },
+                activation,
+                start,
+            )
+            for (activation, start), rows in self.arms().items()
+        ]
 
     @property
     def seeds(self) -> int:
@@ -123,29 +153,20 @@ class Table:
 
 
 def numbers(
-    head: str,
-    columns: Mapping[str, Mapping[Any, Point]],
-    *,
-    unit: str = "%",
-    word: Callable[[Any], str] = str,
+    head: str, *columns: Series, unit: str = "%", word: Callable[[Any], str] = str
 ) -> Numbers:
-    """Return means with intervals as text: a row a level, a column a curve.
+    """Return means with intervals as text: a row a level, a column a series.
 
     `head` names the factor, `word` a level of it.
     """
-    levels = dict.fromkeys(level for points in columns.values() for level in points)
-    rows = [
-        (
-            word(level),
-            *(points[level].shown(unit) if level in points else "" for points in columns.values()),
-        )
+    levels = dict.fromkeys(level for series in columns for level in series.points)
+    cells = [
+        [one.points[level].shown(unit) if level in one.points else "" for one in columns]
         for level in levels
     ]
-    return [(head, *columns), *rows]
+    rows = [(word(level), *row) for level, row in zip(levels, cells, strict=True)]
+    return [(head, *(series.name for series in columns)), *rows]
 
 
-def by_arm(table: Table, factor: str, quantity: str = "test_error") -> dict[str, dict[Any, Point]]:
-    """Return, by the name of each arm, a quantity over a factor, averaged over other rows."""
-    return {
-        label(*arm): rows.averaged_points(factor, quantity) for arm, rows in table.arms().items()
-    }
+def _arm(row: Row) -> tuple[str, str]:
+    return row.get("activation", "rectifier"), row.get("initialization", "pretrained")
