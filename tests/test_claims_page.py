@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.analysis import results as read
-from pipeline.claims.untested import ELSEWHERE
+from pipeline.claims.untested import UNTESTED
 from pipeline.experiments.conditions import catalogue, scoring
 from pipeline.report.figures import catalogue as figures
 from pipeline.report.figures.catalogue import EXHIBITS
@@ -164,7 +164,7 @@ def test_claims_without_a_rule_are_said_once_and_openly(folder):
     html = page()
     shown = html.split('id="not-tested"')[1].split("</section>")[0]
     assert "<details" not in shown
-    for each in ELSEWHERE:
+    for each in UNTESTED:
         assert html.count(f"{each.number} · {each.source}".replace("'", "&#39;")) == 1
         assert each.reason.replace("'", "&#39;") in shown
 

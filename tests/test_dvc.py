@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.experiments.conditions import catalogue
-from tests.imports import ROOT, imported
+from tests.imports import ROOT, imported, loaded
 
 FILES = (ROOT / "dvc.yaml", ROOT / "claims/dvc.yaml")
 STAGES = {
@@ -57,7 +57,8 @@ def closure(stage: str) -> set[Path]:
     left_out = NO_OUTPUT | (READS_LATER if stage == "download" else set())
     while new:
         reached |= new
-        new = {file for path in new for file in imported(path)} - reached - left_out
+        new = {file for path in new for file in imported(path) | loaded(path)}
+        new -= reached | left_out
     return reached - EXPERIMENTS
 
 

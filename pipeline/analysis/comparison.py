@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.analysis import statistics
 from pipeline.config.arms import Arm, arms_of
 from pipeline.config.params import Params
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -112,9 +112,7 @@ def _table_row(outcome: Outcome, confidence: float) -> Row:
         "valid_error_mean": outcome.mean("valid_error"),
         "zeros_mean": outcome.mean("zeros"),
         "dead_units_mean": outcome.mean("dead_units"),
-        "paper_test_error": published_tables.test_error(
-            arm.dataset, arm.activation, arm.initialization
-        ),
+        "paper_test_error": published.test_error(arm.dataset, arm.activation, arm.initialization),
     }
     if not of_ratings([outcome]):
         return row

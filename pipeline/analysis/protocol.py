@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.analysis import comparison, curves, statistics
 from pipeline.analysis.comparison import Outcome
 from pipeline.config.params import Compare
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -102,12 +102,12 @@ def _paper(results: Sequence[Outcome]) -> dict[str, Any]:
     arms = [outcome.arm for outcome in results]
     dataset = arms[0].dataset
     found = {
-        arm.key: published_tables.TABLE_1.get((dataset, arm.activation, arm.initialization))
+        arm.key: published.TABLE_1.get((dataset, arm.activation, arm.initialization))
         for arm in arms
     }
-    zeros = published_tables.ZEROS.get(dataset)
+    zeros = published.ZEROS.get(dataset)
     return {
-        "source": published_tables.SOURCE,
+        "source": published.SOURCE,
         "marks": {key: number.mark for key, number in found.items() if number},
         "rectifier_zeros": zeros.value if zeros else None,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.analysis import criterion
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.claims import claim
+from pipeline.config import arms
 from pipeline.config.params import PAPER_IMAGES
 from pipeline.report.text.names import label
 
@@ -59,7 +59,7 @@ def name(row: Row) -> str:
 
 def spoken(row: Row) -> str:
     """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    return claim.spoken(arm_key(row))
+    return arms.spoken(arm_key(row))
 
 
 def sentence(text: str) -> str:
