@@ -23,7 +23,9 @@ def blocks() -> dict[str, str]:
     from pipeline.runtime import storage
 
     found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
-    found["experiments"] = readme.experiments(catalogue.questions())
+    asked = params.load().run.experiments
+    questions = {name: catalogue.experiment(name).question for name in asked}
+    found["experiments"] = readme.experiments(questions)
     found["datasets"] = readme.datasets(overview.catalogued())
     folders = sorted(path.parent for path in Path("results").glob("*/table.csv"))
     read = {folder.name: results.read(folder, figures=False) for folder in folders}

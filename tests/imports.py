@@ -43,7 +43,8 @@ def loaded(path: Path) -> set[Path]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
             parts = getattr(node.args[0], "values", [])
             packages += [part.value for part in parts if isinstance(part, ast.Constant)]
-    return {file for name in packages for file in (ROOT / name.replace(".", "/")).glob("*.py")}
+    folders = [ROOT / name.replace(".", "/") for name in packages]
+    return {file for folder in folders for file in folder.glob("[!_]*.py")}
 
 
 def closure(path: Path) -> set[Path]:

@@ -11,7 +11,7 @@ from pipeline.claims.groups import ARMS, Group
 from pipeline.experiments.conditions import catalogue
 from tests.tables import ERROR, table
 
-OF_EXPERIMENTS = [claim for claim in CLAIMS if claim.records.name in catalogue.EXPERIMENTS]
+OF_EXPERIMENTS = [claim for claim in CLAIMS if claim.records.name in catalogue.names()]
 BY_NUMBER = {claim.number: claim for claim in OF_EXPERIMENTS}
 MARGIN = math.sqrt(ERROR * (1 - ERROR) / 2500)
 

@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
 def write(*names):
     """Write the made-up tables of experiments as `score` does, and judge the claims."""
     for name in names:
-        columns = [*catalogue.EXPERIMENTS[name].factors, *scoring.COLUMNS]
+        columns = [*catalogue.experiment(name).factors, *scoring.COLUMNS]
         table = csv_files.as_csv(columns, tables.table(name, error, seeds=3))
         path = Path("claims/digits/records", f"{name}.csv")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -79,10 +79,7 @@ def table_1(results: Sequence[Results]) -> tuple[list[str], list[Column]]:
 
 def _column(dataset: str, results: Results | None, arms: Sequence[tuple[str, str]]) -> Column:
     rows = {arm_key(row): row for row in results.table} if results else {}
-    cells = [
-        _cell(rows.get("-".join(arm)), published.TABLE_1.get((dataset, *arm)))
-        for arm in arms
-    ]
+    cells = [_cell(rows.get("-".join(arm)), published.TABLE_1.get((dataset, *arm))) for arm in arms]
     sparse = rows.get("rectifier-random")
     zeros = percent(sparse["zeros_mean"] if sparse else None, 1)
     cells.append(Cell(zeros, "", starred(published.ZEROS.get(dataset), 1)))

@@ -13,9 +13,7 @@ def arms(table: Table) -> str:
     text = (
         f"{reading(table, dots=True)} Full: pre-trained; hollow: random. {extremes(_arms(table))}"
     )
-    known = [
-        arm for arm in _pairs(table) if published.test_error(table.dataset, *arm) is not None
-    ]
+    known = [arm for arm in _pairs(table) if published.test_error(table.dataset, *arm) is not None]
     return text + (" Diamond: the paper's number." if known else "")
 
 
