@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from pipeline.analysis import results as read
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures import catalogue, paper_figures
 from tests import committed
 from tests.page_tables import errors, in_words
@@ -20,7 +20,7 @@ def test_table_1_stands_beside_the_papers():
     row = next(row for row in found.table if read.arm_key(row) == "tanh-pretrained")
     assert (tanh.here, tanh.paper) == (f"{100 * row['test_error_mean']:.2f}", "1.16*")
     norb = columns[3].cells[names.index("Tanh, random")]
-    paper = published_tables.TABLE_1["norb", "tanh", "random"]
+    paper = published.TABLE_1["norb", "tanh", "random"]
     assert (norb.here, norb.paper) == ("\N{EN DASH}", f"{100 * paper.value:.2f}")
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.analysis.ranking import rank
+from pipeline.analysis.comparison import rank
 from pipeline.config.arms import Arm
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.analysis import comparison, curves
+from pipeline.analysis import comparison
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.results import folds_of, read_card
 from pipeline.config.arms import Arm
@@ -155,7 +155,7 @@ def accuracies(row: Mapping[str, Any], card: Record | None) -> dict[str, float]:
 def curves_of(told: FinishedArm) -> dict[str, Any] | None:
     """Return the arm's mean curves as the report draws them; None for a failed arm."""
     key = told.arm.key
-    arms: dict[str, Any] = curves.curves([told.outcome], {key: told.trained})["arms"]
+    arms: dict[str, Any] = comparison.curves([told.outcome], {key: told.trained})["arms"]
     return arms[key]  # type: ignore[no-any-return]
 
 
