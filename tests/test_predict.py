@@ -24,7 +24,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from stages import predict, track
 from tests.imports import ROOT
-from tests.mlflow_runs import mannered, run_of
+from tests.mlflow_runs import run_of, with_mlflow_defaults
 from tests.review_files import jsonl
 
 STARS = Arm("rated", "rectifier", "random")
@@ -60,7 +60,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "finetune": {"epochs": 8, "patience": 8, "learning_rates": [0.1]},
         }
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
-        mannered(patch)
+        with_mlflow_defaults(patch)
         patch.setattr(joblib, "cpu_count", lambda: 1)
         patch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
         with Path("params.yaml").open("w") as file:
@@ -78,7 +78,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Stand in the folder with the trained arms."""
     monkeypatch.chdir(trained)
-    mannered(monkeypatch)
+    with_mlflow_defaults(monkeypatch)
     return trained
 
 

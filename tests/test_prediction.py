@@ -18,7 +18,7 @@ from pipeline.networks import population
 from pipeline.report.text import predictions
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.tracking import models, publishing
+from pipeline.tracking import arms, models, runs
 from stages import track
 from tests import finished
 from tests.mlflow_runs import run_of
@@ -141,7 +141,7 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
     assert (best.seed, best.vocabulary.terms) == (1, ("cc", "aa"))
     monkeypatch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
     uri = track.tracking_uri()
-    publishing.publish(arm, params, uri=uri)
+    runs.publish(arms.read(arm, params), uri=uri)
     again = models.from_run(arm, run_of(arm), uri=uri)
     assert (again.seed, again.form) == (1, dataclasses.replace(best.form, repeats=1))
     assert [*again.predict(["aa"], top=1)] == [*best.predict(["aa"], top=1)]
