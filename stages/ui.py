@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from stages import track
 from stages.shell import run
-from stages.track import tracking_uri
 
 Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 
 
 def main(port: Port = 5000) -> None:
-    """Serve the MLflow UI on 127.0.0.1 until Ctrl-C; print the addresses of the comparisons."""
-    uri = tracking_uri()
+    """Publish to MLflow, then serve its UI on 127.0.0.1 until Ctrl-C; print where arms compare."""
+    track.main()
+    uri = track.tracking_uri()
     from pipeline.config import params
     from pipeline.tracking import store
 
