@@ -27,7 +27,8 @@ def blocks() -> dict[str, str]:
 
     stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
     stages = {name: [stage["desc"]] for name, stage in stages.items()}
-    questions = {name: [question] for name, question in catalogue.questions().items()}
+    listed = params.load().run.experiments
+    questions = {name: [catalogue.experiment(name).question] for name in listed}
     datasets = {name: texts for name, *texts in overview.catalogued()}
     return {
         "stages": readme.named(["stage", "output"], stages),

@@ -19,8 +19,7 @@ def file_of(module: str) -> Path | None:
 def imported(path: Path) -> set[Path]:
     """Return the repository's files that a file imports, at its top or inside its functions.
 
-    A package's `__init__.py` counts where it is imported itself, not where one of its modules is. A
-    file that loops over the modules of its package imports all of them.
+    A package's `__init__.py` counts where it is imported itself, not where one of its modules is.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -31,10 +30,21 @@ def imported(path: Path) -> set[Path]:
             names |= {name for name in modules if file_of(name)} or {node.module}
             if not all(map(file_of, modules)):
                 names.add(node.module)
-    files = {file for name in names if (file := file_of(name))}
-    if "iter_modules(" in path.read_text():
-        files |= {*path.parent.glob("*.py")} - {path, path.parent / "__init__.py"}
-    return files
+    return {file for name in names if (file := file_of(name))}
+
+
+def loaded(path: Path) -> set[Path]:
+    """Return the repository's files that a file loads by name: all modules of a package.
+
+    Found where its code calls `import_module(f"pipeline.<package>.{name}")`.
+    """
+    packages: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            parts = getattr(node.args[0], "values", [])
+            packages += [part.value for part in parts if isinstance(part, ast.Constant)]
+    folders = [ROOT / name.replace(".", "/") for name in packages]
+    return {file for folder in folders for file in folder.glob("[!_]*.py")}
 
 
 def closure(path: Path) -> set[Path]:

@@ -42,7 +42,7 @@ def probed(name):
     rows = []
     for (activation, start), seed in itertools.product(ARMS, SEEDS):
         for levels in itertools.product(*grids[name].values()):
-            values = dict.fromkeys(probes.PROBES[name].columns, 0.0)
+            values = dict.fromkeys(probes.probe(name).columns, 0.0)
             values |= {key: float(rng.uniform(0.1, 0.6)) for key in values}
             values |= {"active_by_tenth": rng.uniform(0.1, 0.6, 10).tolist()}
             values |= dict(zip(grids[name], map(_level, levels), strict=True))
@@ -63,7 +63,7 @@ def rows_of(name):
     """Return a synthetic table, read back as the page reads it."""
     if name == "arms":
         return arms()
-    if name in probes.PROBES:
+    if name in probes.names():
         return probed(name)
     rows = tables.table(name, error, seeds=3)
     for row in rows:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.analysis import changepoint
 from pipeline.analysis import results as read
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures import catalogue, paper_tables, sparse_products, sparsity, style
 from pipeline.report.figures.catalogue import PLOTS
 from pipeline.report.figures.labels import lines as label_lines
@@ -174,7 +174,7 @@ def test_table_1_has_the_papers_errors_beside_ours():
     row = next(row for row in results.table if read.arm_key(row) == "tanh-pretrained")
     assert (tanh.here, tanh.paper) == (f"{100 * row['test_error_mean']:.2f}", "1.16*")
     norb = rows[3].cells[names.index("Tanh, random")]
-    paper = published_tables.TABLE_1["norb", "tanh", "random"]
+    paper = published.TABLE_1["norb", "tanh", "random"]
     assert (norb.here, norb.paper) == ("\N{EN DASH}", f"{100 * paper.value:.2f}")
 
 

@@ -20,7 +20,7 @@ from tests.page_tables import CONFIDENCE
 DRAWINGS = [draw for _, draw, _ in arms.RESULTS_FIGURES]
 EVERY = [pytest.param(name, plot, id=f"{name}-{n}")
          for name, plots in PLOTS.items() for n, plot in enumerate(plots)]  # fmt: skip
-TRAINED = [case for case in EVERY if case.values[0] not in probes.PROBES]
+TRAINED = [case for case in EVERY if case.values[0] not in probes.names()]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,8 @@ def test_lost_networks_leave_a_figure(name, plot, n, made):
 
 def test_every_experiment_and_probe_has_a_figure_with_its_question():
     """The title of a figure is the question of its experiment or probe."""
-    questions = experiments.questions() | probes.questions()
+    questions = {name: experiments.experiment(name).question for name in experiments.names()}
+    questions |= {name: probes.probe(name).question for name in probes.names()}
     assert PLOTS.keys() == {"arms", *questions}
     for name, plots in PLOTS.items():
         assert name == "arms" or questions[name].startswith(plots[0].question)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pipeline.analysis import baselines
 from pipeline.analysis.results import Results, arm_key
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures import image_grids, style
 from pipeline.report.figures.plot import FULL, ROWS, dots
 from pipeline.report.figures.style import Theme
@@ -29,7 +29,7 @@ def _entries(table: Table, quantity: str) -> list[Entry]:
 
 def errors(table: Table) -> dict[str, list[Entry]]:
     """Return each arm's error, and the paper's where it has one."""
-    papers = [published_tables.test_error(table.dataset, *arm) for arm in table.arms()]
+    papers = [published.test_error(table.dataset, *arm) for arm in table.arms()]
     pairs = zip(_entries(table, "test_error"), papers, strict=True)
     return {style.ERROR: [replace(entry, paper=paper) for entry, paper in pairs]}
 
@@ -41,7 +41,7 @@ def sparsity(table: Table) -> dict[str, list[Entry]]:
 
 
 def _diamonds(table: Table) -> str:
-    known = any(published_tables.test_error(table.dataset, *arm) for arm in table.arms())
+    known = any(published.test_error(table.dataset, *arm) for arm in table.arms())
     return "Diamond: the paper's number." if known else ""
 
 
@@ -109,7 +109,9 @@ def errors_caption(results: Results) -> str:
         if row["baseline"] in near:
             parts.append(f"{BASELINES[row['baseline']][1]}: {row['name']}.")
         else:
-            parts.append(f"Far to the right: {row['name']}, {measure.told(measure.mean(row))}.")
+            parts.append(
+                f"Far to the right: {row['name']}, {measure.with_unit(measure.mean(row))}."
+            )
     if seeds > 1:
         parts.append("Seeds are paired: tests can separate arms whose bars overlap.")
     return " ".join(parts)

@@ -3,11 +3,11 @@
 The module's name is that of its experiment or probe, and of the table that it draws.
 """
 
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from pipeline.analysis.results import Row
 from pipeline.report import figures
@@ -18,10 +18,8 @@ from pipeline.runtime import storage
 
 
 def _plots() -> dict[str, tuple[Plot, ...]]:
-    names = [module.name for module in pkgutil.iter_modules(figures.__path__)]
-    modules = {
-        name: import_module(f"{figures.__name__}.{name}") for name in names if name != "catalogue"
-    }
+    names = {module.name for module in iter_modules(figures.__path__)} - {"catalogue"}
+    modules = {name: import_module(f"pipeline.report.figures.{name}") for name in sorted(names)}
     return {name: module.FIGURES for name, module in modules.items() if hasattr(module, "FIGURES")}
 
 

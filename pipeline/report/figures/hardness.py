@@ -4,7 +4,7 @@ import math
 
 from matplotlib.figure import Figure
 
-from pipeline.paper.published_figures import HARDNESS
+from pipeline.claims.hardness import HARDNESS
 from pipeline.report.figures import style
 from pipeline.report.figures.paper_tables import starred
 from pipeline.report.figures.plot import MEANS, PaperFigure, Plot

@@ -1,6 +1,6 @@
 """Test error against the share of labels, with and without pre-training (the paper's Figure 4)."""
 
-from pipeline.paper.published_figures import FIGURE_4
+from pipeline.claims.labels import FIGURE_4
 from pipeline.report.figures.plot import LINES, MEANS, PaperFigure, curves
 from pipeline.report.figures.table import Point, Table
 from pipeline.report.text.wording import percent, sentence

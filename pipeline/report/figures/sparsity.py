@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline.analysis import changepoint
 from pipeline.analysis.changepoint import Changepoint
-from pipeline.paper.published_figures import HARMLESS, MOST_L1, NETWORKS
+from pipeline.claims.sparsity import HARMLESS, MOST_L1, NETWORKS
 from pipeline.report.figures import style
 from pipeline.report.figures.plot import PaperFigure, Plot
 from pipeline.report.figures.style import Theme

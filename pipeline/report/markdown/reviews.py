@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.paper.published_ratings import AMAZON, TABLE_2
+from pipeline.paper.published import AMAZON, TABLE_2
 from pipeline.report.markdown.blocks import table
 from pipeline.report.text import summary, wording
 from pipeline.report.text.protocol import tested_on

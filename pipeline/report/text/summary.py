@@ -43,7 +43,7 @@ def answer(results: Results) -> str:
     if (ends := measure.ends(best)) is not None:
         low, high = map(measure.shown, ends)
         spread = f"{confidence}% interval {low} to {high}, {best['seeds']:g} seeds"
-    mean = measure.told(measure.mean(best))
+    mean = measure.with_unit(measure.mean(best))
     return f"{sentence(spoken(best))} has the lowest mean {measure.name}: {mean} ({spread})."
 
 
@@ -83,7 +83,7 @@ def _against_next(results: Results, second: Row, test: Row) -> str:
         f"{gap} {measure.difference} higher ({confidence}% interval {low} to {high}; "
         f"{equals(test['p_holm'])} after Holm's correction over {pairs} {plural(pairs, 'pair')})"
     )
-    arm = f"{spoken(second)} ({measure.told(measure.mean(second))})"
+    arm = f"{spoken(second)} ({measure.with_unit(measure.mean(second))})"
     if test["significant"]:
         return f"The next arm, {arm}, is {facts}: a significant difference."
     return (
@@ -191,7 +191,7 @@ def against_baseline(results: Results) -> str | None:
     if test.low is not None:
         ends = f"{measure.shown(test.low)} to {measure.shown(test.high)}"
         spread = f"{percent(confidence, 0)}% interval {ends}, paired over {test.n} seeds"
-    mean = measure.told(statistics.mean(list(theirs.values())))
+    mean = measure.with_unit(statistics.mean(list(theirs.values())))
     gap = f"{measure.shown(test.difference)} {measure.difference}"
     return f"Logistic regression on the same terms has {mean}: {gap} {word} ({spread})."
 

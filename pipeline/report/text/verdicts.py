@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.analysis.results import Row
-from pipeline.claims.catalogue import CLAIMS
-from pipeline.paper import published_tables
-from pipeline.paper.published_figures import STATED
+from pipeline.claims.catalogue import CLAIMS, STATED
+from pipeline.paper import published
 from pipeline.report.text.wording import UNKNOWN, percent, plural, sentence
 
 VERDICTS = ("supported", "contradicted", "undecided")
@@ -121,7 +120,7 @@ def paper(row: Row) -> str:
     if row["key"] in STATED:
         return STATED[row["key"]]
     claim = next((claim for claim in CLAIMS if claim.key == row["key"]), None)
-    numbers = [claim.paper(dataset) for dataset in published_tables.ZEROS] if claim else []
+    numbers = [claim.paper(dataset) for dataset in published.ZEROS] if claim else []
     known = [number for number in numbers if number is not None]
     if not known:
         return UNKNOWN

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.analysis import criterion
 from pipeline.analysis.results import Row, arm_key
-from pipeline.claims import claim
+from pipeline.config import arms
 from pipeline.config.params import PAPER_IMAGES
 
 UNKNOWN = criterion.UNKNOWN
@@ -93,4 +93,4 @@ def name(row: Row) -> str:
 
 def spoken(row: Row) -> str:
     """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    return claim.spoken(arm_key(row))
+    return arms.spoken(arm_key(row))
