@@ -1,4 +1,4 @@
-"""What is said of reviews: RMSE in stars, baselines, folds, and networks of different depths."""
+"""Report of reviews: RMSE in stars, baselines, folds, and networks of different depths."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests import rated
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
-    """Return a function that compares made-up scores of reviews, and reads the results."""
+    """Return a function that compares synthetic scores of reviews, and reads the results."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.report.figures.arms.RESULTS_FIGURES", arms.RESULTS_FIGURES[:1])
     return lambda **options: rated.write(monkeypatch, **options)
@@ -53,7 +53,7 @@ def test_ratings_are_ranked_by_their_rmse(make):
 
 
 def test_classes_are_ranked_by_their_error(make):
-    """Reviews without stars are told in percent and points."""
+    """Errors of reviews without stars are in percent and points."""
     found = make(dataset="reviews", stars=False)
     assert found.measure is ERROR
     assert re.search(r"lowest mean test error: 2\d\.\d\d% ", summary.answer(found))
@@ -91,7 +91,7 @@ def test_readme_tables_have_no_column_that_is_empty(make):
 
 
 @pytest.mark.parametrize(("folds", "word"), [(10, "lower"), (None, "higher")])
-def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word):
+def test_the_best_arm_is_compared_with_the_logistic_regression(make, folds, word):
     """The paired difference of the two, whichever is lower; one split has one fit for all seeds."""
 
     def change(arm, lines):
@@ -110,8 +110,8 @@ def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word)
     assert low < gap < high
 
 
-def test_how_the_baselines_were_made_is_told(make):
-    """What chose C, and what was chosen; a fit that was stopped is told."""
+def test_the_note_of_the_baselines_names_their_choice(make):
+    """The note has the criterion that chose C, the chosen C, and the fits that were stopped."""
     found = make()
     assert "lowest validation RMSE" in summary.baselines_note(found)
     assert "C: 0.1 (4 of 4)" in summary.baselines_note(found)
@@ -120,8 +120,8 @@ def test_how_the_baselines_were_made_is_told(make):
     assert "1 fit stopped before the end." in summary.baselines_note(found)
 
 
-def test_results_without_baselines_are_told_without(make):
-    """A folder of before has no such file, images have no such rows."""
+def test_results_without_baselines_name_none(make):
+    """Folders of earlier versions have no such file, images have no such rows."""
     make()
     Path("results/stars/baselines.csv").unlink()
     html = page()
@@ -148,8 +148,8 @@ def test_the_interval_of_folds_is_said_to_be_narrow(make):
     assert "narrow" not in html
 
 
-def test_the_card_tells_the_folds_in_place_of_one_division(make):
-    """The rule and the share for testing of the split that folds replace are not told."""
+def test_the_card_has_the_folds_in_place_of_one_division(make):
+    """With folds the card has neither the rule nor the test share of a single split."""
     facts = dict(dataset_card.data(make()).facts)
     assert facts["Splits"].startswith("Each seed tests on its own fold of 10")
     assert "10% of the other labeled texts validate" in facts["Splits"]
@@ -159,21 +159,23 @@ def test_the_card_tells_the_folds_in_place_of_one_division(make):
     assert "test: 0.3" in facts["Options"]
 
 
-def test_the_noise_of_texts_is_told(make):
+def test_the_protocol_has_the_noise_of_texts(make):
     """Salt and pepper below, masking above, sampled reconstruction, and what rebuilds."""
-    told = dict(protocol.conditions(make()))
-    assert "80% of the terms dropped, 0.5% of the others turned on" in told["Pre-training"]
-    assert "above: 50% and 30% masked" in told["Pre-training"]
-    assert "20% of the terms rebuilt at a step (reconstruction sampling)" in told["Pre-training"]
-    assert "rectifier and rectifier-1: rebuilt by a sigmoid" in told["Pre-training"]
-    assert told["Hidden layers"] == (
+    conditions = dict(protocol.conditions(make()))
+    assert "80% of the terms dropped, 0.5% of the others turned on" in conditions["Pre-training"]
+    assert "above: 50% and 30% masked" in conditions["Pre-training"]
+    assert (
+        "20% of the terms rebuilt at a step (reconstruction sampling)" in conditions["Pre-training"]
+    )
+    assert "rectifier and rectifier-1: rebuilt by a sigmoid" in conditions["Pre-training"]
+    assert conditions["Hidden layers"] == (
         "64, 64 units; linear has none, rectifier-1 has the lowest alone"
     )
-    assert "10 folds in a division" in told["Seeds"]
+    assert "10 folds in a division" in conditions["Seeds"]
 
 
-def test_masking_alone_is_told_as_before(make):
-    """Protocols of before have none of the new keys."""
+def test_the_protocol_has_masking_alone(make):
+    """Protocols of earlier versions have no keys of other noise."""
     found = make()
     plain = {"learning_rates": [0.1], "batch_size": 10, "epochs": 2, "patience": 1}
     found.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
@@ -228,7 +230,7 @@ def test_a_comparison_of_networks_without_hidden_layers_is_drawn(make):
     assert [line.get_marker() for line in panel.lines] == ["o", "o"]
 
 
-def test_a_failed_arm_of_ratings_is_told(make):
+def test_a_failed_arm_of_ratings_is_named(make):
     """Without a mean of the RMSE an arm is not ranked, and the page says that it failed."""
 
     def change(arm, lines):
