@@ -19,15 +19,15 @@ def gains_of_pretraining(table: Table) -> dict[float, Point]:
 
 def lines(table: Table) -> dict[str, str]:
     """Return the gains of pre-training at the smallest and the largest share of labels."""
-    found = {}
+    texts = {}
     for activation in FIGURE_4:
         gains = gains_of_pretraining(table.where(activation=activation))
         for pick, end in zip((min, max), ENDS, strict=True):
             if gains:
                 share = pick(gains)
                 words = f"{gains[share].shown(' points')} at {percent(share, 0)}%"
-                found[f"{sentence(activation)}, {end}"] = words
-    return found
+                texts[f"{sentence(activation)}, {end}"] = words
+    return texts
 
 
 FIGURES = (

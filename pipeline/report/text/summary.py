@@ -152,8 +152,8 @@ def _pretraining(runs: Iterable[Row]) -> list[tuple[str, int]]:
     return [(f"layer {place.replace(':', ', rate ')}", n) for place, n in sorted(places.items())]
 
 
-def _counted(found: Iterable[float]) -> list[tuple[float, int]]:
-    return sorted(Counter(found).items(), reverse=True)
+def _counted(values: Iterable[float]) -> list[tuple[float, int]]:
+    return sorted(Counter(values).items(), reverse=True)
 
 
 def divergence(results: Results) -> str:
