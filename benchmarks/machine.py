@@ -26,7 +26,7 @@ def about(where: torch.device) -> dict[str, Any]:
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
         "load": os.getloadavg()[0],  # of the last minute: above 0, others were at work too
-        "kernels_compiled": layers.compiler() is not None,
+        "kernels_compiled": layers.compiled_kernels() is not None,
     }
     if where.type == "cuda":
         found |= {"cuda": torch.version.cuda, GPU: _gpu()}
@@ -38,7 +38,7 @@ def _processor() -> str:
     told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
     name = names[0] if names else platform.processor() or platform.machine()
-    if not layers.compiler():
+    if not layers.compiled_kernels():
         return name
     from llvmlite import binding
 

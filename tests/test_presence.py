@@ -16,7 +16,7 @@ from pipeline.data.splits.sparse_rows import SparseRows
 from pipeline.data.splits.split import Split
 from pipeline.data.splits.vocabulary import Vocabulary
 from pipeline.runtime.errors import Problem
-from pipeline.training.minibatches import Shuffled
+from pipeline.training.minibatches import ShuffledMinibatches
 
 N, I = 40, 23  # noqa: E741
 FORM = Encoding((I,), ("bad", "good"), vocabulary=Vocabulary(tuple(f"term{n}" for n in range(I))))
@@ -88,7 +88,9 @@ def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
 def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
     """Training cannot tell the two: same rows, same inputs, same bits."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
-    one, other = (Shuffled("mine", "finetune", 6, examples) for examples in (texts, dense))
+    one, other = (
+        ShuffledMinibatches("mine", "finetune", 6, examples) for examples in (texts, dense)
+    )
     for (x, y), (dense_x, dense_y) in zip(
         one.epoch([0, 3], 2), other.epoch([0, 3], 2), strict=True
     ):

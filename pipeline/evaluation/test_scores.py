@@ -16,7 +16,7 @@ def evaluate(
     layers; of a network without any those of its inputs (as in the paper's Table 2). A seed whose
     every learning rate diverged has nothing to test: its errors are None.
     """
-    found = metrics.classify(stack, test)
+    found = metrics.evaluate(stack, test)
     lines = []
     for seed in range(len(stack)):
         zeros = found.zeros_KL[seed].tolist()

@@ -21,7 +21,7 @@ from pipeline.config.params import Activation, Finetune
 from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.sparse_batch import dense
 from pipeline.experiments.conditions.dropout import Dropout
-from pipeline.finetuning.supervised import PROBE, Supervised
+from pipeline.finetuning.supervised import PROBE, SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.activations import functions
 from pipeline.networks.population import Population, Tensors, only
@@ -49,7 +49,7 @@ class Recipe:
         """Raise Problem for a share outside [0, 1), and what it cannot train."""
         if not 0 <= self.dropout < 1:
             raise Problem(f"dropout = {self.dropout}: say a share of at least 0 and below 1")
-        if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).learn:
+        if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).slope_gradient:
             raise Problem(f"{unit.function}: negated, parted or learned units have no recipe")
         if self.batch_norm and batch == 1:
             raise Problem("batch normalization needs a batch_size of 2 or more")
@@ -70,54 +70,54 @@ def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequ
 
 @dataclass(frozen=True)
 class Modern:
-    """Lower -log P(class) + l1 * sum |h| on train by a recipe; chosen as `Supervised` is."""
+    """Minimizes -log P(class) + l1 * sum |h| by a recipe; criteria as of `SupervisedObjective`."""
 
     dataset: str
     widths: list[int]
     unit: Activation
     recipe: Recipe
     batches: Minibatches
-    supervised: Supervised  # what the networks are measured by
+    supervised: SupervisedObjective  # measures the networks
 
     @property
     def criteria(self) -> tuple[str, ...]:
         """Those of `supervised`."""
         return self.supervised.criteria
 
-    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
+    def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
         """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
-        each = (only(tensors, k) for k in range(len(stack)))
-        turns = zip(each, stack, epochs, strict=True)
+        each = (only(tensors, k) for k in range(len(trials)))
+        turns = zip(each, trials, epochs, strict=True)
         return torch.stack([self._train_one(*turn) for turn in turns])
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
-        """Return what `Supervised` does, of the networks as they will be used."""
-        return self.supervised.measure(folded(tensors, self.unit.function).tensors, stack)
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
+        """Return the metrics of `SupervisedObjective` for the folded networks."""
+        return self.supervised.measure(folded(tensors, self.unit.function).tensors, trials)
 
-    def _train_one(self, tensors: Tensors, candidate: Trial, epoch: int) -> Tensor:
+    def _train_one(self, tensors: Tensors, trial: Trial, epoch: int) -> Tensor:
         device = tensors["0.weight"].device
         net = module(self.widths, self.unit, self.recipe).to(device)
         net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
-        descent = self._descent(net, tensors, candidate)
-        draws = generator(self.dataset, candidate.seed, "dropout", epoch, device=str(device))
+        descent = self._descent(net, tensors, trial)
+        draws = generator(self.dataset, trial.seed, "dropout", epoch, device=str(device))
         for layer in net:
             if isinstance(layer, Dropout):
                 layer.draws = draws
         total = torch.zeros((), device=device)
         net.train()
-        for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
-            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=candidate.l1)
+        for x_1BI, y_1B in self.batches.epoch([trial.seed], epoch):
+            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=trial.l1)
         for name, tensor in _state(net, descent):
             tensors[name][0] = tensor
         return total / self.batches.steps
 
     def _descent(
-        self, net: torch.nn.Module, tensors: Tensors, candidate: Trial
+        self, net: torch.nn.Module, tensors: Tensors, trial: Trial
     ) -> torch.optim.Optimizer:
         if not self.recipe.adam:
-            return torch.optim.SGD(net.parameters(), lr=candidate.learning_rate)
+            return torch.optim.SGD(net.parameters(), lr=trial.learning_rate)
         # Fused: on a CPU its step takes a quarter of the time of the others.
-        descent = torch.optim.Adam(net.parameters(), lr=candidate.learning_rate, fused=True)
+        descent = torch.optim.Adam(net.parameters(), lr=trial.learning_rate, fused=True)
         for name, parameter in net.named_parameters():
             descent.state[parameter] = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
         return descent
@@ -195,18 +195,18 @@ class ModernTraining:
     settings: Finetune
     l1: tuple[float, ...] = (0.0,)
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
-        """Start a network a candidate. Raises Problem for what the recipe cannot train."""
+    def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
+        """Initialize a network per trial. Raises Problem for units that the recipe lacks."""
         self.recipe.check(self.unit, self.settings.batch_size)
-        seeds = [candidate.seed for candidate in stack]
+        seeds = [trial.seed for trial in trials]
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         widths = [train.form.inputs, *self.hidden, train.form.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)
-        supervised = Supervised(self.unit.function, batches, valid, probe)
-        task = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
-        starts = [self._start(candidate.seed, widths) for candidate in stack]
-        return task, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+        supervised = SupervisedObjective(self.unit.function, batches, valid, probe)
+        objective = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
+        starts = [self._start(trial.seed, widths) for trial in trials]
+        return objective, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
         """Return what one network starts from, with no first dimension K."""
@@ -230,10 +230,10 @@ class ModernTraining:
         return tensors
 
     def job(self) -> Job:
-        """Return all networks: seeds x learning rates, each alone in its stack."""
-        candidates = grid(self.seeds, self.settings.learning_rates, self.l1)
-        return Job(self, candidates, self.settings, CACHE_BYTES)
+        """Return all networks: seeds x learning rates, one population each."""
+        trials = grid(self.seeds, self.settings.learning_rates, self.l1)
+        return Job(self, trials, self.settings, CACHE_BYTES)
 
-    def stack(self, tensors: Tensors) -> Population:
+    def population(self, tensors: Tensors) -> Population:
         """Return trained tensors as networks of our own."""
         return folded(tensors, self.unit.function)
