@@ -1,4 +1,4 @@
-"""Initial networks, populations on disk, and the torch module of one network."""
+"""Populations: initialization, files, the torch module of one network, metrics on a split."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from pipeline.config.params import Activation
+from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
 from pipeline.evaluation import torch_module
-from pipeline.networks import population
+from pipeline.networks import metrics, population
 from pipeline.networks.activations.functions import FUNCTIONS, MULTI_PIECE
 from pipeline.networks.population import Population
 from pipeline.runtime.errors import Problem
@@ -113,3 +115,45 @@ def test_selection_copies_and_only_shares() -> None:
     assert networks.W_KIO(0)[2].any()
     networks.only(1).W_KIO(0).zero_()
     assert not networks.W_KIO(0)[1].any()
+
+
+@pytest.fixture
+def networks() -> Population:
+    """Return two networks, the second with two dead units."""
+    made = population.initialize("test", [6, 8, 5, 3], [0, 1], unit())
+    made.b_K1O(0)[1, 0, :2] = -100
+    return made
+
+
+@pytest.fixture
+def split() -> Examples:
+    """Return more examples than one forward pass takes."""
+    draws = torch.Generator().manual_seed(0)
+    n = metrics.CHUNK_ROWS + 37
+    x, y = torch.rand(n, 6, generator=draws), torch.randint(3, (n,), generator=draws)
+    return Examples(x, y, Encoding((6,), ("a", "b", "c")))
+
+
+def test_errors_costs_and_zeros(networks: Population, split: Examples) -> None:
+    """Errors, costs and zeros equal those of the torch module."""
+    x, y = split.x_NI, split.y_N
+    found = metrics.evaluate(networks, split)
+    for k in range(2):
+        p = torch_module.module(networks, k)(x).detach()
+        assert found.errors_K[k] == (p.argmax(1) != y).double().mean()
+        torch.testing.assert_close(
+            found.costs_K[k].float(), torch.nn.functional.nll_loss(p.log(), y)
+        )
+        for layer, h in enumerate(population.hidden_outputs(networks.only(k), x[None])):
+            assert found.zeros_KL[k, layer] == (h == 0).double().mean()
+    assert 0 < found.zeros_KL.min() < found.zeros_KL.max() < 1
+
+
+def test_dead_units_are_zero_for_every_example(networks: Population, split: Examples) -> None:
+    """Two dead units are 2 / 13 of the hidden units."""
+    expected = []
+    for k in range(2):
+        layers = population.hidden_outputs(networks.only(k), split.x_NI[None])
+        expected.append(float(torch.cat([(h[0] == 0).all(0) for h in layers]).double().mean()))
+    assert metrics.dead_units(networks, split) == expected
+    assert expected[1] >= 2 / 13

@@ -1,4 +1,4 @@
-"""Training loop: early stopping, divergence, resumption, independence of the population."""
+"""Training loop: early stopping, divergence, resumption, model selection, checkpoints."""
 
 import weakref
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from pipeline.networks.population import Tensors, initialize
 from pipeline.runtime.errors import Problem
 from pipeline.training import checkpoints, loop
 from pipeline.training.minibatches import ShuffledMinibatches
+from pipeline.training.model_selection import choose, grid
 from pipeline.training.state import History, Objective, Trial
 from tests.imports import ROOT, closure
 
@@ -347,3 +348,34 @@ def test_checkpoint_folders_are_those_of_their_inputs(
     assert len({*folders, folder()}) == 4
     (tmp_path / "data").write_text("1")
     assert folder() == folders[0]
+
+
+def history(error: float, cost: float, *, diverged: bool = False) -> History:
+    return History(best={"valid_errors": error, "valid_costs": cost}, diverged=diverged)
+
+
+def test_lowest_error_then_lowest_cost_then_the_order_of_the_grid() -> None:
+    """Seeds are independent; ties are broken by the next criterion, then by the grid's order."""
+    trials = grid(3, [0.1, 0.01, 0.001], [0.0])
+    histories = [history(0.2, 1), history(0.1, 9), history(0.3, 0)]
+    histories += [history(0.1, 2), history(0.1, 3), history(0.1, 1)]
+    histories += [history(0.1, 1), history(0.1, 1), history(0.1, 1)]
+    assert choose(trials, histories) == {0: 1, 1: 5, 2: 6}
+
+
+def test_diverged_networks_are_not_eligible() -> None:
+    """A diverged network is not chosen, whatever its cost was; a seed may have no network."""
+    trials = grid(2, [0.1, 0.01], [0.0])
+    histories = [history(0.0, 0, diverged=True), history(0.5, 1)]
+    histories += [history(0.0, 0, diverged=True), History(diverged=True)]
+    assert choose(trials, histories) == {0: 1}
+
+
+def test_grid_pairs_seeds_and_rates() -> None:
+    """Every seed has a trial for every rate, with the arm's penalty."""
+    assert grid(2, [0.1, 0.01], [0.5]) == [
+        Trial(0, 0.1, 0.5),
+        Trial(0, 0.01, 0.5),
+        Trial(1, 0.1, 0.5),
+        Trial(1, 0.01, 0.5),
+    ]
