@@ -219,15 +219,15 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_clock_changes_no_training(tmp_path: Path) -> None:
     """Clocked or not, the same networks come out, and every epoch is on the clock."""
-    work = job._work(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
-    stack = work.job().candidates
-    plain, tensors = work.prepare(stack, torch.device("cpu"))
-    clock, mine = job.Clocked(work, tmp_path).prepare(stack, torch.device("cpu"))
+    setup = job._setup(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
+    trials = setup.job().trials
+    plain, tensors = setup.prepare(trials, torch.device("cpu"))
+    clock, mine = job.Clocked(setup, tmp_path).prepare(trials, torch.device("cpu"))
     assert clock.criteria == plain.criteria
-    cost_K = plain.train_epoch(tensors, stack, [1] * 4)
-    assert torch.equal(clock.train_epoch(mine, stack, [1] * 4), cost_K)
+    cost_K = plain.train_epoch(tensors, trials, [1] * 4)
+    assert torch.equal(clock.train_epoch(mine, trials, [1] * 4), cost_K)
     assert all(torch.equal(mine[name], tensors[name]) for name in tensors)
     before = dict(clock.seconds)
-    clock.measure(mine, stack)
+    clock.measure(mine, trials)
     assert clock.seconds["evaluation"] > before["evaluation"] == 0
     assert clock.seconds["steps"] == before["steps"] > 0
