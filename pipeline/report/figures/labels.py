@@ -34,7 +34,7 @@ FIGURES = (
     curves(
         "What are unlabeled examples worth?",
         lambda table: table.series("share"),
-        "share of labels",
+        "labels",
         needs="seed activation initialization share test_error",
         reading=(
             f"{MEANS} {LINES} Pre-training uses all inputs. Where solid and dashed meet, it no "
@@ -54,6 +54,7 @@ FIGURES = (
         xlabel="labels used in fine-tuning, %",
         log="xy",
         scale=100,
+        word=lambda share: f"{100 * share:g}%",
         height=4.4,
     ),
 )
