@@ -44,7 +44,7 @@ MOST_EXCESS = {
     "report": 33,
     "sweep": 2,
     "score": 19,
-    "probe": 6,
+    "probe": 7,
     "judge": 5,
     "claims": 24,
 }
