@@ -1,4 +1,4 @@
-"""NORB matrices: round trip, and refusal of damaged or different files in one line."""
+"""Matrices of NORB's format are read back equal, or are refused in one clear line."""
 
 import dataclasses
 import gzip
@@ -28,8 +28,7 @@ from tests.tiny_norb import (
 
 
 def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
-    """Byte and integer matrices of one to four dimensions come back as written, whole and in
-    blocks."""
+    """Both kinds of matrix come back as written, in blocks and whole, of one to four dimensions."""
     values = drawn(0, 7, 12)
     (tmp_path / "dat").write_bytes(images(values))
     blocks = list(norb_matrix.read_images(tmp_path / "dat", values.shape, rows=3))
@@ -43,8 +42,8 @@ def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
         )
 
 
-def test_header_padding_is_ignored(tmp_path: Path) -> None:
-    """Header lengths beyond the number of dimensions may have any value."""
+def test_padding_of_a_header_means_nothing(tmp_path: Path) -> None:
+    """Lengths beyond the dimensions may hold anything."""
     header = struct.pack("<5i", 0x1E3D4C54, 1, 3, 0, -7)
     (tmp_path / "cat").write_bytes(gzip.compress(header + struct.pack("<3i", 5, 0, 2)))
     assert norb_matrix.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
@@ -54,13 +53,13 @@ Attack = Callable[[bytes], bytes]
 
 
 def reheaded(*header: int) -> Attack:
-    """Return an attack that replaces the first numbers of the header."""
+    """Replace the first numbers of a header."""
     new = struct.pack(f"<{len(header)}i", *header)
     return lambda whole: gzip.compress(new + gzip.decompress(whole)[len(new) :], 1)
 
 
 def flipped(position: float) -> Attack:
-    """Return an attack that flips one bit at a position from 0 (start) to 1 (end)."""
+    """Flip one bit, so far into the file: 0 is its start, 1 its end."""
 
     def attack(whole: bytes) -> bytes:
         at = int(position * len(whole))

@@ -266,8 +266,8 @@ def test_real_reviews_are_what_they_say() -> None:
 
 @real
 @pytest.mark.parametrize("name", [entry.name for entry in amazon.AMAZON])
-def test_real_datasets_are_downloaded_and_preprocessed(tmp_path: Path, name: str) -> None:
-    """The mirror's archive gives splits and a card, with the options of params.yaml."""
+def test_real_datasets_go_the_whole_way(tmp_path: Path, name: str) -> None:
+    """From the mirror to splits and a card, with the options of params.yaml."""
     settings = params.load(ROOT / "params.yaml")
     raw, ready, out = (tmp_path / part for part in ("raw", "ready", "out"))
     catalogue.download(settings, name, raw, downloads=tmp_path / "kept", mirror=MIRROR.parent)
