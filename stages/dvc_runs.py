@@ -5,14 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+
+def checked_params() -> Any:
+    """Return params.yaml. Raises Problem where it is wrong: DVC would not say in which way."""
+    from pipeline.config import params
+
+    return params.load()
 
 
 def reproduce(file: str) -> None:
     """Run the stages of a dvc.yaml file that are out of date. Exits with status 1 on failure."""
     _find_python_first()
-    from pipeline.config import params
-
-    params.load()  # before DVC reads it: its errors do not say what is wrong with a name
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc.scm import SCM, SCMError

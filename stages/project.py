@@ -23,12 +23,11 @@ PAPER = (
 
 def repro() -> None:
     """Run the pipeline on params.yaml, only the stages that changed; print a table of the arms."""
+    settings = dvc_runs.checked_params()
     dvc_runs.reproduce("dvc.yaml")
     from pipeline.analysis import results
-    from pipeline.config import params
     from pipeline.report.text.terminal import arms_table
 
-    settings = params.load()
     tables = [Path("results", dataset, "table.csv") for dataset in settings.run.datasets]
     rows = [row for path in tables for row in results.read_table(path)]
     typer.echo(f"\n{arms_table(rows, settings.compare.confidence)}\n")
@@ -38,6 +37,7 @@ def repro() -> None:
 
 def claims() -> None:
     """Test the paper's claims by experiments and probes; print how many have which verdict."""
+    dvc_runs.checked_params()
     dvc_runs.reproduce("claims/dvc.yaml")
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
