@@ -1,4 +1,4 @@
-"""Read the test split, once, for the chosen networks of an experiment."""
+"""Score the chosen networks of an experiment on the test split, once."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Score an experiment's chosen networks on the test split, as a table of one row a network.
+    """Write `claims/<dataset>/records/<experiment>.csv`: one row for each chosen network.
 
-    Nothing is chosen here.
+    Nothing is selected on the test split.
     """
     from pipeline.config import params
     from pipeline.data.splits.per_seed import read_for
@@ -36,8 +36,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     ]
     table = csv_files.as_csv([*about["factors"], *scoring.COLUMNS], rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
-    told = conditions.read(dataset, experiment, params.load().compare.confidence)
-    conditions.publish_or_warn(told, uri=tracking_uri())
+    finished = conditions.read(dataset, experiment, params.load().compare.confidence)
+    conditions.publish_or_warn(finished, uri=tracking_uri())
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Train every condition of an experiment, each learning rate for every seed.
+    """Train every condition of an experiment, with every learning rate for every seed.
 
-    As in `pretrain` and `finetune`, validation alone chooses. The test split is not read.
+    Validation alone selects, as in `pretrain` and `finetune`. The test split is not read.
     """
     from pipeline.config import params
     from pipeline.data.splits import examples

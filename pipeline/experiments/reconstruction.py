@@ -1,6 +1,6 @@
 """How should a one-sided unit be rebuilt? (Section 3.2 of the paper, four strategies; claim 15.)
 
-Rectifier networks pre-trained with each reconstruction, then fine-tuned alike.
+Rectifier networks pre-trained with each reconstruction, then fine-tuned in the same way.
 """
 
 from typing import Annotated, Literal

@@ -12,7 +12,7 @@ from pipeline.experiments.conditions.condition import Condition, Experiment, Set
 
 
 class Options(Section):
-    """Widths of the tanh networks as multiples of the dataset's; rectifiers also double them."""
+    """Widths of tanh networks as multiples of the dataset's; rectifiers have them doubled, too."""
 
     multiples: Annotated[list[Rate], Field(min_length=1)]
 

@@ -28,24 +28,19 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     of active units.
     """
     found = []
-    for k in range(len(stack)):
-        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1):
-            active_NO = representations.active(h_NO)
-            found.append(
-                {
-                    "seed": k,
-                    "layer": layer,
-                    "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
-                    "distance": _distance(active_NO[:PAIRS]),
-                    "information_bits": float(information(active_NO, test.y_N).mean()),
-                    "active": float(active_NO.double().mean()),
-                }
-            )
+    for place, h_NO in representations.layers(stack, test):
+        active_NO = representations.active(h_NO)
+        some_NO = active_NO[:PAIRS]
+        found.append(
+            place
+            | {
+                "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
+                "distance": float((some_NO != some_NO.roll(1, 0)).double().mean()),
+                "information_bits": float(information(active_NO, test.y_N).mean()),
+                "active": float(active_NO.double().mean()),
+            }
+        )
     return found
-
-
-def _distance(active_NO: Tensor) -> float:
-    return float((active_NO != active_NO.roll(1, 0)).double().mean())
 
 
 def information(active_NO: Tensor, y_N: Tensor) -> Tensor:

@@ -24,9 +24,8 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; errors are fractions."""
     errors = metrics.classify(stack, test).errors_K.tolist()
     return [
-        {"seed": k, "layer": layer, "shift": shift(h_NO), "test_error": errors[k]}
-        for k in range(len(stack))
-        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1)
+        place | {"shift": shift(h_NO), "test_error": errors[place["seed"]]}
+        for place, h_NO in representations.layers(stack, test)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Training of an experiment: starts that conditions share, then all networks in one queue."""
+"""Training of an experiment: shared starting networks, then all networks in one queue."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Start:
-    """The starting networks of some conditions, one a seed, and what their making left behind."""
+    """Starting networks that conditions share, one a seed, with the records of pre-training."""
 
     file: Path
     zeros: list[float]  # share of exact zeros of each, mean over hidden layers, on ROWS inputs
@@ -49,10 +49,10 @@ def train(
 ) -> Iterator[tuple[Condition, Population, list[Record]]]:
     """Yield each condition with the chosen network of each seed, and the records of all networks.
 
-    Chosen as an arm's networks are: by validation alone. Conditions that start alike share their
+    Validation alone selects, as for the arms. Conditions with equal `Condition.start` share their
     starting networks, pre-training included. All are fine-tuned before the first is yielded.
 
-    Raises Problem, before anything is trained, where a share of the labels leaves a class empty.
+    Raises Problem, before any training, where a share of the labels leaves a class without labels.
     """
     y_N = read_for(splits.train, [0]).of(0).y_N
     for share in sorted({condition.labels for condition in conditions}):
@@ -63,33 +63,30 @@ def train(
         if name not in starts:
             place = replace(pool, scratch=pool.scratch / name)
             starts[name] = _start(condition, splits, place)
-    found = [starts[storage.fingerprint(condition.start)] for condition in conditions]
-    works = [
-        _learner(condition, splits, start)
-        for condition, start in zip(conditions, found, strict=True)
-    ]
-    trained = grid_search.finetune_all(works, pool)
-    for condition, start, (stack, lines) in zip(conditions, found, trained, strict=True):
-        _warn_of_the_dead(condition, lines)
+    pairs = [(each, starts[storage.fingerprint(each.start)]) for each in conditions]
+    setups = [_setup(condition, splits, start) for condition, start in pairs]
+    trained = grid_search.finetune_all(setups, pool)
+    for (condition, start), (stack, lines) in zip(pairs, trained, strict=True):
+        _warn_of_dead_networks(condition, lines)
         yield condition, stack, [_with_start(line, condition, start) for line in lines]
 
 
-def _warn_of_the_dead(condition: Condition, lines: Sequence[Record]) -> None:
+def _warn_of_dead_networks(condition: Condition, lines: Sequence[Record]) -> None:
     dead = sum(line["dead_units"] == 1 for line in lines)
     if dead:
         log.warning(
-            "warning: %s: every hidden unit of %d of %d networks is dead, so they give one class to"
-            " all: they stay in the table; a lower learning rate or penalty would keep them alive",
+            "warning: %s: every hidden unit of %d of %d networks is dead, so they predict one class"
+            " for all (they stay in the table); use a lower learning rate or penalty",
             condition.name, dead, condition.seeds,
         )  # fmt: skip
 
 
-def _learner(condition: Condition, splits: Splits, start: Start) -> grid_search.SupervisedSetup:
+def _setup(condition: Condition, splits: Splits, start: Start) -> grid_search.SupervisedSetup:
+    """Return the supervised training of a condition."""
+    files = splits.dataset, splits.train, splits.valid
     if condition.recipe is not None:
         return ModernTraining(
-            dataset=splits.dataset,
-            train=splits.train,
-            valid=splits.valid,
+            *files,
             hidden=condition.hidden,
             seeds=condition.seeds,
             unit=condition.unit,
@@ -98,9 +95,7 @@ def _learner(condition: Condition, splits: Splits, start: Start) -> grid_search.
             l1=condition.l1,
         )
     return Finetuning(
-        dataset=splits.dataset,
-        train=splits.train,
-        valid=splits.valid,
+        *files,
         start=start.file,
         settings=condition.finetune,
         l1=condition.l1,
@@ -110,7 +105,7 @@ def _learner(condition: Condition, splits: Splits, start: Start) -> grid_search.
 
 
 def _start(condition: Condition, splits: Splits, pool: Workers) -> Start:
-    """Make the starting networks of a condition, or find them where they were made before."""
+    """Make the starting networks of a condition, continuing earlier pre-training in the folder."""
     pool.scratch.mkdir(parents=True, exist_ok=True)
     file = pool.scratch / "start.safetensors"
     population.save(random_start(condition, splits), file)
@@ -138,9 +133,9 @@ def _start(condition: Condition, splits: Splits, pool: Workers) -> Start:
 
 
 def random_start(condition: Condition, splits: Splits) -> Population:
-    """Return random starting networks, one a seed: the arms' own where a condition changes nothing.
+    """Return random starting networks, one a seed; without bias and scale those of the arms.
 
-    Its `bias` is added to that of every hidden unit; its `scale` is as `Condition` says.
+    `bias` and `scale` of the condition change them as documented in `Condition`.
     """
     form = examples.read_form(splits.train)
     widths = [form.inputs, *condition.hidden, form.classes]
