@@ -33,7 +33,7 @@ def main(dataset: DatasetName) -> None:
         for outcome in results
         if not outcome.failed
     }
-    shape = examples.read_form(Path("data/ready", dataset, "valid.npz")).shape
+    shape = examples.read_encoding(Path("data/ready", dataset, "valid.npz")).shape
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
     tables = {
         "table": (comparison.TABLE, comparison.table(results, confidence)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.per_seed import Data, PerSeed
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseRows
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -35,7 +35,7 @@ def rows(train: Data, valid: Data, test: Data, *, seeds: Sequence[int]) -> list[
     found: list[Record] = []
     for seed in seeds:
         splits = [data.of(seed) for data in (train, valid, test)]
-        if train.form.vocabulary:
+        if train.encoding.vocabulary:
             found.append({"baseline": "logistic", "seed": seed} | logistic(*splits))
         found.append({"baseline": "constant", "seed": seed} | constant(*splits))
     return [_shown(row) for row in found]
@@ -79,7 +79,7 @@ def constant(train: Examples, valid: Examples, test: Examples) -> Record:
     Errors, fractions, are those of its most frequent class (of equals the first), RMSEs those of
     its mean stars, None where labels are no stars. There is nothing to choose.
     """
-    p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.form.classes) / len(train)
+    p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.encoding.classes) / len(train)
     found: Record = {"C": None, "converged": None}
     for name, split in (("valid", valid), ("test", test)):
         p_NC = np.broadcast_to(p_C, (len(split), len(p_C)))
@@ -115,7 +115,7 @@ def _bits(examples: Examples) -> "csr_matrix":
 
 def _probabilities(model: "LogisticRegression", examples: Examples) -> NDArray[np.float64]:
     """Return the probabilities [N, C]; those of classes that training did not show are 0."""
-    p_NC = np.zeros((len(examples), examples.form.classes))
+    p_NC = np.zeros((len(examples), examples.encoding.classes))
     p_NC[:, model.classes_] = model.predict_proba(_bits(examples))
     return p_NC
 
@@ -138,7 +138,7 @@ def _error(p_NC: NDArray[np.float64], examples: Examples) -> float:
 
 def _rmse(p_NC: NDArray[np.float64], examples: Examples) -> float | None:
     """Return the root of the mean squared difference of expected and given stars."""
-    stars_C = examples.form.stars_C
+    stars_C = examples.encoding.stars_C
     if stars_C is None:
         return None
     expected_N = torch.from_numpy(np.array(p_NC)) @ stars_C

@@ -38,10 +38,10 @@ def log(client: "MlflowClient", run: "Run", told: FinishedArm) -> None:
     best = population.load(told.arm.networks / "weights.safetensors", [seed])
     valid = examples.read(told.arm.ready / "valid.npz", seed)
     with TemporaryDirectory() as folder:
-        for name, figure in figures(told, best, shape=valid.form.shape).items():
+        for name, figure in figures(told, best, shape=valid.encoding.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
-    models.log_vocabulary(client, run, valid.form, seed=seed)
+    models.log_vocabulary(client, run, valid.encoding, seed=seed)
     model = torch_module.module(best, 0)
     log_model(client, run, model, examples_NI=valid.inputs(slice(EXAMPLES)))
 
@@ -66,11 +66,11 @@ def dataset_input(arm: Arm) -> "DatasetInput":
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = arm.ready / "train.npz"
-    form = examples.read_form(path)
+    form = examples.read_encoding(path)
     with np.load(path) as file:
         profile = {"examples": len(file["y"]), "shape": form.shape}
-    if form.recipe:
-        profile |= {"recipe": form.recipe}
+    if form.pipeline:
+        profile |= {"recipe": form.pipeline}
     profile |= _origin(read_card(Path("results", arm.dataset), figures=False)[0])
     dataset = Dataset(
         name=arm.dataset,

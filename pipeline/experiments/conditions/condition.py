@@ -87,7 +87,7 @@ class Setting:
     dataset: str
     params: Params
     sweep: Sweep
-    form: Encoding
+    encoding: Encoding
 
     @classmethod
     def of(cls, params: Params, dataset: str, form: Encoding) -> "Setting":
@@ -102,7 +102,7 @@ class Setting:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the dataset's network, from the inputs to the classes."""
-        return self.form.inputs, *self.hidden, self.form.classes
+        return self.encoding.inputs, *self.hidden, self.encoding.classes
 
     def unit(self, name: str, **changes: Any) -> Activation:
         """Return an activation of params.yaml with the dataset's overrides and with changes."""

@@ -220,7 +220,7 @@ class ModernTraining:
         self.recipe.check(self.unit, self.settings.batch_size)
         seeds = [candidate.seed for candidate in stack]
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
-        widths = [train.form.inputs, *self.hidden, train.form.classes]
+        widths = [train.encoding.inputs, *self.hidden, train.encoding.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)
         supervised = Supervised(self.unit.function, batches, valid, probe)

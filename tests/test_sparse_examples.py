@@ -1,4 +1,4 @@
-"""Bits in memory by their ones, against the same bits with their zeros."""
+"""Sparse examples in memory and on disk, compared with the same examples stored densely."""
 
 import io
 from pathlib import Path
@@ -11,8 +11,7 @@ from scipy.sparse import csr_matrix
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
-from pipeline.data.splits.sparse_batch import SparseBatch
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
 from pipeline.data.splits.split import Split
 from pipeline.data.splits.vocabulary import Vocabulary
 from pipeline.runtime.errors import Problem
@@ -36,7 +35,7 @@ def labels(unlabeled: int = 0) -> np.ndarray:
 
 def written(folder: Path, unlabeled: int = 0, **changes) -> Path:
     path = folder / "train.npz"
-    split = {"x_NI": csr_matrix(bits()), "y_N": labels(unlabeled), "form": FORM} | changes
+    split = {"x_NI": csr_matrix(bits()), "y_N": labels(unlabeled), "encoding": FORM} | changes
     examples.write(Split(**split), path)
     return path
 
@@ -57,7 +56,7 @@ def texts(tmp_path: Path) -> Examples:
 def test_any_rows_are_those_of_the_dense_matrix(
     texts: Examples, rows: torch.Tensor | slice
 ) -> None:
-    """Slices and lists of rows, with repeats, empty rows and none at all."""
+    """Indexing by slices and lists, with repeated and empty rows, agrees with the dense matrix."""
     dense = torch.from_numpy(bits()).float()
     assert torch.equal(texts.inputs(rows), dense[rows])
     assert isinstance(texts.x_NI, SparseRows)
@@ -68,8 +67,8 @@ def test_any_rows_are_those_of_the_dense_matrix(
     assert torch.equal(some.ones_P.long(), input_P)
 
 
-def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
-    """Chunks, selections, lengths and devices are those of dense examples."""
+def test_sparse_examples_behave_like_dense_ones(texts: Examples) -> None:
+    """Chunks, selections, lengths and devices agree with dense examples."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
     for mine, other in zip(texts.chunks(7), dense.chunks(7), strict=True):
         assert isinstance(mine, SparseBatch)
@@ -85,8 +84,8 @@ def test_texts_serve_wherever_numbers_do(texts: Examples) -> None:
     assert texts.to(torch.device("meta")).x_NI.device.type == "meta"
 
 
-def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
-    """Training cannot tell the two: same rows, same inputs, same bits."""
+def test_minibatches_agree_with_dense_ones(texts: Examples) -> None:
+    """Mini-batches have the same rows and the same inputs."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
     one, other = (Shuffled("mine", "finetune", 6, examples) for examples in (texts, dense))
     for (x, y), (dense_x, dense_y) in zip(
@@ -97,19 +96,19 @@ def test_minibatches_are_the_dense_ones(texts: Examples) -> None:
         assert torch.equal(y, dense_y)
 
 
-def test_zeros_take_no_room(tmp_path: Path) -> None:
-    """The file and the memory of a split grow with its ones, not with its inputs."""
+def test_zeros_take_no_memory(tmp_path: Path) -> None:
+    """A split takes memory by its ones, not by its inputs."""
     wide = 1 << 14
     form = Encoding((wide,), ("a", "b"), vocabulary=Vocabulary(("t",) * wide))
     x_NI = csr_matrix((np.ones(2, np.uint8), ([0, 1], [5, wide - 1])), (2, wide))
-    found = examples.read(written(tmp_path, x_NI=x_NI, y_N=np.arange(2), form=form))
+    found = examples.read(written(tmp_path, x_NI=x_NI, y_N=np.arange(2), encoding=form))
     assert isinstance(found.x_NI, SparseRows)
     assert found.x_NI.ones_P.nbytes == 8
     assert found.x_NI.ones_P.tolist() == [5, wide - 1]
 
 
-def test_texts_without_a_label_are_for_those_who_ask(tmp_path: Path) -> None:
-    """Readers see the labeled ones; with `unlabeled` also the others, whose label is -1."""
+def test_unlabeled_texts_are_read_on_request(tmp_path: Path) -> None:
+    """Unlabeled texts are left out by default; with `unlabeled` they follow with label -1."""
     path = written(tmp_path, unlabeled=15)
     labeled, every = examples.read(path), examples.read(path, unlabeled=True)
     assert len(labeled) == N - 15
@@ -121,21 +120,21 @@ def test_texts_without_a_label_are_for_those_who_ask(tmp_path: Path) -> None:
 
 
 def test_same_split_same_bytes(tmp_path: Path) -> None:
-    """Written twice, the file is the same; its form comes back."""
+    """Written twice, a split gives the same bytes; its encoding comes back."""
     first = written(tmp_path).read_bytes()
     assert written(tmp_path, notes={}).read_bytes() != first
     assert written(tmp_path).read_bytes() == first
-    assert examples.read_form(tmp_path / "train.npz") == FORM
+    assert examples.read_encoding(tmp_path / "train.npz") == FORM
 
 
-def test_forms_of_images_have_no_word_of_texts(tmp_path: Path) -> None:
-    """What is not text is stored as ever."""
+def test_encodings_of_images_store_no_vocabulary(tmp_path: Path) -> None:
+    """Files of images have no entry about texts."""
     form = Encoding((I,), ("bad", "good"))
-    path = written(tmp_path, x_NI=bits(), form=form)
+    path = written(tmp_path, x_NI=bits(), encoding=form)
     with np.load(path) as stored:
         assert stored.files == ["x", "y", "form"]
         assert "vocabulary" not in str(stored["form"])
-    assert examples.read_form(path) == form
+    assert examples.read_encoding(path) == form
 
 
 def damaged(path: Path, **changes) -> Path:
@@ -161,8 +160,8 @@ def damaged(path: Path, **changes) -> Path:
         ({"y": np.full(N, -1)}, "do not come last"),
     ],
 )  # fmt: skip
-def test_file_at_odds_with_itself_is_refused(tmp_path: Path, changes, says: str) -> None:
-    """One line names the file and what is wrong."""
+def test_inconsistent_files_are_refused(tmp_path: Path, changes, says: str) -> None:
+    """One line names the file and the inconsistency."""
     with pytest.raises(Problem, match=says):
         examples.read(damaged(written(tmp_path), **changes))
 
@@ -177,14 +176,14 @@ def test_file_at_odds_with_itself_is_refused(tmp_path: Path, changes, says: str)
         ([0, 1], [-1], "terms run from -1"),
     ],
 )
-def test_rows_at_odds_with_themselves_are_told(starts, ones, says: str) -> None:
-    """Each fault is found before anything is computed with it."""
+def test_faults_of_sparse_rows_are_reported(starts, ones, says: str) -> None:
+    """Inconsistent row boundaries and column indices are reported."""
     presence = SparseRows(torch.tensor(starts), torch.tensor(ones, dtype=torch.int32), 4)
     assert says in str(presence.fault())
 
 
 def test_vocabulary_of_another_length_is_refused(tmp_path: Path) -> None:
-    """A form whose terms are not the inputs is at odds with itself."""
+    """An encoding with another number of terms than inputs is refused."""
     form = Encoding((I,), ("bad", "good"), vocabulary=Vocabulary(("one", "two")))
     with pytest.raises(Problem, match="does not hold 2 inputs"):
-        examples.read(written(tmp_path, form=form))
+        examples.read(written(tmp_path, encoding=form))

@@ -1,4 +1,4 @@
-"""Texts by their terms: what the first layer makes of present terms is what dense inputs make."""
+"""Training on sparse batches agrees with training on the same inputs stored densely."""
 
 from dataclasses import replace
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from pipeline.config.params import Activation
-from pipeline.data.splits.sparse_batch import SparseBatch, joined, of_networks
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows, joined, of_networks
 from pipeline.finetuning import backprop
 from pipeline.networks import linear, population
 from pipeline.networks.population import Population
@@ -49,7 +48,7 @@ def float64(stack: Population) -> Population:
     )
 
 
-def test_terms_are_the_dense_inputs() -> None:
+def test_sparse_batches_agree_with_dense_inputs() -> None:
     """Rows of all seeds, of each seed, and of networks that share seeds."""
     x = terms()
     assert x.shape == (K, B, I)
@@ -62,11 +61,11 @@ def test_terms_are_the_dense_inputs() -> None:
     whole = joined(parts)
     assert isinstance(whole, SparseBatch)
     assert torch.equal(whole.dense(), x.dense())
-    assert whole.bits_QI.fault() is None
+    assert whole.rows_QI.fault() is None
 
 
-def test_the_first_layer_is_that_of_dense_inputs() -> None:
-    """Forward and update, to 1e-6 relative; rows of absent terms are not touched at all."""
+def test_first_layer_agrees_with_dense_inputs() -> None:
+    """Forward and update agree to 1e-6 relative; weights of absent terms do not change at all."""
     stack, x = starts(), terms()
     W, b = stack.W_KIO(0), stack.b_K1O(0)
     dense = torch.baddbmm(b, x.dense(), W)
@@ -82,8 +81,8 @@ def test_the_first_layer_is_that_of_dense_inputs() -> None:
     assert torch.equal(W[absent], before[absent])
 
 
-def test_networks_learn_from_terms_as_from_dense_inputs() -> None:
-    """Many supervised steps, to 1e-6 of the weights' size; gradient norms too."""
+def test_supervised_steps_agree_with_dense_inputs() -> None:
+    """20 supervised steps agree to 1e-6 of the weights' size; gradient norms too."""
     one, other = starts(), starts()
     for t in range(20):
         x, y = terms(t), torch.randint(4, (K, B), generator=torch.Generator().manual_seed(t))
@@ -103,8 +102,8 @@ def auto_of(stack: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_denoising_of_terms_is_that_of_dense_inputs(tied: bool) -> None:
-    """The same noise, the same steps, tied and untied."""
+def test_denoising_agrees_with_dense_inputs(tied: bool) -> None:
+    """Denoising steps with the same noise agree, for tied and untied weights."""
     one, other = (auto_of(starts(), tied=tied) for _ in range(2))
     for t in range(10):
         x, noisy = terms(t), terms(100 + t, 0.2)
@@ -118,7 +117,7 @@ def test_denoising_of_terms_is_that_of_dense_inputs(tied: bool) -> None:
 def moved(
     sample: reconstruction_sampling.Sample | None, x: SparseBatch, noisy: SparseBatch
 ) -> tuple[torch.Tensor, ...]:
-    """Return the steps of the weights and of both biases, and the cost, in float64."""
+    """Return the updates of the weights and of both biases, and the cost, in float64."""
     auto = auto_of(float64(starts()))
     step = Step.of(torch.full((K,), 0.1).double(), torch.full((K,), 0.01).double(), B)
     before = {name: auto.tensors[name].clone() for name in ("W", "b", "c")}
@@ -127,10 +126,10 @@ def moved(
     return *(auto.tensors[name] - old for name, old in before.items()), cost_K
 
 
-def test_sampled_reconstruction_is_right_on_average() -> None:
-    """Over many samples the steps average to that of the full reconstruction, as does the cost.
+def test_sampled_reconstruction_is_unbiased() -> None:
+    """Averaged over many samples, updates and cost equal those of the full reconstruction.
 
-    Without the weights they would not: what is left out would be missed.
+    Without importance weights they would not.
     """
     x, noisy = terms(), terms(9, 0.15)
     wanted = moved(None, x, noisy)
@@ -149,7 +148,7 @@ def test_sampled_reconstruction_is_right_on_average() -> None:
 
 
 def test_a_full_sample_is_the_full_reconstruction() -> None:
-    """All inputs but one weight 1 each of the ones, and the others share what is missing."""
+    """A sample of all inputs has weights 1 and gives the full reconstruction."""
     x, noisy = terms(), terms(9)
     sample = reconstruction_sampling.draw(
         x, noisy, I, [torch.Generator().manual_seed(k) for k in range(K)]
@@ -161,8 +160,8 @@ def test_a_full_sample_is_the_full_reconstruction() -> None:
 
 
 def test_small_samples_leave_room_for_absent_terms() -> None:
-    """Where present terms alone would fill the sample some of them are drawn and weigh more: a
-    quarter is left for the others, and each part stands for all of its kind."""
+    """A small sample keeps a quarter for absent terms, and each part is weighted for all of its
+    kind."""
     x = terms(0, 0.15)
     sample = reconstruction_sampling.draw(
         x, x, 12, [torch.Generator().manual_seed(k) for k in range(K)]
@@ -178,7 +177,7 @@ def test_small_samples_leave_room_for_absent_terms() -> None:
 
 @pytest.mark.parametrize(("hide", "salt"), [(0.8, 0.005), (0.25, 0.0), (0.0, 0.3), (0.0, 0.0)])
 def test_salt_and_pepper_noise_has_its_shares(hide: float, salt: float) -> None:
-    """Ones stay with probability 1 - hide, zeros turn on with probability salt, each by itself."""
+    """Ones stay with probability 1 - hide, zeros turn on with probability salt, independently."""
     x_NI = bits(3000, 0.1)
     draws = torch.Generator().manual_seed(0)
     noisy = Noise(hide, salt).bits(presence(x_NI), draws)
@@ -195,7 +194,7 @@ def test_salt_and_pepper_noise_has_its_shares(hide: float, salt: float) -> None:
 
 
 def test_noise_is_a_function_of_its_generator() -> None:
-    """The same draws, the same noise; other draws, other noise."""
+    """Equal generators give equal noise, different ones different noise."""
     rows = presence(bits(50))
     first, again, other = (
         Noise(0.5, 0.05).bits(rows, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
