@@ -98,7 +98,7 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
 
 
 def test_a_claim_without_a_figure_has_no_link(folder, monkeypatch):
-    """Where nothing is drawn of a table its claims stand without a link."""
+    """Claims on a table without a figure have no link."""
     others = tuple(exhibit for exhibit in EXHIBITS if exhibit.table != "arms")
     monkeypatch.setattr(figures, "EXHIBITS", others)
     judge.main("digits")
@@ -169,7 +169,7 @@ def test_claims_without_a_rule_are_said_once_and_openly(folder):
 
 
 def test_datasets_that_were_judged_stand_below_those_of_params(folder):
-    """What has verdicts but is not run now is shown all the same, after what is."""
+    """Datasets that are judged but not in params.yaml come after those that are."""
     judge.main("mnist")
     judge.main("digits")
     html = page()

@@ -1,4 +1,4 @@
-"""Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10, 11, 12.)
+"""Ablation of the signs and of the L1 penalty (section 4.1).
 
 Rectifier networks with and without half of their outputs negated, and every activation with and
 without the penalty. Without pre-training the signs only mirror the starting weights: a network with
@@ -54,5 +54,8 @@ def _condition(
 
 
 EXPERIMENT = Experiment(
-    __doc__, Options, ("activation", "initialization", "signs", "penalty"), conditions
+    "Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10, 11, 12.)",
+    Options,
+    ("activation", "initialization", "signs", "penalty"),
+    conditions,
 )

@@ -1,4 +1,4 @@
-"""When do rectifiers die, and do they come back? (Critics; claim 24.)
+"""Dead units over training, by learning rate, L1 penalty and bias.
 
 Rectifier networks without pre-training, with dead units recorded after each epoch. One factor is
 varied at a time: the learning rate, the L1 penalty, or the bias at the start.
@@ -40,4 +40,9 @@ def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> C
     return setting.condition(levels, setting.unit("rectifier"), follow=True, **changes)
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("varied", "level"), conditions)
+EXPERIMENT = Experiment(
+    "When do rectifiers die, and do they come back? (Critics; claim 24.)",
+    Options,
+    ("varied", "level"),
+    conditions,
+)

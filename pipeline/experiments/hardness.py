@@ -1,4 +1,4 @@
-"""Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)
+"""Softplus networks of growing hardness (section 4.1).
 
 Networks of (1/alpha) softplus(alpha z) with growing alpha, up to the limit, the rectifier.
 """
@@ -26,4 +26,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     return [*soft, setting.condition({"alpha": "infinity"}, setting.unit("rectifier"))]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("alpha",), conditions)
+EXPERIMENT = Experiment(
+    "Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)",
+    Options,
+    ("alpha",),
+    conditions,
+)

@@ -1,4 +1,4 @@
-"""Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)
+"""Grid of learning rates, finer and wider than the paper's.
 
 Every activation at every rate of a finer and wider grid than the paper's, from random starts.
 """
@@ -31,4 +31,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "rate"), conditions)
+EXPERIMENT = Experiment(
+    "Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)",
+    Options,
+    ("activation", "rate"),
+    conditions,
+)

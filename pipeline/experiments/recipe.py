@@ -1,4 +1,4 @@
-"""Does today's recipe close the gap between units? (Claim 28.)
+"""Modern training recipe: He's start, Adam, batch normalization, dropout.
 
 Rectifier and tanh networks without pre-training: trained as the arms, then with He's start, then
 with Adam too, then with batch normalization and dropout too. All but the first have no penalty.
@@ -43,4 +43,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "recipe"), conditions)
+EXPERIMENT = Experiment(
+    "Does today's recipe close the gap between units? (Claim 28.)",
+    Options,
+    ("activation", "recipe"),
+    conditions,
+)

@@ -1,4 +1,4 @@
-"""How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)
+"""Sparsity and test error, over many L1 penalties (Figure 3).
 
 Many rectifier networks, each with its own random start and its own L1 penalty on the activations,
 at one learning rate: test error against the share of exact zeros.
@@ -39,4 +39,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, (), conditions)
+EXPERIMENT = Experiment(
+    "How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)", Options, (), conditions
+)

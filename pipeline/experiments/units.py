@@ -1,4 +1,4 @@
-"""Are the units since 2011 better? (Claims 25 to 27.)
+"""Activation functions since 2011, with equal budgets and numbers of parameters.
 
 Every activation with the same tuning budget, without pre-training. Maxout networks are narrower, so
 that they have as many parameters as the others.
@@ -54,4 +54,6 @@ def _parameters(widths: Sequence[int], pieces: int) -> int:
     )
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation",), conditions)
+EXPERIMENT = Experiment(
+    "Are the units since 2011 better? (Claims 25 to 27.)", Options, ("activation",), conditions
+)

@@ -1,4 +1,4 @@
-"""Does a one-sided unit need twice as many? (Section 3.1 of the paper; claim 18.)
+"""Width: rectifier networks with as many and with twice as many units (section 3.1).
 
 Tanh networks of n units a layer beside rectifier networks of n and of 2n, without pre-training.
 """
@@ -32,4 +32,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "multiple"), conditions)
+EXPERIMENT = Experiment(
+    "Does a one-sided unit need twice as many? (Section 3.1 of the paper; claim 18.)",
+    Options,
+    ("activation", "multiple"),
+    conditions,
+)

@@ -1,4 +1,4 @@
-"""Does a richer input take more active units? (Section 2.2; claim 17.)
+"""Complexity of inputs and the number of active units (section 2.2).
 
 Complexity of an input is measured in two ways: the bytes of its zlib compression, rounded to 256
 steps, and its ink, the mean absolute input. A sparse code of variable size has more active units
@@ -64,4 +64,8 @@ def rank_correlation(first_N: NDArray[np.float64], second_N: NDArray[np.float64]
     return float(stats.spearmanr(first_N, second_N).statistic)
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))
+PROBE = Probe(
+    "Does a richer input take more active units? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.test),
+)

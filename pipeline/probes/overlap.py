@@ -1,4 +1,4 @@
-"""Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)
+"""Overlap of active units before and after a small change of the input (section 2.2).
 
 In a dense code any change of the input changes most of its entries; a robust sparse code keeps
 nearly the same active units. Gaussian noise of a norm relative to the input's is added, and the
@@ -93,4 +93,8 @@ def _partners(y_N: Tensor) -> dict[str, Tensor]:
     return {name: torch.tensor(indices) for name, indices in partners.items()}
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(splits.dataset, stack, splits.test))
+PROBE = Probe(
+    "Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(splits.dataset, stack, splits.test),
+)

@@ -1,4 +1,4 @@
-"""Is the code distributed, though sparse? (Section 2.2; claim 17.)
+"""Patterns of active units: distributed codes (section 2.2).
 
 A code is distributed where the set of active units, not one unit, distinguishes examples: nearly
 every example has a pattern of its own. The information of single units about the class is measured
@@ -60,4 +60,8 @@ def information(active_NO: Tensor, y_N: Tensor) -> Tensor:
     return (terms_2CO.nan_to_num(0.0).sum((0, 1)) - bias_O).clamp(min=0)
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))
+PROBE = Probe(
+    "Is the code distributed, though sparse? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.test),
+)

@@ -140,17 +140,11 @@ class Setting:
 class Experiment:
     """An experiment, as the module of its name defines it in `EXPERIMENT`.
 
-    The first line of `document`, the module's docstring, is its question. `options` is the form of
-    its block in params.yaml, `factors` names what it varies: the columns of the levels in its
-    records. `conditions` returns all of its conditions.
+    `options` is the form of its block in params.yaml. `factors` are the columns of its records that
+    hold the levels of a condition. `conditions` returns all of its conditions.
     """
 
-    document: str | None
+    question: str
     options: type[Section]
     factors: tuple[str, ...]
     conditions: Callable[[Setting, Any], list[Condition]]
-
-    @property
-    def question(self) -> str:
-        """The question of the experiment, one line."""
-        return (self.document or "").splitlines()[0]
