@@ -34,7 +34,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             stacks[name], storage.read_lines(folder / name / "records.jsonl"), test
         )
     ]
-    table = csv_files.as_csv([*about["factors"], *scoring.COLUMNS], rows)
+    columns = [*about["factors"], *scoring.COLUMNS, *about.get("columns", [])]
+    table = csv_files.as_csv(columns, rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
     confidence = params.load().compare.confidence
     runs.publish_or_warn(

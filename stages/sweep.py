@@ -38,6 +38,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             storage.write_lines(out / condition.name / "records.jsonl", lines)
         about = {
             "factors": catalogue.experiment(experiment).factors,
+            "columns": catalogue.experiment(experiment).columns,
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }

@@ -39,6 +39,8 @@ def _rows(
         penalty = condition.l1[seed % len(condition.l1)]
         row: Row = dict(condition.levels) | {"seed": seed, "l1": penalty}
         row |= _row(row, rng)
+        if "decoder" in row:
+            row |= _halves(row, len(condition.hidden), rng)
         row["gradient_norms"] = [0.1] * (len(condition.hidden) + 1)
         noise = 0.002 * np.sqrt(0.5) * (shared[seed] + rng.normal())
         row["test_error"] = float(error(row) + noise)
@@ -62,6 +64,12 @@ def _row(row: Row, rng: np.random.Generator) -> Row:
         "pretrain_learning_rates": [],
         "diverged": [],
     }
+
+
+def _halves(row: Row, layers: int, rng: np.random.Generator) -> Row:
+    shares = (0.1 + 0.01 * rng.normal(size=(2, layers))).tolist()
+    negated = shares[1] if row["signs"] == "half negated" else []
+    return {"dead_positive": shares[0], "dead_negated": negated}
 
 
 def arm_rows(key, errors, zeros, dead):

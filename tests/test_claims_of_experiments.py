@@ -55,6 +55,8 @@ PLANTED = {
     "25": lambda row: row["activation"] in ("leaky", "prelu", "elu", "gelu", "silu"),
     "26": lambda row: row["activation"].startswith("maxout"),
     "29": is_level(activation="rectifier"),
+    "37": is_level(decoder="untied", signs="half negated"),
+    "38": is_level(decoder="untied", signs="half negated"),
 }  # fmt: skip
 
 
@@ -87,6 +89,39 @@ def test_vanishing_gradients_are_found(norms, verdict):
         noise = 1 + 0.01 * (draw % 7)
         row["gradient_norms"] = [norms[0] * noise, *[0.15] * (int(row["depth"]) - 2), norms[1], 0.3]
     assert judged("depth", rows)["14a"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("tied", "verdict"), [(0.2, "supported"), (0.05, "contradicted")])
+def test_dead_units_by_decoder_are_compared(tied, verdict):
+    """More dead units with a tied decoder support claim 36d, fewer contradict it."""
+    rows = table("decoder", seeds=10)
+    for row in rows:
+        if row["decoder"] == "tied":
+            row["dead_units"] += tied - 0.1
+    assert judged("decoder", rows)["36d"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("place", "number"), [(0, "36a"), (1, "36b"), (2, "36c")])
+def test_halves_are_compared_layer_by_layer(place, number):
+    """Dead negated units in one layer contradict the claim about that layer alone."""
+    rows = table("decoder", seeds=10)
+    for row in rows:
+        if (row["decoder"], row["signs"]) == ("untied", "half negated"):
+            row["dead_negated"][place] += 0.2
+    verdicts_by_number = {key: row["verdict"] for key, row in judged("decoder", rows).items()}
+    for key in ("36a", "36b", "36c"):
+        assert verdicts_by_number[key] == ("contradicted" if key == number else "supported")
+
+
+def test_a_lost_seed_leaves_the_claims_about_layers_undecided():
+    """A seed without a network is reported by each claim about layers."""
+    rows = table("decoder", seeds=10)
+    lost = next(row for row in rows if row["decoder"] == "untied" and row["seed"] == 3)
+    lost |= {"test_error": None, "dead_positive": [], "dead_negated": []}
+    for number in ("36a", "36b", "36c"):
+        row = judged("decoder", rows)[number]
+        assert row["verdict"] == "undecided"
+        assert row["reason"].startswith("Seed 3 of the ")
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.03])

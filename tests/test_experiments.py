@@ -265,6 +265,37 @@ def test_dead_units_are_recorded_after_each_epoch(splits, tmp_path) -> None:
     assert found["bias-0"][0]["dead_by_epoch"][0] < 0.5
 
 
+def test_dead_units_are_recorded_by_half_and_layer(splits, tmp_path) -> None:
+    """The mean of both halves over layers is the network's share of dead units."""
+    conditions = conditions_of(
+        "decoder", decoders=["tied", "untied"], half_negated=[True, False], seeds=2
+    )
+    assert [c.pretrain.tied if c.pretrain else None for c in conditions] == [
+        *(True, True, False, False), *(None, None)
+    ]  # fmt: skip
+    test = examples.read(splits.train.with_name("test.npz"))
+    for condition, stack, lines in run(conditions, splits, tmp_path / "runs"):
+        negated = condition.levels["signs"] == "half negated"
+        for row in scoring.rows(stack, lines, test):
+            halves = [row["dead_positive"], row["dead_negated"]]
+            assert [len(half) for half in halves] == [2, 2 if negated else 0]
+            layers = np.mean(halves[: 1 + negated], axis=0)
+            assert np.average(layers, weights=[8, 6]) == pytest.approx(row["dead_units"])
+
+
+def test_halves_follow_the_signs_of_the_units(setting, splits) -> None:
+    """Units of large negative bias are dead, and counted in the half of their sign."""
+    stack = training.random_start(
+        setting.condition({}, setting.unit("rectifier", half_negated=True)), splits
+    )
+    signs_K1O = stack.signs_K1O(1)
+    stack.b_K1O(1)[signs_K1O < 0] = -100
+    seen = examples.read(splits.train)
+    for halves in training.dead_by_half(stack, seen):
+        assert halves["dead_negated"][1] == 1
+        assert halves["dead_positive"][1] < 1
+
+
 def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:
     """One row a seed has the levels and the test error of the chosen network."""
     conditions = conditions_of("hardness", alphas=[1.0, 2.0])

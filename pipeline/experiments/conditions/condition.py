@@ -28,7 +28,8 @@ class Condition:
     in (0, 1]. `bias` is added to every hidden unit's at the start. `scale` divides the starting
     weights into the first hidden layer and multiplies those out of the last, which leaves the
     function of a rectifier network unchanged. `follow` records the dead units after each epoch.
-    `recipe` trains by torch.nn, from starts of its own.
+    `recipe` trains by torch.nn, from starts of its own. `by_half` records the dead units of each
+    layer's positive and negated half.
     """
 
     levels: dict[str, Level]
@@ -43,6 +44,7 @@ class Condition:
     scale: float = 1.0
     follow: bool = False
     recipe: Recipe | None = None
+    by_half: bool = False
 
     @property
     def name(self) -> str:
@@ -141,10 +143,12 @@ class Experiment:
     """An experiment, as the module of its name defines it in `EXPERIMENT`.
 
     `options` is the form of its block in params.yaml. `factors` are the columns of its records that
-    hold the levels of a condition. `conditions` returns all of its conditions.
+    hold the levels of a condition. `conditions` returns all of its conditions. `columns` are
+    further columns of its records, after those of all experiments.
     """
 
     question: str
     options: type[Section]
     factors: tuple[str, ...]
     conditions: Callable[[Setting, Any], list[Condition]]
+    columns: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from pipeline.data.splits import examples
-from pipeline.data.splits.per_seed import labeled, read_for
+from pipeline.data.splits.per_seed import Data, labeled, read_for
 from pipeline.experiments.conditions.condition import Condition
 from pipeline.experiments.conditions.modern_recipe import ModernTraining
 from pipeline.finetuning import grid_search
@@ -19,7 +19,7 @@ from pipeline.networks.population import Population
 from pipeline.pretraining.layerwise import Pretraining, pretrain
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
-from pipeline.training.minibatches import reference
+from pipeline.training.minibatches import REFERENCE_IMAGES, reference
 from pipeline.training.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,9 @@ def train(
     trained = grid_search.finetune_all(setups, pool)
     for (condition, start), (stack, lines) in zip(pairs, trained, strict=True):
         _warn_of_dead_networks(condition, lines)
+        if condition.by_half:
+            halves = dead_by_half(stack, _seen(condition, splits, REFERENCE_IMAGES).to(pool.device))
+            lines = [line | halves[line["seed"]] for line in lines]
         yield condition, stack, [_with_start(line, condition, start) for line in lines]
 
 
@@ -123,12 +126,37 @@ def _start(condition: Condition, splits: Splits, pool: Workers) -> Start:
         stack, lines = pretrain(work, replace(pool, title=title), seeds=condition.seeds)
         file = pool.scratch / "pretrained.safetensors"
         population.save(stack, file)
-    train = read_for(splits.train, range(condition.seeds))
-    seen = reference(splits.dataset, train, ROWS)
+    seen = _seen(condition, splits, ROWS)
     zeros_KL = metrics.classify(
         population.load(file), seen.select(torch.arange(min(ROWS, len(seen)))).to(pool.device)
     ).zeros_KL
     return Start(file, zeros_KL.mean(1).tolist(), lines)
+
+
+def _seen(condition: Condition, splits: Splits, images: int) -> Data:
+    """Return training examples as the networks of a condition see them."""
+    return reference(splits.dataset, read_for(splits.train, range(condition.seeds)), images)
+
+
+def dead_by_half(stack: Population, examples: Data) -> list[Record]:
+    """Return the share of dead units in each half of each hidden layer, one record a network.
+
+    `dead_positive` and `dead_negated` hold one share in [0, 1] a layer, the lowest first;
+    `dead_negated` is empty for networks without negated units. A dead unit is 0 for every example.
+    """
+    widths = [stack.b_K1O(layer).shape[2] for layer in range(stack.depth)]
+    dead_KU = ~metrics.alive_units(stack, examples)
+    halves: list[Record] = [{"dead_positive": [], "dead_negated": []} for _ in range(len(stack))]
+    for layer, dead_KO in enumerate(dead_KU.split(widths, dim=1)):
+        signs_K1O = stack.signs_K1O(layer)
+        for k, record in enumerate(halves):
+            if signs_K1O is None:
+                record["dead_positive"].append(float(dead_KO[k].double().mean()))
+                continue
+            negated_O = signs_K1O[k, 0].cpu() < 0
+            record["dead_positive"].append(float(dead_KO[k, ~negated_O].double().mean()))
+            record["dead_negated"].append(float(dead_KO[k, negated_O].double().mean()))
+    return halves
 
 
 def random_start(condition: Condition, splits: Splits) -> Population:
