@@ -21,7 +21,7 @@ def rows(stack: Population, lines: Sequence[Record], test: Data) -> list[Record]
 
     Errors and shares are fractions. A seed whose every learning rate diverged has no errors.
     """
-    scores = metrics.classify(stack, test)
+    scores = metrics.evaluate(stack, test)
     rows = []
     for seed in range(len(stack)):
         of_seed = [line for line in lines if line["seed"] == seed]
