@@ -274,10 +274,10 @@ def test_dead_units_are_recorded_by_half_and_layer(splits, tmp_path) -> None:
         *(True, True, False, False), *(None, None)
     ]  # fmt: skip
     test = examples.read(splits.train.with_name("test.npz"))
-    for condition, stack, lines in run(conditions, splits, tmp_path / "runs"):
+    for condition, networks, lines in run(conditions, splits, tmp_path / "runs"):
         negated = condition.levels["signs"] == "half negated"
-        for row in scoring.rows(stack, lines, test):
-            halves = [row["dead_positive"], row["dead_negated"]]
+        for row in scoring.rows(networks, lines, test):
+            halves = [row[column] for column in catalogue.experiment("decoder").columns]
             assert [len(half) for half in halves] == [2, 2 if negated else 0]
             layers = np.mean(halves[: 1 + negated], axis=0)
             assert np.average(layers, weights=[8, 6]) == pytest.approx(row["dead_units"])
@@ -285,13 +285,13 @@ def test_dead_units_are_recorded_by_half_and_layer(splits, tmp_path) -> None:
 
 def test_halves_follow_the_signs_of_the_units(setting, splits) -> None:
     """Units of large negative bias are dead, and counted in the half of their sign."""
-    stack = training.random_start(
+    networks = training.random_start(
         setting.condition({}, setting.unit("rectifier", half_negated=True)), splits
     )
-    signs_K1O = stack.signs_K1O(1)
-    stack.b_K1O(1)[signs_K1O < 0] = -100
+    signs_K1O = networks.signs_K1O(1)
+    networks.b_K1O(1)[signs_K1O < 0] = -100
     seen = examples.read(splits.train)
-    for halves in training.dead_by_half(stack, seen):
+    for halves in training.dead_by_half(networks, seen):
         assert halves["dead_negated"][1] == 1
         assert halves["dead_positive"][1] < 1
 

@@ -138,17 +138,17 @@ def _seen(condition: Condition, splits: Splits, images: int) -> Data:
     return reference(splits.dataset, read_for(splits.train, range(condition.seeds)), images)
 
 
-def dead_by_half(stack: Population, examples: Data) -> list[Record]:
+def dead_by_half(networks: Population, examples: Data) -> list[Record]:
     """Return the share of dead units in each half of each hidden layer, one record a network.
 
     `dead_positive` and `dead_negated` hold one share in [0, 1] a layer, the lowest first;
     `dead_negated` is empty for networks without negated units. A dead unit is 0 for every example.
     """
-    widths = [stack.b_K1O(layer).shape[2] for layer in range(stack.depth)]
-    dead_KU = ~metrics.alive_units(stack, examples)
-    halves: list[Record] = [{"dead_positive": [], "dead_negated": []} for _ in range(len(stack))]
+    widths = [networks.b_K1O(layer).shape[2] for layer in range(networks.depth)]
+    dead_KU = ~metrics.alive_units(networks, examples)
+    halves: list[Record] = [{"dead_positive": [], "dead_negated": []} for _ in range(len(networks))]
     for layer, dead_KO in enumerate(dead_KU.split(widths, dim=1)):
-        signs_K1O = stack.signs_K1O(layer)
+        signs_K1O = networks.signs_K1O(layer)
         for k, record in enumerate(halves):
             if signs_K1O is None:
                 record["dead_positive"].append(float(dead_KO[k].double().mean()))
