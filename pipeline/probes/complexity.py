@@ -32,12 +32,12 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     """
     x_NI = test.inputs(slice(None))
     measures = {"bytes": compressed(x_NI), "ink": x_NI.abs().mean(1).cpu().double().numpy()}
-    found = []
+    records = []
     for place, h_NO in representations.layers(stack, test):
         active_N = representations.active(h_NO).double().mean(1).cpu().numpy()
         for name, complexity_N in measures.items():
             tenths = np.array_split(np.argsort(complexity_N, kind="stable"), TENTHS)
-            found.append(
+            records.append(
                 place
                 | {
                     "measure": name,
@@ -45,7 +45,7 @@ def rows(stack: Population, test: Examples) -> list[Record]:
                     "active_by_tenth": [float(active_N[tenth].mean()) for tenth in tenths],
                 }
             )
-    return found
+    return records
 
 
 def compressed(x_NI: Tensor) -> NDArray[np.float64]:

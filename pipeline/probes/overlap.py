@@ -34,7 +34,7 @@ def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
     """
     N = min(EXAMPLES, len(test))
     x_NI, y_N = test.inputs(slice(N)), test.y_N[:N]
-    found = []
+    records = []
     for k in range(len(stack)):
         network = stack.only(k)
         clean = representations.of(network, x_NI)
@@ -43,11 +43,11 @@ def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
         noise_NI *= x_NI.norm(dim=1, keepdim=True) / noise_NI.norm(dim=1, keepdim=True)
         for share in NOISE:
             changed = representations.of(network, x_NI + share * noise_NI)
-            found += _rows(k, "noise", share, clean, changed)
+            records += _rows(k, "noise", share, clean, changed)
         for change, partner_N in _partners(y_N).items():
             changed = [h_NO[partner_N] for h_NO in clean]
-            found += _rows(k, change, None, clean, changed)
-    return found
+            records += _rows(k, change, None, clean, changed)
+    return records
 
 
 def _rows(

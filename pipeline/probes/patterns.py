@@ -27,11 +27,11 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     active for only one of two examples; `information_bits`: mean over units; `active`: mean share
     of active units.
     """
-    found = []
+    records = []
     for place, h_NO in representations.layers(stack, test):
         active_NO = representations.active(h_NO)
         some_NO = active_NO[:PAIRS]
-        found.append(
+        records.append(
             place
             | {
                 "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
@@ -40,7 +40,7 @@ def rows(stack: Population, test: Examples) -> list[Record]:
                 "active": float(active_NO.double().mean()),
             }
         )
-    return found
+    return records
 
 
 def information(active_NO: Tensor, y_N: Tensor) -> Tensor:

@@ -37,14 +37,14 @@ def rows(stack: Population, train: Examples, valid: Examples, test: Examples) ->
     y = [split.y_N.cpu().numpy() for split in (some, valid, test)]
     inputs = [split.inputs(slice(None)).cpu().numpy() for split in (some, valid, test)]
     of_input = _probe(inputs, y)
-    found = []
+    records = []
     for k in range(min(MOST_SEEDS, len(stack))):
         layers = [representations.every(stack.only(k), split) for split in (some, valid, test)]
-        found.append({"seed": k, "layer": 0} | of_input)
+        records.append({"seed": k, "layer": 0} | of_input)
         for layer, parts in enumerate(zip(*layers, strict=True), start=1):
             probed = _probe([h_NO.cpu().numpy() for h_NO in parts], y)
-            found.append({"seed": k, "layer": layer} | probed)
-    return found
+            records.append({"seed": k, "layer": layer} | probed)
+    return records
 
 
 def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
