@@ -1,4 +1,4 @@
-"""Train an arm's networks on the labels."""
+"""Supervised training of an arm's networks."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
@@ -7,10 +7,10 @@ from stages.shell import run
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
 ) -> None:
-    """Train an arm's networks from their starts, every learning rate for every seed.
+    """Train an arm's networks on the labels, every learning rate for every seed.
 
-    Early stopping keeps each network's best epoch; the lowest validation error chooses one network
-    a seed. The test split is not read.
+    Early stopping keeps the best epoch of each network; the lowest validation error chooses one
+    network for each seed. The test split is not read.
     """
     from pipeline.config import arms, params
     from pipeline.finetuning import grid_search

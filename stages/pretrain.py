@@ -1,4 +1,4 @@
-"""Make an arm's starting networks: random, or pre-trained layer by layer."""
+"""Starting networks of an arm: random, or pre-trained layer by layer."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
@@ -7,10 +7,11 @@ from stages.shell import run
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
 ) -> None:
-    """Make an arm's starting networks, one a seed: random, or stacked denoising auto-encoders.
+    """Make the starting network of each seed: random, or stacked denoising auto-encoders.
 
-    For every layer and seed each learning rate of the grid is trained; the lowest reconstruction
-    error on the validation inputs chooses. Neither labels nor the test split are read.
+    Auto-encoders are trained with every learning rate of the grid, for every layer and seed; the
+    lowest reconstruction error on the validation inputs chooses. Reads neither labels nor the test
+    split.
     """
     from pipeline.config import arms, params
     from pipeline.networks import population

@@ -1,4 +1,4 @@
-"""Delete what no stage owns."""
+"""Removal of arms and checkpoints that no stage uses."""
 
 from typing import Annotated
 
@@ -6,13 +6,15 @@ import typer
 
 from stages.shell import run
 
-Really = Annotated[bool, typer.Option("--yes", help="delete; without it, only list")]
+Really = Annotated[
+    bool, typer.Option("--yes", help="delete them; without this option they are listed")
+]
 
 
 def main(really: Really = False) -> None:
-    """List, or delete, arms that params.yaml no longer runs, and checkpoints of unfinished work.
+    """List or delete arms that params.yaml does not run, and checkpoints of unfinished training.
 
-    Neither DVC's cache nor MLflow's runs are touched: an arm that is run again is back at once.
+    DVC's cache and MLflow's runs stay: an arm that is run again is restored from the cache.
     """
     import shutil
 

@@ -16,7 +16,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.experiments.conditions import scoring
     from pipeline.networks import population
     from pipeline.runtime import csv_files, device, storage
-    from pipeline.tracking import conditions
+    from pipeline.tracking import runs, tables
     from stages.track import tracking_uri
 
     folder = Path("runs/experiments", dataset, experiment)
@@ -36,8 +36,10 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     ]
     table = csv_files.as_csv([*about["factors"], *scoring.COLUMNS], rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
-    told = conditions.read(dataset, experiment, params.load().compare.confidence)
-    conditions.publish_or_warn(told, uri=tracking_uri())
+    confidence = params.load().compare.confidence
+    runs.publish_or_warn(
+        experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""dvc.yaml tells the truth: a stage depends on every file whose content can change its output."""
+"""Stages of dvc.yaml depend on every file whose content can change their output."""
 
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def test_sweeps_depend_on_their_experiment() -> None:
 
 
 def test_test_split_is_read_by_few_stages() -> None:
-    """The test split decides nothing: only scoring stages, baselines and probes depend on it."""
+    """Only scoring stages, baselines and probes depend on the test split."""
     readers = [stage for stage in STAGES if any("test.npz" in dep for dep in deps(stage))]
     assert readers == ["evaluate", "baseline", "score", "probe"]
 

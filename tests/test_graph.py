@@ -56,7 +56,7 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         YAML().dump(params, file)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr("pipeline.tracking.publishing.publish_or_warn", lambda *_, **__: None)
+    monkeypatch.setattr("pipeline.tracking.runs.publish_or_warn", lambda *_, **__: None)
     return tmp_path
 
 

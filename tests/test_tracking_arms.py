@@ -1,4 +1,4 @@
-"""What MLflow is told of a finished arm: its runs' numbers, curves, params, figures and model."""
+"""MLflow runs of a finished arm: their metrics, curves, params, figures and model."""
 
 import json
 import subprocess
@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.analysis import results
 from pipeline.config.arms import Arm
 from pipeline.evaluation import torch_module
 from pipeline.runtime import storage
-from pipeline.tracking import contents, publishing, view
-from tests import synthetic
+from pipeline.tracking import arms, finished_arm, runs, store
+from tests import rated, synthetic
 from tests.finished import (
     EPOCHS,
     FAILED,
@@ -27,7 +28,7 @@ from tests.finished import (
     stack_of,
     write,
 )
-from tests.mlflow_runs import one, publish, runs_of
+from tests.mlflow_runs import one, publish, runs_of, with_mlflow_defaults
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def published(tmp_path_factory, empty_store):
         Path("mlflow.db").write_bytes(empty_store)
         for arm, scores in ((RANDOM, best_of(1)), (PRETRAINED, None), (FAILED, failed())):
             write(arm, settings(), scores)
-            publishing.publish(arm, settings(), uri=uri)
+            runs.publish(arms.read(arm, settings()), uri=uri)
     return MlflowClient(uri)
 
 
@@ -89,7 +90,7 @@ def test_a_parent_has_the_mean_validation_curve(published):
 
 
 def test_a_child_repeats_the_arms_params_and_adds_its_own(published):
-    """Filters hide a child whose params stand on its parent alone."""
+    """MLflow's filters by params see a child's own params alone."""
     parent = parent_of(published, PRETRAINED).data.params
     child = child_of(published, PRETRAINED, 1).data.params
     assert parent.items() <= child.items()
@@ -100,10 +101,10 @@ def test_a_child_repeats_the_arms_params_and_adds_its_own(published):
 
 
 def test_params_of_pretraining_are_those_of_pretrained_arms(client):
-    """An arm with random starts has nothing to say of auto-encoders."""
+    """An arm with random starts has no params of auto-encoders."""
     write(RANDOM, settings())
-    told = contents.params_of(contents.read(RANDOM, settings()))
-    assert not [name for name in told if "pretrain" in name or name == "reconstruction"]
+    params = arms.params_of(finished_arm.read(RANDOM, settings()))
+    assert not [name for name in params if "pretrain" in name or name == "reconstruction"]
 
 
 def test_a_child_has_the_scores_of_its_seed(published):
@@ -132,7 +133,7 @@ def test_a_child_has_its_chosen_networks_curves(published):
 
 
 def test_arms_have_colors_of_their_own(client):
-    """Charts tell the arms apart by the report's colors."""
+    """Charts show each arm in the report's color."""
     for arm in (RANDOM, PRETRAINED, FAILED, Arm("digits", "tanh", "random")):
         write(arm, settings())
         publish(arm, settings())
@@ -141,7 +142,7 @@ def test_arms_have_colors_of_their_own(client):
 
 
 def test_the_model_is_the_best_seeds_by_validation_and_loads(published, monkeypatch):
-    """The model is a plain torch module with the stack's outputs; the test split has no say."""
+    """The model is a plain torch module with the network's outputs; test errors choose nothing."""
     from mlflow import pytorch
 
     run_id = parent_of(published, RANDOM).info.run_id
@@ -155,7 +156,7 @@ def test_the_model_is_the_best_seeds_by_validation_and_loads(published, monkeypa
 
 
 def test_the_model_has_a_signature_an_example_and_its_requirements(published, monkeypatch):
-    """Who finds the model knows what goes in, what comes out and what it needs."""
+    """The model states its inputs, its outputs and the packages that it needs."""
     from mlflow.models import get_model_info
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", published.tracking_uri)
@@ -180,10 +181,10 @@ def test_equal_validation_errors_fall_to_the_lower_cost(client):
     for line in lines:
         line |= {"valid_error": 0.1, "valid_cost": [0.5, 0.4, 0.4][line["seed"]]}
     storage.write_lines(arm.networks / "records.jsonl", lines)
-    assert contents.read(arm, params).best["seed"] == 1
+    assert finished_arm.read(arm, params).best["seed"] == 1
 
 
-def test_the_figures_and_the_dataset_stand_with_the_parent(published):
+def test_the_parent_has_the_figures_and_the_dataset(published):
     """The parent shows three figures, and names its training examples by digest."""
     parent = parent_of(published, RANDOM)
     paths = [file.path for file in published.list_artifacts(parent.info.run_id, "figures")]
@@ -195,7 +196,7 @@ def test_the_figures_and_the_dataset_stand_with_the_parent(published):
     assert json.loads(found.dataset.profile) == {"examples": 4, "shape": [8, 8]}
 
 
-def test_a_failed_arm_is_told_as_far_as_it_is_known(published):
+def test_a_failed_arm_has_its_finished_seeds(published):
     """An arm with a seed that diverged is FAILED and has no averages; its other seeds are sound."""
     parent = parent_of(published, FAILED)
     assert parent.info.status == "FAILED"
@@ -206,7 +207,7 @@ def test_a_failed_arm_is_told_as_far_as_it_is_known(published):
     assert sound.data.metrics["test_error"] == failed()[1]["test_error"]
 
 
-def test_runs_say_where_they_come_from(client):
+def test_runs_name_their_commit_and_device(client):
     """Each run names the commit of the checkout and the device of the training."""
     write(RANDOM, settings())
     commit = ["git", "-c", "user.name=me", "-c", "user.email=me", "commit", "--allow-empty", "-qmx"]
@@ -220,11 +221,11 @@ def test_runs_say_where_they_come_from(client):
 
 
 def test_the_experiment_shares_a_view_of_its_arms(client):
-    """The view that links point to stands in the experiment, and comes back when changed."""
+    """The shared view that links open is a tag of the experiment; a changed one is restored."""
     write(RANDOM, settings())
     publish(RANDOM, settings())
     number = client.get_experiment_by_name("digits").experiment_id
-    client.set_experiment_tag(number, view.TAG, "changed")
+    client.set_experiment_tag(number, store.VIEW_TAG, "changed")
     publish(RANDOM, settings())
     shared = json.loads(client.get_experiment(number).tags["mlflow.sharedViewState.arms"])
     order = [shared["orderByKey"]]
@@ -233,11 +234,62 @@ def test_the_experiment_shares_a_view_of_its_arms(client):
     assert set(names) <= parent.data.metrics.keys()
 
 
-def test_a_long_curve_is_logged_whole(client, monkeypatch):
-    """More metrics than MLflow takes in one call go in several, with the params once."""
-    monkeypatch.setattr(publishing, "BATCH", 7)
-    write(RANDOM, settings())
-    publish(RANDOM, settings())
-    child = one(client, "params.seed = '0'")
-    history = client.get_metric_history(child.info.run_id, "by_epoch/gradient_norm_layer_2")
-    assert [point.step for point in history] == [1, 2, 3, 4, 5]
+def test_a_long_curve_is_logged_whole(client):
+    """MLflow splits more metrics than it takes in one call."""
+    points = [runs.Point("curve", n / 2, n) for n in range(1500)]
+    long = runs.Content("digits", "arm", "long", "0", {"seed": 0}, points, {})
+    runs.publish([long], uri=client.tracking_uri)
+    history = client.get_metric_history(one(client, "params.seed = '0'").info.run_id, "curve")
+    assert [(point.step, point.value) for point in history] == [(n, n / 2) for n in range(1500)]
+
+
+RATED = Arm("stars", "rectifier-1", "pretrained")
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """Return the results of made-up ratings in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with_mlflow_defaults(monkeypatch)
+    return rated.write(monkeypatch)
+
+
+def finished_of(card):
+    """Return an arm of ratings, read from its files."""
+    scores, trained = (
+        storage.read_lines(path / "records.jsonl") for path in (RATED.scores, RATED.networks)
+    )
+    about = storage.read_json(RATED.scores / "about.json")
+    order = list(rated.settings("stars").activations)
+    return finished_arm.FinishedArm(RATED, about, 0.95, order, scores, trained, [], card)
+
+
+def test_arms_of_texts_have_rmse_accuracy_folds_and_layers(found):
+    """Mean and interval on the parent; accuracy is 1 - error, its ends change places."""
+    finished = finished_of(found.card)
+    points = {point.name: point.value for point in arms.points_of(finished)}
+    row = next(row for row in found.table if results.arm_key(row) == RATED.key)
+    for end in ("mean", "low", "high"):
+        assert points[f"test_rmse_{end}"] == row[f"test_rmse_{end}"]
+    assert points["test_accuracy_mean"] == 1 - row["test_error_mean"]
+    assert points["test_accuracy_low"] == 1 - row["test_error_high"]
+    assert points["test_accuracy_low"] < points["test_accuracy_mean"]
+    assert points["test_accuracy_mean"] < points["test_accuracy_high"]
+    params = arms.params_of(finished)
+    assert (params["folds"], params["layers"]) == (10, 1)
+
+
+def test_seeds_of_texts_have_rmse_and_accuracy(found, monkeypatch):
+    """Each child has its own."""
+    finished = finished_of(found.card)
+    monkeypatch.setattr(arms, "_training_curves", lambda chosen: [])
+    points = {point.name: point.value for point in arms.seed_points(finished, finished.scores[2])}
+    assert points["test_rmse"] == finished.scores[2]["test_rmse"]
+    assert points["test_accuracy"] == 1 - finished.scores[2]["test_error"]
+
+
+def test_other_data_have_no_accuracy(found):
+    """Without a card of texts there is neither accuracy nor a number of folds."""
+    finished = finished_of(found.card | {"text": None, "options": {}})
+    assert not [p for p in arms.points_of(finished) if "accuracy" in p.name]
+    assert "folds" not in arms.params_of(finished)

@@ -1,4 +1,4 @@
-"""A finished arm is published once, whatever became of earlier runs; the newest are current."""
+"""Publishing of runs: each content once, whatever became of earlier runs; the newest current."""
 
 import time
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config.params import Params
 from pipeline.runtime.errors import Problem
-from pipeline.tracking import contents, publishing
+from pipeline.tracking import arms, finished_arm, runs
 from stages import track
 from tests import synthetic
 from tests.finished import FAILED, PRETRAINED, RANDOM, SEEDS, failed, settings, write
@@ -41,22 +41,22 @@ def test_changed_content_makes_new_runs_and_the_newest_are_current(client):
 
 
 @pytest.mark.usefixtures("client")
-def test_all_that_is_told_is_in_the_fingerprint():
+def test_all_content_is_in_the_fingerprint():
     """A change of any record or any param of the arm is a change of content."""
     write(PRETRAINED, settings())
-    told = contents.read(PRETRAINED, settings())
-    other_unit = told.about["activation"] | {"l1": 0.5}
+    arm = finished_arm.read(PRETRAINED, settings())
+    other_unit = arm.about["activation"] | {"l1": 0.5}
     changes = [
-        {"about": told.about | {"activation": other_unit}},
+        {"about": arm.about | {"activation": other_unit}},
         {"confidence": 0.9},
-        *({name: getattr(told, name)[1:]} for name in ("scores", "trained", "pretrained")),
+        *({name: getattr(arm, name)[1:]} for name in ("scores", "trained", "pretrained")),
     ]
-    prints = {replace(told, **change).fingerprint for change in [{}, *changes]}
+    prints = {arms.content(replace(arm, **change)).fingerprint for change in [{}, *changes]}
     assert len(prints) == 1 + len(changes)
 
 
 def test_params_come_from_the_records(client):
-    """What params.yaml says after the arm was made is not told of it, nor published anew."""
+    """A change of params.yaml after the training neither changes the params nor publishes anew."""
     write(RANDOM, settings())
     publish(RANDOM, settings())
     others = settings().model_dump()
@@ -73,20 +73,20 @@ def test_arms_do_not_disturb_each_other(client):
     assert len(runs_of(client, "tags.current = 'true'")) == 2 * (1 + SEEDS)
 
 
-@pytest.mark.parametrize("killed_in", ["_publish_seed", "log_run"])
-def test_what_a_killed_publisher_left_is_removed(client, monkeypatch, killed_in):
+@pytest.mark.parametrize("calls_before", [1, 2])
+def test_remains_of_a_killed_publisher_are_deleted(client, monkeypatch, calls_before):
     """A publisher that died half-way leaves RUNNING runs; the next one clears them and succeeds."""
     write(RANDOM, settings())
-    whole, calls = getattr(publishing, killed_in), []
+    send, calls = runs._send, []
 
     def killed(*args, **options):
         calls.append(args)
-        if len(calls) == 2:
+        if len(calls) > calls_before:
             raise KeyboardInterrupt
-        whole(*args, **options)
+        send(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, killed_in, killed)
+        patch.setattr(runs, "_send", killed)
         with pytest.raises(KeyboardInterrupt):
             publish(RANDOM, settings())
     assert runs_of(client, "attributes.status = 'RUNNING'")
@@ -95,14 +95,14 @@ def test_what_a_killed_publisher_left_is_removed(client, monkeypatch, killed_in)
     assert len(runs_of(client)) == 1 + SEEDS
 
 
-def test_a_publisher_elsewhere_is_left_at_work(client, monkeypatch):
-    """On a shared server another checkout's RUNNING runs are its own, until they are old."""
+def test_running_runs_of_another_checkout_stay(client):
+    """On a shared server RUNNING runs of another checkout are deleted only when they are old."""
     write(RANDOM, settings())
     experiment = client.create_experiment("digits")
     tags = {"arm": RANDOM.name, "fingerprint": "another", "checkout": "another"}
     now = int(time.time() * 1000)
     fresh = client.create_run(experiment, start_time=now, tags=tags)
-    old = client.create_run(experiment, start_time=now - 2 * publishing.ABANDONED, tags=tags)
+    old = client.create_run(experiment, start_time=now - 2 * runs.ABANDONED, tags=tags)
     publish(RANDOM, settings())
     found = {run.info.run_id for run in runs_of(client)}
     assert fresh.info.run_id in found
@@ -110,7 +110,7 @@ def test_a_publisher_elsewhere_is_left_at_work(client, monkeypatch):
 
 
 def test_a_deleted_parent_or_experiment_is_published_again(client):
-    """Deleting runs in the UI, or the whole experiment, never stands in the way."""
+    """Runs, or the whole experiment, that were deleted in the UI are published again."""
     write(RANDOM, settings())
     publish(RANDOM, settings())
     parent = one(client, "tags.kind = 'arm'")
@@ -139,7 +139,7 @@ def test_an_unfinished_arm_is_a_problem():
 
 
 def test_track_publishes_what_is_finished_and_skips_the_rest(client, monkeypatch, capsys):
-    """`python -m stages.track` twice: the same runs, and a line an arm."""
+    """`python -m stages.track` twice: the same runs, and one line for each arm."""
     monkeypatch.setattr("pipeline.config.params.load", settings)
     write(RANDOM, settings())
     write(PRETRAINED, settings())
@@ -150,5 +150,5 @@ def test_track_publishes_what_is_finished_and_skips_the_rest(client, monkeypatch
     assert len(first) == 6
     track.main()
     second = capsys.readouterr().out.splitlines()
-    assert second == [line.replace("published", "there already") for line in first]
+    assert second == [line.replace("published", "unchanged") for line in first]
     assert len(runs_of(client)) == 2 * (1 + SEEDS)
