@@ -10,10 +10,22 @@ from pipeline.analysis.criterion import UNKNOWN
 from pipeline.report.markdown import readme, speed
 from pipeline.report.markdown.blocks import BLOCK, refresh
 from stages import readme as stage
+from stages.__main__ import app
 from tests import committed
 from tests.imports import ROOT
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+CODE_PATH = re.compile(r"`((?:pipeline|stages|benchmarks|tests|\.ci)/[\w/.-]+)`")
+EXAMPLES = set(re.findall(r"\*\*, in `([^`]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
+COMMAND = re.compile(r"python -m stages[ .]([a-z][a-z-]*)")
+TARGET = re.compile(r"(?:`|^ {4})make ([a-z]+)", re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    """Return all Markdown files of the repository that users read, in the working tree."""
+    return [path for pattern in (*stage.PATTERNS, "CONTRIBUTING.md") for path in ROOT.glob(pattern)]
 
 
 def git(*arguments: str) -> None:
@@ -54,13 +66,17 @@ def test_every_main_claim_is_judged_on_some_dataset(monkeypatch: pytest.MonkeyPa
     assert all("**" in row for row in rows)
 
 
-def test_links_lead_to_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every relative link of the committed README files and docs has its file or folder."""
-    monkeypatch.chdir(committed.folder())
-    for path in stage.files():
-        for target in LINK.findall(path.read_text()):
-            place = path.parent / target
-            assert (ROOT / place).exists(), f"{path} links to {target}"
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_paths_and_commands_exist(path: Path) -> None:
+    """Each relative link has its file, each path of code too, each command and target its name."""
+    text = path.read_text()
+    links = {target for target in LINK.findall(text) if not (path.parent / target).exists()}
+    paths = {name for name in CODE_PATH.findall(text) if not (ROOT / name).exists()}
+    known = {command.name for command in app.registered_commands}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert links | (paths - EXAMPLES) == set()
+    assert set(COMMAND.findall(text)) <= known
+    assert set(TARGET.findall(text)) <= targets
 
 
 def test_columns_that_are_empty_in_every_row_are_left_out() -> None:
