@@ -17,7 +17,7 @@ from tests.imports import ROOT
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
-CODE_PATH = re.compile(r"`((?:pipeline|stages|benchmarks|tests|\.ci)/[\w/.-]+)`")
+CODE_PATH = re.compile(r"(?<![\w/.-])((?:pipeline|stages|benchmarks|tests)/[\w/.-]*\w)")
 EXAMPLES = set(re.findall(r"\*\*, in `([^`]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
 COMMAND = re.compile(r"python -m stages[ .]([a-z][a-z-]*)")
 TARGET = re.compile(r"(?:`|^ {4})make ([a-z]+)", re.MULTILINE)
