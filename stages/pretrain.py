@@ -23,15 +23,15 @@ def main(
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), layerwise.work_for(arm, settings)
+    where, setup = device.choose(), layerwise.setup_for(arm, settings)
     with (
         exclusive(arm.start),
-        checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
+        checkpoints.checkpoint_folder([setup.train, setup.valid], arm, setup, where) as scratch,
         storage.whole_folder(arm.start) as out,
     ):
-        pool = Workers(where, scratch, f"pretrain {arm.name}")
-        stack, lines = layerwise.starting_networks(arm, settings, work, pool)
-        population.save(stack, out / "weights.safetensors")
+        workers = Workers(where, scratch, f"pretrain {arm.name}")
+        networks, lines = layerwise.starting_networks(arm, settings, setup, workers)
+        population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
         storage.write_json(out / "about.json", layerwise.about(arm, settings))
 

@@ -1,8 +1,8 @@
-"""Many networks on one machine: split into stacks, trained by all cores or by the GPU.
+"""Training of jobs on one machine, by all CPU cores or by the GPU.
 
-On a CPU each process has one thread and stacks that fit its cache: small networks share a stack,
-which spreads the cost of each call over many; large ones are alone in theirs (performance.md 7).
-No network's result depends on the split.
+A job's trials are split into populations. On a CPU each process has one thread and trains one
+population at a time, which fits its cache: small networks share a population, which spreads the
+overhead of each call; a large one is alone. No network's result depends on the split.
 """
 
 import itertools
@@ -26,64 +26,64 @@ from pipeline.runtime.errors import Problem
 from pipeline.training import loop, progress
 from pipeline.training.state import History, Objective, Trial
 
-CACHE_BYTES = 8 << 20  # of weights in one stack on a CPU
+CACHE_BYTES = 8 << 20  # of weights in one population on a CPU
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
 
 
 class Setup(Protocol):
-    """What is to be trained; it travels to other processes, so it holds paths and settings."""
+    """Settings of a training; pickled to other processes, so it holds paths instead of data."""
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Objective, Tensors]:
-        """Read the data and return the task and the tensors that a stack starts from."""
+    def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Objective, Tensors]:
+        """Read the data; return the objective and the initial tensors of the trials' networks."""
         ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """Networks of one shape that learn the same thing, and how long they may take."""
+    """Trials of one network shape and setup."""
 
-    work: Setup
-    candidates: list[Trial]
+    setup: Setup
+    trials: list[Trial]
     schedule: Schedule
-    network_bytes: int
+    network_bytes: int  # of one network's parameters
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where training runs, where it keeps checkpoints, and what its progress bar says."""
+    """Device of training, folder of its checkpoints, and title of its progress bar."""
 
     device: torch.device
     scratch: Path
     title: str
 
-    def train(
-        self, work: Setup, candidates: list[Trial], schedule: Schedule, *, network_bytes: int
-    ) -> "TrainedJob":
-        """Train every candidate of one job."""
-        return self.train_all([Job(work, candidates, schedule, network_bytes)])[0]
+    def train(self, job: Job) -> "TrainedJob":
+        """Train all trials of one job."""
+        return self.train_all([job])[0]
 
     def train_all(self, jobs: Sequence[Job]) -> list["TrainedJob"]:
-        """Train every candidate of all jobs, in one queue.
+        """Train all trials of all jobs, in one queue.
 
-        Raises Problem where a process is killed, say for want of memory.
+        Raises Problem if a process is killed, for example by a lack of memory.
         """
-        cuts = [split(job.candidates, job.network_bytes, self.device, len(jobs)) for job in jobs]
-        rows = sum(map(len, cuts))
-        board = progress.Board(self.scratch / "progress", rows, create=True)
-        row = itertools.count()
-        tasks = [
-            _Task(self, n, job.work, stack, job.schedule, next(row), rows, os.getpid())
-            for n, (job, stacks) in enumerate(zip(jobs, cuts, strict=True))
-            for stack in stacks
+        splits = [
+            split_trials(job.trials, job.network_bytes, self.device, len(jobs)) for job in jobs
         ]
-        total = sum(len(job.candidates) * job.schedule.epochs for job in jobs)
-        with progress.shown(board, self.title, total):
-            parts = _run_all(tasks)
-        done = list(zip(tasks, parts, strict=True))
+        rows = sum(map(len, splits))
+        board = progress.ProgressBoard(self.scratch / "progress", rows, create=True)
+        row = itertools.count()
+        trainings = [
+            _PopulationTraining(self, n, job, trials, next(row), rows, os.getpid())
+            for n, (job, populations) in enumerate(zip(jobs, splits, strict=True))
+            for trials in populations
+        ]
+        total = sum(len(job.trials) * job.schedule.epochs for job in jobs)
+        with progress.progress_bar(board, self.title, total):
+            histories = _run_all(trainings)
+        done = list(zip(trainings, histories, strict=True))
         return [
             TrainedJob(
-                [task.checkpoint for task, _ in done if task.job == n],
-                [part for task, part in done if task.job == n],
+                [training.checkpoint for training, _ in done if training.job_number == n],
+                [part for training, part in done if training.job_number == n],
             )
             for n in range(len(jobs))
         ]
@@ -91,70 +91,69 @@ class Workers:
 
 @dataclass(frozen=True)
 class TrainedJob:
-    """What became of the candidates. Their weights stay on disk: few of them are chosen."""
+    """Histories of a job's networks. Weights stay in the checkpoints: few networks are chosen."""
 
-    checkpoints: list[Path]  # one a stack
-    parts: list[list[History]]  # one a network of each
+    checkpoints: list[Path]  # one per population
+    parts: list[list[History]]  # the histories of each population's networks
 
     @property
-    def results(self) -> list[History]:
-        """The results in the order of the candidates."""
-        return [result for part in self.parts for result in part]
+    def histories(self) -> list[History]:
+        """The histories of all networks, in the order of the trials."""
+        return [history for part in self.parts for history in part]
 
     def tensors(self, rows: list[int]) -> Tensors:
-        """Return the best tensors of the candidates `rows`, which ascend."""
+        """Return the networks of trials `rows`, in ascending order, at their best epochs."""
         chosen: list[Tensors] = []
         first = 0
         for checkpoint, part in zip(self.checkpoints, self.parts, strict=True):
-            mine = [row - first for row in rows if first <= row < first + len(part)]
-            if mine:
-                chosen.append(select(loop.best(checkpoint), mine))
+            local = [row - first for row in rows if first <= row < first + len(part)]
+            if local:
+                chosen.append(select(loop.best_networks(checkpoint), local))
             first += len(part)
         return {name: torch.cat([part[name] for part in chosen]) for name in chosen[0]}
 
 
-def split(
-    candidates: list[Trial], network_bytes: int, device: torch.device, jobs: int = 1
+def split_trials(
+    trials: list[Trial], network_bytes: int, device: torch.device, jobs: int = 1
 ) -> list[list[Trial]]:
-    """Return the candidates as stacks: all in one on a GPU, cache-sized on a CPU.
+    """Return the trials of each population: all in one on a GPU, cache-sized ones on a CPU.
 
-    On a CPU each process gets its share, unless so many `jobs` are trained together that
-    each has other work to do.
+    On a CPU each process gets an equal share of the trials, unless `jobs` jobs trained together
+    keep the processes busy anyway.
     """
     if device.type != "cpu":
-        return [candidates]
+        return [trials]
     most = max(1, CACHE_BYTES // network_bytes)
-    shares = min(-(-joblib.cpu_count() // jobs), len(candidates))
-    fair = -(-len(candidates) // shares)
+    shares = min(-(-joblib.cpu_count() // jobs), len(trials))
+    fair = -(-len(trials) // shares)  # equal shares: no process waits for another at the end
     size = -(-fair // -(-fair // most))
-    shared = _cut(candidates, fair)  # so that no process waits for another at the end
-    return [stack for share in shared for stack in _cut(share, size)]
+    return [part for share in _chunks(trials, fair) for part in _chunks(share, size)]
 
 
-def _cut(candidates: list[Trial], size: int) -> list[list[Trial]]:
-    return [candidates[first : first + size] for first in range(0, len(candidates), size)]
+def _chunks(trials: list[Trial], size: int) -> list[list[Trial]]:
+    return [trials[first : first + size] for first in range(0, len(trials), size)]
 
 
 @dataclass(frozen=True)
-class _Task:
-    pool: Workers
-    job: int  # its place among those that are trained together
-    work: Setup
-    stack: list[Trial]
-    schedule: Schedule
-    row: int
+class _PopulationTraining:
+    """Training of one population of a job, in one process."""
+
+    workers: Workers
+    job_number: int  # among the jobs that are trained together
+    job: Job
+    trials: list[Trial]
+    row: int  # on the progress board
     rows: int
     main_process: int
 
     @property
     def checkpoint(self) -> Path:
-        """Where the stack's training is kept, and in the end its best networks."""
-        stack = [vars(candidate) for candidate in self.stack]
-        name = storage.fingerprint(self.job, stack)
-        return self.pool.scratch / f"{name}.checkpoint"
+        """The checkpoint file of the population; in the end it holds the best networks."""
+        name = storage.fingerprint(self.job_number, [vars(trial) for trial in self.trials])
+        return self.workers.scratch / f"{name}.checkpoint"
 
     def run(self) -> list[History]:
-        """Train the stack. Raises Problem where the GPU fails, or its memory holds too little."""
+        """Train the population. Raises Problem if the GPU fails or has too little memory."""
         try:
             return self._train()
         except RuntimeError as error:
@@ -172,55 +171,55 @@ class _Task:
 
     def _train(self) -> list[History]:
         devices.prepare_for_training()
-        board = progress.Board(self.pool.scratch / "progress", self.rows)
+        board = progress.ProgressBoard(self.workers.scratch / "progress", self.rows)
 
         def report(epoch: int, live: int, done: int) -> None:
             board.write(self.row, epoch, live, done)
             self._stop_if_orphaned()
 
-        task, tensors = self.work.prepare(self.stack, self.pool.device)
-        _, results = loop.train(
-            task,
+        objective, tensors = self.job.setup.prepare(self.trials, self.workers.device)
+        _, histories = loop.train(
+            objective,
             tensors,
-            self.stack,
-            epochs=self.schedule.epochs,
-            patience=self.schedule.patience,
+            self.trials,
+            epochs=self.job.schedule.epochs,
+            patience=self.job.schedule.patience,
             checkpoint=self.checkpoint,
             report=report,
-            device=self.pool.device,
+            device=self.workers.device,
         )
-        return results
+        return histories
 
     def _stop_if_orphaned(self) -> None:
-        # Whoever kills the main process with no chance to tell its workers wants them gone too.
+        # Exit if the main process was killed and could not stop its workers.
         if os.getpid() != self.main_process and os.getppid() != self.main_process:
             os._exit(1)
 
 
-def _run_all(tasks: list[_Task]) -> list[list[History]]:
-    """Run every task; this process takes its share, so that one fewer has to hold torch.
+def _run_all(trainings: list[_PopulationTraining]) -> list[list[History]]:
+    """Run all trainings; this process runs some itself, which saves the memory of one process.
 
-    A GPU is not shared: one process gives it all jobs in turn.
+    On a GPU this process runs all of them in turn.
     """
-    on_cpu = all(task.pool.device.type == "cpu" for task in tasks)
-    processes = min(joblib.cpu_count(), len(tasks)) if on_cpu else 1
+    on_cpu = all(training.workers.device.type == "cpu" for training in trainings)
+    processes = min(joblib.cpu_count(), len(trainings)) if on_cpu else 1
     if processes == 1:
-        return [task.run() for task in tasks]
-    waiting = iter(range(len(tasks)))  # shared: each row is taken by one
+        return [training.run() for training in trainings]
+    waiting = iter(range(len(trainings)))  # shared by the threads: each takes the next one
     done: dict[int, list[History]] = {}
 
-    def work(run: Callable[[_Task], list[History]]) -> None:
+    def work(run: Callable[[_PopulationTraining], list[History]]) -> None:
         for row in waiting:
-            done[row] = run(tasks[row])
+            done[row] = run(trainings[row])
 
     others = get_reusable_executor(processes - 1, env=ONE_THREAD)
     with ThreadPoolExecutor(processes - 1) as threads:
         remote = [
-            threads.submit(work, lambda task: others.submit(task.run).result())
+            threads.submit(work, lambda training: others.submit(training.run).result())
             for _ in range(processes - 1)
         ]
         try:
-            work(_Task.run)
+            work(_PopulationTraining.run)
             for thread in remote:
                 thread.result()
         except TerminatedWorkerError as error:
@@ -229,5 +228,5 @@ def _run_all(tasks: list[_Task]) -> list[list[History]]:
                 " same command again, it goes on from the last checkpoint"
             ) from error
         finally:
-            list(waiting)  # where one failed, nobody takes another
-    return [done[row] for row in range(len(tasks))]
+            list(waiting)  # after a failure no thread takes another training
+    return [done[row] for row in range(len(trainings))]
