@@ -51,7 +51,7 @@ def main() -> None:
 
     content = blocks()
     for path in files():
-        storage.write_bytes(path, refresh(path.read_text(), content).encode())
+        storage.write_bytes(path, refresh(path.read_text("utf-8"), content).encode())
     if local := changed():
         typer.echo(
             f"note: {len(local)} files of results/ and claims/ differ from the committed ones, so"

@@ -14,7 +14,7 @@ from pipeline.analysis.results import read_table
 from tests import committed
 from tests.imports import ROOT
 
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FILES = re.findall(r"\*\*, in `(pipeline/\S+\.py)`.*?```python\n(.*?)```", TEXT, re.DOTALL)
 BLOCK = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)[-1]
 COMMANDS = re.findall(r"^    python (-m stages .+)$", TEXT, re.MULTILINE)
@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
     shutil.copytree(committed.folder() / "results/digits", tmp_path / "results/digits")
     for name, code in FILES:
         assert not (tmp_path / name).exists()
-        (tmp_path / name).write_text(code)
+        (tmp_path / name).write_text(code, "utf-8")
     params = YAML(typ="safe", pure=True).load(committed.params())
     params["experiments"] |= YAML(typ="safe", pure=True).load(BLOCK)
     params["run"] |= {"experiments": ["batch"], "probes": ["neuron"]}
@@ -59,7 +59,9 @@ def test_the_example_runs_as_it_stands(copy: Path) -> None:
     (row,) = (row for row in read_table(copy / "claims/digits/claims.csv") if row["number"] == "36")
     assert row["estimate"] is not None
     assert row["verdict"] in ("supported", "contradicted", "undecided")
-    assert "Do large mini-batches cost accuracy?" in (copy / "report/claims.html").read_text()
+    assert "Do large mini-batches cost accuracy?" in (copy / "report/claims.html").read_text(
+        "utf-8"
+    )
     lint = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml"]
     written = [copy / name for name, _ in FILES]
     subprocess.run([*lint, *written], cwd=copy, check=True)
