@@ -17,7 +17,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     device.prepare_for_training()
@@ -32,7 +32,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
         checkpoints.checkpoint_folder([splits.train, splits.valid], conditions, where) as scratch,
         storage.whole_folder(folder) as out,
     ):
-        workers = Workers(where, scratch, f"{dataset} / {experiment}")
+        workers = Workers(where, scratch, f"{dataset} / {experiment}", trained_networks.FOLDER)
         for condition, networks, lines in training.train(conditions, splits, workers):
             population.save(networks, out / condition.name / "weights.safetensors")
             storage.write_lines(out / condition.name / "records.jsonl", lines)

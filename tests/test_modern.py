@@ -234,7 +234,7 @@ def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:
             if epoch == stop_after:
                 raise KeyboardInterrupt
 
-        options = {"epochs": 4, "patience": 4, "checkpoint": tmp_path / checkpoint}
+        options = {"epochs": 4, "patience": 4, "files": [tmp_path / checkpoint]}
         return loop.train(objective, tensors, trial, report=report, **options)[0]
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
