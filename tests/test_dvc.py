@@ -49,7 +49,7 @@ MOST_EXCESS = {
     "report": 14,
     "sweep": 2,
     "score": 14,
-    "probe": 6,
+    "probe": 7,
     "judge": 5,
     "claims": 11,
 }
