@@ -10,11 +10,11 @@ import numpy as np
 from pipeline.config import params
 from pipeline.data.splits.encoding import Encoding
 from pipeline.experiments.conditions import catalogue
-from tests.imports import ROOT
+from tests import committed
 
 Row = dict[str, Any]
 FORM = Encoding((8, 8), tuple("0123456789"))
-OURS = params.load(ROOT / "params.yaml")
+OURS = params.load(committed.params())
 ERROR = 0.03
 TEST_EXAMPLES = 10_000
 

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from pipeline.experiments.conditions import catalogue
 from pipeline.probes import catalogue as probes
+from tests import committed
 from tests.imports import ROOT, imported, loaded
 
 FILES = (ROOT / "dvc.yaml", ROOT / "claims/dvc.yaml")
@@ -123,7 +124,7 @@ def test_test_split_is_read_by_few_stages() -> None:
 
 def test_parameters_that_are_watched_exist() -> None:
     """Each watched key is in params.yaml (DVC itself refuses a missing one)."""
-    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params: dict[str, Any] = YAML(typ="safe", pure=True).load(committed.params())
     names = {"dataset": "digits", "activation": "tanh", "experiment": "depth", "probe": "spiking"}
     for stage in STAGES.values():
         for key in stage.get("params", []):

@@ -22,11 +22,10 @@ from pipeline.networks import population
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.training.workers import Workers
-from tests import synthetic
-from tests.imports import ROOT
+from tests import committed, synthetic
 
 CPU = torch.device("cpu")
-OURS = params.load(ROOT / "params.yaml")
+OURS = params.load(committed.params())
 FORM = Encoding((20,), ("a", "b", "c"))
 
 
