@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.config import params
 from pipeline.runtime.errors import Problem
+from tests import committed
 from tests.imports import ROOT
 
-TEXT = (ROOT / "params.yaml").read_text("utf-8")
+TEXT = committed.params().read_text("utf-8")
 
 
 def load(tmp_path: Path, text: str) -> params.Params:

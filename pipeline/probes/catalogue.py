@@ -44,8 +44,8 @@ def probe(name: str) -> Probe:
     """Return a probe by name. Raises Problem that lists the known ones."""
     if name not in names():
         raise Problem(f"unknown probe {name!r}: use one of {', '.join(names())}")
-    found: Probe = import_module(f"pipeline.probes.{name}").PROBE
-    return found
+    loaded: Probe = import_module(f"pipeline.probes.{name}").PROBE
+    return loaded
 
 
 def rows(name: str, arms: Iterable[Trained], splits: Splits) -> tuple[list[str], list[Record]]:
@@ -54,11 +54,11 @@ def rows(name: str, arms: Iterable[Trained], splits: Splits) -> tuple[list[str],
     if known.of_networks is None:
         assert known.alone is not None
         return list(known.columns), known.alone()
-    found = []
+    records = []
     for trained in arms:
         if known.functions is None or trained.stack.function in known.functions:
             arm = trained.arm
             names = {"activation": arm.activation, "initialization": arm.initialization}
             for row in known.of_networks(trained.stack, splits):
-                found.append(row | names | {"seed": trained.seeds[row["seed"]]})
-    return ["activation", "initialization", *known.columns], found
+                records.append(row | names | {"seed": trained.seeds[row["seed"]]})
+    return ["activation", "initialization", *known.columns], records

@@ -1,4 +1,4 @@
-"""Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)
+"""Firing rates of a neuron, and fits of activation functions to them (section 2.1).
 
 The leaky integrate-and-fire neuron (paper, section 2.1 and figure 2) integrates a current I and
 leaks it with time constant tau; at V_th it spikes, then rests for t_ref and starts again at V_r.
@@ -158,11 +158,11 @@ def fit(activation: str, current_N: Array, rate_N: Array) -> Fit:
     first, span, most = float(current_N[0]), float(np.ptp(current_N)), float(rate_N.max())
     search = _Search(activation, (current_N - first) / span, rate_N / most)
     low, high = zip(THRESHOLDS, np.log(GAINS), strict=True)
-    found = [
+    solutions = [
         least_squares(search.residuals, p, bounds=(low[: len(p)], high[: len(p)]), method="dogbox")
         for p in search.starts()
     ]
-    best = min(found, key=lambda one: float(one.cost))
+    best = min(solutions, key=lambda one: float(one.cost))
     threshold, gain = search.parameters(best.x)
     scale = search.scale(best.x)
     if activation in HOMOGENEOUS:
@@ -220,14 +220,18 @@ def rows(
     `least_mv` and `most_rate_hz` are the ends of the range, the lower one at rest or where
     inhibition holds the membrane. Raises Problem where a period allows no such rate.
     """
-    found = []
+    records = []
     for period in refractory_ms:
         for most in most_rates_hz:
             for least in (neuron.rest_mv, INHIBITED_MV):
                 drawn = curve(replace(neuron, refractory_ms=period), most, least)
                 levels = {"t_ref_ms": period, "most_rate_hz": most, "least_mv": least}
-                found += [levels | asdict(each) for each in drawn.fits.values()]
-    return [{column: row[column] for column in COLUMNS} for row in found]
+                records += [levels | asdict(each) for each in drawn.fits.values()]
+    return [{column: row[column] for column in COLUMNS} for row in records]
 
 
-PROBE = Probe(__doc__, COLUMNS, alone=rows)
+PROBE = Probe(
+    "Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)",
+    COLUMNS,
+    alone=rows,
+)

@@ -1,4 +1,4 @@
-"""Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)
+"""Linear separability of the classes by hidden layer (section 2.2).
 
 Logistic regressions (scikit-learn) on the standardized input and on each standardized hidden layer
 are fitted on training examples; the strength of the penalty is chosen on validation.
@@ -37,14 +37,14 @@ def rows(stack: Population, train: Examples, valid: Examples, test: Examples) ->
     y = [split.y_N.cpu().numpy() for split in (some, valid, test)]
     inputs = [split.inputs(slice(None)).cpu().numpy() for split in (some, valid, test)]
     of_input = _probe(inputs, y)
-    found = []
+    records = []
     for k in range(min(MOST_SEEDS, len(stack))):
         layers = [representations.every(stack.only(k), split) for split in (some, valid, test)]
-        found.append({"seed": k, "layer": 0} | of_input)
+        records.append({"seed": k, "layer": 0} | of_input)
         for layer, parts in enumerate(zip(*layers, strict=True), start=1):
             probed = _probe([h_NO.cpu().numpy() for h_NO in parts], y)
-            found.append({"seed": k, "layer": layer} | probed)
-    return found
+            records.append({"seed": k, "layer": layer} | probed)
+    return records
 
 
 def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
@@ -66,7 +66,7 @@ def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
 
 
 PROBE = Probe(
-    __doc__,
+    "Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)",
     COLUMNS,
     lambda stack, splits: rows(stack, splits.train, splits.valid, splits.test),
 )

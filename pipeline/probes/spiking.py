@@ -1,4 +1,4 @@
-"""Does a rectifier network survive as spiking neurons? (Critics; claim 31.)
+"""Rectifier networks converted to spiking neurons.
 
 A trained network is converted to integrate-and-fire units, and its error measured after T time
 steps. Each hidden unit has a potential V. At each step it adds its input to V; where V reaches its
@@ -96,8 +96,10 @@ def _thresholds(network: Population, train: Examples) -> list[float]:
         outputs = population.hidden_outputs(network, x_1NI)
         for kept, h_1NO in zip(layers, outputs, strict=True):
             kept.append(h_1NO[h_1NO != 0].abs())
-    found = [torch.cat(kept).cpu().numpy() for kept in layers]
-    return [float(np.percentile(sizes, PERCENTILE)) if sizes.size else 1.0 for sizes in found]
+    outputs_by_layer = [torch.cat(kept).cpu().numpy() for kept in layers]
+    return [
+        float(np.percentile(sizes, PERCENTILE)) if sizes.size else 1.0 for sizes in outputs_by_layer
+    ]
 
 
 def simulate(network: SpikingNetwork, x_NI: Tensor, steps: Sequence[int]) -> Simulation:
@@ -162,7 +164,7 @@ def rows(
     (without a spike in these steps, a mean over examples and layers as `zeros`) are fractions;
     `mean_spikes` is the mean number of spikes of a hidden unit in these steps.
     """
-    found = []
+    records = []
     for k in range(len(stack)):
         network = convert(stack, k, train)
         chunks = test.chunks(CHUNK_ROWS)
@@ -171,7 +173,7 @@ def rows(
             torch.cat(each, -1) for each in zip(*parts, strict=True)
         )
         for t, count in enumerate(steps):
-            found.append(
+            records.append(
                 {
                     "seed": k,
                     "steps": count,
@@ -182,7 +184,7 @@ def rows(
                     "mean_spikes": float(spikes_TN[t].mean()),
                 }
             )
-    return found
+    return records
 
 
 def _compare(
@@ -190,9 +192,9 @@ def _compare(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the rate network's classes [N]; the spiking one's classes, spikes, silence [T, N]."""
     outputs = population.hidden_outputs(rate, x_1NI)
-    found = simulate(network, dense(x_1NI)[0], steps)
+    simulated = simulate(network, dense(x_1NI)[0], steps)
     classes_N = population.scores(rate, x_1NI, outputs)[0].argmax(1)
-    return classes_N, found.scores_TNC.argmax(2), found.spikes_TN, found.silent_TN
+    return classes_N, simulated.scores_TNC.argmax(2), simulated.spikes_TN, simulated.silent_TN
 
 
 def _share(true_N: Tensor) -> float:
@@ -200,7 +202,7 @@ def _share(true_N: Tensor) -> float:
 
 
 PROBE = Probe(
-    __doc__,
+    "Does a rectifier network survive as spiking neurons? (Critics; claim 31.)",
     COLUMNS,
     lambda stack, splits: rows(stack, splits.train, splits.test),
     functions=("rectifier",),

@@ -23,8 +23,8 @@ def experiment(name: str) -> Experiment:
     """Return an experiment by name. Raises Problem that lists the known ones."""
     if name not in names():
         raise Problem(f"unknown experiment {name!r}: use one of {', '.join(names())}")
-    found: Experiment = import_module(f"pipeline.experiments.{name}").EXPERIMENT
-    return found
+    loaded: Experiment = import_module(f"pipeline.experiments.{name}").EXPERIMENT
+    return loaded
 
 
 def conditions_of(name: str, dataset: str, params: Params, form: Encoding) -> list[Condition]:

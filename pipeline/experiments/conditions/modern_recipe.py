@@ -184,22 +184,24 @@ def folded(tensors: Tensors, function: str) -> Population:
 
     Batch normalization with its running mean m and variance v: g (z - m) / sqrt(v + eps) + c.
     """
-    found: Tensors = {"hardness": tensors["hardness"]}
+    folded_tensors: Tensors = {"hardness": tensors["hardness"]}
     layer = -1
     for index in sorted({int(name.split(".")[0]) for name in tensors if name[0].isdigit()}):
         weight = tensors[f"{index}.weight"]
         bias = tensors.get(f"{index}.bias", weight.new_zeros(weight.shape[:2]))
         if weight.ndim == 3:  # [K, O, I]: linear
             layer += 1
-            found[f"W.{layer}"] = weight.mT.contiguous()
-            found[f"b.{layer}"] = bias.unsqueeze(1)
+            folded_tensors[f"W.{layer}"] = weight.mT.contiguous()
+            folded_tensors[f"b.{layer}"] = bias.unsqueeze(1)
             continue
         # The layer below has no bias. In double precision: a factor may be some hundreds.
         mean, variance = (tensors[f"{index}.running_{name}"].double() for name in ("mean", "var"))
         factor_KO = weight.double() / (variance + EPSILON).sqrt()
-        found[f"W.{layer}"] = (found[f"W.{layer}"] * factor_KO[:, None]).to(weight.dtype)
-        found[f"b.{layer}"] = (bias - mean * factor_KO)[:, None].to(weight.dtype)
-    return Population(found, function)
+        folded_tensors[f"W.{layer}"] = (folded_tensors[f"W.{layer}"] * factor_KO[:, None]).to(
+            weight.dtype
+        )
+        folded_tensors[f"b.{layer}"] = (bias - mean * factor_KO)[:, None].to(weight.dtype)
+    return Population(folded_tensors, function)
 
 
 @dataclass(frozen=True)
