@@ -16,14 +16,14 @@ def main(
     from pipeline.evaluation import test_scores
     from pipeline.networks import population
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.tracking import publishing
     from stages.track import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
-    with only_here(arm.scores), storage.whole_folder(arm.scores) as out:
+    with exclusive(arm.scores), storage.whole_folder(arm.scores) as out:
         stack = population.load(arm.networks / "weights.safetensors")
         lines = test_scores.evaluate(
             arm,

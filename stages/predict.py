@@ -37,7 +37,7 @@ def main(
     when it alone is left out. The network is that of the seed with the lowest validation error.
     """
     from pipeline.config import arms, params
-    from pipeline.data import overview
+    from pipeline.data import catalogue
     from pipeline.data.sources import unlabeled_texts
     from pipeline.evaluation import prediction
     from pipeline.report.text import predictions
@@ -52,7 +52,7 @@ def main(
         scorer = models.from_run(arm, run_id, seed, uri=tracking_uri())
     else:
         settings = params.load()
-        overview.check_texts(settings, dataset)
+        catalogue.check_texts(settings, dataset)
         arm = arms.arm_of(settings, dataset, activation, initialization)
         scorer = prediction.from_disk(arm, seed)
     tell = predictions.as_json if form == "json" else predictions.as_text

@@ -16,7 +16,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.experiments.conditions import catalogue, training
     from pipeline.networks import population
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.training import checkpoints
     from pipeline.training.workers import Workers
 
@@ -28,7 +28,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     conditions = catalogue.conditions_of(experiment, dataset, settings, form)
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (
-        only_here(folder),
+        exclusive(folder),
         checkpoints.workplace([splits.train, splits.valid], conditions, where) as scratch,
         storage.whole_folder(folder) as out,
     ):

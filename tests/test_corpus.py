@@ -155,8 +155,8 @@ def ready(folder: Path) -> tuple[Path, own.Source, own.Preprocess]:
     )
     options = own.Preprocess(terms=7)
     entry = own.entry("mine")
-    assert entry.embed
-    entry.embed(folder, source)
+    assert entry.write_raw
+    entry.write_raw(folder, source)
     for part, split in entry.split(folder, options)._asdict().items():
         examples.write(split, folder / f"{part}.npz")
     return folder, source, options
@@ -193,7 +193,7 @@ def test_card_describes_texts(tmp_path: Path) -> None:
 def test_card_names_the_label_column_in_use(column: str) -> None:
     """Only the chosen one of the options `stars` and `label` is listed."""
     options = own.Preprocess.model_validate({column: "x"})
-    assert {"stars", "label"} & own.matters("reviews", options) == {column}
+    assert {"stars", "label"} & own.relevant("reviews", options) == {column}
 
 
 def test_report_describes_texts(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ folder = Path(sys.argv[1])
 start = time.monotonic()
 entry = own.entry("made")
 source = own.Source(reviews=[str(folder / "a.jsonl")], unlabeled=[str(folder / "b.jsonl")])
-entry.embed(folder, source)
+entry.write_raw(folder, source)
 for part, split in entry.split(folder, own.Preprocess(folds=10))._asdict().items():
     examples.write(split, folder / f"{part}.npz")
 examples.read(folder / "train.npz", 9, unlabeled=True)

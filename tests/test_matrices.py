@@ -1,4 +1,4 @@
-"""NORB matrices: round trip, and refusal of damaged or different files in one line."""
+"""Matrices of NORB's format are read back equal, or are refused in one clear line."""
 
 import dataclasses
 import gzip
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.data.formats import norb_matrix
-from pipeline.data.sources import norb, norb_files
+from pipeline.data.sources import norb
+from pipeline.data.sources.norb import Edition
 from pipeline.runtime.errors import Problem
 from tests.tiny_norb import (
     BYTES,
@@ -27,8 +28,7 @@ from tests.tiny_norb import (
 
 
 def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
-    """Byte and integer matrices of one to four dimensions come back as written, whole and in
-    blocks."""
+    """Both kinds of matrix come back as written, in blocks and whole, of one to four dimensions."""
     values = drawn(0, 7, 12)
     (tmp_path / "dat").write_bytes(images(values))
     blocks = list(norb_matrix.read_images(tmp_path / "dat", values.shape, rows=3))
@@ -42,8 +42,8 @@ def test_matrices_are_read_back_equal(tmp_path: Path) -> None:
         )
 
 
-def test_header_padding_is_ignored(tmp_path: Path) -> None:
-    """Header lengths beyond the number of dimensions may have any value."""
+def test_padding_of_a_header_means_nothing(tmp_path: Path) -> None:
+    """Lengths beyond the dimensions may hold anything."""
     header = struct.pack("<5i", 0x1E3D4C54, 1, 3, 0, -7)
     (tmp_path / "cat").write_bytes(gzip.compress(header + struct.pack("<3i", 5, 0, 2)))
     assert norb_matrix.read_integers(tmp_path / "cat", (3,)).tolist() == [5, 0, 2]
@@ -53,13 +53,13 @@ Attack = Callable[[bytes], bytes]
 
 
 def reheaded(*header: int) -> Attack:
-    """Return an attack that replaces the first numbers of the header."""
+    """Replace the first numbers of a header."""
     new = struct.pack(f"<{len(header)}i", *header)
     return lambda whole: gzip.compress(new + gzip.decompress(whole)[len(new) :], 1)
 
 
 def flipped(position: float) -> Attack:
-    """Return an attack that flips one bit at a position from 0 (start) to 1 (end)."""
+    """Flip one bit, so far into the file: 0 is its start, 1 its end."""
 
     def attack(whole: bytes) -> bytes:
         at = int(position * len(whole))
@@ -80,7 +80,7 @@ def relabelled(label: int) -> Attack:
     return lambda whole: gzip.compress(gzip.decompress(whole)[:-4] + struct.pack("<i", label))
 
 
-ATTACKS: dict[str, tuple[norb_files.Kind, Attack, str]] = {
+ATTACKS: dict[str, tuple[norb.Kind, Attack, str]] = {
     "truncated": ("dat", lambda whole: whole[:-100], "ended before the end-of-stream marker"),
     "header cut": ("dat", lambda _: gzip.compress(b"\x55\x4c"), "2 bytes .* too few"),
     "short": ("dat", lambda whole: gzip.compress(gzip.decompress(whole)[:-1]), "too few"),
@@ -110,17 +110,18 @@ ATTACKS: dict[str, tuple[norb_files.Kind, Attack, str]] = {
 
 
 @pytest.mark.parametrize(("kind", "attack", "says"), ATTACKS.values(), ids=ATTACKS)
-def test_damaged_files_are_refused_in_one_line(
-    edition: norb_files.Edition,
+def test_wrong_file_is_one_clear_line(
+    edition: Edition,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    kind: norb_files.Kind,
+    kind: norb.Kind,
     attack: Attack,
     says: str,
 ) -> None:
-    """A damaged file is named with its fault, without much memory, and is left as it is."""
-    digests = {name: edition.digests[name] for name in ("training-08", "testing-01")}
+    """A file that is not as published is named with what is wrong, at no cost, and stays."""
+    parts = ("training-08-", "testing-01-")
+    digests = {name: value for name, value in edition.digests.items() if name.startswith(parts)}
     edition = dataclasses.replace(edition, digests=digests)
     monkeypatch.setattr(norb, "JITTERED", edition)
     publish(edition, tmp_path, CATEGORIES)

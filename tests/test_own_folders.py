@@ -1,4 +1,4 @@
-"""Folders of images: what every format and mode becomes, and what is refused."""
+"""Folders of images: every format and mode is decoded as documented, other files are refused."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ COLOR = (4, 3, 3)
 
 
 def one(path: Path, content: bytes | Image.Image, **options):
-    """Return how the image becomes an input, seen among others that are as plain as can be."""
+    """Return the inputs of an image in a folder of otherwise black images."""
     root = path.parent.parent
     save(root / "b/0.png", np.zeros((4, 3), np.uint8))
     for n in range(3):
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".gif"])
 def test_grey_images_come_back(path: Path, suffix: str) -> None:
-    """What a lossless format holds becomes the input, byte for byte."""
+    """The pixels of a lossless format become inputs, byte for byte."""
     if suffix == ".webp":
         file = io.BytesIO()
         Image.fromarray(picture(1)).save(file, "WEBP", lossless=True)
@@ -59,7 +59,7 @@ def test_color_planes_come_first(path: Path) -> None:
 
 
 def test_grey_is_that_of_itu_r_601(path: Path) -> None:
-    """Of red, green and blue, grey has 299, 587 and 114 thousandths."""
+    """Gray is 0.299 red + 0.587 green + 0.114 blue."""
     grey = picture(1, COLOR) @ np.array([0.299, 0.587, 0.114])
     read = one(path, Image.fromarray(picture(1, COLOR)), color=False)
     np.testing.assert_allclose(read, grey, atol=1)
@@ -79,7 +79,7 @@ def test_size_is_rows_and_columns(tmp_path: Path) -> None:
 
 
 def test_exif_orientation_is_applied(path: Path) -> None:
-    """An image that its camera held sideways is turned upright."""
+    """An image with an EXIF orientation is turned upright."""
     image, file = Image.fromarray(picture(1).T.copy()), io.BytesIO()
     exif = image.getexif()
     exif[0x0112] = 5  # mirrored at the diagonal
@@ -159,7 +159,7 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
     ids=["bomb", "small bomb", "truncated", "text", "empty", "animated", "deep", "size", "color"],
 )
 def test_images_of_no_use_are_named(path: Path, content: bytes, says: str) -> None:
-    """Each is a Problem of one line that names the file."""
+    """The image is refused in one line that names the file."""
     with pytest.raises(Problem, match=says) as caught:
         one(path, content)
     assert "\n" not in str(caught.value)
@@ -167,7 +167,7 @@ def test_images_of_no_use_are_named(path: Path, content: bytes, says: str) -> No
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_damaged_images_are_problems(tmp_path: Path, kind: str) -> None:
-    """Whatever is wrong with the bytes of an image, it is read or a Problem names it."""
+    """An image with damaged bytes is decoded, or refused by name."""
     whole = encoded(Image.fromarray(picture(1, (8, 8, 3))), format=kind)
     rng, refused = np.random.default_rng(0), 0
     names = [f"{n}.png" for n in range(60)]
@@ -212,7 +212,7 @@ def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_other_layouts_are_refused(tmp_path: Path, files: list[str], says: str) -> None:
-    """What lies where it should not is named, with what was expected."""
+    """A folder of another layout is refused with the file at fault and the expected layout."""
     (tmp_path / "in").mkdir()
     for name in files:
         place = tmp_path / "in" / name

@@ -1,4 +1,4 @@
-"""npz arrays and CSV files: what is in them comes back scaled, and the rest is refused."""
+"""npz arrays and CSV files: numbers are scaled as documented, other files are refused."""
 
 import struct
 import zipfile
@@ -82,7 +82,7 @@ def test_other_splits_decide_nothing(tmp_path: Path) -> None:
 
 
 def test_standardized_features_have_deviation_one(tmp_path: Path) -> None:
-    """In train, each feature that varies has mean 0 and standard deviation 1; bounds are none."""
+    """In train, a feature that varies has mean 0 and standard deviation 1, without bounds."""
     parts = arrays(tmp_path / "in.npz", {"scaling": "standardized"}, X=X_NI, y=LABELS)
     x_NI = parts["train"].x_NI.numpy().astype(float)
     np.testing.assert_allclose(x_NI.mean(0), 0, atol=1e-6)
@@ -98,7 +98,7 @@ def test_text_labels_are_sorted(tmp_path: Path) -> None:
 
 
 def test_names_of_arrays_are_chosen(tmp_path: Path) -> None:
-    """Arrays of other names are found by the options x and y."""
+    """The options x and y name the arrays."""
     parts = arrays(tmp_path / "in.npz", {"x": "p", "y": "q"}, p=images(2), q=LABELS * 1.0)
     assert parts["train"].encoding.class_names == ("7", "9", "10")
 
@@ -151,7 +151,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
     ],
 )
 def test_arrays_of_no_use_are_refused(tmp_path: Path, given, says: str) -> None:
-    """File and array are named."""
+    """The error names the file and the array."""
     with pytest.raises(Problem, match=r"in\.npz.*" + says if "class" not in says else says):
         arrays(tmp_path / "in.npz", **given)
 
@@ -196,7 +196,7 @@ def test_csv_is_as_good_as_its_arrays(tmp_path: Path) -> None:
 
 
 def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
-    """Byte order mark, delimiter, quotes, spaces, line ends and the place of the label."""
+    """A byte order mark, another delimiter, quotes, spaces and line ends are read."""
     rows = "".join(f'"cat; {n % 2}";{n};{-n}e1 \r\n' for n in range(8))
     text = "\ufeffkind; ü;v\r\n" + rows + "\r\n"
     parts = csv(tmp_path / "in.csv", text, label="kind", delimiter=";")
@@ -228,14 +228,14 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_csv_of_no_use_is_refused(tmp_path: Path, text: str | bytes, says: str) -> None:
-    """The file is named, and the line and column where there is one."""
+    """The error names the file, and line and column where there are any."""
     with pytest.raises(Problem, match=says) as caught:
         csv(tmp_path / "in.csv", text)
     assert "in.csv" in str(caught.value)
 
 
 def test_many_large_numbers_are_read(tmp_path: Path) -> None:
-    """Numbers that are finite are read, though their sum would not be."""
+    """Finite numbers are read, even where their sum is not finite."""
     rows = "".join(f"3e38,{n}e38,{n % 2}\n" for n in (1, 2, 3, 1, 2, 3, 2, 1))
     parts = csv(tmp_path / "in.csv", "a,b,label\n" + rows)
     assert parts["train"].x_NI[:, 1].max() == 1

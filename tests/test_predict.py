@@ -195,8 +195,8 @@ def test_the_command_reads_standard_input_and_fails_in_one_line(here):
 @pytest.mark.parametrize(
     ("texts", "options", "fault"),
     [
-        ([], {}, "say what to score"),
-        (["good"], {"file": Path("a.txt")}, "say what to score"),
+        ([], {}, "give texts to score"),
+        (["good"], {"file": Path("a.txt")}, "give texts to score"),
         (["good", " "], {}, "text 2: the text is empty"),
         (["good\udcff"], {}, "text 1: the line has bytes"),
         (["good"], {"encoding": "klingon"}, "encoding 'klingon': there is no such encoding"),

@@ -9,7 +9,7 @@ import pytest
 from pipeline.analysis import results
 from pipeline.config.arms import Arm
 from pipeline.data.cards import data_card
-from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split

@@ -263,7 +263,7 @@ def test_labels_of_another_column(tmp_path: Path) -> None:
         (reviews(10), {}, "class 1 of mine has 2 reviews to share"),
         (reviews(50), {"terms": 60}, "terms = 60, but the 40 reviews to train on have"),
         ([{"text": "a .", "stars": n % 2 + 1} for n in range(40)], {}, "no review has a term"),
-        (reviews(50), {"size": [3, 3]}, "size means nothing to a source of kind reviews"),
+        (reviews(50), {"size": [3, 3]}, "size does not apply to a source of kind reviews"),
         ([{"review": "a"}], {}, "a.jsonl, line 1: there is no 'text'"),
         ([], {}, "no review has a term"),
     ],

@@ -1,4 +1,4 @@
-"""Multi-Domain Sentiment archives: synthetic, hostile, and the real one of DATA_MIRROR."""
+"""Multi-Domain Sentiment archives: synthetic, hostile, and the official one of DATA_MIRROR."""
 
 import gzip
 import io
@@ -74,7 +74,7 @@ def options(**changes) -> Preprocess:
 
 
 def test_fields_of_a_review_are_read() -> None:
-    """Texts keep their lines and inner tags, and HTML entities are decoded."""
+    """A text may have several lines and tags; entities are decoded."""
     text = "one <b>line</b>\n\nand &quot;another&quot; with <tag>\n<br>\nat the end"
     wanted = 'one <b>line</b>\n\nand "another" with <tag>\n<br>\nat the end'
     assert xml(review(text)) == ([Review(wanted, "positive")], [])
@@ -96,8 +96,8 @@ def test_fields_of_a_review_are_read() -> None:
         ("stray\n", 1, "in no review"),
     ],
 )
-def test_bad_blocks_are_reported_with_their_line(block: str, lines: int, says: str) -> None:
-    """A bad block costs no other review, even if its tag is never closed."""
+def test_bad_block_is_a_fault_with_its_line(block: str, lines: int, says: str) -> None:
+    """A bad block is a fault with its line, and the reviews around it are kept."""
     good = review("good")
     found, faults = xml(good + block + good, stars=True)
     assert [review.text for review in found] == ["good", "good"]
@@ -108,7 +108,7 @@ def test_bad_blocks_are_reported_with_their_line(block: str, lines: int, says: s
         assert xml(good + block, stars=True)[1][0].line == fault.line
 
 
-def test_files_are_utf8_or_latin1() -> None:
+def test_bytes_that_are_no_utf8_are_latin1() -> None:
     """Bytes that are not UTF-8 are decoded as Latin-1."""
     assert sentiment_archive.text("é".encode()) == sentiment_archive.text(b"\xe9") == "é"
 
@@ -118,7 +118,7 @@ def counted(text: str, label: str | None = "positive"):
 
 
 def test_counts_become_terms() -> None:
-    """Features with any count become terms; features may contain colons."""
+    """Counts are ignored; a feature may contain colons; unlabeled files accept any label."""
     line = "i_liked:2 liked:1 a:b:3 #label#:positive\n"
     assert counted(line) == ([Review("i_liked liked a:b", "positive")], [])
     assert counted(f"\n{line}", None) == ([Review("i_liked liked a:b", None)], [])
@@ -136,8 +136,8 @@ def test_counts_become_terms() -> None:
         (":1 #label#:positive", "name:count"),
     ],
 )
-def test_bad_counts_are_reported_with_their_line(line: str, says: str) -> None:
-    """A bad line costs no other line."""
+def test_bad_counts_are_faults_with_their_line(line: str, says: str) -> None:
+    """A bad line is a fault, and the lines around it are kept."""
     good = "good:1 #label#:positive\n"
     found, faults = counted(f"{good}{line}\n{good}")
     assert len(found) == 2
@@ -146,7 +146,7 @@ def test_bad_counts_are_reported_with_their_line(line: str, says: str) -> None:
 
 
 def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
-    """One kind of product gives a dataset, with its unlabeled reviews if there are any."""
+    """A dataset has the reviews of one kind of product, unlabeled ones included."""
     rare = b"".join(review(f"unheard{n} unheard").encode() for n in range(5))
     members = files() | {"sorted_data_acl/books/unlabeled.review": rare, "stopwords": b"a\n"}
     packed(tmp_path / ARCHIVE, members)
@@ -169,7 +169,7 @@ def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
 
 
 def test_stars_of_all_kinds(tmp_path: Path) -> None:
-    """The dataset of stars has all kinds of products, and the ratings that occur as classes."""
+    """The classes are the numbers of stars that occur."""
     packed(tmp_path / ARCHIVE, files())
     found = catalogue.CATALOGUE["amazon-stars"].split(tmp_path, options())
     assert found.train.encoding.class_names == ("1", "2", "4", "5")
@@ -177,8 +177,8 @@ def test_stars_of_all_kinds(tmp_path: Path) -> None:
     assert found.train.encoding.vocabulary.stars
 
 
-def test_processed_archive_defines_its_terms(tmp_path: Path) -> None:
-    """Features are the terms, and the number of `_` in a feature decides its n-gram size."""
+def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
+    """The features are the terms; an underscore joins the words of a bigram."""
     line = "not_good:1 good:2 not:1 #label#:{}\n"
     members: dict[str, bytes | tarfile.TarInfo] = {
         f"processed_acl/books/{name}.review": line.format(name).encode() * 30
@@ -214,7 +214,7 @@ def link() -> tarfile.TarInfo:
     ids=["slip", "absolute", "link", "absent", "large", "bomb"],
 )
 def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says: str) -> None:
-    """One line names the archive, and nothing is written."""
+    """The archive is refused in one line, and nothing is written."""
     monkeypatch.setattr(amazon, "LARGEST", archives.AtMost(1 << 16))
     monkeypatch.setattr(amazon, "OTHERS", 1 << 16)
     members = {name: member for name, member in (files(3) | changes).items() if member is not None}
@@ -225,8 +225,8 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_archive_without_a_published_hash_must_be_undamaged(tmp_path: Path) -> None:
-    """Any undamaged gzip is accepted; a truncated one or a web page is not."""
+def test_archive_without_a_published_hash_has_to_be_whole(tmp_path: Path) -> None:
+    """Any complete gzip is accepted; half of one or a web page is not."""
     [file] = amazon.files(amazon.Source())
     path = packed(tmp_path / ARCHIVE, files(3))
     assert file.name == path.name
@@ -243,7 +243,7 @@ def test_archive_without_a_published_hash_must_be_undamaged(tmp_path: Path) -> N
 
 @real
 def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
-    """Each kind has 1,000 reviews per polarity, none of them bad."""
+    """The classes are balanced, no line is bad, and stars are 1, 2, 4 and 5."""
     for kind in amazon.KINDS:
         found = amazon.corpus(f"amazon-{kind}", (kind,), MIRROR, Preprocess())
         assert np.bincount(found.label_N[found.labeled]).tolist() == [1000, 1000]
@@ -254,8 +254,8 @@ def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
 
 
 @real
-def test_real_reviews_have_their_words() -> None:
-    """The first review of a file has the words of its title and text."""
+def test_real_reviews_are_what_they_say() -> None:
+    """The terms of the first review are the words of its title and text."""
     found = amazon.corpus("amazon-kitchen", ("kitchen",), MIRROR, Preprocess())
     words = texts_of(found)[1000]
     assert found.class_names[found.label_N[1000]] == "positive"
@@ -266,8 +266,8 @@ def test_real_reviews_have_their_words() -> None:
 
 @real
 @pytest.mark.parametrize("name", [entry.name for entry in amazon.AMAZON])
-def test_real_datasets_are_downloaded_and_preprocessed(tmp_path: Path, name: str) -> None:
-    """The mirror's archive gives splits and a card, with the options of params.yaml."""
+def test_real_datasets_go_the_whole_way(tmp_path: Path, name: str) -> None:
+    """From the mirror to splits and a card, with the options of params.yaml."""
     settings = params.load(ROOT / "params.yaml")
     raw, ready, out = (tmp_path / part for part in ("raw", "ready", "out"))
     catalogue.download(settings, name, raw, downloads=tmp_path / "kept", mirror=MIRROR.parent)
