@@ -11,8 +11,7 @@ from pipeline.probes import catalogue as probes
 from pipeline.probes import neuron
 from pipeline.report.figures.catalogue import EXHIBITS
 from pipeline.report.figures.conditions import Table
-from tests import tables
-from tests.imports import ROOT
+from tests import committed, tables
 
 CONFIDENCE = 0.95
 ARMS = list(itertools.product(("rectifier", "tanh"), ("random", "pretrained")))
@@ -57,7 +56,7 @@ def _level(level):
 
 def arms():
     """Return the committed outcomes of the arms on digits."""
-    return read.read_table(ROOT / "results/digits/runs.csv")
+    return read.read_table(committed.folder() / "results/digits/runs.csv")
 
 
 def rows_of(name):

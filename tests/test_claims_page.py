@@ -15,8 +15,7 @@ from pipeline.report.text import verdicts
 from pipeline.runtime import csv_files, storage
 from pipeline.runtime.errors import Problem
 from stages import claims, judge
-from tests import tables
-from tests.imports import ROOT
+from tests import committed, tables
 from tests.page_tables import error, products
 
 
@@ -26,7 +25,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.config.params.load", lambda: tables.OURS)
     for dataset in ("digits", "mnist"):
-        shutil.copytree(ROOT / "results" / dataset, Path("results", dataset))
+        shutil.copytree(committed.folder() / "results" / dataset, Path("results", dataset))
     return tmp_path
 
 

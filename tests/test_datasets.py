@@ -209,7 +209,10 @@ def test_damage_never_changes_a_split(
         ({"y_N": np.array([0, -1, 2])}, "labels run from -1 to 2"),
         ({"encoding": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
         ({"encoding": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
-        ({"encoding": dataclasses.replace(FORM, scale=np.nan)}, "not every input is a finite"),
+        (
+            {"encoding": dataclasses.replace(FORM, scale=np.nan)},
+            "not every input is a finite number",
+        ),
     ],
 )
 def test_inconsistent_split_is_refused(

@@ -41,12 +41,12 @@ MOST_EXCESS = {
     "evaluate": 18,
     "baseline": 28,
     "compare": 27,
-    "report": 47,
+    "report": 44,
     "sweep": 2,
     "score": 20,
     "probe": 6,
     "judge": 9,
-    "claims": 35,
+    "claims": 32,
 }
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from pipeline.analysis import results as read
 from pipeline.paper import published_tables
 from pipeline.report.figures import catalogue, paper_figures
-from tests.imports import ROOT
+from tests import committed
 from tests.page_tables import errors, in_words
 
 
 def test_table_1_stands_beside_the_papers():
     """Ours and the paper's of each arm, the unsure starred; dashes where nothing was run."""
-    found = read.read(ROOT / "results/mnist", figures=False)
+    found = read.read(committed.folder() / "results/mnist", figures=False)
     names, columns = paper_figures.table_1([found])
     assert [column.title for column in columns] == ["MNIST", "CIFAR10", "NISTP", "NORB"]
     tanh = columns[0].cells[names.index("Tanh, pre-trained")]

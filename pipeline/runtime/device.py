@@ -1,5 +1,6 @@
 """Compute device: the choice by DEVICE, reproducible arithmetic, and errors of a GPU."""
 
+import logging
 import os
 
 import torch
@@ -7,6 +8,8 @@ import torch
 from pipeline.runtime.errors import Problem
 
 CHOICES = ("auto", "cpu", "cuda")
+PINNED_TORCH = "2.13.0"  # of constraints.txt, with which the committed results were made
+log = logging.getLogger(__name__)
 
 
 def choose() -> torch.device:
@@ -17,10 +20,23 @@ def choose() -> torch.device:
     choice = os.environ.get("DEVICE", "auto")
     if choice not in CHOICES:
         raise Problem(f"DEVICE={choice} is unknown: use one of {', '.join(CHOICES)}")
+    if warning := torch_warning():
+        log.warning(warning)
     available = torch.cuda.is_available()
     if choice == "cuda" and not available:
         raise Problem("DEVICE=cuda, but torch sees no GPU: use DEVICE=cpu or install a CUDA build")
     return torch.device("cuda" if available and choice != "cpu" else "cpu")
+
+
+def torch_warning() -> str | None:
+    """Return a warning where the installed torch is not the pinned one; None where it is."""
+    installed = torch.__version__
+    if installed.partition("+")[0] == PINNED_TORCH:
+        return None
+    return (
+        f"torch {installed} is installed, and the committed results are of torch {PINNED_TORCH}:"
+        " results may differ in their last digits"
+    )
 
 
 def describe(device: torch.device) -> str:
