@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -337,10 +338,16 @@ def test_wrong_bytes_of_unknown_size_are_refused(
 def test_full_disk_is_not_hidden(site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk error is raised as OSError, not reported as a network fault."""
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    class Full(io.FileIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fetching._Sink, "write", full)
+    opened = Path.open
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, mode="r": Full(path, mode) if mode == "ab" else opened(path, mode),
+    )
     with pytest.raises(OSError, match="No space left") as caught:
         get(raw, site.url)
     assert type(caught.value) is OSError

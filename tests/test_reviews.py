@@ -11,7 +11,8 @@ import pytest
 from pipeline.data.formats import review_files
 from pipeline.data.formats.review_files import read_json_lines
 from pipeline.data.sources import own
-from pipeline.data.text.reviews import Fault, Review, Stars, Tally, class_names
+from pipeline.data.text.labels import class_names
+from pipeline.data.text.reviews import Fault, Review, Stars, Tally
 from pipeline.runtime.errors import Problem
 from tests.review_files import LABEL, STARS, jsonl, parted, reviews, splits
 

@@ -18,7 +18,10 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 FILE = "inventory.json"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp",
+    ".ppm", ".pgm", ".pbm", ".pnm",
+}  # fmt: skip
 JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # left behind by operating systems
 LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
