@@ -346,7 +346,7 @@ def test_full_disk_is_not_hidden(site: Site, raw: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         Path,
         "open",
-        lambda path, mode="r": Full(path, mode) if mode == "ab" else opened(path, mode),
+        lambda path, mode="r": (Full if mode == "ab" else opened)(path, mode),
     )
     with pytest.raises(OSError, match="No space left") as caught:
         get(raw, site.url)

@@ -118,7 +118,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"X": X_NI}, r"has no arrays X and y, nor x_train, .*; it has X: say x and y"),
+        ({"X": X_NI}, r"has no arrays X and y, nor x_train and y_train; it has X: say x and y"),
         ({"X": NAN, "y": LABELS}, r"X\[2\] holds nan, which is no finite"),
         ({"X": X_NI * 1e300, "y": LABELS}, r"X\[0\] holds .*, which is no finite"),
         ({"X": X_NI.astype("O"), "y": LABELS}, "X holds Python objects"),
@@ -128,17 +128,17 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
         ({"X": images(3, 2, 4), "y": LABELS}, r"X has shape \[12, 3, 2, 4\]: save it as"),
         ({"X": X_NI[:, :0], "y": LABELS}, r"X has shape \[12, 0\]: save it as"),
         ({"X": X_NI, "y": LABELS[1:]}, r"y has shape \[11\], expected \[12\]"),
-        ({"X": X_NI, "y": LABELS[:, None]}, r"y has shape \[12, 1\], expected \[12\]"),
-        ({"X": X_NI, "y": LABELS + 0.5}, r"y\[0\] is 7.5: labels are whole numbers or text"),
-        ({"X": X_NI, "y": LABELS * np.nan}, r"y\[0\] is nan: labels"),
+        ({"X": X_NI, "y": np.eye(12)}, r"y has shape \[12, 12\], expected \[12\]"),
+        ({"X": X_NI, "y": LABELS + 0.5}, r"y\[0\]: the label 7.5 is no whole number"),
+        ({"X": X_NI, "y": LABELS * np.nan}, r"y\[0\]: the label is missing \(12 of 12 are"),
         ({"X": X_NI, "y": LABELS.astype("S")}, r"y is \|S\d+: labels"),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": images(4), "y_test": LABELS},
-            "training and test arrays are of different types",
+            "the parts' arrays are of different types",
         ),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:, 1:], "y_test": LABELS},
-            "training and test examples differ in shape",
+            "the parts' examples differ in shape",
         ),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:2], "y_test": LABELS[:2]},
@@ -174,7 +174,7 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
 def test_bombs_are_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An array beyond the limit, or a header that promises another size, is refused unread."""
     monkeypatch.setattr(archives, "MOST_BYTES", 1000)
-    with pytest.raises(Problem, match="X takes 12128 bytes, more than 1000"):
+    with pytest.raises(Problem, match="its arrays take 12352 bytes"):
         arrays(tmp_path / "in.npz", X=np.zeros((12, 1000), np.uint8), y=LABELS)
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (12, 1000000000)}\n"
     with zipfile.ZipFile(tmp_path / "in.npz", "w") as archive:
@@ -215,7 +215,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ("label\nx\n", "has no column but 'label'"),
         ("a,label\n1,x\n\n1,2,x\n", "line 4: 3 cells, expected 2"),
         ("a,label\n1,x\n,x\n", "line 3, column a is empty"),
-        ("a,label\n1,x\n2, \n", "line 3, column label is empty"),
+        ("a,label\n1,x\n2, \n", r"line 3, column label: the label is missing \(1 of 2"),
         ("a,b,label\n1,2,x\n2,nan,x\n", "line 3, column b is 'nan', which is no finite"),
         ("a,b,label\n1,-inf,x\n", "line 2, column b is '-inf'"),
         ("a,b,label\n1,1e39,x\n", "line 2, column b is '1e39'"),
@@ -223,7 +223,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ("a,b,label\n1,1_0,x\n", "line 2, column b is '1_0'"),
         ('a,label\n1,"x\n2,x\n', "line 3: unexpected end of data: correct"),
         ("a,label\n1,ä\n".encode("latin-1"), "is not UTF-8"),
-        ("a,label\n1,0.5\n2,1\n", r"label\[0\] is 0.5: labels are whole numbers"),
+        ("a,label\n1,0.5\n2,1\n", r"line 2, column label: the label 0.5 is no whole"),
         ("a,label\n1,x\n2,y\n", "class x of .* has 1 examples"),
     ],
 )
