@@ -21,7 +21,7 @@ import urllib3
 from pipeline.runtime.errors import Problem
 
 PAUSES = (0.0, 0.5, 1.0, 2.0)  # seconds before each round over the addresses
-RETRIED = (408, 416, 425, 429)  # refusals that may pass; 416 does once the partial file is dropped
+RETRIED = (408, 425, 429)  # refusals that may pass
 NAMED = 3  # files that an error message names
 HASHED = 1 << 20  # bytes of content hashed at a time
 CHUNK = 1 << 16  # bytes received at a time
@@ -216,9 +216,9 @@ def _try(file: RemoteFile, url: str, part: Path, advance: Advance) -> tuple[str 
     except OversizeError:
         fault = f"sends more than the expected {file.most} bytes"
     except requests.RequestException as error:
-        if _has_no_more(error) and not file.fault(part):
-            return None, True
-        return _refusal(error, part)
+        if not _has_no_more(error):
+            return _refusal(error)
+        fault = file.fault(part)  # without one, the partial file is the whole
     size = part.stat().st_size
     if fault and not complete and start < size < file.most:
         return f"sends {size} bytes without a length, perhaps not all: {fault}", False
@@ -235,12 +235,10 @@ def _has_no_more(error: requests.RequestException) -> bool:
     return status == requests.codes.requested_range_not_satisfiable
 
 
-def _refusal(error: requests.RequestException, part: Path) -> tuple[str, bool]:
+def _refusal(error: requests.RequestException) -> tuple[str, bool]:
     """Return a failed request in words, and whether another attempt would be useless."""
     if error.response is not None:
         status = error.response.status_code
-        if _has_no_more(error):
-            part.unlink()
         return f"answers {status} {error.response.reason}", status < 500 and status not in RETRIED
     if isinstance(error, SlowError):
         return f"sends fewer than {SLOWEST} bytes in {WINDOW:g} seconds", False

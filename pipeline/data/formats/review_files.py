@@ -10,6 +10,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pipeline.data.formats.csv_table import csv_reader
@@ -127,8 +128,8 @@ def read_csv(
     """Yield the reviews of a CSV file whose header has the columns.
 
     With `quoting`, quotes enclose cells, which may span lines; without, quotes are plain
-    characters. By default they enclose cells, and lines that a quoted cell spans are bad lines if
-    each of them is a valid row by itself: quotes are then probably plain characters.
+    characters. By default they enclose cells, and the lines that a quoted cell spans are bad lines
+    if each of them looks like a row: quotes are then probably plain characters.
 
     Raises Problem where the header lacks a column.
     """
@@ -177,18 +178,24 @@ class _Recorded:
 def _are_rows(
     lines: list[str], header: list[str], columns: Columns, labels: set[str | None], delimiter: str
 ) -> bool:
-    """Return whether each of several lines is a row by itself, with a label seen before."""
-    if len(lines) < 2 or len(header) < 2:
-        return False
+    """Return whether several lines are probably a row each, not one row with a quoted cell.
+
+    Each must have as many cells as the header. Tabs do not occur in texts, but commas do: then a
+    line before the last must also have a rating, or a label that is known or not behind a space.
+    """
     rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
-    if any(len(row) != len(header) for row in rows):
+    if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) for row in rows):
         return False
-    try:
-        found = {columns.review(dict(zip(header, row, strict=True))).label for row in rows}
-    except ValueError:
-        return False
-    # Texts have commas, and any text may be a label: only known labels show that lines are rows.
-    return delimiter == "\t" or (found != {None} and (not labels or found <= labels))
+    if delimiter == "\t":
+        return True
+    for row in rows[:-1]:
+        cells = dict(zip(header, row, strict=True))
+        with suppress(ValueError):
+            label = columns.review(cells).label
+            spaced = columns.label is not None and cells[columns.label].startswith(" ")
+            if label is not None and not (spaced and label not in labels):
+                return True
+    return False
 
 
 def _review(row: list[str], header: list[str], columns: Columns) -> Review:
