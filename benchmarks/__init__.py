@@ -1,1 +1,1 @@
-"""The engine beside its peers: same networks, same mini-batches, same float32, one run."""
+"""Benchmarks of the engine beside its peers: the same networks, mini-batches and float32."""

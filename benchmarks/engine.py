@@ -1,4 +1,4 @@
-"""This project's engine, as the pipeline runs it: a process a core, or one stack on the GPU."""
+"""This project's engine, as the pipeline runs it: a process on each core, or one GPU."""
 
 import time
 
@@ -6,18 +6,19 @@ import joblib
 import torch
 from torch import Tensor
 
-from benchmarks.stepping import Stepping
-from benchmarks.task import BATCH, L1, RATE, AbsentError, Task, Trainer, flat
+from benchmarks.task import BATCH, L1, RATE, AbsentError, Stepping, Task, Trainer, flat
 from pipeline.finetuning import backprop
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Population
 from pipeline.networks.step import Step
 from pipeline.runtime import device
 from pipeline.training import workers
-from pipeline.training.state import Trial
 
-EPOCH_STEPS = {64: 100, 784: 5000}  # by inputs: digits' and MNIST's; says how they are recorded
-SET_UP_SECONDS = 0.25  # for each process to draw its weights before the clock starts
+EPOCH_STEPS = {
+    64: 100,
+    784: 5000,
+}  # by number of inputs: those of digits and MNIST, for CUDA graphs
+SET_UP_SECONDS = 0.25  # before the clock starts, for the processes to draw their weights
 
 
 def start(task: Task) -> Trainer:
@@ -29,7 +30,7 @@ class Resident(Stepping):
     """The networks as one stack in this process."""
 
     def __init__(self, task: Task, which: slice | None = None) -> None:
-        """Put the weights on the device: of all networks, or of those that are named."""
+        """Put the weights of the networks `which`, by default of all, on the device."""
         device.prepare_for_training()
         super().__init__(task, threads=1)
         self.which = which or self.which
@@ -56,47 +57,47 @@ class Played(Resident):
     """The networks as one stack on a GPU, their steps recorded as the pipeline records them."""
 
     def __init__(self, task: Task) -> None:
-        """Say how many steps are recorded together; the first are when they are taken."""
+        """Choose how many steps are recorded together; recording is at the first steps."""
         if task.device == "cpu":
             raise AbsentError("CUDA graphs need a GPU")
         super().__init__(task)
-        many = graphs.together(EPOCH_STEPS.get(task.widths[0], 1))
-        self.recorded = graphs.Recorded(self.step, many)
+        many = graphs.steps_per_graph(EPOCH_STEPS.get(task.widths[0], 1))
+        self.recorded = graphs.RecordedSteps(self.step, many)
 
     def steps(self, rows_SKB: Tensor) -> None:
-        """Take a step on each of these mini-batches, played where they are enough."""
+        """Take a step on each of the mini-batches [S, K, B], by replay where possible."""
         self.recorded.take((rows_KB,) for rows_KB in rows_SKB)
 
 
 def weights_of(stack: Population, k: int) -> Tensor:
-    """Return one network's weights, flat."""
+    """Return the weights of network k, flat."""
     return flat([stack.W_KIO(layer)[k] for layer in range(stack.depth + 1)])
 
 
 class Processes:
-    """A process a core, each with a stack of its own, cut as the pipeline cuts them.
+    """A process on each core, with a share of the networks, divided as the pipeline divides them.
 
-    Each run trains the first stack of every process, from the start: the others would wait for
-    their turn.
+    A run trains the first share of every process from its start; further shares would wait.
     """
 
     def __init__(self, task: Task) -> None:
-        """Cut the stacks."""
+        """Divide the networks into shares."""
         self.task, self.steps = task, 0
-        candidates = [Trial(k, RATE, L1) for k in range(task.networks)]
-        stacks = workers.split(candidates, 4 * task.weights, torch.device("cpu"))
-        self.sizes = [len(stack) for stack in stacks][: joblib.cpu_count()]
+        populations = workers.split_networks(
+            [*range(task.networks)], 4 * task.weights, torch.device("cpu")
+        )
+        self.sizes = [len(networks) for networks in populations][: joblib.cpu_count()]
 
     def train(self, steps: int) -> tuple[int, float]:
-        """Train from the first moment that all are ready to the last that one is at work."""
+        """Train, timed from the first start to the last end of a process."""
         self.steps = steps
         spans = [span for _, span in self._run(steps)]
         seconds = max(end for _, end in spans) - min(start for start, _ in spans)
         return sum(self.sizes) * steps, seconds
 
     def weights(self) -> dict[int, Tensor]:
-        """Return the weights of some networks of each process after what was last trained."""
-        return {k: mine for weights, _ in self._run(self.steps) for k, mine in weights.items()}
+        """Return the weights of some networks of each process, trained again as in the last run."""
+        return {k: W for weights, _ in self._run(self.steps) for k, W in weights.items()}
 
     def _run(self, steps: int) -> list["Run"]:
         begin = time.monotonic() + SET_UP_SECONDS

@@ -1,4 +1,4 @@
-"""How fast images are drawn: the speed of the generator, recipe by recipe."""
+"""Speed of the generator of distorted characters, for each recipe."""
 
 import time
 from typing import Any
@@ -11,22 +11,21 @@ from pipeline.data.sources import generated, glyphs
 from pipeline.data.splits.distortions import pipelines
 from pipeline.runtime import device
 
-AT_ONCE = 500  # images: as many as training draws for one seed at a time
+AT_ONCE = 500  # images, the number that training draws for one seed at a time
 FONT = "DejaVuSans"
 
 
 def measure(recipe: str, *, repeats: int, seconds: float) -> dict[str, float]:
-    """Draw on all cores, a process each with one thread, as training does.
+    """Return the median and quartiles of images of 32 x 32 a second, of all processes together.
 
-    Returns the median and quartiles of images of 32 x 32 a second, of all processes together;
-    `seconds` is how long one repeat takes.
+    As in training, every core has a process with one thread. `seconds` is the length of a timing.
     """
-    rates = [_rate(recipe, seconds) for _ in range(1 + repeats)][1:]  # the first one warms up
+    rates = [_rate(recipe, seconds) for _ in range(1 + repeats)][1:]  # without the warm-up
     return timing.quartiles(rates, "images_per_second")
 
 
 def everything(*, repeats: int, seconds: float) -> dict[str, Any]:
-    """Measure every recipe."""
+    """Return the measurements of every recipe."""
     return {
         recipe: measure(recipe, repeats=repeats, seconds=seconds) for recipe in pipelines.PIPELINES
     }
@@ -42,13 +41,15 @@ def _rate(recipe: str, seconds: float) -> float:
 
 
 def _draw_for(recipe: str, number: int, seconds: float) -> float:
-    """Return the images a second that this process draws within about so many seconds."""
+    """Return the images a second that this process draws in about `seconds`."""
     device.prepare_for_training()
     characters = pipelines.Characters(
         torch.from_numpy(glyphs.render(FONT)), torch.arange(len(generated.CLASS_NAMES))
     )
     i_N = torch.arange(AT_ONCE)
-    pipelines.draw(recipe, characters, ("bench", number), i_N)  # what is made once does not count
+    pipelines.draw(
+        recipe, characters, ("bench", number), i_N
+    )  # caches are filled before the clock starts
     drawn, start = 0, time.monotonic()
     while time.monotonic() - start < seconds:
         pipelines.draw(recipe, characters, ("bench", number), i_N + drawn)

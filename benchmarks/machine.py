@@ -1,4 +1,4 @@
-"""The machine and its settings: what a time is worth nothing without."""
+"""Description of the machine and its settings, which belongs to every time."""
 
 import os
 import platform
@@ -13,32 +13,33 @@ import torch
 from pipeline.networks.kernels.cpu import layers
 from pipeline.runtime import device
 
-GPU = "driver_version,clocks.sm,clocks.mem,power.limit"  # what nvidia-smi is asked for
+GPU = "driver_version,clocks.sm,clocks.mem,power.limit"  # fields of nvidia-smi
 
 
 def about(where: torch.device) -> dict[str, Any]:
     """Return processor, cores, versions and the settings of the libraries that multiply."""
-    found = {
+    about = {
         "processor": _processor(),
         "cores": joblib.cpu_count(),
         "python": platform.python_version(),
         **device.about(where),
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
-        "load": os.getloadavg()[0],  # of the last minute: above 0, others were at work too
-        "kernels_compiled": layers.compiler() is not None,
+        "load": os.getloadavg()[0],  # of the last minute: above 0, other programs ran
+        "kernels_compiled": layers.compiled_kernels() is not None,
     }
     if where.type == "cuda":
-        found |= {"cuda": torch.version.cuda, GPU: _gpu()}
-    return found
+        about |= {"cuda": torch.version.cuda, GPU: _gpu()}
+    return about
 
 
 def _processor() -> str:
-    """Return the processor's name and what LLVM calls its kind."""
-    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
+    """Return the processor's name and LLVM's name of its kind."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
     name = names[0] if names else platform.processor() or platform.machine()
-    if not layers.compiler():
+    if not layers.compiled_kernels():
         return name
     from llvmlite import binding
 
@@ -51,8 +52,8 @@ def _blas(library: dict[str, Any]) -> str:
 
 
 def _gpu() -> str:
-    asked = ["nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader"]
+    command = ["nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader"]
     try:
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,61 +1,104 @@
-"""How peers are compared: numerics first, then times, in turns."""
+"""The benchmark of training on one device: weights are checked, then times taken in turns."""
 
 import gc
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import timing
+from benchmarks import job, limits, machine, peers, timing
+from benchmarks import task as tasks
 from benchmarks.engine import weights_of
-from benchmarks.peers import EAGER
-from benchmarks.sequential import Sequential
 from benchmarks.task import AbsentError, Peer, Task, Trainer
+from benchmarks.torch_peers import Sequential
 
 CHECKED_STEPS, TOLERANCE = 10, 1e-4  # share of the distance moved in float64
 Row = dict[str, Any]
+Say = Callable[[str], None]
 
 
-def measure(
-    task: Task,
-    peers: list[Peer],
+def net_steps(
+    where: torch.device,
     *,
     repeats: int,
     seconds: float,
-    say: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
-    """Time every peer on one task, in turns, after a warm-up that checks its weights.
+    hfta: Path | None = None,
+    say: Say = lambda _: None,
+) -> dict[str, Any]:
+    """Return `machine`, its `limits` by size, and `net_steps`, the rows of `measure` of all tasks.
 
-    `seconds` is how long one repeat takes. Returns a row a peer: its name, K, the median, quartiles
-    and minimum of ms a net-step, how many times as fast as the fastest sequential eager torch, its
-    error, and the seconds until its tenth step, which hold whatever it compiles or records. The row
-    of a peer who is not here has `absent`, the reason, in their place.
+    `seconds` is the length of one timing, `hfta` a clone of HFTA. `say` gets a line for each row.
+    """
+    contenders = peers.on_cpu(hfta) if where.type == "cpu" else peers.on_cuda(hfta)
+    report: dict[str, Any] = {"machine": machine.about(where), "limits": {}, "net_steps": []}
+    for size, widths in tasks.SIZES.items():
+        for networks in tasks.NETWORKS[where.type]:
+            task = Task(widths, networks, where.type)
+            if size not in report["limits"]:
+                report["limits"][size] = limits.of(task, seconds=seconds)
+            rows = measure(task, contenders, repeats=repeats, seconds=seconds)
+            for row in rows:
+                say(_line(size, row))
+            report["net_steps"] += [{"size": size} | row for row in rows]
+    return report
 
-    Raises ArithmeticError where a peer's weights are wrong.
+
+def _line(size: str, row: Row) -> str:
+    head = f"{size:7} K = {row['networks']:<4}{row['contender']:36}"
+    if "absent" in row:
+        return f"{head}{row['absent']}"
+    return (
+        f"{head}{row['ms_per_net_step']:9.4f} ms a net-step"
+        f" [{row['first_quartile']:.4f}, {row['third_quartile']:.4f}]"
+        f"  {row['times_the_speed_of_eager']:6.2f} x eager"
+    )
+
+
+def jobs(where: torch.device, *, repeats: int, say: Say = lambda _: None) -> list[Row]:
+    """Return a row for the whole job of each size (see job.measure)."""
+    rows = []
+    for size, settings in job.JOBS[where.type].items():
+        row = job.measure(settings, tasks.SIZES[size], where, repeats=repeats)
+        say(
+            f"{size:7} K = {row['networks']:<4}{'a whole job':36}{row['ms_per_net_step']:9.4f} ms a"
+            f" net-step, steps {row['steps']:.0%}, evaluation {row['evaluation']:.0%}"
+        )
+        rows.append({"size": size} | row)
+    return rows
+
+
+def measure(task: Task, contenders: list[Peer], *, repeats: int, seconds: float) -> list[Row]:
+    """Time the contenders on one task, in turns, after a warm-up that checks their weights.
+
+    `seconds` is the length of one timing. Returns a row for each contender: its name, K, the
+    median, quartiles and minimum of ms a net-step, the speed relative to the fastest sequential
+    eager torch, its error, and the seconds until its tenth step, which include any compiling and
+    recording. An absent contender's row has `absent`, the reason, in their place.
+
+    Raises ArithmeticError where a contender's weights are wrong.
     """
     truth, rows, trainers = Truth(task), {}, {}
-    for peer in peers:
-        say(peer.name)
+    for peer in contenders:
         rows[peer.name] = {"contender": peer.name, "networks": task.networks}
         try:
-            trainers[peer.name], found = _started(peer, task, truth)
-            rows[peer.name] |= found
+            trainers[peer.name], checked = _started(peer, task, truth)
+            rows[peer.name] |= checked
         except AbsentError as error:
             rows[peer.name]["absent"] = str(error)
-    say("all in turns")
     times = timing.rounds(
         {name: _timed(trainer, seconds) for name, trainer in trainers.items()}, repeats
     )
     trainers.clear()
     gc.collect()
-    eager = [float(np.median(took)) for name, took in times.items() if name.startswith(EAGER)]
-    for name, took in times.items():
-        rows[name] |= timing.quartiles(took, "ms_per_net_step") | {"minimum": min(took)}
-        rows[name]["times_the_speed_of_eager"] = min(eager) / float(np.median(took))
+    eager = [float(np.median(ms)) for name, ms in times.items() if name.startswith(peers.EAGER)]
+    for name, ms in times.items():
+        rows[name] |= timing.quartiles(ms, "ms_per_net_step") | {"minimum": min(ms)}
+        rows[name]["times_the_speed_of_eager"] = min(eager) / float(np.median(ms))
     return list(rows.values())
 
 
@@ -63,44 +106,43 @@ def _started(peer: Peer, task: Task, truth: "Truth") -> tuple[Trainer, Row]:
     start = time.monotonic()
     trainer = peer.start(task)
     trainer.train(CHECKED_STEPS)
-    took = time.monotonic() - start
-    error = max(truth.error(k, weights, peer.l1) for k, weights in trainer.weights().items())
+    seconds = time.monotonic() - start
+    error = max(truth.error(k, weights) for k, weights in trainer.weights().items())
     if not error < TOLERANCE:
-        raise ArithmeticError(f"{peer.name} is off by {error:.1e} of the way moved")
-    return trainer, {"error_against_float64": error, "seconds_to_start": took}
+        raise ArithmeticError(f"{peer.name} is off by {error:.1e} of the distance moved")
+    return trainer, {"error_against_float64": error, "seconds_to_start": seconds}
 
 
 def _timed(trainer: Trainer, seconds: float) -> Callable[[], float]:
-    """Return a run of about so many seconds that gives ms a net-step."""
+    """Return a run of approximately `seconds` that returns ms a net-step."""
     steps = 1
-    for _ in range(2):  # the first step after the others has worked is not a typical one
+    for _ in range(2):  # the first step after another contender's run is slower than the rest
         _, took = trainer.train(steps)
         steps = max(1, min(50 * steps, int(steps * seconds / took)))
-    trainer.train(steps)  # a new number of steps may be compiled anew
+    trainer.train(steps)  # a new number of steps may be compiled
     return partial(_ms_per_net_step, trainer, steps)
 
 
 def _ms_per_net_step(trainer: Trainer, steps: int) -> float:
-    done, took = trainer.train(steps)
-    return 1e3 * took / done
+    net_steps, seconds = trainer.train(steps)
+    return 1e3 * seconds / net_steps
 
 
 class Truth:
     """The networks of a task after the checked steps, in float64, by autograd."""
 
     def __init__(self, task: Task) -> None:
-        """Remember the task; networks are trained when they are asked for."""
+        """Networks are trained when their error is asked for."""
         self.task = task
-        self.found: dict[tuple[int, float], tuple[Tensor, float]] = {}
+        self.trained: dict[int, tuple[Tensor, float]] = {}
 
-    def error(self, k: int, weights: Tensor, l1: float) -> float:
-        """Return the distance of network k's weights from the truth, as a share of the way."""
-        if (k, l1) not in self.found:
-            cores = torch.get_num_threads()
-            exact = Sequential(self.task, cores, k, dtype=torch.float64, l1=l1)
+    def error(self, k: int, weights: Tensor) -> float:
+        """Return the distance of network k's weights from the truth over the distance moved."""
+        if k not in self.trained:
+            exact = Sequential(self.task, torch.get_num_threads(), k, dtype=torch.float64)
             exact.train(CHECKED_STEPS)
             true = exact.weights()[k]
             start = weights_of(self.task.start(k, 1), 0).double()
-            self.found[k, l1] = true, float((true - start).norm())
-        true, way = self.found[k, l1]
-        return float((weights.double() - true).norm()) / way
+            self.trained[k] = true, float((true - start).norm())
+        true, moved = self.trained[k]
+        return float((weights.double() - true).norm()) / moved

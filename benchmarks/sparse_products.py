@@ -1,8 +1,8 @@
-"""What zeros save: dense products beside sparse ones, of one layer of 1,000 units (claims 16, 32).
+"""Benchmark of sparse against dense products, of one layer of 1,000 units (claims 16 and 32).
 
-The paper says that sparsity can be exploited and that a rectifier needs no exponentials; critics
-say that zeros pay only when nearly everything is one. Times include finding the zeros. The dense
-products are the engine's own; torch's, which are slower on some processors, stand beside them.
+The paper holds that sparsity can be exploited and that a rectifier needs no exponentials; critics
+object that sparse products are faster only if nearly all values are zero. Times include the search
+for the zeros. Dense products are the engine's own; torch's are slower on some processors.
 
 Legend of shape suffixes: B rows of a mini-batch, I inputs of a layer, O its outputs, P outputs of
 the layer below that are not 0, of all rows.
@@ -26,13 +26,13 @@ from pipeline.runtime import device
 
 BATCH, WIDTH = 10, 1000
 ZEROS = (0.5, 0.7, 0.85, 0.9, 0.95, 0.99)
-TOLERANCE = 1e-4  # of the largest value: dense sums in another order
+TOLERANCE = 1e-4  # of the largest value: sums are in another order
 
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def _product(x_BI: Tensor, W_IO: Tensor) -> Tensor:
-    """Return x W as the engine takes it, without biases."""
+    """Return the engine's product x W, with biases of 0."""
     b_11O = W_IO.new_zeros(1, 1, W_IO.shape[1])
     return linear.forward(x_BI.unsqueeze(0), W_IO.unsqueeze(0), b_11O)[0]
 
@@ -60,7 +60,7 @@ def _csr_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
 
 
 def _active(gradient_BI: Tensor, h_BI: Tensor) -> Tensor:
-    """Block the gradient at units that are 0, as the rectifier's slope does."""
+    """Set the gradient to 0 at units whose output is 0: the rectifier's derivative."""
     return torch.ops.aten.threshold_backward.grad_input(  # type: ignore[no-any-return]
         gradient_BI, h_BI, 0, grad_input=gradient_BI
     )
@@ -75,25 +75,25 @@ def _torch_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
 
 
 def _gathered_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    """Go back through the weights of the units that are active in some row of the mini-batch."""
+    """Multiply the weights of units that are active in some row of the mini-batch."""
     unit_U = h_BI.any(0).nonzero()[:, 0]
-    found_BI = torch.zeros_like(h_BI)
-    found_BI[:, unit_U] = delta_BO @ W_IO[unit_U].T
-    return _active(found_BI, h_BI)
+    gradient_BI = torch.zeros_like(h_BI)
+    gradient_BI[:, unit_U] = delta_BO @ W_IO[unit_U].T
+    return _active(gradient_BI, h_BI)
 
 
 def _sampled_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    """Multiply the weights of each row's own active units alone."""
+    """Multiply, for each row, the weights of its own active units alone."""
     row_P, unit_P = h_BI.nonzero(as_tuple=True)
-    found_BI = torch.zeros_like(h_BI)
-    found_BI[row_P, unit_P] = (W_IO[unit_P] * delta_BO[row_P]).sum(1)
-    return found_BI
+    gradient_BI = torch.zeros_like(h_BI)
+    gradient_BI[row_P, unit_P] = (W_IO[unit_P] * delta_BO[row_P]).sum(1)
+    return gradient_BI
 
 
 def _dense_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     b_11O = W_IO.new_zeros(1, 1, W_IO.shape[1])
     h_1BI, W_1IO, delta_1BO = (each.unsqueeze(0) for each in (h_BI, W_IO, delta_BO))
-    linear.descend_(h_1BI, W_1IO, b_11O, delta_1BO, below=False)
+    linear.backward_and_update_(h_1BI, W_1IO, b_11O, delta_1BO, below=False)
     return W_IO
 
 
@@ -102,7 +102,7 @@ def _torch_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
 
 
 def _gathered_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    """Update the rows of the units that are active in some row of the mini-batch."""
+    """Update the weights of units that are active in some row of the mini-batch."""
     unit_U = h_BI.any(0).nonzero()[:, 0]
     return W_IO.index_add_(0, unit_U, h_BI[:, unit_U].T @ delta_BO)
 
@@ -145,12 +145,12 @@ def operands(zeros: float, where: torch.device) -> tuple[Tensor, Tensor, Tensor]
 def check(direction: str, zeros: float, where: torch.device) -> None:
     """Compare every product with the dense one. Raises ArithmeticError where one differs."""
     h_BI, W_IO, delta_BO = operands(zeros, where)
-    found = {
+    results = {
         name: product(h_BI, W_IO.clone(), delta_BO) for name, product in PRODUCTS[direction].items()
     }
-    for name, value in found.items():
-        largest = found["dense"].abs().max().clamp(min=1e-12)
-        off = float((value - found["dense"]).abs().max() / largest)
+    for name, value in results.items():
+        largest = results["dense"].abs().max().clamp(min=1e-12)
+        off = float((value - results["dense"]).abs().max() / largest)
         if not off < TOLERANCE:
             raise ArithmeticError(f"{name} ({direction}, {zeros:.0%} zeros) is off by {off:.1e}")
 
@@ -158,8 +158,8 @@ def check(direction: str, zeros: float, where: torch.device) -> None:
 def products(where: torch.device, *, repeats: int, seconds: float) -> list[dict[str, Any]]:
     """Time every product at each share of zeros, in rotating order; one thread on a CPU.
 
-    Returns one row a direction, share and contender: median and quartiles in ms, and how many
-    times the dense product's speed.
+    Returns a row for each direction, share and contender: median and quartiles in ms, and the speed
+    relative to the dense product.
     """
     device.prepare_for_training()
     rows = []
@@ -174,7 +174,7 @@ def products(where: torch.device, *, repeats: int, seconds: float) -> list[dict[
 
 
 def units(where: torch.device, *, repeats: int, seconds: float) -> dict[str, dict[str, float]]:
-    """Time each unit's function on a block [10, 1000], in ms: what exponentials cost."""
+    """Time each activation function on a block [10, 1000], in ms: the cost of exponentials."""
     device.prepare_for_training()
     z = torch.randn(1, BATCH, WIDTH, generator=torch.Generator().manual_seed(0)).to(where)
     hardness = torch.ones(1, 1, 1, device=where)
@@ -190,16 +190,16 @@ def _apply(units: Units, z: Tensor) -> Tensor:
 def timed(
     runs: Mapping[str, Callable[[], Any]], where: torch.device, repeats: int, seconds: float
 ) -> dict[str, dict[str, float]]:
-    """Time runs in turns; of each the median and quartiles in ms, and the first's time over its."""
+    """Time runs in turns; return median and quartiles in ms, and speeds relative to the first."""
     counts = {name: _count(run, where, seconds) for name, run in runs.items()}
 
     def run_of(name: str) -> float:
         return 1e3 * _seconds(runs[name], where, counts[name]) / counts[name]
 
     times = timing.rounds({name: partial(run_of, name) for name in runs}, repeats)
-    found = {name: timing.quartiles(each, "ms") for name, each in times.items()}
-    first = next(iter(found.values()))["ms"]
-    return {name: row | {"times_the_speed": first / row["ms"]} for name, row in found.items()}
+    rows = {name: timing.quartiles(ms, "ms") for name, ms in times.items()}
+    first = next(iter(rows.values()))["ms"]
+    return {name: row | {"times_the_speed": first / row["ms"]} for name, row in rows.items()}
 
 
 def _count(run: Callable[[], Any], where: torch.device, seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""What everybody trains: K networks on random data, each with mini-batches of its own.
+"""The benchmark's task: K networks on random data, each with its own mini-batches.
 
 A net-step is one SGD step of one network on one mini-batch of 10. The cost is the paper's: the mean
 of -log P(class) + L1 * sum |h| over the hidden outputs h.
@@ -6,6 +6,8 @@ of -log P(class) + L1 * sum |h| over the hidden outputs h.
 Legend of shape suffixes: K networks, B rows of a mini-batch, N examples, I inputs, S steps.
 """
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,12 +27,12 @@ UNIT = Activation(function="rectifier", l1=L1, half_negated=False, reconstructio
 
 
 class AbsentError(Exception):
-    """A peer that is not here, or cannot run here; the message says why."""
+    """A peer is not installed or cannot run on this machine; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """K networks of one shape, and where they are trained."""
+    """K networks of one shape on a device."""
 
     widths: tuple[int, ...]
     networks: int
@@ -44,12 +46,12 @@ class Task:
         return x_NI.to(self.device, dtype), y_N.to(self.device)
 
     def start(self, first: int = 0, count: int | None = None) -> Population:
-        """Return networks from `first` on as they start, on the CPU: by default all of them."""
+        """Return `count` networks from `first` on at their start, on the CPU; by default all."""
         last = self.networks if count is None else first + count
         return population.initialize("bench", self.widths, range(first, last), UNIT)
 
     def rows_SKB(self, first: int, steps: int) -> Tensor:
-        """Return the examples of each network's mini-batches from step `first` on."""
+        """Return the example indices [S, K, B] of the mini-batches from step `first` on."""
         step_S11 = torch.arange(first, first + steps).view(-1, 1, 1)
         k_1K1 = torch.arange(self.networks).view(1, -1, 1)
         rows_SKB = torch.arange(BATCH) * 97 + 31 * k_1K1 + 7 * step_S11
@@ -57,37 +59,82 @@ class Task:
 
     @property
     def weights(self) -> int:
-        """Weights of one network, without biases."""
+        """Number of weights of one network, without biases."""
         return sum(a * b for a, b in pairwise(self.widths))
 
     @property
     def flop(self) -> int:
-        """Operations of a net-step: forward, input gradients above the first layer, update."""
+        """Floating-point operations of a net-step: forward, backward above layer 1, update."""
         return 2 * BATCH * (3 * self.weights - self.widths[0] * self.widths[1])
 
 
 class Trainer(Protocol):
-    """A peer at work on a task."""
+    """Training of a task by one contender."""
 
     def train(self, steps: int) -> tuple[int, float]:
-        """Take so many steps more; return the net-steps and the seconds that they took.
+        """Take `steps` more steps; return the number of net-steps and their seconds.
 
-        What can be prepared before the clock starts is: the choice of the mini-batches' rows.
+        The choice of the mini-batches' rows is not timed.
         """
         ...
 
     def weights(self) -> dict[int, Tensor]:
-        """Return the weights as they now are, flat, of some networks that were trained."""
+        """Return the current weights, flat, of some of the trained networks."""
         ...
+
+
+class Stepping(ABC):
+    """A trainer of this process: gathers mini-batches and calls `step`, with `threads` threads."""
+
+    def __init__(self, task: Task, threads: int, dtype: torch.dtype = torch.float32) -> None:
+        """Draw the data."""
+        self.task, self.threads, self.done = task, threads, 0
+        self.which = slice(0, task.networks)  # the networks of the task that it trains
+        self.x_NI, self.y_N = task.examples(dtype)
+
+    @abstractmethod
+    def step(self, rows_KB: Tensor) -> None:
+        """Take one step of each network on the examples [K, B]."""
+
+    @abstractmethod
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors that steps change."""
+
+    @abstractmethod
+    def weights(self) -> dict[int, Tensor]:
+        """Return the weights of some of the networks, flat."""
+
+    def train(self, steps: int) -> tuple[int, float]:
+        """Take `steps` steps of each network; return the net-steps and their seconds."""
+        torch.set_num_threads(self.threads)
+        rows_SKB = self.rows_SKB(self.done, steps)
+        self.done += steps
+        self._wait()
+        start = time.monotonic()
+        self.steps(rows_SKB)
+        self._wait()
+        return steps * rows_SKB.shape[1], time.monotonic() - start
+
+    def steps(self, rows_SKB: Tensor) -> None:
+        """Take a step on each of the mini-batches [S, K, B]."""
+        for rows_KB in rows_SKB:
+            self.step(rows_KB)
+
+    def rows_SKB(self, first: int, steps: int) -> Tensor:
+        """Return the example indices of the trained networks from step `first` on."""
+        return self.task.rows_SKB(first, steps)[:, self.which]
+
+    def _wait(self) -> None:
+        if self.task.device != "cpu":
+            torch.cuda.synchronize()
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody to be timed. `start` raises AbsentError where it cannot be had."""
+    """A contender. `start` raises AbsentError where it cannot run."""
 
     name: str
     start: Callable[[Task], Trainer]
-    l1: float = L1  # 0 for who has no such penalty, and is spared it
 
 
 def flat(W: list[Tensor]) -> Tensor:

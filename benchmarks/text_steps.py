@@ -1,6 +1,6 @@
-"""What a text's zeros save: steps that touch the rows of present terms beside steps that are dense.
+"""Benchmark of training steps on texts: sparse steps, on present terms alone, against dense ones.
 
-A text has 0.6% of the terms, as the paper's reviews of restaurants.
+A text has 0.6% of the terms, as in the paper's restaurant reviews.
 
 Legend of shape suffixes: K networks (1), B rows of a mini-batch, I inputs.
 """
@@ -19,7 +19,7 @@ from pipeline.finetuning import backprop
 from pipeline.networks import population
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
-from pipeline.pretraining.noise import Noise
+from pipeline.pretraining.denoising import Noise
 from pipeline.runtime import device
 
 TERMS, PRESENT, BATCH, CLASSES = 5000, 30, 10, 5
@@ -39,7 +39,7 @@ Run = Callable[[], Tensor]
 
 
 def texts(where: torch.device) -> SparseBatch:
-    """Return a mini-batch [1, B, I] of texts that have 0.6% of the terms each."""
+    """Return a mini-batch [1, B, I] of texts with 0.6% of the terms in each."""
     draws = torch.Generator().manual_seed(0)
     ones = [torch.randperm(TERMS, generator=draws)[:PRESENT].sort().values for _ in range(BATCH)]
     starts_M = torch.arange(BATCH + 1) * PRESENT
@@ -58,7 +58,7 @@ def supervised(hidden: list[int], x_KBI: Inputs, where: torch.device) -> tuple[R
 def denoising(
     x_KBI: Inputs, noisy_KBI: Inputs, rebuilt: int | None, where: torch.device
 ) -> tuple[Run, list[Tensor]]:
-    """Return one step of an auto-encoder that rebuilds all terms, or so many, and its tensors."""
+    """Return one step of an auto-encoder, and its tensors; it rebuilds `rebuilt` terms, or all."""
     stack = population.initialize("cost", [TERMS, 1000, CLASSES], [0], UNIT).to(where)
     auto = autoencoder.autoencoder(stack, 0, reconstruction="scaled", tied=True, bounds=(0, 1))
     step, draws = _step(where), torch.Generator(where).manual_seed(0)
@@ -80,11 +80,11 @@ def _step(where: torch.device) -> Step:
 
 
 def contenders(where: torch.device) -> dict[str, dict[str, tuple[Run, list[Tensor]]]]:
-    """Return who is timed by what is done: the dense step twice, what they differ by is noise."""
+    """Return the contenders of each step; the dense step is timed twice, to show the noise."""
     x = texts(where)
     noisy = SparseBatch(NOISE.bits(x.rows_QI, torch.Generator(where).manual_seed(1)), 1)
     plain, plain_noisy = dense(x), dense(noisy)
-    found = {
+    steps = {
         name: {
             "dense": supervised(hidden, plain, where),
             "terms": supervised(hidden, x, where),
@@ -92,25 +92,25 @@ def contenders(where: torch.device) -> dict[str, dict[str, tuple[Run, list[Tenso
         }
         for name, hidden in NETWORKS.items()
     }
-    found[AUTOENCODER] = {
+    steps[AUTOENCODER] = {
         "dense": denoising(plain, plain_noisy, None, where),
         "terms": denoising(x, noisy, None, where),
         f"terms, {REBUILT:,} rebuilt": denoising(x, noisy, REBUILT, where),
         "dense again": denoising(plain, plain_noisy, None, where),
     }
-    return found
+    return steps
 
 
 def check(where: torch.device) -> float:
-    """Train dense and by terms side by side; return how far apart weights end, relative.
+    """Train dense and sparse steps side by side; return the largest relative distance of weights.
 
-    Raises ArithmeticError where that is more than rounding: a fast wrong step is not timed.
+    Raises ArithmeticError where that is more than rounding: a wrong step is not timed.
     """
     worst = 0.0
     for name, runs in contenders(where).items():
-        for who in ("dense", "terms"):
+        for contender in ("dense", "terms"):
             for _ in range(STEPS):
-                runs[who][0]()
+                runs[contender][0]()
         pairs = zip(runs["dense"][1], runs["terms"][1], strict=True)
         off = max(float((a - b).norm() / a.norm().clamp(min=1e-12)) for a, b in pairs)
         if not off < TOLERANCE:
@@ -122,15 +122,15 @@ def check(where: torch.device) -> float:
 def steps(where: torch.device, *, repeats: int, seconds: float) -> list[dict[str, Any]]:
     """Time every step in turns; one thread on a CPU.
 
-    Returns one row a contender: what is done, who does it, median and quartiles in ms, and how many
-    times the dense step's speed.
+    Returns a row for each step and contender: median and quartiles in ms, and the speed relative to
+    the dense step.
     """
     device.prepare_for_training()
     check(where)
     rows = []
     for name, runs in contenders(where).items():
-        each = sparse_products.timed(
-            {who: run for who, (run, _) in runs.items()}, where, repeats, seconds
+        timed = sparse_products.timed(
+            {contender: run for contender, (run, _) in runs.items()}, where, repeats, seconds
         )
-        rows += [{"step": name, "contender": who} | row for who, row in each.items()]
+        rows += [{"step": name, "contender": key} | row for key, row in timed.items()]
     return rows

@@ -1,4 +1,4 @@
-"""Times that can be compared: taken in turns on one machine, told with their spread."""
+"""Comparable times: taken in turns on one machine, with their quartiles."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 def rounds(runs: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Run everybody once a round, in an order that rotates; return what each run says, by name.
+    """Call every run once a round, in rotating order; return the results by name.
 
-    So what the machine does meanwhile falls on all alike.
+    So the machine's other load falls on all runs alike.
     """
-    found: dict[str, list[float]] = {name: [] for name in runs}
+    results: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)
     for turn in range(repeats):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            found[name].append(runs[name]())
-    return found
+            results[name].append(runs[name]())
+    return results
 
 
 def quartiles(values: list[float], unit: str) -> dict[str, float]:
-    """Return the median under the name `unit`, the quartiles, and of how many repeats they are."""
+    """Return the median under the name `unit`, the quartiles, and the number of repeats."""
     low, median, high = np.percentile(values, [25, 50, 75])
     return {
         unit: float(median),

@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one typer command a file."""
+"""Commands: one file for each stage of the pipeline, and tools."""

@@ -1,24 +1,38 @@
-"""All stages as one program: `python -m stages --help` lists them."""
+"""All commands as one program: `python -m stages --help` lists them."""
 
+from collections.abc import Callable
 from importlib import import_module
 
+from stages import project
 from stages.shell import guarded, program
 
 STAGES = (
     *("download", "preprocess", "pretrain", "finetune", "evaluate", "baseline"),
     *("compare", "report"),
 )
-CLAIMS = ("sweep", "score", "probe", "judge", "claims")
-TOOLS = ("datasets", "predict", "track", "ui", "bench", "readme", "prune")
+STAGES_OF_CLAIMS = ("sweep", "score", "probe", "judge", "claims-page")
+TOOLS = ("track", "ui", "datasets", "predict", "prune", "bench", "cost", "readme")
 
 app = program(
-    help="Deep Sparse Rectifier Neural Networks: the stages in their order, and tools beside them.",
+    help="Deep Sparse Rectifier Neural Networks: the whole pipeline, its stages, and tools.",
     no_args_is_help=True,
 )
-for panel, names in (("Stages", STAGES), ("Stages of the claims", CLAIMS), ("Tools", TOOLS)):
-    for name in names:
-        main = import_module(f"stages.{name}").main
-        app.command(name, rich_help_panel=panel)(guarded(main))
+
+
+def add(panel: str, name: str, main: Callable[..., None]) -> None:
+    """Add a command to the program."""
+    app.command(name, rich_help_panel=panel)(guarded(main))
+
+
+for main in (project.repro, project.claims, project.paper, project.test, project.lint):
+    add("Project", main.__name__, main)
+for panel, names in (
+    ("Tools", TOOLS),
+    ("Stages of the pipeline", STAGES),
+    ("Stages of the claims", STAGES_OF_CLAIMS),
+):
+    for name in names:  # `claims` runs all stages of the claims
+        add(panel, name, import_module(f"stages.{name.removesuffix('-page')}").main)
 
 if __name__ == "__main__":
     app()

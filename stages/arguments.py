@@ -1,4 +1,4 @@
-"""The arguments that several stages take."""
+"""Command-line arguments that several stages share."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Score what networks of texts have to beat."""
+"""Baselines of a dataset: their test scores."""
 
 from pathlib import Path
 
@@ -7,10 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
-    """Write a logistic regression's and a constant's scores, on the splits that the arms have.
+    """Score the baselines on the splits of the arms: a constant and, for texts, a regression.
 
-    Validation alone chooses how strongly the regression is regularized. Datasets that are not of
-    texts have the constant alone.
+    The logistic regression's strength of regularization is chosen on validation alone.
     """
     from pipeline.analysis import comparison
     from pipeline.config import params

@@ -1,4 +1,4 @@
-"""Time what zeros save: products that skip them beside dense ones."""
+"""Benchmark of sparse products: the time that zeros save."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +7,17 @@ import typer
 
 from stages.shell import run
 
-Repeats = Annotated[int, typer.Option(help="how often each contender is timed", min=2)]
-Seconds = Annotated[float, typer.Option(help="how long one repeat takes, about", min=0.001)]
+Repeats = Annotated[int, typer.Option(help="number of timings of each contender", min=2)]
+Seconds = Annotated[
+    float, typer.Option(help="approximate length of one timing, in seconds", min=0.001)
+]
 
 
 def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
-    """Time products of a layer of 1,000 units at 50 to 99% zeros, the units' functions, and steps
-    on texts that touch present terms alone.
+    """Time sparse and dense products at 50 to 99% zeros, activation functions, and steps on texts.
 
-    On the device that DEVICE chooses; one thread on a CPU. Writes this device's block of
-    results/cost.json and leaves the other's; let nothing else run meanwhile.
+    The layer has 1,000 units. Runs on the device of DEVICE, on a CPU with one thread. Writes this
+    device's block of results/cost.json and keeps the other's. Stop other programs meanwhile.
     """
     from benchmarks import machine, sparse_products, text_steps
     from pipeline.runtime import device, storage

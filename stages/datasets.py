@@ -1,4 +1,4 @@
-"""List the datasets: what each takes, and what of it is here."""
+"""List of the datasets, with their downloads and their state on this disk."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main() -> None:
-    """List the datasets of the catalogue and your own, with what is here already.
+    """List the datasets of the catalogue and your own, with their state on this disk.
 
-    Nothing is downloaded. The last column is yes for those that params.yaml runs.
+    Nothing is downloaded. The last column says whether params.yaml runs the dataset.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -28,7 +28,7 @@ def main() -> None:
     )
     table = Table(box=None, padding=(0, 1, 0, 0), expand=True)
     table.add_column("name", no_wrap=True)
-    table.add_column("title", ratio=1)  # gets the room that the others leave
+    table.add_column("title", ratio=1)  # takes the remaining width
     table.add_column("download", no_wrap=True)
     for column, width in (("needs", 12), ("here", 13), ("run", 3)):
         table.add_column(column, width=width)

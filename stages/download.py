@@ -1,4 +1,4 @@
-"""Fetch the official files of one dataset, or take stock of the user's own."""
+"""Download of one dataset: official files, or a record of the user's own."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
-    """Fetch the official files into `data/raw/<dataset>`, from the folder DATA_MIRROR first.
+    """Download the official files into `data/raw/<dataset>`, from the folder DATA_MIRROR first.
 
-    Each is checked against its known hash. Of your own data the names and hashes are noted there;
-    the files stay where they are.
+    Each file is verified against its known hash. Your own files stay where they are; their names
+    and hashes are recorded.
     """
     from pipeline.config import params
     from pipeline.data import catalogue

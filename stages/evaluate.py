@@ -1,4 +1,4 @@
-"""Read the test split, once, for an arm's chosen networks."""
+"""Test scores of an arm: the chosen network of each seed on the test split, once."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
@@ -7,9 +7,9 @@ from stages.shell import run
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
 ) -> None:
-    """Score an arm's chosen networks, one a seed, on the test split, and send the arm to MLflow.
+    """Score the chosen network of each seed on the test split, and publish the arm to MLflow.
 
-    Nothing is chosen here: this is the one stage that reads the test split.
+    No other stage of the arms reads the test split; nothing is chosen here.
     """
     from pipeline.config import arms, params
     from pipeline.data.splits.per_seed import read_for
@@ -17,7 +17,8 @@ def main(
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.tracking import publishing
+    from pipeline.tracking import arms as arm_runs
+    from pipeline.tracking import runs
     from stages.track import tracking_uri
 
     settings = params.load()
@@ -35,7 +36,7 @@ def main(
         storage.write_lines(out / "records.jsonl", lines)
         parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
         storage.write_json(out / "about.json", parts[0] | parts[1])
-    publishing.publish_or_warn(arm, settings, uri=tracking_uri())
+    runs.publish_or_warn(arm.name, lambda: arm_runs.read(arm, settings), uri=tracking_uri())
 
 
 if __name__ == "__main__":

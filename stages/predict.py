@@ -1,4 +1,4 @@
-"""Score new texts with a trained arm."""
+"""Prediction of a trained arm on new texts."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,14 +8,16 @@ import typer
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
 
-Texts = Annotated[list[str] | None, typer.Argument(help="what to score; - reads a text a line")]
-File = Annotated[Path | None, typer.Option(help="texts: .jsonl, .csv, or .txt with one a line")]
-Column = Annotated[str, typer.Option(help="of --file, which column or key holds the texts")]
-Encoding = Annotated[str, typer.Option(help="of --file or standard input")]
-Seed = Annotated[int | None, typer.Option(help="whose network; else of lowest validation error")]
-Top = Annotated[int, typer.Option(min=0, help="how many terms that mattered to tell of each text")]
-Form = Annotated[Literal["text", "json"], typer.Option("--format", help="json: an object a line")]
-Run = Annotated[str | None, typer.Option("--run", help="MLflow run of the arm: nothing from disk")]
+Texts = Annotated[list[str] | None, typer.Argument(help="texts; - reads lines of standard input")]
+File = Annotated[Path | None, typer.Option(help="texts: .jsonl, .csv, .tsv, or .txt, one a line")]
+Column = Annotated[str, typer.Option(help="column or key of --file with the texts")]
+Encoding = Annotated[str, typer.Option(help="encoding of --file or standard input")]
+Seed = Annotated[int | None, typer.Option(help="seed of the network; default: best on validation")]
+Top = Annotated[int, typer.Option(min=0, help="number of terms to show, largest effects first")]
+Form = Annotated[Literal["text", "json"], typer.Option("--format", help="json: one object a line")]
+Run = Annotated[
+    str | None, typer.Option("--run", help="MLflow run of the arm, instead of the disk")
+]
 
 
 def main(
@@ -31,21 +33,21 @@ def main(
     form: Form = "text",
     run_id: Run = None,
 ) -> None:
-    """Say of each text its class, the probabilities, the expected stars, the terms that mattered.
+    """Classify texts: class, probabilities, expected stars, and the terms of largest effect.
 
-    A term counts for as much as the log-odds of the predicted class, or the expected stars, change
-    when it alone is left out. The network is that of the seed with the lowest validation error.
+    The effect of a term is the change of the expected stars, or of the log-odds of the predicted
+    class, when the term alone is left out.
     """
     from pipeline.config import arms, params
     from pipeline.data import catalogue
     from pipeline.data.sources import unlabeled_texts
     from pipeline.evaluation import prediction
-    from pipeline.report.text import predictions
+    from pipeline.report.text import terminal
     from pipeline.runtime import device
     from pipeline.tracking import models
     from stages.track import tracking_uri
 
-    found = unlabeled_texts.read(texts or [], file, unlabeled_texts.Layout(column, encoding))
+    inputs = unlabeled_texts.read(texts or [], file, unlabeled_texts.Layout(column, encoding))
     device.prepare_for_training()
     if run_id:
         arm = arms.Arm(dataset, activation, initialization)
@@ -55,9 +57,9 @@ def main(
         catalogue.check_texts(settings, dataset)
         arm = arms.arm_of(settings, dataset, activation, initialization)
         scorer = prediction.from_disk(arm, seed)
-    tell = predictions.as_json if form == "json" else predictions.as_text
-    for text, said in zip(found, scorer.predict(found, top=top), strict=True):
-        typer.echo(tell(text, said, scorer.seed))
+    written = terminal.prediction_as_json if form == "json" else terminal.prediction_as_text
+    for text, predicted in zip(inputs, scorer.predict(inputs, top=top), strict=True):
+        typer.echo(written(text, predicted, scorer.seed))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Turn the official files of one dataset into train, valid and test."""
+"""Train, validation and test splits of one dataset."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName) -> None:
-    """Write `data/ready/<dataset>/{train,valid,test}.npz` and the dataset's card in results/."""
+    """Build the splits `data/ready/<dataset>/*.npz`, and the dataset's card in results/."""
     from pipeline.config import params
     from pipeline.data import catalogue
     from pipeline.runtime.locks import exclusive

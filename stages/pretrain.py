@@ -1,4 +1,4 @@
-"""Make an arm's starting networks: random, or pre-trained layer by layer."""
+"""Starting networks of an arm: random, or pre-trained layer by layer."""
 
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
@@ -7,30 +7,31 @@ from stages.shell import run
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
 ) -> None:
-    """Make an arm's starting networks, one a seed: random, or stacked denoising auto-encoders.
+    """Make the starting network of each seed: random, or stacked denoising auto-encoders.
 
-    For every layer and seed each learning rate of the grid is trained; the lowest reconstruction
-    error on the validation inputs chooses. Neither labels nor the test split are read.
+    Auto-encoders are trained with every learning rate of the grid, for every layer and seed; the
+    lowest reconstruction error on the validation inputs chooses. Reads neither labels nor the test
+    split.
     """
     from pipeline.config import arms, params
     from pipeline.networks import population
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), layerwise.work_for(arm, settings)
+    where, setup = device.choose(), layerwise.setup_for(arm, settings)
     with (
         exclusive(arm.start),
-        checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
+        checkpoints.checkpoint_folder([setup.train, setup.valid], arm, setup, where) as scratch,
         storage.whole_folder(arm.start) as out,
     ):
-        pool = Workers(where, scratch, f"pretrain {arm.name}")
-        stack, lines = layerwise.starting_networks(arm, settings, work, pool)
-        population.save(stack, out / "weights.safetensors")
+        workers = Workers(where, scratch, f"pretrain {arm.name}", trained_networks.FOLDER)
+        networks, lines = layerwise.starting_networks(arm, settings, setup, workers)
+        population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
         storage.write_json(out / "about.json", layerwise.about(arm, settings))
 

@@ -1,4 +1,4 @@
-"""Delete what no stage owns."""
+"""Removal of arms, checkpoints and trained networks that no stage uses."""
 
 from typing import Annotated
 
@@ -6,22 +6,42 @@ import typer
 
 from stages.shell import run
 
-Really = Annotated[bool, typer.Option("--yes", help="delete; without it, only list")]
+Really = Annotated[
+    bool, typer.Option("--yes", help="delete them; without this option they are listed")
+]
+Days = Annotated[
+    float, typer.Option(min=0, help="delete trained networks that were not used for so many days")
+]
 
 
-def main(really: Really = False) -> None:
-    """List, or delete, arms that params.yaml no longer runs, and checkpoints of unfinished work.
+def main(really: Really = False, days: Days = 7.0) -> None:
+    """List or delete arms that params.yaml does not run, and files of unused training.
 
-    Neither DVC's cache nor MLflow's runs are touched: an arm that is run again is back at once.
+    These are checkpoints of unfinished stages, and the networks in runs/trained that no stage has
+    read or trained for `--days` days: those of earlier settings or code. DVC's cache and MLflow's
+    runs stay: an arm that is run again is restored from the cache.
     """
     import shutil
 
     from pipeline.config import arms, params
+    from pipeline.training import trained_networks
 
+    verb = "deleted" if really else "would delete"
     for path in arms.stale_folders(params.load()):
-        typer.echo(f"{'deleted' if really else 'would delete'} {path}")
+        typer.echo(f"{verb} {path}")
         if really:
             shutil.rmtree(path)
+    networks = trained_networks.unused(days)
+    size = sum(path.stat().st_size for path in networks) / 1e6
+    if really:
+        for path in networks:
+            path.unlink()
+    if networks:
+        folder = trained_networks.FOLDER
+        typer.echo(
+            f"{verb} {len(networks)} networks ({size:.0f} MB) in {folder} that were not used for"
+            f" {days:g} days: they would be trained again if their settings return"
+        )
 
 
 if __name__ == "__main__":

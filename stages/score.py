@@ -1,4 +1,4 @@
-"""Read the test split, once, for the chosen networks of an experiment."""
+"""Score the chosen networks of an experiment on the test split, once."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Score an experiment's chosen networks on the test split, as a table of one row a network.
+    """Write `claims/<dataset>/records/<experiment>.csv`: one row for each chosen network.
 
-    Nothing is chosen here.
+    Nothing is selected on the test split.
     """
     from pipeline.config import params
     from pipeline.data.splits.per_seed import read_for
     from pipeline.experiments.conditions import scoring
     from pipeline.networks import population
     from pipeline.runtime import csv_files, device, storage
-    from pipeline.tracking import conditions
+    from pipeline.tracking import runs, tables
     from stages.track import tracking_uri
 
     folder = Path("runs/experiments", dataset, experiment)
@@ -34,10 +34,13 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             stacks[name], storage.read_lines(folder / name / "records.jsonl"), test
         )
     ]
-    table = csv_files.as_csv([*about["factors"], *scoring.COLUMNS], rows)
+    columns = [*about["factors"], *scoring.COLUMNS, *about.get("columns", [])]
+    table = csv_files.as_csv(columns, rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
-    told = conditions.read(dataset, experiment, params.load().compare.confidence)
-    conditions.publish_or_warn(told, uri=tracking_uri())
+    confidence = params.load().compare.confidence
+    runs.publish_or_warn(
+        experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every command shares: the form of its help, and errors in one line."""
+"""Form of every command: its help, and user-fixable errors in one line."""
 
 import errno
 import functools
@@ -26,7 +26,7 @@ def run(main: Callable[..., None]) -> None:
 
 
 def program(**options: Any) -> typer.Typer:
-    """Return an empty command line program, in the form that all of ours have."""
+    """Return an empty command line program in the common form."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode="markdown",
@@ -36,7 +36,7 @@ def program(**options: Any) -> typer.Typer:
 
 
 def guarded(main: Callable[..., None]) -> Callable[..., None]:
-    """Return main with every error that the user can mend as one line and exit status 1."""
+    """Return main with user-fixable errors as one line on stderr and exit status 1."""
 
     @functools.wraps(main)
     def command(*args: object, **options: object) -> None:

@@ -1,4 +1,4 @@
-"""Send the finished arms, baselines and experiments to MLflow."""
+"""Publish finished arms, baselines and experiments to MLflow."""
 
 import os
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from stages.shell import run
 if TYPE_CHECKING:
     from pipeline.config.params import Params
 
-# MLflow phones home, waits four minutes for a server that is down, and prints a link a run, unless
-# told otherwise.
-MANNERS = {
+# By default MLflow sends telemetry, waits four minutes for a server that is down, and prints a link
+# for each run.
+MLFLOW_ENV_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -25,15 +25,15 @@ MANNERS = {
 
 
 def tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or the sqlite store in the root; set MLflow's manners."""
-    for name, value in MANNERS.items():
+    """Return MLFLOW_TRACKING_URI, by default the root's sqlite store; set MLflow's defaults."""
+    for name, value in MLFLOW_ENV_DEFAULTS.items():
         os.environ.setdefault(name, value)
     root = Path(os.environ.get("DVC_ROOT") or ".").resolve()  # of `dvc exp run --temp` as well
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
 
 
 def main() -> None:
-    """Send what is finished of params.yaml to MLflow; what is there already stays as it is."""
+    """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are."""
     uri = tracking_uri()
     from pipeline.config import params
     from pipeline.tracking.store import Unreachable
@@ -46,24 +46,24 @@ def main() -> None:
 
 
 def _published(settings: "Params", uri: str) -> Iterator[str]:
-    """Send arms, baselines and experiments in turn; yield what became of each."""
-    from pipeline.config import arms
-    from pipeline.tracking import baselines, conditions, contents, publishing
+    """Publish arms, baselines and experiments in turn; yield a line of text about each."""
+    from pipeline.config.arms import arms_of
+    from pipeline.tracking import arms, finished_arm, runs, tables
 
-    for arm in (arm for name in settings.run.datasets for arm in arms.arms_of(settings, name)):
-        if not contents.finished(arm, settings):
+    for arm in (arm for name in settings.run.datasets for arm in arms_of(settings, name)):
+        if not finished_arm.finished(arm, settings):
             yield f"{arm.name}: not finished, skipped"
             continue
-        new = publishing.publish(arm, settings, uri=uri)
-        yield f"{arm.name}: {'published' if new else 'there already'}"
+        new = runs.publish(arms.read(arm, settings), uri=uri)
+        yield f"{arm.name}: {'published' if new else 'unchanged'}"
     for dataset in settings.run.datasets:
-        if beaten := baselines.read(dataset):
-            count = baselines.publish(beaten, uri=uri)
-            yield f"{dataset}: {count} of {len(beaten)} baselines published"
+        if baselines := tables.baselines(dataset):
+            new = runs.publish(baselines, uri=uri)
+            yield f"{dataset}: {new} of {len(baselines)} baselines published"
     for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
-        if told := conditions.read(dataset, experiment, settings.compare.confidence):
-            count = conditions.publish(told, uri=uri)
-            yield f"{dataset}: {experiment}: {count} of {len(told)} conditions published"
+        if conditions := tables.conditions(dataset, experiment, settings.compare.confidence):
+            new = runs.publish(conditions, uri=uri)
+            yield f"{dataset}: {experiment}: {new} of {len(conditions)} conditions published"
 
 
 if __name__ == "__main__":

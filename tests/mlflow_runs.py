@@ -1,11 +1,11 @@
-"""A store of MLflow in a new folder, and the runs that are found there."""
+"""Fixtures of MLflow: an empty store in a new folder, and queries of its runs."""
 
 from pathlib import Path
 
 import pytest
 
 from pipeline.config.arms import Arm
-from pipeline.tracking import artifacts, publishing, store
+from pipeline.tracking import arms, artifacts, runs, store
 from stages import track
 
 
@@ -18,9 +18,9 @@ def empty_store(tmp_path_factory):
     return path.read_bytes()
 
 
-def mannered(patch):
-    """Have MLflow keep the manners of the stages, and know no store but the folder's own."""
-    for name, value in track.MANNERS.items():
+def with_mlflow_defaults(patch):
+    """Set the environment of MLflow that the stages set; the store is the current folder's."""
+    for name, value in track.MLFLOW_ENV_DEFAULTS.items():
         patch.setenv(name, value)
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.delenv("DVC_ROOT", raising=False)
@@ -33,13 +33,13 @@ def client(tmp_path, monkeypatch, empty_store):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(artifacts, "figures", lambda *_, **__: {})
-    mannered(monkeypatch)
+    with_mlflow_defaults(monkeypatch)
     Path("mlflow.db").write_bytes(empty_store)
     return MlflowClient(track.tracking_uri())
 
 
 def publish(arm, params):
-    return publishing.publish(arm, params, uri=track.tracking_uri())
+    return runs.publish(arms.read(arm, params), uri=track.tracking_uri())
 
 
 def runs_of(client, where=""):

@@ -122,7 +122,7 @@ def test_it_learns_and_repeats() -> None:
     assert first["test_rmse"] < 0.6 * flat["test_rmse"]
 
 
-def test_the_constant_is_the_trainings_answer() -> None:
+def test_the_constant_is_the_most_frequent_class() -> None:
     """The majority of the training labels and the mean of its stars, by hand."""
     bits_NI = np.eye(4)
     train = examples(bits_NI, [0, 2, 2, 1])  # 1, 4.5, 4.5, 3: mean 3.25
@@ -134,32 +134,32 @@ def test_the_constant_is_the_trainings_answer() -> None:
 
 
 def test_labels_that_are_no_stars_have_no_rmse() -> None:
-    """Polarity has an error alone."""
+    """Labels of polarity have an error and no RMSE."""
     train, valid, test = (texts(60, n, stars=False) for n in range(3))
     assert baselines.logistic(train, valid, test)["test_rmse"] is None
     assert baselines.constant(train, test, test)["test_rmse"] is None
 
 
 def test_a_class_that_training_does_not_show_has_probability_zero() -> None:
-    """Few labels may miss a class: its validation examples cost without end, and error decides."""
+    """Few labels may miss a class: its validation cost is infinite, and the error decides."""
     train, valid, test = PARTS
     without = train.select(torch.nonzero(train.y_N != 1).flatten())
     said = baselines.logistic(without, valid, test)
     assert math.isinf(said["valid_cost"])
     assert said["test_error"] >= float((test.y_N == 1).double().mean())
     only = train.select(torch.nonzero(train.y_N == 1).flatten())
-    with pytest.raises(Problem, match="of one class alone"):
+    with pytest.raises(Problem, match="of one class: add"):
         baselines.logistic(only, valid, test)
 
 
-def test_a_fit_that_did_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too few steps: no warning, but the record says so."""
+def test_a_fit_that_did_not_converge_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too few steps: no warning, but the record has `converged` False."""
     monkeypatch.setattr(baselines, "MOST_STEPS", 2)
     assert not baselines.logistic(*PARTS)["converged"]
 
 
 def test_other_inputs_are_no_texts() -> None:
-    """Bits alone."""
+    """Binary inputs only."""
     dense = dataclasses.replace(PARTS[0], x_NI=torch.zeros(150, TERMS))
     with pytest.raises(AssertionError, match="not texts"):
         baselines.logistic(dense, *PARTS[1:])

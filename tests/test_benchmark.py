@@ -1,4 +1,4 @@
-"""The benchmark: everybody's numerics are checked, and nothing is said of time here."""
+"""The benchmark: every contender's weights are checked; no test depends on time."""
 
 import json
 import sys
@@ -10,20 +10,18 @@ import joblib
 import pytest
 import torch
 
-from benchmarks import engine, generator, job, limits, machine, peers, protocol, run
+from benchmarks import engine, generator, job, limits, machine, peers, protocol
 from benchmarks import task as tasks
-from benchmarks.graphed import Graphed
-from benchmarks.sequential import Sequential
 from benchmarks.task import AbsentError, Peer, Task
-from benchmarks.vmapped import Vmapped
-from pipeline.report.figures import plots
+from benchmarks.torch_peers import Graphed, Sequential, Vmapped
+from pipeline.report.figures import style
 from pipeline.report.figures.speed import speed as figure
 from pipeline.report.markdown import speed
 
 WIDTHS = (12, 9, 8, 4)
 TASK = Task(WIDTHS, 3)
 HFTA = '''
-"""Stands in for HFTA: the two functions that are called of it."""
+"""A replacement of HFTA: the two functions that the benchmark calls."""
 import functools, torch
 
 class Linear(torch.nn.Module):
@@ -43,7 +41,7 @@ def get_hfta_op_for(kind, B):
 
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Peers set the number of threads; tests that follow want theirs."""
+    """Keep peers from setting the number of threads of the tests that follow."""
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(engine, "SET_UP_SECONDS", 0.01)
 
@@ -59,13 +57,13 @@ def hfta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-def measure(entered: list[Peer], task: Task = TASK) -> list[protocol.Row]:
-    return protocol.measure(task, entered, repeats=3, seconds=0.005)
+def measure(contenders: list[Peer], task: Task = TASK) -> list[protocol.Row]:
+    return protocol.measure(task, contenders, repeats=3, seconds=0.005)
 
 
 @pytest.mark.parametrize("networks", [1, 3, 7])
 def test_peers_train_the_same_networks(networks: int, hfta: Path) -> None:
-    """After ten steps everybody who is here is where float64 is, to a small share of the way."""
+    """After ten steps all weights are those of float64, to a small share of the distance moved."""
     entered = [peer for peer in peers.on_cpu(hfta) if "compiled" not in peer.name]
     rows = measure(entered, Task(WIDTHS, networks))
     assert [row["contender"] for row in rows] == [peer.name for peer in entered]
@@ -81,7 +79,7 @@ def test_peers_train_the_same_networks(networks: int, hfta: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
 def test_torch_compiles_the_same_networks() -> None:
-    """The compiled step is no other."""
+    """The compiled step gives the same weights."""
     (found,) = [peer for peer in peers.on_cpu(None) if "compiled" in peer.name]
     eager = Peer(peers.EAGER, partial(Sequential, threads=1))
     assert measure([eager, found])[1]["error_against_float64"] < protocol.TOLERANCE
@@ -99,7 +97,7 @@ def test_the_engine_checks_a_network_of_every_process(k: int) -> None:
 
 
 def test_a_wrong_contender_is_not_timed() -> None:
-    """Who ends elsewhere is refused, by name."""
+    """A contender with wrong weights is refused, by name."""
 
     class Wrong(Sequential):
         def weights(self) -> dict[int, torch.Tensor]:
@@ -109,7 +107,7 @@ def test_a_wrong_contender_is_not_timed() -> None:
         measure([Peer("wrong", partial(Wrong, threads=1))])
 
 
-def test_who_is_not_here_is_listed() -> None:
+def test_an_absent_peer_is_listed() -> None:
     """A peer that is absent has its reason, in the rows and in the README, and no time."""
     eager = Peer(peers.EAGER, partial(Sequential, threads=1))
     rows = measure([eager, *(peer for peer in peers.on_cpu(None) if peer.name == "HFTA")])
@@ -123,18 +121,18 @@ def test_who_is_not_here_is_listed() -> None:
     text = speed.tables(json.loads(json.dumps(told)))
     assert "Not timed: HFTA (not given: --hfta PATH of a clone)." in text
     assert "| HFTA |" not in text
-    assert plots.svg(figure, told, plots.LIGHT)
+    assert style.svg(figure, told, style.LIGHT)
 
 
-def test_a_folder_without_hfta_is_said(tmp_path: Path) -> None:
-    """A path that holds no HFTA is named."""
+def test_a_folder_without_hfta_is_named(tmp_path: Path) -> None:
+    """A path without HFTA is named."""
     (peer,) = [peer for peer in peers.on_cpu(tmp_path) if peer.name == "HFTA"]
     with pytest.raises(AbsentError, match="no HFTA in"):
         peer.start(TASK)
 
 
 def test_every_torch_peer_has_its_graph_on_a_gpu() -> None:
-    """Nobody of torch is timed without a CUDA graph alone; a CPU has none."""
+    """Every torch peer is also timed under a CUDA graph; a CPU has none."""
     names = [peer.name for peer in peers.on_cuda(None)]
     torches = [name for name in names if name.startswith((peers.EAGER, "torch.func", "HFTA"))]
     bare = [name for name in torches if not name.endswith("CUDA graph")]
@@ -168,14 +166,14 @@ def test_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     entered = [peer for peer in peers.on_cpu(None) if peer.name.startswith((peers.EAGER, "engine"))]
     monkeypatch.setattr(peers, "on_cpu", lambda _: entered)
     lines: list[str] = []
-    found = run.net_steps(torch.device("cpu"), repeats=2, seconds=0.005, say=lines.append)
+    found = protocol.net_steps(torch.device("cpu"), repeats=2, seconds=0.005, say=lines.append)
     assert len(found["net_steps"]) == len(lines) == 2 * 2 * len(entered)
     assert all("x eager" in line for line in lines)
     assert set(found["limits"]) == {"tiny", "small"}
     assert set(found["limits"]["tiny"]["floors_ms"]) >= {"one sweep", "in place", "autograd"}
     text = speed.tables(json.loads(json.dumps(found)))
     assert text.count("| engine |") == text.count("| engine again |") == 2
-    assert b"engine" in plots.svg(figure, found, plots.DARK)
+    assert b"engine" in style.svg(figure, found, style.DARK)
 
 
 def test_floors_are_those_of_the_traffic() -> None:
@@ -208,7 +206,7 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(job, "JOBS", {"cpu": {"tiny": job.Job(30, 20, 2, 2)}})
     monkeypatch.setattr(tasks, "SIZES", {"tiny": WIDTHS})
     said: list[str] = []
-    (row,) = run.jobs(torch.device("cpu"), repeats=3, say=said.append)
+    (row,) = protocol.jobs(torch.device("cpu"), repeats=3, say=said.append)
     assert (row["size"], row["networks"], row["repeats"], len(said)) == ("tiny", 8, 3, 1)
     assert 0 < row["first_quartile"] <= row["ms_per_net_step"] <= row["third_quartile"]
     assert row["steps"] > 0.01
@@ -221,15 +219,15 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_clock_changes_no_training(tmp_path: Path) -> None:
     """Clocked or not, the same networks come out, and every epoch is on the clock."""
-    work = job._work(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
-    stack = work.job().candidates
-    plain, tensors = work.prepare(stack, torch.device("cpu"))
-    clock, mine = job.Clocked(work, tmp_path).prepare(stack, torch.device("cpu"))
+    setup = job._setup(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
+    trials = setup.job().trials
+    plain, tensors = setup.prepare(trials, torch.device("cpu"))
+    clock, mine = job.Clocked(setup, tmp_path).prepare(trials, torch.device("cpu"))
     assert clock.criteria == plain.criteria
-    cost_K = plain.train_epoch(tensors, stack, [1] * 4)
-    assert torch.equal(clock.train_epoch(mine, stack, [1] * 4), cost_K)
+    cost_K = plain.train_epoch(tensors, trials, [1] * 4)
+    assert torch.equal(clock.train_epoch(mine, trials, [1] * 4), cost_K)
     assert all(torch.equal(mine[name], tensors[name]) for name in tensors)
     before = dict(clock.seconds)
-    clock.measure(mine, stack)
+    clock.measure(mine, trials)
     assert clock.seconds["evaluation"] > before["evaluation"] == 0
     assert clock.seconds["steps"] == before["steps"] > 0

@@ -1,15 +1,15 @@
-"""The claims as data: sources, margins, and the paper's own values."""
+"""Claims as data: sources, margins, rules, and the paper's own values."""
 
 import dataclasses
 import math
 
 import pytest
 
-from pipeline.claims.arms import OF_ARMS
+from pipeline.claims import arms
 from pipeline.claims.catalogue import CLAIMS
-from pipeline.claims.claim import LITTLE_EXAMPLES, QUANTITIES, Margin, Rule
+from pipeline.claims.claim import LITTLE_EXAMPLES, Margin, Rule
 from pipeline.config.arms import arms_of
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from tests import synthetic
 
 BY_NUMBER = {claim.number: claim for claim in CLAIMS}
@@ -17,7 +17,7 @@ DATASETS = ["mnist", "cifar10", "nistp", "norb"]
 
 
 def paper(number, dataset):
-    """Return what the paper says of a claim; it has a value."""
+    """Return the paper's value of a claim that has one."""
     found = BY_NUMBER[number].paper(dataset)
     assert found is not None
     return found
@@ -29,9 +29,9 @@ def test_keys_and_numbers_name_one_claim_each():
 
 
 def test_claims_need_standard_arms_only():
-    """Each arm of a claim is one of the six of a standard comparison."""
+    """Claims about arms need only the six arms of a standard comparison."""
     standard = {arm.key for arm in arms_of(synthetic.settings(), "digits")}
-    assert {arm for claim in OF_ARMS for arm in claim.groups} <= standard
+    assert {arm for claim in arms.CLAIMS for arm in claim.groups} <= standard
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.number)
@@ -43,75 +43,68 @@ def test_wording_is_one_sentence(claim):
     assert claim.source
 
 
-def test_quantities_are_known_in_words():
-    """What a claim measures can be said."""
-    assert {claim.quantity for claim in CLAIMS} <= QUANTITIES.keys()
-
-
 def test_claims_cannot_be_changed():
-    """A rule cannot be moved after the fact."""
+    """The bound of a rule cannot be assigned."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         CLAIMS[0].rule.bound = 1.0
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_paper_value_is_the_statistic_of_its_table(dataset):
-    """The interaction on the paper's own errors is the gain of tanh less that of rectifiers."""
-    error = {arm: published_tables.test_error(dataset, *arm.split("-")) for arm in synthetic.MEANS}
+    """The paper's value of the interaction follows from four cells of Table 1."""
+    error = {arm: published.test_error(dataset, *arm.split("-")) for arm in synthetic.MEANS}
     gain = error["tanh-pretrained"] - error["tanh-random"]
     gain -= error["rectifier-pretrained"] - error["rectifier-random"]
     assert paper("3c", dataset).value == pytest.approx(gain, abs=1e-9)
 
 
 def test_paper_values_follow_the_published_table(monkeypatch):
-    """A changed cell of Table 1 changes the claim's value: nothing is typed twice."""
-    cell = published_tables.TABLE_1["mnist", "tanh", "random"]
+    """A changed cell of Table 1 changes the claim's value."""
+    cell = published.TABLE_1["mnist", "tanh", "random"]
     changed = dataclasses.replace(cell, value=0.5, mark="M")
-    monkeypatch.setitem(published_tables.TABLE_1, ("mnist", "tanh", "random"), changed)
+    monkeypatch.setitem(published.TABLE_1, ("mnist", "tanh", "random"), changed)
     found = paper("1", "mnist")
-    assert found.value == pytest.approx(
-        published_tables.test_error("mnist", "rectifier", "random") - 0.5
-    )
+    assert found.value == pytest.approx(published.test_error("mnist", "rectifier", "random") - 0.5)
     assert found.mark == "M"
 
 
 def test_paper_zeros_are_the_published_ones():
-    """The sparsity that the paper reports stands beside the claim."""
-    assert BY_NUMBER["6"].paper("norb") == published_tables.ZEROS["norb"]
+    """The claim about sparsity has the paper's zeros as its value."""
+    assert BY_NUMBER["6"].paper("norb") == published.ZEROS["norb"]
 
 
 @pytest.mark.parametrize(
     ("number", "dataset"), [("1", "digits"), ("6", "digits"), ("10", "mnist"), ("24", "mnist")]
 )
 def test_paper_may_have_no_value(number, dataset):
-    """Datasets and quantities that the paper gives no number for have none."""
+    """Datasets and quantities without a number in the paper have no value."""
     assert BY_NUMBER[number].paper(dataset) is None
 
 
 def test_mark_of_a_value_is_that_of_its_least_certain_cell():
-    """Pre-trained tanh on MNIST is remembered only, so the value that needs it is too."""
+    """A value that needs a remembered cell has the mark M."""
     assert (paper("1", "mnist").mark, paper("3b", "mnist").mark) == ("C", "M")
 
 
 @pytest.mark.parametrize("number", ["1", "2", "3a", "3b", "3c", "4a", "4b"])
 def test_source_is_as_certain_as_its_least_certain_number(number):
-    """A claim is remembered only if a number it rests on is, on any dataset."""
+    """A claim has the mark M where a number that it needs has it, on any dataset."""
     marks = {paper(number, dataset).mark for dataset in DATASETS}
     assert BY_NUMBER[number].mark == ("M" if "M" in marks else "C")
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_margin_holds_what_the_paper_calls_no_change(dataset):
-    """The paper's own change of the rectifier from pre-training is inside the margin."""
-    error = published_tables.test_error(dataset, "rectifier", "random")
+    """The paper's change of the rectifier by pre-training is within the margin."""
+    error = published.test_error(dataset, "rectifier", "random")
     margin = BY_NUMBER["3a"].rule.bound.size([error], 10_000)
     assert abs(paper("3a", dataset).value) <= margin
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10", "norb"])
 def test_margin_is_less_than_what_the_paper_calls_a_gain(dataset):
-    """The paper's own gain of tanh from pre-training exceeds the margin, but for NISTP."""
-    error = published_tables.test_error(dataset, "tanh", "random")
+    """The paper's gain of tanh by pre-training exceeds the margin, except on NISTP."""
+    error = published.test_error(dataset, "tanh", "random")
     margin = Margin(("tanh-random",), examples=LITTLE_EXAMPLES).size([error], 10_000)
     assert -paper("3b", dataset).value > margin
 
@@ -124,7 +117,7 @@ def test_margin_matches_a_hand_worked_value():
 
 @pytest.mark.parametrize(("examples", "size"), [(100, 0.05), (2500, 0.01), (60_000, 0.01)])
 def test_small_test_splits_widen_the_margin(examples, size):
-    """Below 2500 examples the split's own standard error counts, above it shrinks no more."""
+    """The margin shrinks with the test split only up to 2500 examples."""
     margin = Margin(("tanh-random",), examples=LITTLE_EXAMPLES)
     assert margin.size([0.5], examples) == pytest.approx(size)
 
@@ -140,13 +133,13 @@ def test_small_test_splits_widen_the_margin(examples, size):
         ("between", (0.25, 0.75)),
     ],
 )
-def test_rules_mean_what_they_say(kind, region):
-    """Each kind of rule has its own set of values that make a claim true."""
+def test_each_kind_of_rule_has_its_region(kind, region):
+    """The region of a rule is the set of values that make its claim true."""
     assert Rule(kind, 0.25, 0.75).region(0.25) == region
 
 
 def test_statistic_in_words_keeps_the_signs():
-    """Arms that are taken away have a minus before them."""
+    """Subtracted arms have a minus before them."""
     assert BY_NUMBER["3c"].statistic == (
         "test error of pre-trained tanh + random rectifier \N{MINUS SIGN} random tanh "
         "\N{MINUS SIGN} pre-trained rectifier"

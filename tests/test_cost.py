@@ -1,14 +1,15 @@
-"""What zeros save: every product is right, every row is there; nothing is said of time."""
+"""Benchmarks of sparsity: products and steps agree, every row is there; no test depends on time."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks import sparse_products
-from pipeline.claims import cost_groups, verdicts
+from benchmarks import sparse_products, text_steps
+from pipeline.claims import verdicts
 from pipeline.claims.groups import Group
 from pipeline.claims.sparse_products import CPU as CPU_COST
+from pipeline.claims.sparse_products import ON_CPU
 from pipeline.runtime import storage
 from stages.cost import main as measure
 
@@ -23,7 +24,7 @@ def test_products_agree(direction: str, zeros: float) -> None:
 
 
 def test_a_wrong_product_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who computes something else is not timed."""
+    """A wrong product is not timed."""
     wrong = sparse_products.PRODUCTS["forward"] | {"wrong": lambda h, W, delta: h @ W * 1.001}
     monkeypatch.setitem(sparse_products.PRODUCTS, "forward", wrong)
     with pytest.raises(ArithmeticError, match=r"wrong \(forward, 50% zeros\) is off by"):
@@ -45,7 +46,7 @@ def test_every_contender_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(sparse_products.units(CPU, repeats=2, seconds=0.0001)) == set(sparse_products.UNITS)
 
 
-def test_the_way_back_stops_at_silent_units() -> None:
+def test_gradients_are_zero_at_inactive_units() -> None:
     """The gradient at the inputs is that of a rectifier: autograd's, 0 where the output is 0."""
     h_BI, W_IO, delta_BO = operands = sparse_products.operands(0.85, CPU)
     z_BI = torch.where(h_BI > 0, h_BI, -1.0).requires_grad_()
@@ -75,7 +76,7 @@ def measured(speeds: dict[tuple[str, float], float]) -> dict[str, Group]:
         for name, speed in (("dense", 1.0), ("dense again", 9.0), ("slow", 0.1), ("fast", fast))
     ]
     units = {"rectifier": {"ms": 1.0}, "tanh": {"ms": 2.0}, "softplus": {"ms": 4.0}}
-    return cost_groups.groups({"products": rows, "units": units})
+    return ON_CPU.groups({"products": rows, "units": units})
 
 
 @pytest.mark.parametrize("slow", [None, "forward", "update"])
@@ -101,3 +102,39 @@ def test_few_zeros_that_never_pay_support_the_critics() -> None:
     )
     (row,) = [row for row in rows if row["number"] == "32a"]
     assert (row["verdict"], row["n"]) == ("supported", 2)
+
+
+def test_steps_agree() -> None:
+    """Sparse and dense steps give the same weights, to 1e-6 of their size."""
+    assert text_steps.check(CPU) < 1e-6
+
+
+def test_a_wrong_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step with wrong weights is not timed."""
+    monkeypatch.setattr(text_steps, "NETWORKS", {"small": [8]})
+    honest = text_steps.contenders
+
+    def wrong(where):  # type: ignore[no-untyped-def]
+        found = honest(where)
+        run, tensors = found["small"]["terms"]
+        found["small"]["terms"] = (lambda: (run(), tensors[0].mul_(1.001))[0], tensors)
+        return found
+
+    monkeypatch.setattr(text_steps, "contenders", wrong)
+    with pytest.raises(ArithmeticError, match="small: terms are off by"):
+        text_steps.check(CPU)
+
+
+def test_texts_have_their_share_of_terms() -> None:
+    """Each text has 30 of 5,000 terms."""
+    assert (text_steps.texts(CPU).dense().sum(2) == 30).all()
+
+
+def test_every_step_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step and contender is timed once a round."""
+    monkeypatch.setattr(text_steps, "NETWORKS", {"small": [8]})
+    monkeypatch.setattr(sparse_products, "_count", lambda *_: 1)
+    rows = text_steps.steps(CPU, repeats=2, seconds=0.001)
+    assert [row["contender"] for row in rows[:3]] == ["dense", "terms", "dense again"]
+    assert len(rows) == 3 + 4
+    assert all(row["ms"] > 0 and row["repeats"] == 2 for row in rows)

@@ -19,12 +19,13 @@ from pipeline.data.sources import unlabeled_texts
 from pipeline.data.sources.unlabeled_texts import Layout
 from pipeline.data.splits import examples
 from pipeline.evaluation import prediction
-from pipeline.report.text import predictions
+from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from stages import predict, track
+from tests import committed
 from tests.imports import ROOT
-from tests.mlflow_runs import mannered, run_of
+from tests.mlflow_runs import run_of, with_mlflow_defaults
 from tests.review_files import jsonl
 
 STARS = Arm("rated", "rectifier", "random")
@@ -33,7 +34,7 @@ TEXT = "A superb evening, good food; word3 was unheard-of"
 
 
 def reviews(count: int) -> list[dict[str, Any]]:
-    """Return reviews whose words tell their stars, and their polarity."""
+    """Return reviews whose words determine their stars and their polarity."""
     return [
         {
             "text": f"{WORDS[n % 5]} evening word{n % 7}",
@@ -48,7 +49,7 @@ def reviews(count: int) -> list[dict[str, Any]]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which arms of two datasets of texts are trained and in MLflow."""
     folder = tmp_path_factory.mktemp("trained")
-    content = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    content = YAML(typ="safe", pure=True).load(committed.params())
     content["run"] |= {"datasets": ["rated", "sorted"], "seeds": 3}
     content["run"] |= {"activations": ["rectifier"], "initializations": ["random"]}
     for name, preprocess in (("rated", {}), ("sorted", {"label": "kind"})):
@@ -60,7 +61,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "finetune": {"epochs": 8, "patience": 8, "learning_rates": [0.1]},
         }
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
-        mannered(patch)
+        with_mlflow_defaults(patch)
         patch.setattr(joblib, "cpu_count", lambda: 1)
         patch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
         with Path("params.yaml").open("w") as file:
@@ -76,9 +77,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Stand in the folder with the trained arms."""
+    """Work in the folder with the trained arms."""
     monkeypatch.chdir(trained)
-    mannered(monkeypatch)
+    with_mlflow_defaults(monkeypatch)
     return trained
 
 
@@ -102,7 +103,7 @@ def test_scores_are_those_of_evaluation(here):
     assert wrong < 0.5
 
 
-def test_disk_and_mlflow_say_the_same(here, capsys, tmp_path, monkeypatch):
+def test_disk_and_mlflow_give_the_same_predictions(here, capsys, tmp_path, monkeypatch):
     """A run is enough: in an empty folder, without params.yaml, the same bytes come out."""
     for dataset in ("rated", "sorted"):
         arm = Arm(dataset, "rectifier", "random")
@@ -114,7 +115,7 @@ def test_disk_and_mlflow_say_the_same(here, capsys, tmp_path, monkeypatch):
             assert told(capsys, TEXT, "nothing known", dataset=dataset, run_id=run_id) == from_disk
 
 
-def test_json_tells_all(here, capsys):
+def test_json_has_all_fields(here, capsys):
     """An object a text: class, probabilities, stars, terms with their effects, counts."""
     (said,) = told(capsys, TEXT, top=2)
     assert said["text"] == TEXT
@@ -132,19 +133,19 @@ def test_json_tells_all(here, capsys):
     assert polarity["terms"][0]["effect"] > 0
 
 
-def test_words_tell_all(here, capsys):
-    """For people: the beginning of the text, without what a terminal would obey."""
+def test_text_has_all_fields(here, capsys):
+    """The default form begins with the text, without control characters."""
     capsys.readouterr()
     predict.main("rated", "rectifier", "random", [f"superb \x1b[31m {'long ' * 99}"])
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("superb [31m long")
-    assert len(first) == predictions.SHOWN + 3
+    assert len(first) == terminal.SHOWN + 3
     assert any(line.startswith("  expected stars: ") for line in lines)
     assert any(line.endswith("  superb") for line in lines)
 
 
 def test_the_seed_is_chosen_on_validation_or_given(here, capsys):
-    """By the lowest validation error, then cost; the test error has no say."""
+    """The lowest validation error, then cost, chooses the seed; test errors do not."""
     lines = [
         {"seed": 0, "chosen": True, "valid_error": 0.2, "valid_cost": 1.0},
         {"seed": 1, "chosen": True, "valid_error": 0.1, "valid_cost": 3.0},
@@ -166,7 +167,7 @@ def test_the_seed_is_chosen_on_validation_or_given(here, capsys):
         predict.main("rated", "rectifier", "random", [TEXT], seed=7, run_id=run_id)
 
 
-def test_files_and_streams_say_what_arguments_say(here, capsys, tmp_path, monkeypatch):
+def test_files_and_streams_equal_arguments(here, capsys, tmp_path, monkeypatch):
     """JSON Lines, CSV, TSV, plain text and standard input hold the same two texts."""
     texts = [TEXT, 'so "good"']
     wanted = told(capsys, *texts)
@@ -209,14 +210,14 @@ def test_the_command_reads_standard_input_and_fails_in_one_line(here):
         (["good"], {"run_id": "no/such"}, "MLflow has no run no/such"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(here, texts, options, fault):
+def test_impossible_requests_are_one_line(here, texts, options, fault):
     """A Problem says what, where and what to do."""
     names = {"dataset": "rated", "activation": "rectifier", "initialization": "random"}
     with pytest.raises(Problem, match=fault):
         predict.main(**(names | {"texts": texts} | options))
 
 
-def test_runs_of_others_are_refused(here, monkeypatch):
+def test_runs_of_other_arms_are_refused(here, monkeypatch):
     """Another arm's run, a seed's run, and a store that does not answer."""
     other = run_of(Arm("sorted", "rectifier", "random"))
     faults = {
@@ -232,7 +233,7 @@ def test_runs_of_others_are_refused(here, monkeypatch):
 
 
 def test_seeds_without_a_network_are_refused(here, tmp_path, monkeypatch):
-    """Where every rate diverged there is nothing to score with."""
+    """A seed whose every learning rate diverged has no network."""
     lines = storage.read_lines(STARS.networks / "records.jsonl")
     weights, form = STARS.networks / "weights.safetensors", STARS.ready / "train.npz"
     stack, split = weights.read_bytes(), form.read_bytes()

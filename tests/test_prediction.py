@@ -1,4 +1,4 @@
-"""What trained networks say of new texts: checked by brute force, each with its own vocabulary."""
+"""Predictions on new texts: effects by brute force, vocabularies of seeds, MLflow and disk."""
 
 import dataclasses
 
@@ -15,10 +15,10 @@ from pipeline.data.splits.vocabulary import Tokenizer, Vocabulary
 from pipeline.evaluation import prediction, torch_module
 from pipeline.evaluation.prediction import Scorer
 from pipeline.networks import population
-from pipeline.report.text import predictions
+from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.tracking import models, publishing
+from pipeline.tracking import arms, models, runs
 from stages import track
 from tests import finished
 from tests.mlflow_runs import run_of
@@ -30,10 +30,10 @@ def scorer(function: str = "rectifier", *, hidden=(7, 5), stars=True, **vocabula
     unit = Activation(
         function=function, l1=0, half_negated=function == "rectifier", reconstruction="linear"
     )
-    stack = population.initialize("mine", [10, *hidden, 3], [4], unit)
+    networks = population.initialize("mine", [10, *hidden, 3], [4], unit)
     vocabulary = {"terms": terms, "stars": stars} | vocabulary
     form = Encoding((10,), ("1", "2.5", "5"), vocabulary=Vocabulary(**vocabulary))
-    return Scorer(torch_module.module(stack, 0), form, 4)
+    return Scorer(torch_module.module(networks, 0), form, 4)
 
 
 @pytest.mark.parametrize("stars", [True, False])
@@ -75,11 +75,11 @@ def test_a_text_without_known_terms_gets_what_no_words_get():
     zeros = made.network(torch.zeros(1, 10, dtype=torch.float64))[0].detach()
     assert [*said.probabilities.values()] == pytest.approx(zeros.tolist(), rel=1e-12)
     assert (said.known, said.unknown, said.terms) == (0, 2, [])
-    assert "no term is in the vocabulary" in predictions.as_text("zz yy", said, 4)
+    assert "no term is in the vocabulary" in terminal.prediction_as_text("zz yy", said, 4)
 
 
-def test_top_is_how_many_terms_are_told():
-    """The largest effects remain; 0 tells none, and the counts stay."""
+def test_top_is_the_number_of_terms():
+    """The largest effects remain; 0 leaves none, and the counts stay."""
     made = scorer()
     texts = ["aa bb cc dd"] * 2
     for top in (0, 2):
@@ -99,13 +99,13 @@ def test_pairs_of_words_are_terms():
     assert (said.known, said.unknown) == (2, 1)
 
 
-def test_counted_terms_are_said_to_be_such(caplog):
-    """Texts for a vocabulary of counted terms must come as those."""
+def test_published_term_counts_are_announced(caplog):
+    """Texts for a vocabulary of published term counts must consist of its terms."""
     terms = ("aa_bb", *(f"x{n}" for n in range(9)))
     made = scorer(terms=terms, tokens=Tokenizer((1, 2), "_"))
     (said,) = made.predict(["aa_bb x3, x4"], top=5)
     assert {term for term, _ in said.terms} == {"aa_bb", "x4"}
-    assert "counted terms" in caplog.text
+    assert "term counts" in caplog.text
 
 
 def test_network_and_vocabulary_belong_together():
@@ -121,7 +121,7 @@ def own_split(terms: tuple[str, ...], *others: Split) -> Split:
 
 
 def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
-    """Where every seed has a fold of its own, so has it a vocabulary; from disk and from MLflow."""
+    """With a fold for each seed, vocabularies differ by seed, from disk and from MLflow."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     arm, params = finished.RANDOM, finished.settings(seeds=2)
@@ -131,8 +131,8 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
         line["valid_error"] = 0.1 if line["seed"] == 1 else 0.2
     storage.write_lines(arm.networks / "records.jsonl", lines)
     unit = params.activation(arm.activation)
-    stack = population.initialize("mine", [2, 3, 2], range(2), unit)
-    population.save(stack, arm.networks / "weights.safetensors")
+    networks = population.initialize("mine", [2, 3, 2], range(2), unit)
+    population.save(networks, arm.networks / "weights.safetensors")
     for part in ("train", "valid"):
         own = own_split(("aa", "bb"), own_split(("cc", "aa")))
         examples.write(own, arm.ready / f"{part}.npz")
@@ -141,7 +141,7 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
     assert (best.seed, best.vocabulary.terms) == (1, ("cc", "aa"))
     monkeypatch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
     uri = track.tracking_uri()
-    publishing.publish(arm, params, uri=uri)
+    runs.publish(arms.read(arm, params), uri=uri)
     again = models.from_run(arm, run_of(arm), uri=uri)
     assert (again.seed, again.encoding) == (1, dataclasses.replace(best.encoding, repeats=1))
     assert [*again.predict(["aa"], top=1)] == [*best.predict(["aa"], top=1)]

@@ -1,4 +1,4 @@
-"""The store of MLflow: which one it is, made by whoever comes first, silent, or down."""
+"""The store of MLflow: its address, its creation, and stores that are down or damaged."""
 
 import logging
 import multiprocessing
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.arms import Arm
-from pipeline.tracking import publishing
+from pipeline.tracking import arms, runs
 from pipeline.tracking.store import Unreachable
 from stages import track
 from tests.finished import PRETRAINED, RANDOM, settings, write
@@ -17,17 +17,21 @@ from tests.mlflow_runs import runs_of
 DOWN = "http://127.0.0.1:9"  # nothing listens there
 
 
+def publish_or_warn(uri):
+    runs.publish_or_warn(RANDOM.name, lambda: arms.read(RANDOM, settings()), uri=uri)
+
+
 @pytest.mark.usefixtures("client")
-def test_nothing_is_said_where_all_is_well(capfd, caplog):
+def test_publishing_prints_nothing(capfd, caplog):
     """MLflow's own lines about pickles, migrations and runs stay out of a stage's output."""
     write(RANDOM, settings())
-    publishing.publish_or_warn(RANDOM, settings(), uri=f"sqlite:///{Path.cwd()}/new.db")
+    publish_or_warn(f"sqlite:///{Path.cwd()}/new.db")
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
 
 @pytest.mark.usefixtures("client")
-def test_the_store_is_the_users_or_the_roots(monkeypatch):
+def test_the_store_is_the_environments_or_the_roots(monkeypatch):
     """MLFLOW_TRACKING_URI comes first; a temporary experiment of DVC writes to the real root."""
     assert track.tracking_uri() == f"sqlite:///{Path.cwd()}/mlflow.db"
     monkeypatch.setenv("DVC_ROOT", "/somewhere")
@@ -41,7 +45,7 @@ def test_a_server_that_is_down_costs_one_line_and_seconds(caplog):
     """The caller goes on; the line says what to do later and shows no password."""
     write(RANDOM, settings())
     start = time.monotonic()
-    publishing.publish_or_warn(RANDOM, settings(), uri="http://me:secret@127.0.0.1:9")
+    publish_or_warn("http://me:secret@127.0.0.1:9")
     assert time.monotonic() - start < 10
     (line,) = [
         record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
@@ -52,13 +56,13 @@ def test_a_server_that_is_down_costs_one_line_and_seconds(caplog):
     assert "\n" not in line
 
 
-def test_a_store_that_is_no_store_is_unreachable(client):
+def test_a_damaged_store_is_unreachable(client):
     """A broken database is a Problem, not a stack of exceptions."""
     write(RANDOM, settings())
     Path("broken.db").write_text("this is not a database" * 100)
     uri = f"sqlite:///{Path.cwd()}/broken.db"
     with pytest.raises(Unreachable, match=r"broken\.db.*stages\.track"):
-        publishing.publish(RANDOM, settings(), uri=uri)
+        runs.publish(arms.read(RANDOM, settings()), uri=uri)
 
 
 @pytest.mark.usefixtures("client")
@@ -76,18 +80,18 @@ def test_track_warns_once_of_a_server_that_is_down(monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.usefixtures("client")
 def test_four_first_users_at_once_make_one_store(tmp_path):
-    """Processes that find no database make it one after the other."""
+    """Processes that find no database create it one after the other."""
     from mlflow import MlflowClient
 
-    arms = [Arm("digits", name, "random") for name in ("tanh", "rectifier", "softplus")]
-    arms.append(PRETRAINED)
-    for arm in arms:
+    finished = [Arm("digits", name, "random") for name in ("tanh", "rectifier", "softplus")]
+    finished.append(PRETRAINED)
+    for arm in finished:
         write(arm, settings())
     uri = f"sqlite:///{tmp_path}/new.db"
     spawn = multiprocessing.get_context("spawn")
     users = [
-        spawn.Process(target=publishing.publish, args=(arm, settings()), kwargs={"uri": uri})
-        for arm in arms
+        spawn.Process(target=runs.publish, args=(arms.read(arm, settings()),), kwargs={"uri": uri})
+        for arm in finished
     ]
     for user in users:
         user.start()

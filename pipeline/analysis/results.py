@@ -1,8 +1,8 @@
-"""The results of one dataset, read back from results/<dataset>/."""
+"""Results of one dataset, as read from results/<dataset>/."""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,27 @@ from numpy.typing import NDArray
 from pipeline.analysis.criterion import Criterion, measure_of
 from pipeline.runtime import storage
 
-Cell = str | float | bool | None
 Row = dict[str, Any]  # a cell of any of these types under each column
 
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
+# Those of a single experiment or probe are declared with its claims (`claims.groups.Records`).
 WORDS = {
     *("dataset", "activation", "initialization", "first", "second", "baseline"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
-    *("rule", "verdict", "reason"),
-    *("reconstruction", "signs", "penalty", "recipe", "varied", "change", "measure"),
+    *("rule", "verdict", "reason", "pretrain_diverged"),
 }
 LISTS = {
     *("pretrain_learning_rates", "zeros_by_layer", "diverged"),
-    *("dead_by_epoch", "gradient_norms", "active_by_tenth"),
+    *("dead_by_epoch", "gradient_norms"),
 }
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
+    """Output of the stages compare, preprocess and baseline for one dataset; shares are fractions.
 
-    `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
-    `baselines` are the rows of baselines.csv; none where there is no such file.
+    `card` and `samples` come from preprocess; None and {} without its files. `baselines` are the
+    rows of baselines.csv; none without that file.
     """
 
     table: list[Row]
@@ -56,12 +55,12 @@ class Results:
 
     @property
     def measure(self) -> Criterion:
-        """What its arms are ranked by."""
+        """The ranking criterion of its arms."""
         return measure_of(self.protocol)
 
     @property
     def of_texts(self) -> bool:
-        """Whether its examples are texts, as its card tells."""
+        """Whether its examples are texts, by its card."""
         return bool(self.card and self.card.get("text"))
 
     @property
@@ -73,8 +72,8 @@ class Results:
 def read(folder: Path, *, figures: bool = True) -> Results:
     """Read results/<dataset>/. Raises Problem that names the first file absent or broken.
 
-    Without `figures` what only they need, and git does not keep, is left out: curves, filters and
-    samples.
+    Without `figures`, files that only figures need and git does not keep are left out: curves,
+    filters and samples.
     """
     arrays = (
         _read_arrays(folder / "filters.npz", "shape") if figures else {"shape": np.array([], int)}
@@ -98,9 +97,9 @@ def read(folder: Path, *, figures: bool = True) -> Results:
 def read_card(
     folder: Path, *, figures: bool = True
 ) -> tuple[dict[str, Any] | None, dict[str, NDArray[Any]]]:
-    """Read the data card of results/<dataset>/ and its samples: None and {} where there are none.
+    """Read the data card of results/<dataset>/ and its samples; None and {} without these files.
 
-    Raises Problem where one is broken.
+    Raises Problem for a broken file.
     """
     card, samples = folder / "card.json", folder / "samples.npz"
     return (
@@ -110,7 +109,7 @@ def read_card(
 
 
 def folds_of(card: Mapping[str, Any] | None) -> int | None:
-    """Return the number of folds that preprocess made, from the card; None for one split."""
+    """Return the number of cross-validation folds, from the card; None for one split."""
     folds: int | None = card["options"].get("folds") if card else None
     return folds
 
@@ -120,22 +119,30 @@ def arm_key(row: Row) -> str:
     return f"{row['activation']}-{row['initialization']}"
 
 
-def read_table(path: Path) -> list[Row]:
-    """Read a table of ours. Raises Problem where it is absent or broken."""
+def read_table(path: Path, words: Sequence[str] = (), lists: Sequence[str] = ()) -> list[Row]:
+    """Read a CSV file of results/ or claims/. Raises Problem where it is absent or broken.
+
+    `words` and `lists` name columns that hold words, or numbers joined by spaces, besides the
+    common ones.
+    """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row has not as many cells as the header")
-        return [{column: _cell(column, text) for column, text in row.items()} for row in rows]
+        kinds = dict.fromkeys({*WORDS, *words}, str) | dict.fromkeys({*LISTS, *lists}, _numbers)
+        return [
+            {column: kinds.get(column, _number)(text) for column, text in row.items()}
+            for row in rows
+        ]
     except (FileNotFoundError, ValueError) as error:
         raise storage.unreadable(path, error) from error
 
 
-def _cell(column: str, text: str) -> Cell | list[float]:
-    if column in WORDS:
-        return text
-    if column in LISTS:
-        return [float(part) for part in text.split()]
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split()]
+
+
+def _number(text: str) -> float | bool | None:
     if text in {"true", "false"}:
         return text == "true"
     return float(text) if text else None

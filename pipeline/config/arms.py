@@ -68,6 +68,19 @@ def arm_of(params: Params, dataset: str, activation: str, initialization: str) -
     return Arm(dataset, activation, initialization)
 
 
+def spoken(key: str) -> str:
+    """Return the name of an arm in a sentence, from its key; any other text as it is.
+
+    >>> spoken("tanh-pretrained"), spoken("maxout networks")
+    ('pre-trained tanh', 'maxout networks')
+    """
+    activation, _, initialization = key.rpartition("-")
+    if initialization not in INITIALIZATIONS:
+        return key
+    start = "pre-trained" if initialization == "pretrained" else initialization
+    return f"{start} {activation}"
+
+
 def stale_folders(params: Params, root: Path = Path()) -> list[Path]:
     """Return the folders under `runs/` of arms that params.yaml does not list, and all checkpoints.
 

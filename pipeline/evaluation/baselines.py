@@ -1,4 +1,4 @@
-"""What networks of texts have to beat: a regularized logistic regression, and constants.
+"""Baselines of classification: a constant answer and, for texts, a logistic regression.
 
 Legend of shape suffixes: N examples, I inputs, C classes.
 """
@@ -26,36 +26,37 @@ MOST_STEPS = 2000  # of L-BFGS
 
 
 def rows(train: Data, valid: Data, test: Data, *, seeds: Sequence[int]) -> list[Record]:
-    """Return one row for each baseline and seed; one seed, 0, where all have the same split.
+    """Return one row for each baseline and seed; seed 0 alone where all seeds share a split.
 
-    Of texts there are the logistic regression and the constant, of other data the constant alone.
-    Columns are `COLUMNS`, and where labels are stars `valid_rmse` and `test_rmse`.
+    Texts have the logistic regression and the constant, other data the constant alone. Columns are
+    `COLUMNS` and, where labels are stars, `valid_rmse` and `test_rmse`.
     """
     seeds = seeds if isinstance(test, PerSeed) else [0]
-    found: list[Record] = []
+    scores: list[Record] = []
     for seed in seeds:
         splits = [data.of(seed) for data in (train, valid, test)]
         if train.encoding.vocabulary:
-            found.append({"baseline": "logistic", "seed": seed} | logistic(*splits))
-        found.append({"baseline": "constant", "seed": seed} | constant(*splits))
-    return [_shown(row) for row in found]
+            scores.append({"baseline": "logistic", "seed": seed} | logistic(*splits))
+        scores.append({"baseline": "constant", "seed": seed} | constant(*splits))
+    return [_columns(row) for row in scores]
 
 
-def _shown(row: Record) -> Record:
+def _columns(row: Record) -> Record:
+    """Return a row without RMSEs where labels are no stars, and without the validation cost."""
     rmses = ("valid_rmse", "test_rmse")
     left_out = {name for name in rmses if row[name] is None}
     return {name: value for name, value in row.items() if name not in {*left_out, "valid_cost"}}
 
 
 def logistic(train: Examples, valid: Examples, test: Examples) -> Record:
-    """Return the scores of scikit-learn's logistic regression on presence bits, C from the grid.
+    """Return the scores of scikit-learn's logistic regression on presence bits of labeled texts.
 
-    The lowest validation error chooses C, or where labels are stars the lowest validation RMSE,
-    then the lowest validation cost, then the order of the grid, as they choose networks; the model
-    is not fitted anew with the validation examples. `C` is the inverse strength of the L2 penalty;
-    errors are fractions, the cost in nats, both RMSEs those of the expected stars, None where
-    labels are no stars. `converged` tells whether the chosen fit
-    came to its end. Examples are labeled texts; the same ones give the same scores.
+    `C`, the inverse strength of the L2 penalty, is chosen from `GRID` as networks are chosen: by
+    the lowest validation error (RMSE where labels are stars), then the lowest validation cost, then
+    the order of the grid. The model is not fitted again with the validation examples. Errors are
+    fractions in [0, 1], the cost is in nats, RMSEs are those of the expected stars, or None where
+    labels are no stars. `converged` is False where the chosen fit reached `MOST_STEPS`. The scores
+    are deterministic.
 
     Raises Problem where the training examples are of one class alone.
     """
@@ -74,17 +75,17 @@ def logistic(train: Examples, valid: Examples, test: Examples) -> Record:
 
 
 def constant(train: Examples, valid: Examples, test: Examples) -> Record:
-    """Return the scores of saying the same of every example: the training part's answer.
+    """Return the scores of one answer for every example, taken from the training split.
 
-    Errors, fractions, are those of its most frequent class (of equals the first), RMSEs those of
-    its mean stars, None where labels are no stars. There is nothing to choose.
+    Errors, fractions in [0, 1], are those of its most frequent class (of equals the first); RMSEs
+    are those of its mean stars, or None where labels are no stars. Nothing is chosen.
     """
     p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.encoding.classes) / len(train)
-    found: Record = {"C": None, "converged": None}
+    scores: Record = {"C": None, "converged": None}
     for name, split in (("valid", valid), ("test", test)):
         p_NC = np.broadcast_to(p_C, (len(split), len(p_C)))
-        found |= {f"{name}_error": _error(p_NC, split), f"{name}_rmse": _rmse(p_NC, split)}
-    return found
+        scores |= {f"{name}_error": _error(p_NC, split), f"{name}_rmse": _rmse(p_NC, split)}
+    return scores
 
 
 def _fit(train: Examples, C: float) -> "LogisticRegression":
@@ -95,16 +96,16 @@ def _fit(train: Examples, C: float) -> "LogisticRegression":
     from threadpoolctl import threadpool_limits
 
     if len(train.y_N.unique()) < 2:
-        raise Problem("the training examples are of one class alone: add some of another")
+        raise Problem("all training examples are of one class: add examples of another")
     model = LogisticRegression(C=C, max_iter=MOST_STEPS)
     # One thread: sums split over threads depend on their number.
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the record tells
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` records it
         return model.fit(_bits(train), train.y_N.numpy())
 
 
 def _bits(examples: Examples) -> "csr_matrix":
-    """Return the inputs [N, I] as scipy has them, float64."""
+    """Return the inputs [N, I] as a scipy matrix, float64."""
     from scipy.sparse import csr_matrix
 
     x_NI = examples.x_NI
@@ -114,13 +115,14 @@ def _bits(examples: Examples) -> "csr_matrix":
 
 
 def _probabilities(model: "LogisticRegression", examples: Examples) -> NDArray[np.float64]:
-    """Return the probabilities [N, C]; those of classes that training did not show are 0."""
+    """Return the probabilities [N, C]; 0 for classes without training examples."""
     p_NC = np.zeros((len(examples), examples.encoding.classes))
     p_NC[:, model.classes_] = model.predict_proba(_bits(examples))
     return p_NC
 
 
 def _criteria(p_NC: NDArray[np.float64], valid: Examples) -> tuple[float, float]:
+    """Return the criteria that choose C, lower is better: RMSE of stars or error, then cost."""
     rmse = _rmse(p_NC, valid)
     return _error(p_NC, valid) if rmse is None else rmse, _cost(p_NC, valid)
 
@@ -137,7 +139,7 @@ def _error(p_NC: NDArray[np.float64], examples: Examples) -> float:
 
 
 def _rmse(p_NC: NDArray[np.float64], examples: Examples) -> float | None:
-    """Return the root of the mean squared difference of expected and given stars."""
+    """Return the root mean squared error of the expected stars; None where labels are no stars."""
     stars_C = examples.encoding.stars_C
     if stars_C is None:
         return None

@@ -1,8 +1,8 @@
-"""What a trained network says of new texts: class, probabilities, stars, the terms that mattered.
+"""Prediction on new texts: class, probabilities, expected stars, and the effect of each term.
 
-A term matters by as much as the prediction changes where its bit alone is turned off, all others
-left as they are. That is exact at any depth and needs no gradient; effects of several terms do not
-add up, since a network is not linear.
+The effect of a term is the change of the prediction when its bit alone is turned off (occlusion).
+It is exact at any depth and needs no gradient; effects of several terms do not add up, since a
+network is not linear.
 
 Legend of shape suffixes: N rows, C classes, O outputs of the first layer, T terms of a text.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.analysis.ranking import rank
+from pipeline.analysis.comparison import rank
 from pipeline.config.arms import Arm
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
@@ -28,12 +28,12 @@ from pipeline.runtime.storage import Record
 
 log = logging.getLogger(__name__)
 
-COUNTED = "_"  # joins the words of terms that come counted already
-ROWS = 256  # texts without one of their terms that are scored at once: bounds memory
+COUNTED = "_"  # joins the words of terms of datasets that publish term counts
+ROWS = 256  # occluded copies of a text that are scored at once: bounds memory
 
 
 class Term(NamedTuple):
-    """A term of a text, and by how much having it raises the prediction."""
+    """A term of a text, and by how much its presence raises the prediction."""
 
     term: str
     effect: float
@@ -41,13 +41,13 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of one text.
+    """Prediction of a network for one text.
 
-    `probabilities` are those of all classes, in their order. `stars` is the sum of stars times
-    probability, None where labels are no stars. `terms` are the known terms that mattered most,
-    the largest effects of either sign first; `effect_on` says what is raised or lowered: the
-    expected stars, or the log-odds of the predicted class where there are none. `known` and
-    `unknown` count the text's different terms that are in the vocabulary and that are not.
+    `probabilities` holds all classes in their order. `stars` is the sum of stars times probability,
+    or None where labels are no stars. `terms` are those of the largest absolute effects, largest
+    first; `effect_on` names the quantity that they raise or lower: the expected stars, or the
+    log-odds of the predicted class. `known` and `unknown` count the text's distinct terms inside
+    and outside the vocabulary.
     """
 
     predicted: str
@@ -59,16 +59,16 @@ class Prediction:
     unknown: int
 
     def record(self) -> Record:
-        """Return it for JSON."""
+        """Return the prediction as a dictionary for JSON."""
         return asdict(self) | {"terms": [term._asdict() for term in self.terms]}
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A trained network and what its inputs and classes mean.
+    """A trained network with the vocabulary of its inputs and the names of its classes.
 
-    `network` takes inputs [N, I] to class probabilities [N, C], as `export.module` makes it;
-    scores are computed in float64. `seed` is the repetition of the arm that it is from.
+    `network`, as `torch_module.module` returns it, maps inputs [N, I] to class probabilities
+    [N, C]; it is converted to float64. `seed` is the seed of the arm that the network belongs to.
     """
 
     network: torch.nn.Sequential
@@ -76,7 +76,7 @@ class Scorer:
     seed: int
 
     def __post_init__(self) -> None:
-        """Raise Problem where network and form do not belong together."""
+        """Raise Problem where the network has another number of inputs than the vocabulary."""
         first = self.network[0]
         assert isinstance(first, torch.nn.Linear)
         if first.in_features != self.encoding.inputs:
@@ -88,16 +88,16 @@ class Scorer:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Of the network's inputs."""
+        """The vocabulary of the network's inputs."""
         assert self.encoding.vocabulary is not None
         return self.encoding.vocabulary
 
     def predict(self, texts: Sequence[str], *, top: int) -> Iterator[Prediction]:
-        """Yield what the network says of each text, with at most `top` terms."""
+        """Yield the prediction for each text, with at most `top` terms."""
         if self.vocabulary.tokens.joint == COUNTED:
             log.warning(
-                "the vocabulary is of counted terms: of texts those words alone count that are "
-                "such terms, between spaces, as in processed_acl"
+                "this dataset publishes term counts: only words that are such terms, between "
+                "spaces, as in processed_acl, are used"
             )
         bits_NI = self.vocabulary.encode(texts)
         split = self.vocabulary.tokens.vectorizer().build_analyzer()
@@ -106,17 +106,17 @@ class Scorer:
             yield self._predict(torch.from_numpy(present_T).long(), {*split(text)}, top)
 
     @torch.no_grad()
-    def _predict(self, present_T: Tensor, found: set[str], top: int) -> Prediction:
+    def _predict(self, present_T: Tensor, words: set[str], top: int) -> Prediction:
         first = self.network[0]
         assert isinstance(first, torch.nn.Linear)
         z_O = first.bias + first.weight[:, present_T].sum(1)
         p_C = self._log_p(z_O[None])[0].exp()
         label, stars_C = int(p_C.argmax()), self.encoding.stars_C
-        whole = self._raised(z_O[None], label)
+        whole = self._score(z_O[None], label)
         effects: list[float] = []
         for some in present_T.split(ROWS) if top else ():
             without_TO = z_O - first.weight[:, some].T
-            effects += (whole - self._raised(without_TO, label)).tolist()
+            effects += (whole - self._score(without_TO, label)).tolist()
         names = self.encoding.class_names
         terms = [self.vocabulary.terms[place] for place in present_T.tolist()]
         pairs = map(Term, terms, effects)
@@ -127,16 +127,16 @@ class Scorer:
             effect_on=f"log-odds of {names[label]}" if stars_C is None else "expected stars",
             terms=sorted(pairs, key=lambda pair: (-abs(pair.effect), pair.term))[:top],
             known=len(terms),
-            unknown=len(found.difference(terms)),
+            unknown=len(words.difference(terms)),
         )
 
     def _log_p(self, z_NO: Tensor) -> Tensor:
-        """Return log P(class) [N, C] from what the first layer's weights give."""
+        """Return log P(class) [N, C] from the first layer's pre-activations [N, O]."""
         top_NC: Tensor = self.network[1:-1](z_NO)
         return top_NC.log_softmax(1)
 
-    def _raised(self, z_NO: Tensor, label: int) -> Tensor:
-        """Return what terms raise or lower [N]: expected stars, or the log-odds of a class."""
+    def _score(self, z_NO: Tensor, label: int) -> Tensor:
+        """Return the quantity [N] that effects are on: expected stars, or a class's log-odds."""
         log_p_NC = self._log_p(z_NO)
         stars_C = self.encoding.stars_C
         if stars_C is not None:
@@ -147,13 +147,15 @@ class Scorer:
 
 
 def best(trained: Sequence[Record]) -> Record | None:
-    """Return the record of the best seed's chosen network, by validation alone; None where no seed
-    has one."""
+    """Return the record of the chosen network with the lowest validation error, then cost.
+
+    None where no seed has a chosen network.
+    """
     return min((line for line in trained if line["chosen"]), key=rank, default=None)
 
 
 def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
-    """Return the chosen network of a seed of an arm of texts, the best seed's where none is given.
+    """Return the chosen network of a seed of an arm of texts; by default the best seed's.
 
     Raises Problem where the arm is not trained on texts, or has no network of this seed.
     """
@@ -164,22 +166,23 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
             "`dvc repro`"
         )
     trained = storage.read_lines(arm.networks / "records.jsonl")
-    seed = _seed(arm, trained, seed)
+    seed = _checked_seed(arm, trained, seed)
     form = examples.read_encoding(form_file, seed)
     if form.vocabulary is None:
         raise storage.unreadable(form_file, ValueError("it holds no texts"))
     return Scorer(torch_module.module(population.load(weights, [seed]), 0), form, seed)
 
 
-def _seed(arm: Arm, trained: Sequence[Record], wish: int | None) -> int:
-    found = best(trained)
-    if found is None:
+def _checked_seed(arm: Arm, trained: Sequence[Record], seed: int | None) -> int:
+    """Return the seed, by default the best one. Raises Problem where it has no chosen network."""
+    best_line = best(trained)
+    if best_line is None:
         raise Problem(f"{arm.name}: every network diverged: lower its learning rates")
-    if wish is None:
-        return int(found["seed"])
+    if seed is None:
+        return int(best_line["seed"])
     seeds = sorted({line["seed"] for line in trained})
-    if wish not in seeds:
-        raise Problem(f"{arm.name} has no seed {wish}: use one from {seeds[0]} to {seeds[-1]}")
-    if not any(line["chosen"] for line in trained if line["seed"] == wish):
-        raise Problem(f"{arm.name}: every network of seed {wish} diverged: use another seed")
-    return wish
+    if seed not in seeds:
+        raise Problem(f"{arm.name} has no seed {seed}: use one from {seeds[0]} to {seeds[-1]}")
+    if not any(line["chosen"] for line in trained if line["seed"] == seed):
+        raise Problem(f"{arm.name}: every network of seed {seed} diverged: use another seed")
+    return seed

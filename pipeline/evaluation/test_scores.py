@@ -1,4 +1,4 @@
-"""The scores of an arm: the one module that is given the test split."""
+"""Test scores of an arm: the only module of the arms that is given the test split."""
 
 from pipeline.config.arms import Arm
 from pipeline.data.splits.per_seed import Data
@@ -10,23 +10,23 @@ from pipeline.runtime.storage import Record
 def evaluate(
     arm: Arm, stack: Population, test: Data, *, trained: list[Record], pretrained: list[Record]
 ) -> list[Record]:
-    """Return one record a seed: what was chosen on validation, and its error and zeros on test.
+    """Return one record for each seed: the choices on validation, and the scores on test.
 
-    `trained` and `pretrained` are the records of the two phases. Zeros are a mean over the hidden
-    layers; of a network without any those of its inputs (as in the paper's Table 2). A seed whose
-    every learning rate diverged has nothing to test: its errors are None.
+    `trained` and `pretrained` are the records of the two phases. `zeros`, the share of exact zeros
+    in [0, 1], is a mean over the hidden layers, or that of the inputs where there is no hidden
+    layer (as in the paper's Table 2). Errors are None where every learning rate of a seed diverged.
     """
-    found = metrics.classify(stack, test)
+    scores = metrics.evaluate(stack, test)
     lines = []
     for seed in range(len(stack)):
-        zeros = found.zeros_KL[seed].tolist()
+        zeros = scores.zeros_KL[seed].tolist()
         tested = {
-            "test_error": float(found.errors_K[seed]),
+            "test_error": float(scores.errors_K[seed]),
             "zeros": sum(zeros) / len(zeros) if zeros else test.of(seed).zeros,
             "zeros_by_layer": zeros,
         }
         if test.encoding.stars_C is not None:
-            tested["test_rmse"] = float(found.rmses_K[seed])
+            tested["test_rmse"] = float(scores.rmses_K[seed])
         lines.append(_record(arm, seed, tested, trained=trained, pretrained=pretrained))
     return [line | {"test_examples": len(test)} for line in lines]
 
@@ -34,8 +34,8 @@ def evaluate(
 def _record(
     arm: Arm, seed: int, tested: Record, *, trained: list[Record], pretrained: list[Record]
 ) -> Record:
-    mine = [record for record in trained if record["seed"] == seed]
-    chosen = next((record for record in mine if record["chosen"]), None)
+    rates = [record for record in trained if record["seed"] == seed]
+    chosen = next((record for record in rates if record["chosen"]), None)
     if chosen is None:
         chosen = {}
         tested = dict.fromkeys(tested) | {"zeros_by_layer": []}
@@ -55,6 +55,6 @@ def _record(
         "valid_cost": chosen.get("valid_cost"),
         **tested,
         "dead_units": chosen.get("dead_units"),
-        "diverged": [record["learning_rate"] for record in mine if record["diverged"]],
+        "diverged": [record["learning_rate"] for record in rates if record["diverged"]],
         **({"valid_rmse": chosen.get("valid_rmse")} if "test_rmse" in tested else {}),
     }

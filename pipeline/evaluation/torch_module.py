@@ -1,4 +1,4 @@
-"""A network of a stack as a plain torch module, for whoever has nothing of this project.
+"""Export of a trained network to a plain torch.nn module.
 
 Legend of shape suffixes: N examples, I inputs of a layer, O outputs of a layer, C classes; a 1
 broadcasts.
@@ -11,9 +11,9 @@ from pipeline.networks.population import Population
 
 
 def module(stack: Population, k: int) -> torch.nn.Sequential:
-    """Return network k as a plain torch module: [N, I] inputs to [N, C] class probabilities.
+    """Return network k as a torch module from inputs [N, I] to class probabilities [N, C].
 
-    Negated units are folded into the layer above, so nothing of this project is needed to load it.
+    Negated units are folded into the weights of the layer above: the module needs torch alone.
     """
     layers: list[torch.nn.Module] = []
     below_O: Tensor | None = None

@@ -1,7 +1,7 @@
-"""Does it matter how a rectifier network is parametrized? (Section 3.1 of the paper; claim 13.)
+"""Scale of the starting weights: ill-conditioned parametrizations (section 3.1).
 
-Weights into the first hidden layer divided by alpha, weights into the softmax multiplied by it: the
-network computes the same function, and trains otherwise.
+Starting weights into the first hidden layer are divided by alpha, those into the softmax multiplied
+by it: the network computes the same function, but is trained in another scale.
 """
 
 from typing import Annotated
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -24,3 +24,11 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         setting.condition({"alpha": alpha}, setting.unit("rectifier"), scale=alpha)
         for alpha in sorted(options.alphas)
     ]
+
+
+EXPERIMENT = Experiment(
+    "Does it matter how a rectifier network is parametrized? (Section 3.1 of the paper; claim 13.)",
+    Options,
+    ("alpha",),
+    conditions,
+)

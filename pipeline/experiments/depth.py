@@ -1,7 +1,7 @@
-"""Do gradients reach the bottom of a deep network? (Section 3.1 of the paper; claim 14.)
+"""Depth: networks of one to many hidden layers (section 3.1).
 
-Networks of one to many hidden layers of equal width, without pre-training: errors, and the norm of
-each layer's weight gradient while they train.
+Networks of one to many hidden layers of equal width, without pre-training: test errors, and the
+norm of each layer's weight gradient during training.
 """
 
 from typing import Annotated
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Count, Names, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -30,3 +30,11 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for activation in options.activations
         for depth in sorted(options.depths)
     ]
+
+
+EXPERIMENT = Experiment(
+    "Do gradients reach the bottom of a deep network? (Section 3.1 of the paper; claim 14.)",
+    Options,
+    ("activation", "depth"),
+    conditions,
+)

@@ -1,7 +1,7 @@
-"""When do rectifiers die, and do they come back? (Critics; claim 24.)
+"""Dead units over training, by learning rate, L1 penalty and bias.
 
-Rectifier networks without pre-training, followed from epoch to epoch, one thing varied at a time:
-the learning rate, the L1 penalty, the bias at the start.
+Rectifier networks without pre-training, with dead units recorded after each epoch. One factor is
+varied at a time: the learning rate, the L1 penalty, or the bias at the start.
 """
 
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pipeline.config.params import Penalty, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Level, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Level, Setting
 
 
 class Options(Section):
-    """The levels of each factor; the others keep the penalty of params.yaml, `rate` and bias 0."""
+    """The levels of each factor; otherwise the penalty of the rectifier, `rate` and bias 0."""
 
     rate: Rate
     learning_rates: Annotated[list[Rate], Field(min_length=2)]
@@ -38,3 +38,11 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> Condition:
     levels: dict[str, Level] = {"varied": factor, "level": level}
     return setting.condition(levels, setting.unit("rectifier"), follow=True, **changes)
+
+
+EXPERIMENT = Experiment(
+    "When do rectifiers die, and do they come back? (Critics; claim 24.)",
+    Options,
+    ("varied", "level"),
+    conditions,
+)

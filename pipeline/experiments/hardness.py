@@ -1,6 +1,6 @@
-"""Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)
+"""Softplus networks of growing hardness (section 4.1).
 
-Softplus networks (1/alpha) softplus(alpha z) of growing alpha, up to the rectifier, their limit.
+Networks of (1/alpha) softplus(alpha z) with growing alpha, up to the limit, the rectifier.
 """
 
 from typing import Annotated
@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
-    """The alphas of the softplus networks; the rectifier, alpha without end, joins them."""
+    """The alphas of the softplus networks; the rectifier (infinite alpha) is added."""
 
     alphas: Annotated[list[Rate], Field(min_length=2)]
 
@@ -24,3 +24,11 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for alpha in sorted(options.alphas)
     ]
     return [*soft, setting.condition({"alpha": "infinity"}, setting.unit("rectifier"))]
+
+
+EXPERIMENT = Experiment(
+    "Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)",
+    Options,
+    ("alpha",),
+    conditions,
+)

@@ -1,6 +1,6 @@
-"""Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)
+"""Grid of learning rates, finer and wider than the paper's.
 
-Every activation at every rate of a finer and wider grid than the paper's, without pre-training.
+Every activation at every rate of a finer and wider grid than the paper's, from random starts.
 """
 
 from typing import Annotated
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Names, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -19,7 +19,7 @@ class Options(Section):
 
 
 def conditions(setting: Setting, options: Options) -> list[Condition]:
-    """Return a condition for each activation and rate: nothing is left to choose but the epoch."""
+    """Return a condition for each activation and rate: validation selects only the epoch."""
     return [
         setting.condition(
             {"activation": activation, "rate": rate},
@@ -29,3 +29,11 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for activation in options.activations
         for rate in sorted(options.learning_rates)
     ]
+
+
+EXPERIMENT = Experiment(
+    "Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)",
+    Options,
+    ("activation", "rate"),
+    conditions,
+)

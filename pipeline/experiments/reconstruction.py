@@ -1,6 +1,6 @@
-"""How should a one-sided unit be rebuilt? (Section 3.2 of the paper, four strategies; claim 15.)
+"""Reconstruction of one-sided units in pre-training (section 3.2, four strategies).
 
-Rectifier networks pre-trained with each reconstruction, then fine-tuned alike.
+Rectifier networks pre-trained with each reconstruction, then fine-tuned in the same way.
 """
 
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config.params import Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -29,3 +29,12 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         )
         for name in options.reconstructions
     ]
+
+
+EXPERIMENT = Experiment(
+    "How should a one-sided unit be rebuilt? "
+    "(Section 3.2 of the paper, four strategies; claim 15.)",
+    Options,
+    ("reconstruction",),
+    conditions,
+)

@@ -1,4 +1,4 @@
-"""What a probe sees of a network: the outputs of its hidden layers, some examples at a time.
+"""Representations: outputs of a network's hidden layers, computed in chunks of examples.
 
 Legend of shape suffixes: N examples, I inputs, O units of a layer.
 """
@@ -10,18 +10,19 @@ from torch import Tensor
 
 from pipeline.data.splits.examples import Examples
 from pipeline.networks import population
-from pipeline.networks.metrics import ROWS
+from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
+from pipeline.runtime.storage import Record
 
 
 def of(network: Population, x_NI: Tensor) -> list[Tensor]:
-    """Return the outputs [N, O] of each hidden layer of a stack of one network, lowest first."""
+    """Return the outputs [N, O] of each hidden layer of a population of one, lowest first."""
     return [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_NI.unsqueeze(0))]
 
 
 def chunks(network: Population, examples: Examples) -> Iterator[list[Tensor]]:
-    """Yield the outputs of each hidden layer, ROWS examples at a time."""
-    for x_1NI in examples.chunks(ROWS):
+    """Yield the outputs of each hidden layer, CHUNK_ROWS examples at a time."""
+    for x_1NI in examples.chunks(CHUNK_ROWS):
         yield [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_1NI)]
 
 
@@ -30,6 +31,13 @@ def every(network: Population, examples: Examples) -> list[Tensor]:
     return [torch.cat(layer) for layer in zip(*chunks(network, examples), strict=True)]
 
 
+def layers(stack: Population, examples: Examples) -> Iterator[tuple[Record, Tensor]]:
+    """Yield each network's hidden layers: its place as `seed`, `layer` from 1, outputs [N, O]."""
+    for k in range(len(stack)):
+        for layer, h_NO in enumerate(every(stack.only(k), examples), start=1):
+            yield {"seed": k, "layer": layer}, h_NO
+
+
 def active(h_NO: Tensor) -> Tensor:
-    """Return which units are active [N, O]: their output is not exactly 0."""
+    """Return a mask [N, O] of the active units, whose output is not exactly 0."""
     return h_NO != 0

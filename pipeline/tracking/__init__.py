@@ -1,1 +1,1 @@
-"""Finished arms, baselines and experiments as MLflow runs."""
+"""MLflow runs of finished arms, baselines and experiments."""

@@ -1,14 +1,20 @@
-"""What the run of an arm of texts holds to score new ones: its best network, the vocabulary."""
+"""The best network of an arm in MLflow: a torch model and, for texts, the vocabulary."""
 
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
 from pipeline.config.arms import Arm
 from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.vocabulary import Vocabulary
+from pipeline.evaluation import torch_module
 from pipeline.evaluation.prediction import Scorer
+from pipeline.networks.population import Population
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.tracking import store
@@ -18,24 +24,64 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 FOLDER, FILE = "text", "vocabulary.json"
+EXAMPLES = 3  # validation inputs that are kept with the model
 GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-def log_vocabulary(client: "MlflowClient", run: "Run", form: Encoding, *, seed: int) -> None:
-    """Log what the inputs and outputs of a run's model mean, and its seed; of no texts nothing."""
-    if form.vocabulary is None:
-        return
-    told = {"class_names": form.class_names, "vocabulary": asdict(form.vocabulary)}
+def log(
+    client: "MlflowClient", run: "Run", best: Population, valid: Examples, *, seed: int
+) -> None:
+    """Log the one network of `best`, three inputs of `valid` and, for texts, the vocabulary."""
+    if valid.encoding.vocabulary is not None:
+        content = {
+            "seed": seed,
+            "class_names": valid.encoding.class_names,
+            "vocabulary": asdict(valid.encoding.vocabulary),
+        }
+        with TemporaryDirectory() as folder:
+            storage.write_json(Path(folder, FILE), content)
+            client.log_artifacts(run.info.run_id, folder, FOLDER)
+    _log_model(client, run, torch_module.module(best, 0), examples_NI=valid.inputs(slice(EXAMPLES)))
+
+
+def _log_model(
+    client: "MlflowClient", run: "Run", model: torch.nn.Sequential, *, examples_NI: torch.Tensor
+) -> None:
+    """Log a model of a run, with signature and examples: `mlflow.pytorch.load_model` loads it.
+
+    Done step by step, since `mlflow.pytorch.log_model` acts on a global store and run.
+    """
+    import mlflow.pytorch
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model, infer_signature
+
+    experiment, run_id = run.info.experiment_id, run.info.run_id
+    logged = client.create_logged_model(experiment, name="model", source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    with torch.no_grad():
+        signature = infer_signature(examples_NI.numpy(), model(examples_NI).numpy())
+    # Releases without the label of a build, such as +cpu, that package indexes lack.
+    versions = [f"{p.__name__}=={p.__version__.partition('+')[0]}" for p in (torch, np)]
     with TemporaryDirectory() as folder:
-        storage.write_json(Path(folder, FILE), {"seed": seed} | told)
-        client.log_artifacts(run.info.run_id, folder, FOLDER)
+        path = Path(folder, "model")
+        mlflow.pytorch.save_model(
+            model,
+            path,
+            mlflow_model=Model(logged.artifact_location, run_id=run_id, model_id=logged.model_id),
+            signature=signature,
+            input_example=examples_NI.numpy(),
+            pip_requirements=versions,
+            serialization_format="pickle",  # plain torch layers; the traced format takes seconds
+        )
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
 
 
 def from_run(arm: Arm, run_id: str, seed: int | None = None, *, uri: str) -> Scorer:
-    """Return the network of a run of an arm of texts, its best seed's, and what it needs.
+    """Return the network of the best seed of an arm of texts, from its MLflow run alone.
 
-    Nothing is read from disk. Raises Problem where the run is none of this arm, has no network of
-    texts, or has that of another seed, and Unreachable where the store fails.
+    Raises Problem where the run is not of this arm, has no network of texts, or has the network of
+    another seed, and Unreachable where the store fails.
     """
     with store.opened(uri, reading=True) as client, TemporaryDirectory() as folder:
         run = _run(client, run_id, arm)

@@ -1,0 +1,169 @@
+"""Publishing of MLflow runs: each content once, with one current run a name.
+
+A run is found again by the tag of its kind, say `arm`, which holds its name; its children bear the
+tag as well. Its status says that it is complete: it is set last. Runs of a name's earlier content
+are kept, with the tag `current` = "false": the filter `tags.kind = 'arm' and tags.current = 'true'`
+leaves one run an arm.
+"""
+
+import logging
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.runtime import storage
+from pipeline.runtime.storage import Record
+from pipeline.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
+
+ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
+COMPLETE = ("FINISHED", "FAILED")
+
+
+class Point(NamedTuple):
+    """One value of a metric; `step` is an epoch from 1 up, a seed, or 0 without a curve."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of one run. `kind` and `name` identify it within an MLflow experiment.
+
+    `fingerprint` changes with the content. `log_artifacts` sends files to a run.
+    """
+
+    experiment: str
+    kind: str
+    name: str
+    fingerprint: str
+    params: dict[str, Any]
+    points: list[Point]
+    tags: dict[str, str]
+    failed: bool = False  # some result is missing
+    children: Sequence["Content"] = field(default=())
+    log_artifacts: Callable[["MlflowClient", "Run"], None] | None = None
+
+
+def publish_or_warn(name: str, read: Callable[[], Sequence[Content]], *, uri: str) -> None:
+    """Publish what `read` returns; where that fails, log one warning line that begins with `name`.
+
+    Results are on disk: no fault of a tracker may stop a stage.
+    """
+    try:
+        publish(read(), uri=uri)
+    except Exception as error:
+        log.warning("warning: %s: %s", name, error)
+
+
+def publish(contents: Sequence[Content], *, uri: str) -> int:
+    """Publish runs of one experiment to the store at `uri`; return how many were new.
+
+    Raises Unreachable where the store fails.
+    """
+    if not contents:
+        return 0
+    with store.opened(uri) as client:
+        experiment = store.experiment(client, contents[0].experiment, uri)
+        return sum(_publish(client, experiment, content) for content in contents)
+
+
+def _publish(client: "MlflowClient", experiment: str, content: Content) -> bool:
+    """Publish one content unless it is there, and make its run the current one of its name."""
+    same = _search(client, experiment, content, f"tags.fingerprint = '{content.fingerprint}'")
+    running = _search(client, experiment, content, "attributes.status = 'RUNNING'")
+    complete = [run for run in same if run.info.status in COMPLETE]
+    known = next((run for run in complete if run.data.tags.get("kind") == content.kind), None)
+    _delete_remains(client, same + running, known)
+    if known is None:
+        tags = {
+            content.kind: content.name,
+            "fingerprint": content.fingerprint,
+            "current": "true",
+            "checkout": checkout(),
+            "mlflow.source.type": "LOCAL",
+            **_commit(),
+        }
+        _send(client, experiment, content, tags)
+    _make_current(client, experiment, content)
+    return known is None
+
+
+def _search(client: "MlflowClient", experiment: str, content: Content, where: str) -> "list[Run]":
+    query = f"tags.{content.kind} = '{content.name}' and {where}"
+    return list(client.search_runs([experiment], query, max_results=5000))
+
+
+def _delete_remains(client: "MlflowClient", runs: "list[Run]", complete: "Run | None") -> None:
+    """Delete what a killed publisher left, and children whose parent somebody deleted.
+
+    Runs of the complete run stay, as do those of another checkout that may still be at work.
+    """
+    for run in {run.info.run_id: run for run in runs}.values():
+        ids = {run.info.run_id, run.data.tags.get("mlflow.parentRunId")}
+        ours = run.data.tags.get("checkout") == checkout()  # and we hold the lock
+        abandoned = ours or run.info.start_time < time.time() * 1000 - ABANDONED
+        if abandoned and not (complete and complete.info.run_id in ids):
+            if run.info.status == "RUNNING":
+                client.set_terminated(run.info.run_id, "KILLED")
+            client.delete_run(run.info.run_id)
+
+
+def _send(client: "MlflowClient", experiment: str, content: Content, tags: dict[str, str]) -> None:
+    """Create a run and its children, in as few calls as MLflow allows."""
+    from mlflow.entities import Metric, Param
+
+    own = tags | content.tags | {"kind": content.kind}
+    run = client.create_run(experiment, tags=own, run_name=content.name)
+    for child in content.children:
+        _send(client, experiment, child, tags | {"mlflow.parentRunId": run.info.run_id})
+    start = run.info.start_time
+    metrics = [
+        Metric(name, float(value), start + step, step) for name, value, step in content.points
+    ]
+    params = [Param(name, str(value)) for name, value in content.params.items()]
+    client.log_batch(run.info.run_id, metrics, params)
+    if content.log_artifacts:
+        content.log_artifacts(client, run)
+    client.set_terminated(run.info.run_id, "FAILED" if content.failed else "FINISHED")
+
+
+def _make_current(client: "MlflowClient", experiment: str, content: Content) -> None:
+    """Turn the tag `current` off on other content's runs of the name, and on on this content's."""
+    same = f"= '{content.fingerprint}'"
+    stale = f"tags.fingerprint !{same} and tags.current = 'true'"
+    back = f"tags.fingerprint {same} and tags.current = 'false'"
+    for where, current in ((stale, "false"), (back, "true")):
+        for run in _search(client, experiment, content, where):
+            client.set_tag(run.info.run_id, "current", current)
+
+
+def source(about: Record, *, command: str) -> dict[str, str]:
+    """Return the tags that say how a result was made: the command, the device, torch's version."""
+    made = {name: about[name] for name in ("device", "torch") if about.get(name)}
+    return {"mlflow.source.name": command} | made
+
+
+def checkout() -> str:
+    """Return an id of this checkout; other checkouts may publish to the same store."""
+    return storage.fingerprint(socket.gethostname(), str(Path.cwd()))
+
+
+def _commit() -> dict[str, str]:
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}  # a copy without git
+    return {"mlflow.source.git.commit": found.stdout.strip()}

@@ -1,0 +1,69 @@
+"""Commands of the project: the targets of the Makefile, for systems without make as well."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages import dvc_runs
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="overrides of params.yaml, e.g. run.seeds=2")
+]
+
+# MNIST as the paper trained it: the column of Table 1, and the networks of Figure 3.
+PAPER = (
+    *("run.datasets=[mnist]", "run.seeds=5", "run.experiments=[sparsity]"),
+    *("pretrain.epochs=30", "pretrain.patience=30", "finetune.epochs=100", "finetune.patience=20"),
+    "experiments.sparsity.networks=200",
+)
+
+
+def repro() -> None:
+    """Run the pipeline on params.yaml, only the stages that changed; print a table of the arms."""
+    dvc_runs.reproduce("dvc.yaml")
+    from pipeline.analysis import results
+    from pipeline.config import params
+    from pipeline.report.text.terminal import arms_table
+
+    settings = params.load()
+    tables = [Path("results", dataset, "table.csv") for dataset in settings.run.datasets]
+    rows = [row for path in tables for row in results.read_table(path)]
+    typer.echo(f"\n{arms_table(rows, settings.compare.confidence)}\n")
+    typer.echo("Report: report/index.html (figures, tests, protocol)")
+    typer.echo("MLflow UI: `make ui`, or `python -m stages ui` (all runs, on 127.0.0.1:5000)")
+
+
+def claims() -> None:
+    """Test the paper's claims by experiments and probes; print how many have which verdict."""
+    dvc_runs.reproduce("claims/dvc.yaml")
+    from pipeline.analysis import results
+    from pipeline.report.text import verdicts
+
+    typer.echo()
+    for path in sorted(Path("claims").glob("*/claims.csv")):
+        typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")
+    typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
+
+
+def paper(overrides: Overrides = None) -> None:
+    """Run MNIST at the paper's scale, on a GPU; after a kill the same command continues."""
+    settings = [*PAPER, *(overrides or [])]
+    dvc_runs.experiment([], settings)
+    dvc_runs.experiment(["claims/dvc.yaml:score@mnist-sparsity"], settings)
+    for command in (["stages.judge", "mnist"], ["stages.readme"]):
+        dvc_runs.run([sys.executable, "-m", *command])
+
+
+def test() -> None:
+    """Run the fast tests."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    dvc_runs.run([sys.executable, "-m", "pytest"])
+
+
+def lint() -> None:
+    """Check format, style and types."""
+    for command in (["ruff", "format", "--check", "."], ["ruff", "check", "."], ["mypy"]):
+        dvc_runs.run([sys.executable, "-m", *command])

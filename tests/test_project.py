@@ -1,0 +1,97 @@
+"""Commands of the project: the Makefile's targets, runs of DVC, and what they print."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.report.text.terminal import arms_table
+from stages.__main__ import app
+from tests.imports import ROOT
+
+DVC_YAML = """stages:
+  copy:
+    cmd: python -c "import shutil; shutil.copy('params.yaml', 'out')"
+    deps: [params.yaml]
+    outs: [out]
+"""
+
+
+def targets() -> dict[str, str]:
+    """Return the targets of the Makefile and the command of `python -m stages` that each calls."""
+    calls = re.findall(r"^(\w+): .*\n\t\$\(STAGES\) (\S+)", (ROOT / "Makefile").read_text(), re.M)
+    return dict(calls)
+
+
+def test_each_target_is_a_command() -> None:
+    """Users without make have all targets but setup, under the same names."""
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert phony
+    assert {*targets()} == {*phony.group(1).split()} - {"help", "setup"}
+    assert all(target == command for target, command in targets().items())
+    for command in targets():
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_the_arms_are_a_table() -> None:
+    """Test error with its interval and n, and sparsity; a failed arm has dashes."""
+    arm = {"dataset": "digits", "activation": "tanh", "initialization": "pretrained", "seeds": 3}
+    columns = ("test_error_mean", "test_error_low", "test_error_high", "zeros_mean")
+    rows = [
+        arm | dict(zip(columns, (0.0314, 0.03, 0.0328, 0.5), strict=True)),
+        arm | {"activation": "rectifier"} | dict.fromkeys(columns),
+    ]
+    head, first, failed = arms_table(rows, 0.95).splitlines()
+    assert re.split("  +", head) == [
+        *("dataset", "arm", "test error", "95% interval", "n", "sparsity")
+    ]
+    assert re.split("  +", first.rstrip()) == [
+        *("digits", "tanh, pre-trained", "3.14%", "3.00% to 3.28%", "3", "50%")
+    ]
+    assert failed.count("-") == 5
+    assert len({len(line) for line in (head, first, failed)}) == 1
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with a pipeline of one stage, outside git."""
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=tmp_path, check=True
+    )
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    return tmp_path
+
+
+def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the stage in a new process."""
+    code = "from stages.dvc_runs import reproduce; reproduce('dvc.yaml')"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_runs_print_no_advice(project: Path, git: bool) -> None:
+    """DVC's advice on git and remotes is left out; a copy without git runs as well."""
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    done = reproduced(project)
+    assert done.returncode == 0, done.stderr
+    assert (project / "out").read_text() == "a: 1\n"
+    assert "Running stage 'copy'" in done.stdout
+    assert "git" not in done.stdout
+    assert "dvc push" not in done.stdout
+    assert "didn't change" in reproduced(project).stdout
+
+
+def test_a_failed_stage_fails_the_command(project: Path) -> None:
+    """The error names the stage and its command; the status is 1."""
+    (project / "dvc.yaml").write_text(DVC_YAML.replace("shutil.copy", "shutil.absent"))
+    done = reproduced(project)
+    assert done.returncode == 1
+    assert "failed to reproduce 'copy'" in done.stderr
