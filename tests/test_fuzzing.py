@@ -90,14 +90,20 @@ def test_classes_of_arrays_are_those_of_their_labels(labels: list[Any]) -> None:
     st.sampled_from([",", "\t", ";"]),
     st.sampled_from([None, False]),
     st.sampled_from([STARS, LABEL]),
+    st.booleans(),
 )
 def test_no_row_of_a_review_file_is_lost(
-    rows: list[tuple[str, str]], delimiter: str, quoting: bool | None, columns: Columns
+    rows: list[tuple[str, str]],
+    delimiter: str,
+    quoting: bool | None,
+    columns: Columns,
+    text_last: bool,
 ) -> None:
-    """Whatever quotes the texts have, reviews and bad lines together are all lines."""
+    """Reviews and bad lines together are all lines, in spite of any quotes in the texts."""
     name = columns.stars or columns.label
-    text = "".join(f"{text}{delimiter}{label}\n" for text, label in rows)
-    lines = io.StringIO(f"text{delimiter}{name}\n{text}", newline="")
+    order = -1 if text_last else 1
+    text = "".join(f"{delimiter.join(row[::order])}\n" for row in [("text", name), *rows])
+    lines = io.StringIO(text, newline="")
     parsed = [*review_files.read_csv(lines, "a", columns, delimiter=delimiter, quoting=quoting)]
     found, faults = parted(parsed)
     assert len(found) + sum(fault.lines for fault in faults) == len(rows)

@@ -220,7 +220,7 @@ def passed_over(name: str) -> bool:
 
 
 def _listed(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files in a folder by name, without those that are skipped."""
+    """Return the folders and the files in a folder by name, without skipped ones."""
     folders, files = [], []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if passed_over(path.name):

@@ -46,7 +46,7 @@ Background = Literal["white", "gray", "black"]
 
 
 class Reading(NamedTuple):
-    """How pixels become bytes: bits in use of a 16-bit value, and the color behind transparency."""
+    """Conversion of pixels to bytes: bits in use of 16-bit values, background of transparency."""
 
     bits: int = 16
     background: Background = "white"

@@ -180,15 +180,20 @@ def _are_rows(
 ) -> bool:
     """Return whether several lines are probably a row each, not one row with a quoted cell.
 
-    Each must have as many cells as the header. Tabs do not occur in texts, but commas do: then a
-    line before the last must also have a rating, or a label that is known or not behind a space.
+    Each must have as many cells as the header. Tabs do not occur in texts, but commas do: then one
+    of the lines that would not hold the label of a single row must also have a rating, or a label
+    that is known or not behind a space.
     """
     rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
     if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) for row in rows):
         return False
     if delimiter == "\t":
         return True
-    for row in rows[:-1]:
+    label_column = columns.stars or columns.label
+    if label_column is None:
+        return False
+    text_last = header.index(label_column) < header.index(columns.text)
+    for row in rows[1:] if text_last else rows[:-1]:
         cells = dict(zip(header, row, strict=True))
         with suppress(ValueError):
             label = columns.review(cells).label
