@@ -5,6 +5,7 @@ import hashlib
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +29,7 @@ class Site:
     answers: list[str] = field(default_factory=lambda: ["whole"])
     body: bytes = FILE
     ranges: list[str | None] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,8 +51,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         rest = site.body[start:]
+        if answer == "drip headers":
+            self.drip(b"HTTP/1.0 200 OK\r\n" + b"X: y\r\n" * 1000)
+            return
         self.send_response(206 if start else 200)
-        if answer != "no length":
+        if "length" not in answer:
             self.send_header("Content-Length", str(len(rest)))
         if answer == "labelled":
             self.send_header("Content-Encoding", "x-gzip")
@@ -58,7 +63,18 @@ class Handler(BaseHTTPRequestHandler):
             last = len(site.body) - 1
             self.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
         self.end_headers()
-        self.wfile.write(rest[: HALF - start] if answer == "drop" else rest)
+        if answer == "drip":
+            self.drip(rest)
+        else:
+            self.wfile.write(rest[: HALF - start] if answer.startswith("drop") else rest)
+
+    def drip(self, content: bytes) -> None:
+        """Send a byte now and then, until the client hangs up."""
+        with suppress(OSError):
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                if self.site.closed.wait(0.05):
+                    return
 
 
 @pytest.fixture
@@ -74,6 +90,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield Bound.site
+    Bound.site.closed.set()
     server.shutdown()
     thread.join()
     server.server_close()

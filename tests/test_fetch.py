@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -337,11 +339,57 @@ def test_wrong_bytes_of_unknown_size_are_refused(
 def test_full_disk_is_not_hidden(site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk error is raised as OSError, not reported as a network fault."""
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    class Full(io.FileIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fetching._Sink, "write", full)
+    opened = Path.open
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, mode="r": (Full if mode == "ab" else opened)(path, mode),
+    )
     with pytest.raises(OSError, match="No space left") as caught:
         get(raw, site.url)
     assert type(caught.value) is OSError
     assert len(site.ranges) == 1
+
+
+@pytest.mark.parametrize("answer", ["drip", "drip headers"])
+def test_slow_servers_do_not_hold_a_download(
+    site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """A server that sends a byte now and then is given up, and asked for the rest."""
+    monkeypatch.setattr(fetching, "WINDOW", 0.4)
+    site.answers = [answer, "whole"]
+    get(raw, site.url)
+    assert_fetched(raw)
+    assert len(site.ranges) == 2
+    assert (site.ranges[1] is None) == (answer == "drip headers")
+    site.answers, site.ranges[:] = [answer], []
+    (raw.parent / "partial/file.gz").unlink()
+    (raw / "file.gz").unlink()
+    start = time.monotonic()
+    with pytest.raises(Problem, match=r"sends fewer than 65536 bytes in 0\.4 seconds"):
+        get(raw, site.url)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("kind", [official, unsized])
+@pytest.mark.parametrize("then", ["no length", "whole"])
+def test_body_without_a_length_is_continued(
+    site: Site, raw: Path, kind: Callable[..., RemoteFile], then: str
+) -> None:
+    """A connection dropped in a body of unknown length is resumed where it stopped."""
+    site.answers = ["drop without length", then]
+    get_all(raw, kind(site.url))
+    assert_fetched(raw)
+    assert site.ranges == [None, f"bytes={HALF}-"]
+
+
+def test_wrong_body_without_a_length_is_refused(site: Site, raw: Path) -> None:
+    """Content that is wrong to its end is refused as such."""
+    site.answers, site.body = ["no length"], bytes(1000)
+    with pytest.raises(Problem, match=r"has sha1 .*, expected .* \(the download was deleted"):
+        get_all(raw, unsized(site.url))
+    assert not (raw / "file.gz").exists()

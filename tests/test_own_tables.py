@@ -1,6 +1,9 @@
 """npz arrays and CSV files: numbers are scaled as documented, other files are refused."""
 
+import math
 import struct
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -119,7 +122,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"X": X_NI}, r"has no arrays X and y, nor x_train, .*; it has X: say x and y"),
+        ({"X": X_NI}, r"has no arrays X and y, nor x_train and y_train; it has X: say x and y"),
         ({"X": NAN, "y": LABELS}, r"X\[2\] holds nan, which is no finite"),
         ({"X": X_NI * 1e300, "y": LABELS}, r"X\[0\] holds .*, which is no finite"),
         ({"X": X_NI.astype("O"), "y": LABELS}, "X holds Python objects"),
@@ -129,17 +132,17 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
         ({"X": images(3, 2, 4), "y": LABELS}, r"X has shape \[12, 3, 2, 4\]: save it as"),
         ({"X": X_NI[:, :0], "y": LABELS}, r"X has shape \[12, 0\]: save it as"),
         ({"X": X_NI, "y": LABELS[1:]}, r"y has shape \[11\], expected \[12\]"),
-        ({"X": X_NI, "y": LABELS[:, None]}, r"y has shape \[12, 1\], expected \[12\]"),
-        ({"X": X_NI, "y": LABELS + 0.5}, r"y\[0\] is 7.5: labels are whole numbers or text"),
-        ({"X": X_NI, "y": LABELS * np.nan}, r"y\[0\] is nan: labels"),
+        ({"X": X_NI, "y": np.eye(12)}, r"y has shape \[12, 12\], expected \[12\]"),
+        ({"X": X_NI, "y": LABELS + 0.5}, r"y\[0\]: the label 7.5 is no whole number"),
+        ({"X": X_NI, "y": LABELS * np.nan}, r"y\[0\]: the label is missing \(12 of 12 are"),
         ({"X": X_NI, "y": LABELS.astype("S")}, r"y is \|S\d+: labels"),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": images(4), "y_test": LABELS},
-            "training and test arrays are of different types",
+            "the parts' arrays are of different types",
         ),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:, 1:], "y_test": LABELS},
-            "training and test examples differ in shape",
+            "the parts' examples differ in shape",
         ),
         (
             {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI[:2], "y_test": LABELS[:2]},
@@ -175,7 +178,7 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
 def test_bombs_are_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An array beyond the limit, or a header that promises another size, is refused unread."""
     monkeypatch.setattr(archives, "MOST_BYTES", 1000)
-    with pytest.raises(Problem, match="X takes 12128 bytes, more than 1000"):
+    with pytest.raises(Problem, match="its arrays take 12352 bytes"):
         arrays(tmp_path / "in.npz", X=np.zeros((12, 1000), np.uint8), y=LABELS)
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (12, 1000000000)}\n"
     with zipfile.ZipFile(tmp_path / "in.npz", "w") as archive:
@@ -216,7 +219,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ("label\nx\n", "has no column but 'label'"),
         ("a,label\n1,x\n\n1,2,x\n", "line 4: 3 cells, expected 2"),
         ("a,label\n1,x\n,x\n", "line 3, column a is empty"),
-        ("a,label\n1,x\n2, \n", "line 3, column label is empty"),
+        ("a,label\n1,x\n2, \n", r"line 3, column label: the label is missing \(1 of 2"),
         ("a,b,label\n1,2,x\n2,nan,x\n", "line 3, column b is 'nan', which is no finite"),
         ("a,b,label\n1,-inf,x\n", "line 2, column b is '-inf'"),
         ("a,b,label\n1,1e39,x\n", "line 2, column b is '1e39'"),
@@ -224,7 +227,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ("a,b,label\n1,1_0,x\n", "line 2, column b is '1_0'"),
         ('a,label\n1,"x\n2,x\n', "line 3: unexpected end of data: correct"),
         ("a,label\n1,ä\n".encode("latin-1"), "is not UTF-8"),
-        ("a,label\n1,0.5\n2,1\n", r"label\[0\] is 0.5: labels are whole numbers"),
+        ("a,label\n1,0.5\n2,1\n", r"line 2, column label: the label 0.5 is no whole"),
         ("a,label\n1,x\n2,y\n", "class x of .* has 1 examples"),
     ],
 )
@@ -269,3 +272,110 @@ def test_index_columns_are_pointed_out(tmp_path: Path, caplog, columns, found) -
     ]
     notes = split_statistics.notes(tmp_path / "raw/train.npz")
     assert notes.get("index_columns", []) == positions
+
+
+PARTS = {
+    "keras": ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test"),
+    "medmnist": (
+        "train_images", "train_labels", "val_images", "val_labels", "test_images", "test_labels",
+    ),
+    "capitals": ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test"),
+    "hyphens": ("data-training", "targets-training", "data-dev", "targets-dev", "data-test",
+                "targets-test"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("chosen", [False, True])
+def test_all_parts_of_an_archive_are_used(
+    tmp_path: Path, names: tuple[str, ...], chosen: bool
+) -> None:
+    """Training, validation and test examples stay apart, also where `x` and `y` name the first."""
+    x = images(2, 3)
+    pieces = [array for n in range(3) for array in (x[n::3], LABELS[n::3][:, None])]
+    options = {"x": names[0], "y": names[1]} if chosen else None
+    labels = LABELS.copy()
+    labels[:] = [7, 7, 7, 10, 10, 10] * 2
+    pieces[1::2] = [labels[n::3][:, None] for n in range(3)]
+    parts = arrays(tmp_path / "in.npz", options, **dict(zip(names, pieces, strict=True)))
+    for n, part in enumerate(("train", "valid", "test")):
+        wanted = x[n::3].reshape(4, -1).tolist()
+        assert sorted(parts[part].x_NI.tolist()) == sorted(wanted)
+    assert parts["train"].encoding.class_names == ("7", "10")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"X": X_NI, "y": LABELS, "notes": X_NI}, "the arrays notes are not used"),
+        ({"x_train": X_NI, "y_train": LABELS, "x_test": X_NI}, "the arrays x_test are not used"),
+        ({"X": X_NI, "y": LABELS, "X_test": X_NI, "y_test": LABELS}, ""),
+    ],
+)
+def test_unused_arrays_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, given, says: str
+) -> None:
+    """An array that is in no split is named in a warning."""
+    arrays(tmp_path / "in.npz", **given)
+    assert [says] * bool(says) == [record.getMessage().split(": ")[1] for record in caplog.records]
+
+
+def test_two_arrays_of_one_part_are_refused(tmp_path: Path) -> None:
+    """Of x_test and test_images neither is preferred."""
+    given = {"x_train": X_NI, "y_train": LABELS, "x_test": X_NI, "test_images": X_NI}
+    with pytest.raises(Problem, match="both test_images and x_test are x of test: remove one"):
+        arrays(tmp_path / "in.npz", **given)
+
+
+def test_archive_that_expands_many_times_is_refused(tmp_path: Path) -> None:
+    """Gigabytes of zeros in a small file are refused in one line, and take no memory."""
+    path, size = tmp_path / "in.npz", 1 << 29
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, shape in (("X", (size // 64, 64)), ("y", (size // 64,))):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for _ in range(math.prod(shape) >> 20 or 1):
+                    file.write(bytes(min(1 << 20, math.prod(shape))))
+    assert path.stat().st_size < 2_000_000
+    tracemalloc.start()
+    with pytest.raises(Problem, match=r"its arrays take \d+ bytes, \d+ times the file"):
+        made({"npz": str(path)}, tmp_path / "raw")
+    assert tracemalloc.get_traced_memory()[1] < 2 * path.stat().st_size + (1 << 20)
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\0\0\x08\x03\0\0\0\x01", "it is an IDX file"),
+        (b"\x93NUMPY\x01\0", "it is a single .npy array"),
+        (b"\x89HDF\r\n", "it is an HDF5 file"),
+        (b"none of these", "not a zip file"),
+    ],
+)
+def test_other_formats_are_named(tmp_path: Path, content: bytes, says: str) -> None:
+    """A file of another known format is called by its name."""
+    (tmp_path / "in.npz").write_bytes(content)
+    with pytest.raises(Problem, match=rf"cannot be read \(.*{says}.*\): save it with numpy.savez"):
+        made({"npz": str(tmp_path / "in.npz")}, tmp_path / "raw")
+
+
+def test_wide_tables_are_read_in_linear_time(tmp_path: Path) -> None:
+    """40,000 columns are 80 times as slow as 500 at most by a factor, not by its square."""
+    header = ",".join(f"c{n}" for n in range(40_000)) + ",label\n"
+    rows = "".join(",".join(["1.5"] * 40_000) + f",{n % 2}\n" for n in range(8))
+    start = time.process_time()
+    csv(tmp_path / "in.csv", header + rows)
+    assert time.process_time() - start < 5
+
+
+def test_rows_within_quotes_are_refused(tmp_path: Path) -> None:
+    """A label that swallows rows is refused; with `quoting: false` the quotes are in the labels."""
+    text = "a,label\n" + "1,x\n2,y\n" * 5 + '3,"x\n4,y\n5,x"\n'
+    says = "line 12: a quoted cell goes on to line 14, .* or set quoting: false"
+    with pytest.raises(Problem, match=says):
+        csv(tmp_path / "in.csv", text)
+    text = "a,label\n" + '1,"x\n2,y"\n' * 5
+    parts = csv(tmp_path / "in.csv", text, quoting=False)
+    assert parts["train"].encoding.class_names == ('"x', 'y"')

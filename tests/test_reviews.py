@@ -1,5 +1,6 @@
 """Review files: good lines become reviews, and every bad line is reported."""
 
+import gzip
 import io
 import json
 import logging
@@ -11,7 +12,8 @@ import pytest
 from pipeline.data.formats import review_files
 from pipeline.data.formats.review_files import read_json_lines
 from pipeline.data.sources import own
-from pipeline.data.text.reviews import Fault, Review, Stars, Tally, class_names
+from pipeline.data.text.labels import class_names
+from pipeline.data.text.reviews import Fault, Review, Stars, Tally
 from pipeline.runtime.errors import Problem
 from tests.review_files import LABEL, STARS, jsonl, parted, reviews, splits
 
@@ -31,8 +33,8 @@ BAD_OBJECTS = [
     ('{"text": "good", "stars": "1_0"}', "'1_0' are no number"),
     ('{"text": "good", "stars": 6}', "'6' are not from 1 to 5"),
     ('{"text": "good", "stars": 0}', "'0' are not from 1 to 5"),
-    ('{"text": "good", "stars": NaN}', "'nan' are not from 1 to 5"),
-    ('{"text": "good", "stars": Infinity}', "'inf' are not from 1 to 5"),
+    ('{"text": "good", "stars": NaN}', "stars are missing"),
+    ('{"text": "good", "stars": Infinity}', "'inf' are no number"),
     ('{"text": "good", "stars": 4.2}', "neither whole nor half"),
 ]
 BAD_ROWS = [
@@ -318,3 +320,114 @@ def test_surrogates_in_json_are_text(tmp_path: Path) -> None:
     rows = [row | {"text": row["text"] + " \ud800x"} for row in reviews(50)]
     path = jsonl(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
     assert len(splits(tmp_path, {"reviews": str(path)}).train.y_N) == 40
+
+
+def quoted(rows: int, columns: str, row: str) -> str:
+    """Return a file in which every 10th text begins with a quote, and one 5 rows on ends with one.
+
+    `row` has the places {text}, {label} and {n}.
+    """
+    lines = [columns]
+    for n in range(rows):
+        text = f'"start {n}' if n % 10 == 2 else f'end {n}"' if n % 10 == 7 else f"text {n}"
+        lines.append(row.format(text=text, label=n % 2 + 1, n=n))
+    return "".join(f"{line}\n" for line in lines)
+
+
+QUOTED = {
+    "tsv": ("text\tlabel", "{text}\t{label}", "\t"),
+    "csv": ("id,text,label", "{n},{text},{label}", ","),
+    "tsv last": ("label\ttext", "{label}\t{text}", "\t"),
+}
+
+
+@pytest.mark.parametrize(("header", "row", "delimiter"), QUOTED.values(), ids=QUOTED)
+def test_rows_within_quotes_are_not_lost(header: str, row: str, delimiter: str) -> None:
+    """Quotes that are plain characters make bad lines, and reviews with `quoting: false`."""
+    text = quoted(100, header, row)
+    found, faults = of_table(text, LABEL, delimiter)
+    assert len(found) + sum(fault.lines for fault in faults) == 100
+    assert all("set quoting: false" in fault.what for fault in faults)
+    lines = io.StringIO(text, newline="")
+    plain = [*review_files.read_csv(lines, "a", LABEL, delimiter=delimiter, quoting=False)]
+    found, faults = parted(plain)
+    assert (len(found), faults) == (100, [])
+    assert sorted({review.label for review in found}) == ["1", "2"]
+    assert '"start 2' in [review.text for review in found]
+
+
+def test_texts_of_several_lines_are_one_review() -> None:
+    """Lines of a quoted text that are no rows stay in it, and `quoting: true` accepts any."""
+    rows = '"one, two\nand three\n",up\n"first, down\nlast",up\n"a, up\nb up",up\n'
+    found, faults = of_table("text,label\nplain,up\n" + rows, LABEL)
+    kept = ["plain", "one, two\nand three\n", "first, down\nlast"]
+    assert [review.text for review in found] == kept
+    assert [fault.lines for fault in faults] == [2]
+    lines = io.StringIO("text,label\nplain,up\n" + rows, newline="")
+    accepted = [*review_files.read_csv(lines, "a", LABEL, delimiter=",", quoting=True)]
+    assert len(parted(accepted)[0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "few"), [(0, 4, False), (1, 10, False), (-1, 1, False), (0, 5, True)]
+)
+def test_ratings_on_another_scale_are_a_problem(
+    tmp_path: Path, low: int, high: int, few: bool
+) -> None:
+    """The Problem names the scale that occurs and the option; a few such ratings are bad lines."""
+    count = 300
+    stars = [low if few and not n else low + few + n % (high - low + 1 - few) for n in range(count)]
+    rows = [row | {"stars": rating} for row, rating in zip(reviews(count), stars, strict=True)]
+    source = {"reviews": str(jsonl(tmp_path / "a.jsonl", rows))}
+    if few:
+        assert sum(len(split.y_N) for split in splits(tmp_path, source)) == count - 1
+        return
+    says = rf"line \d+: ratings run from {low} to {high}, and \d+ are not from 1 to 5: set ratings:"
+    with pytest.raises(Problem, match=says):
+        splits(tmp_path, source)
+    found = splits(tmp_path, source, ratings=[low, high])
+    assert len(found.train.encoding.class_names) == high - low + 1
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
+def test_gzipped_files_are_read(tmp_path: Path, name: str) -> None:
+    """A .gz file is read as the file that it holds; a damaged one is a Problem."""
+    rows = reviews(40)
+    table = "text,stars\n" + "".join(f"{row['text']},{row['stars']}\n" for row in rows)
+    lines = table if ".csv" in name else "".join(json.dumps(row) + "\n" for row in rows)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(lines.encode()))
+    found = splits(tmp_path, {"reviews": str(path)})
+    assert sum(len(split.y_N) for split in found) == 40
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(Problem, match=r"gz is a damaged gzip file \(.*\): replace it"):
+        splits(tmp_path, {"reviews": str(path)})
+
+
+def test_lines_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is too long to be a review is refused before it fills the memory."""
+    monkeypatch.setattr(review_files, "LONGEST_LINE", 1000)
+    with pytest.raises(Problem, match=r"a\.jsonl, line 2: more than 1000 characters"):
+        decoded(b"short\n" + b"x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("这家餐厅的菜很好吃{n}服务也不错", 100), ("word {n}", 0), ("\U0001f600", None)],
+)
+def test_texts_without_terms_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, share: int | None
+) -> None:
+    """Sentences without spaces are terms that no other text has: a warning has the share."""
+    rows = [{"text": text.format(n=n), "stars": n % 2 + 1} for n in range(50)]
+    if share:
+        rows[0]["text"] = rows[1]["text"] = "same words"
+    source = {"reviews": str(jsonl(tmp_path / "a.jsonl", rows))}
+    if share is None:
+        with pytest.raises(Problem, match="no review has a term, a word of two letters or more"):
+            splits(tmp_path, source)
+        return
+    splits(tmp_path, source, terms=1)
+    warned = [record.getMessage() for record in caplog.records if "have none of" in record.message]
+    assert bool(warned) == bool(share)
+    assert all("mine: 9" in message or "mine: 100%" in message for message in warned)

@@ -1,17 +1,22 @@
 """Catalogue of datasets: download and preprocessing by name, the user's own data included."""
 
+import logging
 from pathlib import Path
 
 from pipeline.config.params import Params
-from pipeline.data.cards import data_card
+from pipeline.data.cards import data_card, split_statistics
 from pipeline.data.download.fetch import fetch
+from pipeline.data.formats.table import listed
 from pipeline.data.sources import amazon, cifar10, digits, glyphs, mnist, nistp, norb, own, yelp
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits import examples
+from pipeline.data.splits.encoding import Encoding
 from pipeline.data.text.cross_validation import TextOptions
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.locks import exclusive
+
+log = logging.getLogger(__name__)
 
 CATALOGUE = {
     dataset.name: dataset
@@ -91,6 +96,13 @@ def _check_apart(source: own.Source, name: str, raw: Path) -> None:
             )
 
 
+def _warn_of_constant_inputs(name: str, part: str, path: Path, encoding: Encoding) -> None:
+    constant = split_statistics.constant_classes(path, encoding)
+    if constant:
+        which = "all examples" if constant == ("*",) else f"the examples of {listed([*constant])}"
+        log.warning("%s: %s in %s have the same inputs: check the files", name, which, part)
+
+
 def preprocess(params: Params, name: str, raw: Path, *, ready: Path, results: Path) -> None:
     """Replace the folder `ready` by train.npz, valid.npz and test.npz, made from the raw files.
 
@@ -104,4 +116,5 @@ def preprocess(params: Params, name: str, raw: Path, *, ready: Path, results: Pa
     with storage.whole_folder(ready) as folder:
         for part, split in splits._asdict().items():
             examples.write(split, folder / f"{part}.npz")
+            _warn_of_constant_inputs(name, part, folder / f"{part}.npz", split.encoding)
         data_card.write(dataset, source, options, raw=raw, ready=folder, out=results)

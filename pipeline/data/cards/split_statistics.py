@@ -47,6 +47,31 @@ def blocks(path: Path) -> Iterator[NDArray[Any]]:
             yield np.frombuffer(content, dtype).reshape(-1, inputs)
 
 
+def constant_classes(path: Path, encoding: Encoding) -> tuple[str, ...]:
+    """Return the classes of a split of images or numbers whose examples all have the same inputs.
+
+    Classes with a single example are left out; so are texts. `("*",)` stands for all examples of
+    the split.
+    """
+    if encoding.vocabulary:
+        return ()
+    y_N, first = labels(path), 0
+    inputs: dict[int, NDArray[Any]] = {}
+    varied = set[int]()
+    for x_BI in blocks(path):
+        y_B = y_N[first : first + len(x_BI)]
+        first += len(x_BI)
+        for label in {*np.unique(y_B).tolist()} - varied:
+            x_I = inputs.setdefault(label, x_BI[np.argmax(y_B == label)])
+            if (x_BI[y_B == label] != x_I).any():
+                varied.add(label)
+    constant = [label for label in sorted(inputs) if label not in varied]
+    alike = all((x_I == inputs[constant[0]]).all() for x_I in inputs.values() if not varied)
+    if alike and not varied and len(y_N) > 1:
+        return ("*",)
+    return tuple(encoding.class_names[label] for label in constant if (y_N == label).sum() > 1)
+
+
 def labels(path: Path) -> NDArray[np.int64]:
     """Return the labels [N] of a split."""
     with np.load(path, allow_pickle=False) as stored:

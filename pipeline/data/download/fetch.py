@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import shutil
 import sys
 import time
@@ -10,19 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any, Literal
 
-import pooch
 import requests
+import urllib3
 
 from pipeline.runtime.errors import Problem
 
 PAUSES = (0.0, 0.5, 1.0, 2.0)  # seconds before each round over the addresses
-RETRIED = (408, 416, 425, 429)  # refusals that may pass; 416 does once the partial file is dropped
+RETRIED = (408, 425, 429)  # refusals that may pass
 NAMED = 3  # files that an error message names
 HASHED = 1 << 20  # bytes of content hashed at a time
 CHUNK = 1 << 16  # bytes received at a time
-TIMEOUT = (10, 30)  # seconds to connect, and between two chunks
+QUEUED = 16  # chunks received ahead of the disk
+TIMEOUT = (10, 30)  # seconds to connect, and between two bytes
+WINDOW = 60.0  # seconds in which a server must send its headers, and then ...
+SLOWEST = 1 << 16  # ... at least so many bytes of the body
 UNSTATED_LIMIT = 2 << 30  # bytes of a file with neither size nor limit
 
 Faults = dict[str, str]  # last error by address
@@ -202,17 +208,20 @@ def _download(file: RemoteFile, part: Path) -> Faults:
 
 def _try(file: RemoteFile, url: str, part: Path, advance: Advance) -> tuple[str | None, bool]:
     """Ask one address once. Return the fault, and whether another attempt would be useless."""
-    start = part.stat().st_size if part.exists() else 0
+    start, complete = part.stat().st_size if part.exists() else 0, True
     try:
         if not start or file.size is None or start < file.size:
-            receive(url, part, file.most, advance=advance)
+            complete = receive(url, part, file.most, advance=advance)
         fault = file.fault(part)
     except OversizeError:
         fault = f"sends more than the expected {file.most} bytes"
     except requests.RequestException as error:
-        if _has_no_more(error) and not file.fault(part):
-            return None, True
-        return _refusal(error, part)
+        if not _has_no_more(error):
+            return _refusal(error)
+        fault = file.fault(part)  # without one, the partial file is the whole
+    size = part.stat().st_size
+    if fault and not complete and start < size < file.most:
+        return f"sends {size} bytes without a length, perhaps not all: {fault}", False
     if fault:
         part.unlink()  # the next attempt must not build on it
         fault += " (the download was deleted)"
@@ -226,13 +235,13 @@ def _has_no_more(error: requests.RequestException) -> bool:
     return status == requests.codes.requested_range_not_satisfiable
 
 
-def _refusal(error: requests.RequestException, part: Path) -> tuple[str, bool]:
+def _refusal(error: requests.RequestException) -> tuple[str, bool]:
     """Return a failed request in words, and whether another attempt would be useless."""
     if error.response is not None:
         status = error.response.status_code
-        if _has_no_more(error):
-            part.unlink()
         return f"answers {status} {error.response.reason}", status < 500 and status not in RETRIED
+    if isinstance(error, SlowError):
+        return f"sends fewer than {SLOWEST} bytes in {WINDOW:g} seconds", False
     if isinstance(error, requests.Timeout):
         return "does not answer in time", isinstance(error, requests.ConnectTimeout)
     return "cannot be reached or drops the connection", False
@@ -242,60 +251,109 @@ class OversizeError(Exception):
     """The server sends more bytes than the official file has."""
 
 
-def receive(url: str, part: Path, most: int, *, advance: Advance) -> None:
+class SlowError(requests.Timeout):
+    """The server sends too few bytes within `WINDOW` seconds."""
+
+
+def receive(url: str, part: Path, most: int, *, advance: Advance) -> bool:
     """Complete the partial file `part` from `url`, asking only for the bytes it lacks.
 
     Starts over where the server ignores the range. The bytes that arrived stay in `part` when the
-    connection breaks. Raises requests.RequestException, and OversizeError after `most` bytes.
+    connection breaks. Returns whether the server stated a length: without one, a dropped connection
+    looks like the end of the file. Raises requests.RequestException, SlowError among them, and
+    OversizeError after `most` bytes.
     """
     with part.open("ab") as file:
-        start = file.tell()
-        sink = _Sink(file, most, advance)
         # Without this, servers may compress; offsets count the bytes of the stored file.
         headers = {"Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-        download = pooch.HTTPDownloader(
-            chunk_size=CHUNK, timeout=TIMEOUT, headers=headers, hooks={"response": sink.place}
-        )
+        if file.tell():
+            headers["Range"] = f"bytes={file.tell()}-"
+        arrivals = _Arrivals(url, headers)
         try:
-            download(url, sink, None)
+            response = arrivals.response()
+            if response.status_code == requests.codes.ok:
+                file.seek(0)
+                file.truncate()
+            length = response.headers.get("Content-Length", "")
+            total = file.tell() + int(length) if length.isdecimal() else None
+            for chunk in arrivals.chunks():
+                file.write(chunk)
+                advance(file.tell(), total)
+                if file.tell() > most:
+                    raise OversizeError
         finally:
-            sink.close()
+            arrivals.stop()
+    return total is not None or response.headers.get("Transfer-Encoding") == "chunked"
 
 
-class _Sink:
-    """The partial file, with the file interface that pooch's downloader writes to."""
+class _Arrivals:
+    """The response of a server and its bytes, received by a thread of their own.
 
-    def __init__(self, file: BinaryIO, most: int, advance: Advance) -> None:
-        self.file, self.most, self.advance = file, most, advance
-        self.total: int | None = None
-        self.responses: list[requests.Response] = []
+    No timeout of a socket ends a response that comes byte by byte; the reader of a queue can.
+    """
 
-    def place(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        """Position the file for the bytes of a response, before the first of them arrives."""
-        self.responses.append(response)
-        # Some servers declare a stored .gz file as encoded, and requests would expand it.
-        response.raw.headers.pop("Content-Encoding", None)
-        if response.status_code == requests.codes.ok:
-            self.file.seek(0)
-            self.file.truncate()
-        length = response.headers.get("Content-Length", "")
-        self.total = self.file.tell() + int(length) if length.isdecimal() else None
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self.queue: Queue[Any] = Queue(QUEUED)
+        self.stopped = Event()
+        Thread(target=self._receive, args=(url, headers), daemon=True).start()
 
-    def write(self, chunk: bytes) -> None:
-        self.file.write(chunk)
-        self.advance(self.file.tell(), self.total)
-        if self.file.tell() > self.most:
-            raise OversizeError
+    def _receive(self, url: str, headers: dict[str, str]) -> None:
+        try:
+            with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
+                response.raise_for_status()
+                self._put(response)
+                # Raw bytes: a stored .gz file declared as encoded must not be expanded.
+                while not self.stopped.is_set():
+                    chunk = response.raw.read1(CHUNK, decode_content=False) or b""
+                    self._put(chunk)
+                    if not chunk:
+                        break
+        except Exception as error:  # raised again by the thread that waits
+            self._put(error)
 
-    def flush(self) -> None:
-        self.file.flush()
+    def _put(self, item: Any) -> None:
+        while not self.stopped.is_set():
+            try:
+                self.queue.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
 
-    def close(self) -> None:
-        """Close the connections, which pooch leaves open on failure."""
-        for response in self.responses:
-            response.close()
+    def _next(self, seconds: float) -> Any:
+        try:
+            item = self.queue.get(timeout=max(0.0, seconds))
+        except Empty as error:
+            raise SlowError from error
+        if isinstance(item, urllib3.exceptions.ReadTimeoutError):
+            raise requests.Timeout from item
+        if isinstance(item, urllib3.exceptions.HTTPError | http.client.HTTPException | OSError):
+            raise (
+                item
+                if isinstance(item, requests.RequestException)
+                else (requests.ConnectionError(str(item)))
+            ) from item
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def response(self) -> requests.Response:
+        """Return the response, whose body has not been read. Raises SlowError after a window."""
+        response = self._next(WINDOW)
+        assert isinstance(response, requests.Response)
+        return response
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes of the body. Raises SlowError where a window brings too few."""
+        start, arrived = time.monotonic(), 0
+        while chunk := self._next(start + WINDOW - time.monotonic()):
+            yield chunk
+            arrived += len(chunk)
+            if arrived >= SLOWEST:
+                start, arrived = time.monotonic(), 0
+
+    def stop(self) -> None:
+        """End the thread, at the latest when its socket times out."""
+        self.stopped.set()
 
 
 @contextmanager

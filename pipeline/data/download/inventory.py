@@ -20,7 +20,10 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 FILE = "inventory.json"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp",
+    ".ppm", ".pgm", ".pbm", ".pnm",
+}  # fmt: skip
 JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # left behind by operating systems
 HIDDEN_JUNK = re.compile(r"\.(git|dvc|svn|cache|venv|idea|ipynb_checkpoints|thumbnails|Trash.*)")
 LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
@@ -278,7 +281,7 @@ def passed_over(name: str) -> bool:
 
 
 def _listed(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files in a folder by name, without the skipped ones."""
+    """Return the folders and the files in a folder by name, without skipped ones."""
     folders, files = [], []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if passed_over(path.name):

@@ -7,28 +7,39 @@ import csv
 import io
 import math
 from array import array
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.data.formats.table import LARGEST, Scaled, Table, classes, listed
+from pipeline.data.formats.table import LARGEST, Scaled, Table, listed
+from pipeline.data.text.labels import classes
 from pipeline.runtime.errors import Problem
 
 QUOTED = 20  # characters of a cell that an error message quotes
 
 
-def read_csv(content: bytes, path: str, label: str, *, delimiter: str, scaled: Scaled) -> Table:
+def read_csv(
+    content: bytes,
+    path: str,
+    label: str,
+    *,
+    delimiter: str,
+    scaled: Scaled,
+    quoting: bool | None = None,
+) -> Table:
     """Return the table of a UTF-8 file with a header row.
 
-    The column `label` holds the classes, all others numbers. Labels that are whole numbers are
-    sorted as numbers. Raises Problem naming file, line and column of what cannot be used.
+    The column `label` holds the classes, all others numbers. A row is one line. Quotes enclose
+    cells unless `quoting` is False. Raises Problem naming file, line and column of what cannot be
+    used.
     """
     text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv_reader(text, delimiter=delimiter, quoting=quoting)
     try:
         columns = _columns(next(reader, []), label, path)
-        values, labels = _cells(reader, columns, label, path)
+        values, labels, line_N = _cells(reader, columns, label, path)
     except UnicodeDecodeError as error:
         raise Problem(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8") from error
     except csv.Error as error:
@@ -36,9 +47,18 @@ def read_csv(content: bytes, path: str, label: str, *, delimiter: str, scaled: S
     if not labels:
         raise Problem(f"{path} has no rows below its header: add examples")
     x_NI = np.frombuffer(values).reshape(len(labels), -1)
-    class_names, y_N = classes(_typed(labels), f"{path}: {label}")
+    class_names, y_N = classes(
+        np.array(labels), lambda n: f"{path}, line {line_N[n]}, column {label}"
+    )
     features = tuple(name for name in columns if name != label)
     return Table(x_NI, y_N, np.full(len(y_N), "train"), class_names, scaled, features)
+
+
+def csv_reader(lines: Iterable[str], *, delimiter: str, quoting: bool | None) -> Any:
+    """Return a strict CSV reader, to which quotes are plain characters if `quoting` is False."""
+    if quoting is False:
+        return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def _columns(header: list[str], label: str, path: str) -> list[str]:
@@ -49,10 +69,12 @@ def _columns(header: list[str], label: str, path: str) -> list[str]:
         raise Problem(
             f"{path} has no column {label!r}; it has {listed(columns)}: say label in preprocess"
         )
-    for n, name in enumerate(columns):
-        if not name or name in columns[:n]:
-            fault = f"two columns {name!r}" if name else f"a column without a name, number {n + 1}"
-            raise Problem(f"{path} has {fault}: rename or remove it")
+    name, count = Counter(columns).most_common(1)[0]
+    if "" in columns:
+        fault = f"a column without a name, number {columns.index('') + 1}"
+        raise Problem(f"{path} has {fault}: rename or remove it")
+    if count > 1:
+        raise Problem(f"{path} has two columns {name!r}: rename or remove one")
     if len(columns) == 1:
         raise Problem(f"{path} has no column but {label!r}: add inputs, or say its delimiter")
     return columns
@@ -60,50 +82,44 @@ def _columns(header: list[str], label: str, path: str) -> list[str]:
 
 def _cells(
     reader: Any, columns: list[str], label: str, path: str
-) -> tuple["array[float]", list[str]]:
-    """Return all numbers, row by row, and the labels."""
-    values, labels = array("d"), []
-    position = columns.index(label)
+) -> tuple["array[float]", list[str], "array[int]"]:
+    """Return all numbers, row by row, and the label and the line of each row."""
+    values, labels, line_N = array("d"), list[str](), array("Q")
+    position, previous = columns.index(label), reader.line_num
+    inputs = [name for name in columns if name != label]
     for row in reader:
+        line, last = previous + 1, reader.line_num
+        previous = last
         if not row:
             continue
+        where = f"{path}, line {line}"
         if len(row) != len(columns):
+            raise Problem(f"{where}: {len(row)} cells, expected {len(columns)}: correct it")
+        if line != last:
             raise Problem(
-                f"{path}, line {reader.line_num}: {len(row)} cells, expected {len(columns)}: "
-                "correct it"
+                f"{where}: a quoted cell goes on to line {last}, but a row is one line: correct "
+                "the quotes, or set quoting: false if they are plain characters"
             )
-        labels.append(row.pop(position).strip())
+        labels.append(row.pop(position))
+        line_N.append(line)
         try:
             numbers = array("d", map(float, row))
         except ValueError:
             numbers = array("d", [math.nan])
         # float() accepts 1_000; the sum detects a NaN or an infinity in one step.
-        if not (labels[-1] and sum(map(abs, numbers)) <= LARGEST) or "_" in "".join(row):
-            names = [label, *(name for name in columns if name != label)]
-            for name, cell in zip(names, [labels[-1], *row], strict=True):
-                _check_cell(
-                    cell, f"{path}, line {reader.line_num}, column {name}", is_label=name == label
-                )
+        if not sum(map(abs, numbers)) <= LARGEST or "_" in "".join(row):
+            for name, cell in zip(inputs, row, strict=True):
+                _check_number(cell, f"{where}, column {name}")
         values.extend(numbers)
-    return values, labels
+    return values, labels, line_N
 
 
-def _check_cell(cell: str, where: str, *, is_label: bool) -> None:
+def _check_number(cell: str, where: str) -> None:
     if not cell.strip():
-        raise Problem(f"{where} is empty: fill it, or leave the row out")
-    if is_label:
-        return
+        raise Problem(f"{where} is empty: fill it in, or leave the row out")
     try:
         usable = "_" not in cell and abs(float(cell)) <= LARGEST
     except ValueError:
         usable = False
     if not usable:
         raise Problem(f"{where} is {cell[:QUOTED]!r}, which is no finite 32-bit number: correct it")
-
-
-def _typed(labels: list[str]) -> NDArray[Any]:
-    """Return labels as numbers if all of them are, else as text."""
-    try:
-        return np.array([float(label) for label in labels])
-    except ValueError:
-        return np.array(labels)

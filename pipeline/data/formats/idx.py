@@ -1,4 +1,4 @@
-"""Gzipped IDX files, the format of MNIST.
+"""IDX files, gzipped or not: the format of MNIST.
 
 A big-endian header (magic number, then the length of each dimension), then one byte per value.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.runtime import storage
 
 MAGIC = 0x0800  # unsigned bytes; the last two digits count the dimensions: 2049 labels, 2051 images
+PLAIN = b"\0\0"  # first bytes of a file that is not gzipped
 
 
 def read_images(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -49,9 +50,12 @@ def _values(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _content(path: Path, size: int) -> bytes:
-    """Return the `size` bytes that a gzip file must expand to; it is expanded no further."""
+    """Return the `size` bytes that a file has, or must expand to; it is expanded no further."""
     try:
-        with gzip.open(path) as file:
+        with path.open("rb") as plain, gzip.GzipFile(fileobj=plain) as expanded:
+            start = plain.read(len(PLAIN))
+            plain.seek(0)
+            file = plain if start == PLAIN else expanded
             content = file.read(size + 1)  # one byte more detects a longer file
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise storage.unreadable(path, error) from error

@@ -4,14 +4,16 @@ Legend of shape suffixes: N images, I inputs, B images of a block, H rows, W col
 """
 
 import io
+import logging
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +22,34 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pipeline.data.download.inventory import File, Inventory
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Blocks, Split, Splits
+from pipeline.data.text.labels import class_name, classes
 from pipeline.runtime.errors import Problem
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+log = logging.getLogger(__name__)
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 BLOCK = 1 << 26  # bytes of decoded images in memory at a time
 MOST_INPUTS = 1 << 22  # per example; more would make the first layer fill the memory
 SCALE = 1 / 255  # a value of 0 to 255 becomes an input in [0, 1]
-GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
-DEEP = ("I", "F")
+GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I")
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats of which Pillow gives 16-bit gray values
+DEPTHS = (8, 10, 12, 14, 16)  # bits in use of a 16-bit value
+BACKGROUNDS = {"white": 255, "gray": 128, "black": 0}
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF files, and one of its values
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError),
     *(RuntimeError, struct.error, zlib.error),
 )
+
+Background = Literal["white", "gray", "black"]
+
+
+class Reading(NamedTuple):
+    """Conversion of pixels to bytes: bits in use of 16-bit values, background of transparency."""
+
+    bits: int = 16
+    background: Background = "white"
 
 
 class Target(NamedTuple):
@@ -42,6 +60,7 @@ class Target(NamedTuple):
     color: bool
     resized: bool  # images are resized; otherwise all must have `size`
     recolored: bool  # images are converted; otherwise all must be in color, or all gray
+    reading: "Reading"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,15 +82,19 @@ class ImageFolder:
     part_N: NDArray[np.str_]
     size: tuple[int, int] | None
     color: bool | None
+    background: Background = "white"
 
     def splits(self, rows: tuple[NDArray[np.int64], ...]) -> Splits:
         """Return the splits of the given images, which are decoded when a split is read.
 
-        Without `size` or `color`, all images must agree with the first training image. Raises
-        Problem naming an image that cannot be used, now or when the split is read.
+        Without `size` or `color`, all images must agree with the first training image. The training
+        images decide the depth of 16-bit values. Raises Problem naming an image that cannot be
+        used, now or when the split is read.
         """
-        first = self.inventory.files[int(rows[0].min())]
-        target = _target(self.inventory, first, self.size, color=self.color)
+        files = [self.inventory.files[row] for row in np.sort(rows[0])]
+        first = files[0]
+        reading = Reading(_bits(self.inventory, files), self.background)
+        target = _target(self.inventory, first, self.size, color=self.color, reading=reading)
         encoding = Encoding(target.shape, self.class_names, SCALE)
         if encoding.inputs > MOST_INPUTS:
             raise Problem(
@@ -87,32 +110,93 @@ class ImageFolder:
 
 
 def image_folder(
-    inventory: Inventory, size: tuple[int, int] | None, *, color: bool | None
+    inventory: Inventory,
+    size: tuple[int, int] | None,
+    *,
+    color: bool | None,
+    background: Background = "white",
 ) -> ImageFolder:
     """Return the images of a folder with their labels, none of them decoded yet.
 
     With `size` (rows, columns) images are resized by Pillow's antialiased bicubic filter, without
     keeping their proportions. `color` selects three planes, or gray by ITU-R 601. Of 16-bit values
-    the high byte is kept; transparent images are composited on white.
+    the top 8 of the bits in use are kept; transparent images are composited on `background`. Raises
+    Problem where a folder's name is no class, or two names are the same class.
     """
     names = [str(file.class_name) for file in inventory.files]
-    class_names, y_N = np.unique(names, return_inverse=True)
+    class_names, y_N = classes(np.array(names), lambda n: str(inventory.place(inventory.files[n])))
+    if len(class_names) < len({*names}):
+        alike = [name for name in sorted({*names}) if name not in class_names]
+        raise Problem(
+            f"{inventory.path} has two folders of class {class_name(alike[0])}, one of them "
+            f"{alike[0]}: rename one, or put their images together"
+        )
     part_N = np.array([file.part or "train" for file in inventory.files])
-    return ImageFolder(
-        inventory, tuple(class_names.tolist()), y_N.astype(np.int64), part_N, size=size, color=color
-    )
+    return ImageFolder(inventory, class_names, y_N, part_N, size, color, background)
+
+
+def _bits(inventory: Inventory, files: list[File]) -> int:
+    """Return the number of bits that the 16-bit images of a split use.
+
+    Raises Problem where all images in color have 16 bits and use the lower ones alone: Pillow does
+    not give them.
+    """
+    deep = [file for file in files if file.path.lower().endswith(DEEP_SUFFIXES)]
+    highest, highest_color, colored = 0, 0, list[Path]()
+    for file in deep:
+        path = inventory.place(file)
+        depth = _depth(path)
+        if depth == "gray":
+            with _loaded(inventory, file) as image:
+                highest = max(highest, int(np.asarray(image).max()))
+        elif depth == "color":
+            with _loaded(inventory, file) as image:
+                highest_color = max(highest_color, int(np.asarray(image.convert("RGB")).max()))
+            colored.append(path)
+    if colored and highest_color < 1 << 4:
+        raise Problem(
+            f"{colored[0]} and {len(colored) - 1} other images have 16 bits a color, of which they "
+            "use at most 12, and would be black: save them with 8 bits"
+        )
+    bits = next(bits for bits in DEPTHS if highest < 1 << bits) if highest else 16
+    if bits < 16:
+        log.warning(
+            "%s: the 16-bit training images reach %d, and are read as images of %d bits",
+            *(inventory.dataset, highest, bits),
+        )
+    return bits
+
+
+def _depth(path: Path) -> Literal["gray", "color"] | None:
+    """Return whether an image has 16 bits a value, from its header alone."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                raw_mode = str(image.tile[0][3]) if image.tile else ""
+                if image.mode in DEEP:
+                    return "gray"
+                return "color" if ";16" in raw_mode else None
+    except (*DAMAGE, Image.DecompressionBombError):
+        return None  # refused in words when the image is decoded
 
 
 def _target(
-    inventory: Inventory, file: File, size: tuple[int, int] | None, *, color: bool | None
+    inventory: Inventory,
+    file: File,
+    size: tuple[int, int] | None,
+    *,
+    color: bool | None,
+    reading: Reading,
 ) -> Target:
-    image = _opened(inventory, file)
+    image = _opened(inventory, file, reading)
     return Target(
         inventory.place(file),
         size or (image.height, image.width),
         _colored(image) if color is None else color,
         resized=size is not None,
         recolored=color is not None,
+        reading=reading,
     )
 
 
@@ -129,7 +213,7 @@ def _blocks(inventory: Inventory, files: list[File], target: Target) -> Iterator
 
 def _decoded(inventory: Inventory, file: File, target: Target) -> NDArray[np.uint8]:
     """Return one image [I] as uint8, color planes first."""
-    image = _opened(inventory, file)
+    image = _opened(inventory, file, target.reading)
     where = f"{inventory.place(file)} is"
     remedy = f"in datasets.{inventory.dataset}.preprocess"
     if not target.recolored and _colored(image) != target.color:
@@ -150,19 +234,31 @@ def _decoded(inventory: Inventory, file: File, target: Target) -> NDArray[np.uin
     return x_HWC.transpose(2, 0, 1).ravel() if target.color else x_HWC.ravel()
 
 
-def _opened(inventory: Inventory, file: File) -> Image.Image:
+def _opened(inventory: Inventory, file: File, reading: Reading = Reading()) -> Image.Image:  # noqa: B008
     """Return an image upright, opaque, and with 8 bits per value."""
+    with _loaded(inventory, file) as image:
+        fault, flat = _flat(image, reading)
+        if fault:
+            raise Problem(f"{inventory.place(file)} {fault}")
+        return flat
+
+
+@contextmanager
+def _loaded(inventory: Inventory, file: File) -> Iterator[Image.Image]:
+    """Yield the decoded image of a file, upright. Raises Problem where it cannot be decoded."""
     path, content = inventory.place(file), inventory.content(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata; damage raises
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=FORMATS)
-            fault = _fault(image)
-            if fault:
-                raise Problem(f"{path} {fault}")
+            # A phone's JPEG may hold more frames (MPO): small or stereo versions of the first.
+            if image.format != "MPO" and getattr(image, "is_animated", False):
+                raise Problem(f"{path} has several frames: save one of them, or remove it")
             image.load()
-            return _flat(ImageOps.exif_transpose(image))
+            upright = ImageOps.exif_transpose(image)
+            upright.format = image.format
+            yield _positive(image, upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"more than {Image.MAX_IMAGE_PIXELS} pixels"
         raise Problem(f"{path} has {limit}: make it smaller, or remove it") from error
@@ -173,24 +269,43 @@ def _opened(inventory: Inventory, file: File) -> Image.Image:
         raise Problem(f"{path} cannot be decoded ({reason}): replace or remove it") from error
 
 
-def _fault(image: Image.Image) -> str | None:
-    # A phone's JPEG may hold more frames (MPO): small or stereo versions of the first.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        return "has several frames: save one of them, or remove it"
+def _positive(image: Image.Image, upright: Image.Image) -> Image.Image:
+    """Return a 16-bit TIFF image whose zeros are white with zeros that are black.
+
+    Pillow inverts such images of 8 bits and less itself.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if upright.mode not in DEEP or tags.get(PHOTOMETRIC) != WHITE_IS_ZERO:
+        return upright
+    x_HW = np.asarray(upright).astype(np.uint16)
+    top = next((1 << bits) - 1 for bits in DEPTHS if int(x_HW.max()) < 1 << bits)
+    return Image.fromarray(top - x_HW)
+
+
+def _flat(image: Image.Image, reading: Reading) -> tuple[str | None, Image.Image]:
+    """Return what makes an image unusable, if anything does, and the image as opaque bytes."""
     if image.mode in DEEP:
-        return "has 32-bit pixels: save it with 8 or 16"
-    return None
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """Return the image composited on white, with 8 bits per value."""
-    if image.mode.startswith("I;16"):
         # Pillow would clip; for 16-bit color it keeps the high byte itself.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        x_HW = np.asarray(image) >> (reading.bits - 8)
+        return None, Image.fromarray(np.minimum(x_HW, 255).astype(np.uint8))
+    if image.mode == "I" and image.format == "PPM":  # Pillow scales these to 16 bits
+        return None, Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        return "has 32-bit pixels, or signed or fractional ones: save it with 8 or 16 bits", image
+    mode = "RGB" if _colored(image) else "L"
     if not image.has_transparency_data:
-        return image.convert("RGB") if _colored(image) else image.convert("L")
-    opaque = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return opaque.convert("RGB" if _colored(image) else "L")
+        return None, image.convert(mode)
+    drawn = image.convert("RGBA")
+    alpha_HW = np.asarray(drawn)[..., 3]
+    if image.format == "BMP" and not alpha_HW.any():
+        return None, drawn.convert(mode)  # the fourth byte of a pixel is not in use
+    ground = Image.new("RGBA", image.size, (BACKGROUNDS[reading.background],) * 3)
+    opaque = Image.alpha_composite(ground, drawn).convert(mode)
+    if np.ptp(alpha_HW) and not np.ptp(np.asarray(opaque).reshape(alpha_HW.size, -1), axis=0).any():
+        other = ", ".join(name for name in BACKGROUNDS if name != reading.background)
+        fault = f"is {reading.background} on a transparent ground and would be blank"
+        return f"{fault}: set background in preprocess to one of {other}", opaque
+    return None, opaque
 
 
 def _colored(image: Image.Image) -> bool:

@@ -1,20 +1,30 @@
-"""Review files: JSON Lines, and CSV with a header row, in any text encoding.
+"""Review files: JSON Lines, and CSV with a header row, in any text encoding, gzipped or not.
 
 Every reader yields a Review or a Fault for each non-blank line of its file, in order.
 """
 
 import codecs
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from pipeline.data.formats.csv_table import csv_reader
 from pipeline.data.formats.table import listed
-from pipeline.data.text.reviews import Columns, Fault, Parsed
+from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+GZIP = b"\x1f\x8b"  # first bytes of a gzip file
+ROWS_IN_QUOTES = (
+    "a quoted cell spans lines that are rows by themselves: set quoting: false if quotes are plain "
+    "characters, else quoting: true"
+)
+LONGEST_LINE = 1 << 24  # characters; a longer line is not a review
 
 
 def encoding_name(encoding: str) -> str:
@@ -28,28 +38,38 @@ def encoding_name(encoding: str) -> str:
 
 
 def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iterator[str]:
-    """Yield the lines of a file; `newline` is "\\n", or "" to end lines at \\r too.
+    """Yield the lines of a file, expanded if it is a gzip file.
 
-    Bytes that the encoding cannot decode become lone surrogates, which `check_decoded` refuses.
-    Raises Problem where the whole file is of another encoding.
+    `newline` is "\\n", or "" to end lines at \\r too. Bytes that the encoding cannot decode become
+    lone surrogates, which `check_decoded` refuses. Raises Problem where the whole file is of
+    another encoding, where a line has more than 16 million characters, and where a gzip file is
+    damaged.
     """
     name = encoding_name(encoding)
     buffered = io.BufferedReader(file)
-    mark = BYTE_ORDER_MARKS.get(buffered.peek(2)[:2])
-    if mark and not name.startswith("utf-16"):
-        raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: say its encoding")
-    text = io.TextIOWrapper(
-        buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
-    )
+    if buffered.peek(2)[:2] == GZIP:
+        buffered = io.BufferedReader(gzip.GzipFile(fileobj=buffered))  # type: ignore[arg-type]
     number = 0
     try:
-        for line in text:
+        mark = BYTE_ORDER_MARKS.get(buffered.peek(2)[:2])
+        if mark and not name.startswith("utf-16"):
+            raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: say its encoding")
+        text = io.TextIOWrapper(
+            buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
+        )
+        while line := text.readline(LONGEST_LINE):
             number += 1
+            if len(line) == LONGEST_LINE:
+                raise Problem(
+                    f"{path}, line {number}: more than {LONGEST_LINE} characters: correct the file"
+                )
             yield line
     except UnicodeError as error:
         raise Problem(
             f"{path}, line {number + 1}: the file is not {encoding}: say its encoding"
         ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Problem(f"{path} is a damaged gzip file ({error}): replace it") from error
 
 
 def check_decoded(line: str) -> None:
@@ -94,35 +114,96 @@ def read_json_lines(lines: Iterable[str], path: str, columns: Columns) -> Iterat
         try:
             yield columns.review(row)
         except ValueError as error:
-            yield Fault(path, number, str(error))
+            yield Fault(path, number, str(error), cause=error)
 
 
 def read_csv(
-    lines: Iterable[str], path: str, columns: Columns, *, delimiter: str
+    lines: Iterable[str],
+    path: str,
+    columns: Columns,
+    *,
+    delimiter: str,
+    quoting: bool | None = None,
 ) -> Iterator[Parsed]:
-    """Yield the reviews of a CSV file whose header has the columns; cells may span lines.
+    """Yield the reviews of a CSV file whose header has the columns.
+
+    With `quoting`, quotes enclose cells, which may span lines; without, quotes are plain
+    characters. By default they enclose cells, and the lines that a quoted cell spans are bad lines
+    if each of them looks like a row: quotes are then probably plain characters.
 
     Raises Problem where the header lacks a column.
     """
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    recorded = _Recorded(lines)
+    reader = csv_reader(recorded, delimiter=delimiter, quoting=quoting)
     header = _header(reader, path, columns)
+    labels = set[str | None]()
     while True:
         first = reader.line_num + 1
+        recorded.lines.clear()
         try:
             row = next(reader, None)
             if row is None:
                 return
             if row:
-                yield _review(row, header, columns)
+                review = _review(row, header, columns)
+                within = recorded.lines if quoting is None else []
+                if _are_rows(within, header, columns, labels, delimiter):
+                    raise ValueError(ROWS_IN_QUOTES)
+                labels.add(review.label)
+                yield review
         except csv.Error as error:
             # An unclosed quote swallows lines: all of them count as bad.
-            what = f"the row is no CSV ({error})"
+            hint = "" if quoting is False else "; set quoting: false if quotes are plain characters"
+            what = f"the row is no CSV ({error}){hint}"
             yield Fault(path, first, what, reader.line_num - first + 1)
         except ValueError as error:
-            yield Fault(path, first, str(error), reader.line_num - first + 1)
+            yield Fault(path, first, str(error), reader.line_num - first + 1, error)
 
 
-def _review(row: list[str], header: list[str], columns: Columns) -> Parsed:
+class _Recorded:
+    """Iterator over lines that keeps the lines since `lines` was last cleared."""
+
+    def __init__(self, source: Iterable[str]) -> None:
+        self.source, self.lines = iter(source), list[str]()
+
+    def __iter__(self) -> "_Recorded":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.source)
+        self.lines.append(line)
+        return line
+
+
+def _are_rows(
+    lines: list[str], header: list[str], columns: Columns, labels: set[str | None], delimiter: str
+) -> bool:
+    """Return whether several lines are probably a row each, not one row with a quoted cell.
+
+    Each must have as many cells as the header. Tabs do not occur in texts, but commas do: then one
+    of the lines that would not hold the label of a single row must also have a rating, or a label
+    that is known or not behind a space.
+    """
+    rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
+    if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) for row in rows):
+        return False
+    if delimiter == "\t":
+        return True
+    label_column = columns.stars or columns.label
+    if label_column is None:
+        return False
+    text_last = header.index(label_column) < header.index(columns.text)
+    for row in rows[1:] if text_last else rows[:-1]:
+        cells = dict(zip(header, row, strict=True))
+        with suppress(ValueError):
+            label = columns.review(cells).label
+            spaced = columns.label is not None and cells[columns.label].startswith(" ")
+            if label is not None and not (spaced and label not in labels):
+                return True
+    return False
+
+
+def _review(row: list[str], header: list[str], columns: Columns) -> Review:
     if len(row) != len(header):
         raise ValueError("the row has other cells than the header")
     check_decoded("".join(row))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pipeline.data.splits.encoding import UNBOUNDED, Encoding
 from pipeline.data.splits.split import Blocks, Split, Splits
-from pipeline.runtime.errors import Problem
 
 BLOCK = 1 << 20  # numbers converted at a time
 SHOWN = 20  # names in an error message
@@ -142,25 +141,6 @@ def _extremes(
 
 def _divided(x_BI: NDArray[np.float64], by_I: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(x_BI, by_I, out=np.zeros_like(x_BI), where=by_I > 0)
-
-
-def classes(y_N: NDArray[Any], where: str) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Return the distinct labels as sorted class names, and the position [N] of each label.
-
-    Raises Problem for labels that are neither whole numbers nor text.
-    """
-    if y_N.dtype.kind == "f":
-        wrong = np.flatnonzero(~((y_N == np.round(y_N)) & (np.abs(y_N) < 2**53)))
-        if len(wrong):
-            raise Problem(
-                f"{where}[{wrong[0]}] is {y_N[wrong[0]]}: "
-                "labels are whole numbers or text, correct it"
-            )
-        y_N = y_N.astype(np.int64)
-    if y_N.dtype.kind not in "biuU":
-        raise Problem(f"{where} is {y_N.dtype}: labels are whole numbers or text, correct it")
-    names, positions_N = np.unique(y_N, return_inverse=True)
-    return tuple(str(name) for name in names.tolist()), positions_N.astype(np.int64)
 
 
 def listed(names: list[str]) -> str:

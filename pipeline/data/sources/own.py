@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 
 KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv", "reviews"))
 OPTIONS = {  # of each kind, beside the shares `valid` and `test`
-    "folder": {"size", "color"},
+    "folder": {"size", "color", "background"},
     "npz": {"x", "y", "scaling"},
-    "csv": {"label", "delimiter", "scaling"},
-    "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding"}
+    "csv": {"label", "delimiter", "quoting", "scaling"},
+    "reviews": {"text", "stars", "label", "ratings", "delimiter", "quoting", "encoding"}
     | {*TextOptions.model_fields},
 }
 JSON_SUFFIXES = {".jsonl", ".json", ".ndjson"}
@@ -97,6 +97,7 @@ class Preprocess(TextOptions):
     """Options of the splits.
 
     `size` (rows, columns) and `color` are for images; where they are absent, all images must agree.
+    `background` is the color behind transparent images, white where it is absent.
     `x` and `y` name the arrays of an npz file, `label` the column of a CSV file with the classes.
     `scaling` is for numbers other than bytes: `range` maps the range of a feature in the training
     split to [0, 1] and clips the other splits to it, `standardized` gives the feature mean 0 and
@@ -105,14 +106,19 @@ class Preprocess(TextOptions):
 
     For reviews `text` and `stars` name the columns, or `label` that of classes other than stars;
     `ratings` are the lowest and the highest number of stars, `encoding` is that of all files.
+
+    In CSV files quotes enclose cells; `quoting: false` makes them plain characters. By default
+    lines within quotes are bad lines where each is a row by itself, `quoting: true` accepts them.
     """
 
     size: Annotated[tuple[Count, Count], Field(strict=False)] | None = None
     color: bool | None = None
+    background: image_folder.Background | None = None
     x: str = "X"
     y: str = "y"
     label: str = "label"
     delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = ","
+    quoting: bool | None = None
     scaling: Literal["range", "standardized"] = "range"
     text: str = "text"
     stars: str = "stars"
@@ -211,13 +217,16 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
 
 def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:
     if files.kind == "folder":
-        return image_folder.image_folder(files, options.size, color=options.color)
+        return image_folder.image_folder(
+            files, options.size, color=options.color, background=options.background or "white"
+        )
     content = files.content(files.files[0])
     if files.kind == "csv":
         return csv_table.read_csv(
             *(content, files.path, options.label),
             delimiter=options.delimiter,
             scaled=options.scaling,
+            quoting=options.quoting,
         )
     table = npz_arrays.table(content, files.path, (options.x, options.y), scaled=options.scaling)
     if table.x.dtype == np.uint8 and "scaling" in options.model_fields_set:
@@ -303,19 +312,35 @@ def _file_reviews(
 ) -> Iterator[Parsed]:
     if file.unlabeled:
         columns = replace(columns, stars=None, label=None)
-    layout = {"delimiter": options.delimiter, "encoding": options.encoding}
     with files.stream(file) as opened:
-        yield from read_reviews(opened, file.path, columns, **layout)
+        yield from read_reviews(
+            *(opened, file.path, columns),
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+            quoting=options.quoting,
+        )
+
+
+def review_suffix(path: str) -> str:
+    """Return the lower-case suffix of a file of reviews, without a .gz behind it."""
+    return Path(path.lower().removesuffix(".gz")).suffix
 
 
 def read_reviews(
-    opened: io.RawIOBase, path: str, columns: Columns, *, delimiter: str, encoding: str
+    opened: io.RawIOBase,
+    path: str,
+    columns: Columns,
+    *,
+    delimiter: str,
+    encoding: str,
+    quoting: bool | None = None,
 ) -> Iterator[Parsed]:
     """Yield the reviews of an open file, in the format of its suffix.
 
-    The suffixes are .jsonl, .json and .ndjson, .csv and .tsv; Problem is raised for another one.
+    The suffixes are .jsonl, .json and .ndjson, .csv and .tsv, each also with .gz behind it; Problem
+    is raised for another one.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = review_suffix(path)
     if suffix not in JSON_SUFFIXES | TABLE_SUFFIXES:
         raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
     newline = "\n" if suffix in JSON_SUFFIXES else ""
@@ -323,4 +348,4 @@ def read_reviews(
     if suffix in JSON_SUFFIXES:
         yield from review_files.read_json_lines(lines, path, columns)
     else:
-        yield from review_files.read_csv(lines, path, columns, delimiter=delimiter)
+        yield from review_files.read_csv(lines, path, columns, delimiter=delimiter, quoting=quoting)

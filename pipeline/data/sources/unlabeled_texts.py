@@ -59,7 +59,7 @@ def of_file(path: Path, layout: Layout) -> list[str]:
 
     Raises Problem where the file or one of its lines cannot be read.
     """
-    suffix = path.suffix.lower()
+    suffix = own.review_suffix(path.name)
     try:
         with path.open("rb") as opened:
             if suffix == PLAIN_SUFFIX:

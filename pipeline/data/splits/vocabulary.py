@@ -46,7 +46,7 @@ class Tokenizer:
         try:
             x_NT = vectorizer.fit_transform(texts)
         except ValueError as error:  # raised by scikit-learn for an empty vocabulary
-            raise ValueError("no review has a term") from error
+            raise ValueError("no review has a term, a word of two letters or more") from error
         x_NT.sort_indices()
         return x_NT, vectorizer.get_feature_names_out().tolist()
 

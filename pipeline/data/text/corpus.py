@@ -6,6 +6,7 @@ later from the training reviews alone, so that one corpus serves every partition
 Legend of shape suffixes: N reviews, M labeled ones, T terms of all reviews, I inputs.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split, Splits
 from pipeline.data.splits.vocabulary import Tokenizer, Vocabulary
-from pipeline.data.text import reviews
+from pipeline.data.text.labels import class_names
 from pipeline.data.text.reviews import Parsed, Tally
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
@@ -24,7 +25,10 @@ from pipeline.runtime.storage import Record
 if TYPE_CHECKING:
     from scipy.sparse import csc_matrix, csr_matrix
 
+log = logging.getLogger(__name__)
+
 UNLABELED = -1
+EMPTY = 0.05  # largest share of texts without any term that needs no warning
 Rows = NDArray[np.int64]
 
 
@@ -81,12 +85,23 @@ class Corpus:
         """
         by_column = self.x_NT.tocsc()
         first, *others = (self._splits_of(parts, terms, by_column) for parts in partitions)
+        self._warn_of_empty_texts(first.train)
         return Splits(
             *(
                 replace(split, others=tuple(other[index] for other in others))
                 for index, split in enumerate(first)
             )
         )
+
+    def _warn_of_empty_texts(self, train: Split) -> None:
+        empty = int(np.count_nonzero(train.x_NI.getnnz(1) == 0))  # type: ignore[union-attr]
+        if empty > EMPTY * len(train.y_N):
+            log.warning(
+                "%s: %.0f%% of the %d texts to train on have none of the %d terms and become zeros "
+                "(terms are words of two letters or more, with spaces or punctuation between them)",
+                *(self.dataset, 100 * empty / len(train.y_N), len(train.y_N)),
+                train.encoding.inputs,
+            )
 
     def _splits_of(self, parts: "Parts", terms: int, by_column: "csc_matrix") -> Splits:
         seen = np.concatenate([parts.train, parts.unlabeled])
@@ -137,7 +152,7 @@ def gather(
     except ValueError as error:
         raise Problem(f"the files of {dataset}: {error}: add reviews") from error
     tally.report(dataset)
-    names = reviews.class_names(label for label in labels if label is not None)
+    names = class_names(label for label in labels if label is not None)
     if len(names) < 2:
         classes = f"one class alone, {names[0]}" if names else "no labeled review"
         raise Problem(f"the files of {dataset} have {classes}: add reviews of another")

@@ -4,10 +4,12 @@ Every non-blank line of a file is part of a review or of a Fault: no line is dro
 """
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline.data.text.labels import MISSING, class_name
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -15,6 +17,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 20  # characters of a value that an error message quotes
 STEPS_PER_STAR = 2  # ratings are whole or half stars
+OFF_SCALE = 0.01  # largest share of ratings that may be off the scale; more are another scale
 
 
 class Review(NamedTuple):
@@ -24,13 +27,23 @@ class Review(NamedTuple):
     label: str | None
 
 
+class OffScaleError(ValueError):
+    """A rating is a number, but not on the scale of ratings."""
+
+    def __init__(self, what: str, rating: float, scale: "Stars") -> None:
+        """Keep the rating and the scale beside the message."""
+        super().__init__(what)
+        self.rating, self.scale = rating, scale
+
+
 class Fault(NamedTuple):
-    """Bad lines of a file: path, first line (from 1), what is wrong, number of lines."""
+    """Bad lines of a file: path, first line (from 1), what is wrong, number of lines, cause."""
 
     path: str
     line: int
     what: str
     lines: int = 1
+    cause: Exception | None = None
 
 
 Parsed = Review | Fault
@@ -58,19 +71,26 @@ class Tally:
     def usable(self, parsed: Iterable[Parsed]) -> Iterator[Review]:
         """Yield the reviews of one file and count its bad lines.
 
-        Raises Problem where a file has no review but bad lines, or more bad lines than reviews: it
-        is probably of another format, and its first bad line shows why.
+        Raises Problem where ratings are on another scale, and where a file has no review but bad
+        lines, or more bad lines than reviews: it is probably of another format, and its first bad
+        line shows why.
         """
         first, reviews, lines = None, 0, 0
+        off_scale, labels = list[Fault](), set[str | None]()
         for item in parsed:
             if isinstance(item, Review):
                 reviews += 1
+                labels.add(item.label)
                 yield item
             else:
                 first = first or item
                 lines += item.lines
                 self._add(item)
+                if isinstance(item.cause, OffScaleError):
+                    off_scale.append(item)
         self.reviews += reviews
+        if len(off_scale) > OFF_SCALE * (reviews + len(off_scale)):
+            raise _another_scale(off_scale, labels)
         if first and lines > reviews:
             share = "none of its lines" if not reviews else "fewer than half of its lines"
             raise Problem(
@@ -95,6 +115,17 @@ class Tally:
         )
 
 
+def _another_scale(off_scale: list[Fault], labels: set[str | None]) -> Problem:
+    causes = [fault.cause for fault in off_scale if isinstance(fault.cause, OffScaleError)]
+    scale, first = causes[0].scale, off_scale[0]
+    ratings = [cause.rating for cause in causes] + [float(label) for label in labels if label]
+    return Problem(
+        f"{first.path}, line {first.line}: ratings run from {min(ratings):g} to {max(ratings):g}, "
+        f"and {len(causes)} are not from {scale.low:g} to {scale.high:g}: set ratings: "
+        "[lowest, highest] in preprocess, or correct the file"
+    )
+
+
 @dataclass(frozen=True)
 class Stars:
     """Scale of ratings from `low` to `high`, in whole or half stars."""
@@ -103,22 +134,24 @@ class Stars:
     high: float = 5.0
 
     def label(self, value: object) -> str:
-        """Return a rating as a class name. Raises ValueError where it is not on the scale.
+        """Return a rating as a class name. Raises ValueError where it is not one on the scale.
 
         >>> Stars().label("4.0")
         '4'
         """
-        if value is None or not str(value).strip():
+        text = "" if value is None else str(value).strip()
+        if text in MISSING:
             raise ValueError("the stars are missing")
-        quoted = f"stars of {str(value).strip()[:SHOWN]!r}"
+        quoted = f"stars of {text[:SHOWN]!r}"
         try:
-            stars = float(str(value)) if not isinstance(value, bool) else None
+            stars = float(text) if not isinstance(value, bool) else math.inf
         except ValueError:
-            stars = None
-        if stars is None or "_" in str(value):
+            stars = math.inf
+        if not math.isfinite(stars) or "_" in text:
             raise ValueError(f"{quoted} are no number")
         if not self.low <= stars <= self.high:
-            raise ValueError(f"{quoted} are not from {self.low:g} to {self.high:g}")
+            what = f"{quoted} are not from {self.low:g} to {self.high:g}"
+            raise OffScaleError(what, stars, self)
         if stars * STEPS_PER_STAR % 1:
             raise ValueError(f"{quoted} are neither whole nor half ones")
         return f"{stars:g}"
@@ -152,26 +185,4 @@ class Columns:
             raise ValueError("the text is empty")
         if self.stars is not None:
             return Review(text, self.ratings.label(row.get(self.stars)))
-        return Review(text, None if self.label is None else _class_name(row.get(self.label)))
-
-
-def _class_name(value: object) -> str:
-    if isinstance(value, dict | list):
-        raise ValueError("the label is neither text nor a number")
-    label = "" if value is None else str(value).strip()
-    if not label:
-        raise ValueError("the label is missing")
-    return label
-
-
-def class_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct labels, sorted as numbers where all of them are, else as text.
-
-    >>> class_names(["10", "9", "9"]), class_names(["b", "9"])
-    (('9', '10'), ('9', 'b'))
-    """
-    names = sorted({*labels})
-    try:
-        return tuple(sorted(names, key=float))
-    except ValueError:
-        return tuple(names)
+        return Review(text, None if self.label is None else class_name(row.get(self.label)))

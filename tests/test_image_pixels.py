@@ -1,0 +1,193 @@
+"""Pixels of images: as a viewer shows them, or refused."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from pipeline.config import params
+from pipeline.data import catalogue
+from pipeline.runtime.errors import Problem
+from tests.imports import ROOT
+from tests.own_data import made, picture, save
+
+SIZE = (4, 3)
+
+
+def folder(root: Path, images: list[Image.Image], suffix: str = ".png") -> dict[str, str]:
+    """Write the images into two classes in turn."""
+    for n, image in enumerate(images):
+        path = root / "ab"[n % 2] / f"{n}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+    return {"folder": str(root)}
+
+
+def pixels(source: dict[str, str], raw: Path, **options: object) -> np.ndarray:
+    """Return the stored bytes of all splits, sorted by their first byte."""
+    parts = made(source, raw, **options)
+    rows = np.concatenate([split.x_NI.numpy() for split in parts.values()])
+    return rows[np.lexsort(rows.T[::-1])]
+
+
+def stack(images: list[np.ndarray]) -> np.ndarray:
+    rows = np.stack([image.ravel() for image in images])
+    return rows[np.lexsort(rows.T[::-1])]
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_images_are_read_by_the_bits_in_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, bits: int, suffix: str
+) -> None:
+    """16-bit files whose values use 8 to 14 bits come out as bright as 8-bit files do."""
+    plain = [picture(n, SIZE) for n in range(10)]
+    for image in plain:
+        image[0, 0] = 255
+    deep = [Image.fromarray(image.astype(np.uint16) << (bits - 8)) for image in plain]
+    read = pixels(folder(tmp_path / "in", deep, suffix), tmp_path / "raw")
+    np.testing.assert_array_equal(read, stack(plain))
+    assert ("16-bit training images reach" in caplog.text) == (bits < 16)
+
+
+def test_training_images_decide_the_depth(tmp_path: Path) -> None:
+    """A brighter image of another split is clipped, not a reason to darken all."""
+    for part, top in (("train", 200), ("test", 60_000)):
+        for name in "ab":
+            for n in range(2):
+                image = np.full(SIZE, top, np.uint16)
+                image[0, 0] = n
+                save(tmp_path / "in" / part / name / f"{n}.png", image)
+    parts = made({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    assert parts["train"].x_NI.max() == 200
+    assert parts["test"].x_NI.max() == 255
+
+
+def deep_color(values: np.ndarray) -> bytes:
+    """Return a PNG of 16 bits a color, which Pillow does not write."""
+    rows, columns, _ = values.shape
+    header = struct.pack(">2I5B", columns, rows, 16, 2, 0, 0, 0)
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+@pytest.mark.parametrize("shift", [0, 4, 8])
+def test_16_bit_colors_are_read_or_refused(tmp_path: Path, shift: int) -> None:
+    """Colors that use the low bits alone would become black: they are refused."""
+    plain = [picture(n, (*SIZE, 3)) for n in range(8)]
+    for n, image in enumerate(plain):
+        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(deep_color(image.astype(np.uint16) << shift))
+    source = {"folder": str(tmp_path / "in")}
+    if shift < 8:
+        with pytest.raises(Problem, match=r"have 16 bits a color, .* would be black: save them"):
+            made(source, tmp_path / "raw")
+    else:
+        wanted = stack([image.transpose(2, 0, 1) for image in plain])
+        np.testing.assert_array_equal(pixels(source, tmp_path / "raw"), wanted)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_zero_may_be_white_in_tiff_files(tmp_path: Path, dtype: type) -> None:
+    """The photometric interpretation `WhiteIsZero` is applied to 8 and to 16 bits."""
+    plain = [picture(n, SIZE) for n in range(6)]
+    shift = 8 * (np.dtype(dtype).itemsize - 1)
+    for n, image in enumerate(plain):
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[262] = 0
+        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.astype(dtype) << shift).save(path, tiffinfo=tags)
+    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    viewed = []
+    for n, image in enumerate(plain):
+        with Image.open(tmp_path / "in" / "ab"[n % 2] / f"{n}.tif") as stored:
+            assert stored.tag_v2[262] == 0
+            # Pillow's own writer inverts 8-bit values on the way out.
+            viewed.append(np.asarray(stored) if dtype == np.uint8 else 255 - image)
+    np.testing.assert_allclose(read.astype(int), stack(viewed), atol=1)
+
+
+def drawing(ink: int, n: int) -> Image.Image:
+    alpha = np.where(picture(n, SIZE) < 128, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.dstack([np.full(SIZE, ink, np.uint8), alpha]), "LA")
+
+
+@pytest.mark.parametrize(("ink", "ground"), [(255, "white"), (0, "black")])
+def test_drawings_in_the_color_of_the_ground_are_refused(
+    tmp_path: Path, ink: int, ground: str
+) -> None:
+    """White on transparent would be blank on white; another background shows it."""
+    images = [drawing(ink, n) for n in range(8)]
+    source = folder(tmp_path / "in", images)
+    with pytest.raises(Problem, match=f"is {ground} on a transparent ground and would be blank"):
+        made(source, tmp_path / "raw", background=ground)
+    other, level = ("black", 0) if ground == "white" else ("white", 255)
+    wanted = [np.where(np.asarray(image)[..., 1] > 0, ink, level) for image in images]
+    read = pixels(source, tmp_path / "raw", background=other)
+    np.testing.assert_array_equal(read, stack(wanted))
+
+
+def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path) -> None:
+    """A 32-bit BMP whose fourth bytes are all 0 is opaque."""
+    plain = [picture(n, (*SIZE, 3)) for n in range(6)]
+    for n, image in enumerate(plain):
+        file = io.BytesIO()
+        Image.fromarray(np.dstack([image, np.zeros(SIZE, np.uint8)]), "RGBA").save(file, "BMP")
+        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.bmp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.getvalue())
+    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    np.testing.assert_array_equal(read, stack([image.transpose(2, 0, 1) for image in plain]))
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".pgm", "PPM"), (".ppm", "PPM"), (".jfif", "JPEG")])
+def test_further_formats_are_read(tmp_path: Path, suffix: str, kind: str) -> None:
+    """Netpbm files and JPEG files of another name are images too."""
+    shape = (*SIZE, 3) if suffix == ".ppm" else SIZE
+    plain = [np.full(shape, 20 * n, np.uint8) for n in range(6)]
+    for n, image in enumerate(plain):
+        path = tmp_path / "in" / "ab"[n % 2] / f"{n}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path, kind)
+    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    np.testing.assert_allclose(read.astype(int), stack(plain), atol=1)
+
+
+def preprocessed(folder: Path, source: dict[str, str]) -> None:
+    settings = params.load(ROOT / "params.yaml")
+    block = settings.datasets["digits"].model_copy(update={"source": source, "preprocess": {}})
+    settings = settings.model_copy(update={"datasets": {"mine": block}})
+    raw, ready = folder / "raw", folder / "ready"
+    catalogue.download(settings, "mine", raw, downloads=folder / "kept")
+    catalogue.preprocess(settings, "mine", raw, ready=ready, results=folder / "results")
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"),
+    [
+        ("ab", "mine: all examples in train have the same inputs"),
+        ("b", "mine: the examples of b in train have the same inputs"),
+        ("", None),
+    ],
+)
+def test_constant_inputs_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, classes: str, says: str | None
+) -> None:
+    """A split, or a class of it, without any difference between its inputs is worth a warning."""
+    for name in "ab":
+        for n in range(10):
+            image = picture(0 if name in classes else ord(name) + 2 * n, SIZE)
+            save(tmp_path / "in" / name / f"{n}.png", image)
+    preprocessed(tmp_path, {"folder": str(tmp_path / "in")})
+    assert (says or "have the same inputs") in caplog.text or says is None
+    assert ("same inputs" in caplog.text) == (says is not None)
