@@ -19,7 +19,7 @@ def main(
     from pipeline.runtime.locks import only_here
     from pipeline.tracking import arms as arm_runs
     from pipeline.tracking import runs
-    from stages.track import tracking_uri
+    from stages.tracking import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)

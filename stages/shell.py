@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.runtime.errors import Problem
+from stages.tracking import leave_abandoned_uploads
 
 REMEDIES = {
     errno.ENOSPC: "free some space",
@@ -40,8 +42,10 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(main)
     def command(*args: object, **options: object) -> None:
+        _show_warnings()
         try:
             main(*args, **options)
+            leave_abandoned_uploads()
         except Problem as problem:
             _fail(str(problem))
         except OSError as error:
@@ -52,6 +56,13 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
             _fail(f"{where}: {error.strerror}: {remedy}, then run the same command again")
 
     return command
+
+
+def _show_warnings() -> None:
+    """Print the library's warnings on stderr, whatever other packages do to the root logger."""
+    log = logging.getLogger("pipeline")
+    log.handlers[:], log.propagate = [logging.StreamHandler()], False
+    log.setLevel(logging.WARNING)
 
 
 def _fail(message: str) -> NoReturn:

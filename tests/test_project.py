@@ -38,7 +38,7 @@ def test_each_target_is_a_command() -> None:
 
 def test_the_arms_are_a_table() -> None:
     """Test error with its interval and n, and sparsity; a failed arm has dashes."""
-    arm = {"dataset": "digits", "activation": "tanh", "initialization": "pretrained", "seeds": 3}
+    arm = {"dataset": "digits", "activation": "tanh", "initialization": "pretrained", "seeds": 3.0}
     columns = ("test_error_mean", "test_error_low", "test_error_high", "zeros_mean")
     rows = [
         arm | dict(zip(columns, (0.0314, 0.03, 0.0328, 0.5), strict=True)),
