@@ -27,7 +27,7 @@ def measure(recipe: str, *, repeats: int, seconds: float) -> dict[str, float]:
 def everything(*, repeats: int, seconds: float) -> dict[str, Any]:
     """Return the measurements of every recipe."""
     return {
-        recipe: measure(recipe, repeats=repeats, seconds=seconds) for recipe in pipelines.RECIPES
+        recipe: measure(recipe, repeats=repeats, seconds=seconds) for recipe in pipelines.PIPELINES
     }
 
 

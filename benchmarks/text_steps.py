@@ -14,8 +14,7 @@ from torch import Tensor
 
 from benchmarks import sparse_products
 from pipeline.config.params import Activation
-from pipeline.data.splits.sparse_batch import Inputs, SparseBatch, dense
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import Inputs, SparseBatch, SparseRows, dense
 from pipeline.finetuning import backprop
 from pipeline.networks import population
 from pipeline.networks.step import Step
@@ -83,7 +82,7 @@ def _step(where: torch.device) -> Step:
 def contenders(where: torch.device) -> dict[str, dict[str, tuple[Run, list[Tensor]]]]:
     """Return the contenders of each step; the dense step is timed twice, to show the noise."""
     x = texts(where)
-    noisy = SparseBatch(NOISE.bits(x.bits_QI, torch.Generator(where).manual_seed(1)), 1)
+    noisy = SparseBatch(NOISE.bits(x.rows_QI, torch.Generator(where).manual_seed(1)), 1)
     plain, plain_noisy = dense(x), dense(noisy)
     steps = {
         name: {

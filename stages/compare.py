@@ -8,7 +8,7 @@ from stages.shell import run
 
 def main(dataset: DatasetName) -> None:
     """Write `results/<dataset>/` from the scores and the chosen networks of its arms."""
-    from pipeline.analysis import comparison, curves, protocol
+    from pipeline.analysis import comparison, protocol
     from pipeline.config import params
     from pipeline.config.arms import arms_of
     from pipeline.data.splits import examples
@@ -27,13 +27,13 @@ def main(dataset: DatasetName) -> None:
     filters = {
         outcome.arm.key: first_filters.filters(
             population.load(
-                outcome.arm.networks / "weights.safetensors", [curves.best_seed(outcome)]
+                outcome.arm.networks / "weights.safetensors", [comparison.best_seed(outcome)]
             )
         )
         for outcome in results
         if not outcome.failed
     }
-    shape = examples.read_form(Path("data/ready", dataset, "valid.npz")).shape
+    shape = examples.read_encoding(Path("data/ready", dataset, "valid.npz")).shape
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
     tables = {
         "table": (comparison.TABLE, comparison.table(results, confidence)),
@@ -45,7 +45,7 @@ def main(dataset: DatasetName) -> None:
         storage.write_bytes(out / f"{name}.csv", content)
     storage.write_bytes(out / "filters.npz", first_filters.as_npz(filters, shape))
     storage.write_json(out / "errors.json", comparison.errors(results, confidence))
-    storage.write_json(out / "curves.json", curves.curves(results, histories))
+    storage.write_json(out / "curves.json", comparison.curves(results, histories))
     storage.write_json(out / "protocol.json", protocol.protocol(settings.compare, results, abouts))
     storage.write_json(out / "metrics.json", comparison.metrics(results, confidence))
 

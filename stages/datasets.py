@@ -20,7 +20,7 @@ def main() -> None:
 
     settings = params.load()
     mirror = os.environ.get("DATA_MIRROR")
-    places = overview.Places(
+    places = overview.Folders(
         downloads=Path("data/downloads"),
         raw=Path("data/raw"),
         ready=Path("data/ready"),

@@ -15,12 +15,12 @@ def main(dataset: DatasetName) -> None:
     """
     from pipeline.config import params
     from pipeline.data import catalogue
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
 
     settings = params.load()
     raw = Path("data/raw", dataset)
     mirror = os.environ.get("DATA_MIRROR")
-    with only_here(raw):
+    with exclusive(raw):
         catalogue.download(
             settings,
             dataset,

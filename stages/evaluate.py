@@ -16,7 +16,7 @@ def main(
     from pipeline.evaluation import test_scores
     from pipeline.networks import population
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.tracking import arms as arm_runs
     from pipeline.tracking import runs
     from stages.tracking import tracking_uri
@@ -24,7 +24,7 @@ def main(
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
-    with only_here(arm.scores), storage.whole_folder(arm.scores) as out:
+    with exclusive(arm.scores), storage.whole_folder(arm.scores) as out:
         stack = population.load(arm.networks / "weights.safetensors")
         lines = test_scores.evaluate(
             arm,

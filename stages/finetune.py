@@ -16,7 +16,7 @@ def main(
     from pipeline.finetuning import grid_search
     from pipeline.networks import population
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.training import checkpoints
     from pipeline.training.workers import Workers
 
@@ -25,7 +25,7 @@ def main(
     where, work = device.choose(), grid_search.work_for(arm, settings)
     files = [work.train, work.valid, work.start]
     with (
-        only_here(arm.networks),
+        exclusive(arm.networks),
         checkpoints.workplace(files, arm, work, where) as scratch,
         storage.whole_folder(arm.networks) as out,
     ):

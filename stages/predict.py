@@ -40,7 +40,7 @@ def main(
     of the server runs. (`mlflow.pytorch.load_model` unpickles it: only for a server you trust.)
     """
     from pipeline.config import arms, params
-    from pipeline.data import overview
+    from pipeline.data import catalogue
     from pipeline.data.sources import unlabeled_texts
     from pipeline.evaluation import prediction
     from pipeline.report.text import terminal
@@ -55,7 +55,7 @@ def main(
         scorer = models.from_run(arm, run_id, seed, uri=tracking_uri())
     else:
         settings = params.load()
-        overview.check_texts(settings, dataset)
+        catalogue.check_texts(settings, dataset)
         arm = arms.arm_of(settings, dataset, activation, initialization)
         scorer = prediction.from_disk(arm, seed)
     written = terminal.prediction_as_json if form == "json" else terminal.prediction_as_text

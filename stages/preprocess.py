@@ -10,11 +10,11 @@ def main(dataset: DatasetName) -> None:
     """Build the splits `data/ready/<dataset>/*.npz`, and the dataset's card in results/."""
     from pipeline.config import params
     from pipeline.data import catalogue
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
 
     settings = params.load()
     ready = Path("data/ready", dataset)
-    with only_here(ready):
+    with exclusive(ready):
         catalogue.preprocess(
             settings,
             dataset,

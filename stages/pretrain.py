@@ -17,7 +17,7 @@ def main(
     from pipeline.networks import population
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.training import checkpoints
     from pipeline.training.workers import Workers
 
@@ -25,7 +25,7 @@ def main(
     arm = arms.arm_of(settings, dataset, activation, initialization)
     where, work = device.choose(), layerwise.work_for(arm, settings)
     with (
-        only_here(arm.start),
+        exclusive(arm.start),
         checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
         storage.whole_folder(arm.start) as out,
     ):

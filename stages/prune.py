@@ -20,7 +20,7 @@ def main(really: Really = False) -> None:
 
     from pipeline.config import arms, params
 
-    for path in arms.unowned(params.load()):
+    for path in arms.stale_folders(params.load()):
         typer.echo(f"{'deleted' if really else 'would delete'} {path}")
         if really:
             shutil.rmtree(path)

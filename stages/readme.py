@@ -1,61 +1,62 @@
-"""Refresh the generated parts of the README files."""
+"""Refresh the generated blocks of README.md, docs/, results/ and claims/."""
 
+import subprocess
 from pathlib import Path
+
+import typer
 
 from stages.shell import run
 
+PATTERNS = ("README.md", "docs/*.md", "results/*/README.md", "claims/*/README.md")
+MEASURED = ("results", "claims", ":(exclude)*.md", ":(exclude)*.lock", ":(exclude)*.yaml")
+
 
 def files() -> list[Path]:
-    """Return the README files, that of the root first."""
-    folders = [folder.glob("*/README.md") for folder in (Path("results"), Path("claims"))]
-    return [Path("README.md"), *(path for found in folders for path in sorted(found))]
+    """Return the Markdown files that may hold generated blocks, that of the root first."""
+    return [path for pattern in PATTERNS for path in sorted(Path().glob(pattern))]
 
 
 def blocks() -> dict[str, str]:
-    """Return the content of every generated block by its name."""
+    """Return the content of every generated block by its name, from the current folder."""
     from ruamel.yaml import YAML
 
-    from pipeline.analysis import results
     from pipeline.config import params
     from pipeline.data import overview
     from pipeline.experiments.conditions import catalogue
-    from pipeline.report.markdown import readme, sentiment, speed
-    from pipeline.runtime import storage
+    from pipeline.report.markdown import measurements, readme
 
-    found = {"stages": readme.stages(YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"])}
-    found["experiments"] = readme.experiments(catalogue.questions())
-    found["datasets"] = readme.datasets(overview.catalogued())
-    folders = sorted(path.parent for path in Path("results").glob("*/table.csv"))
-    read = {folder.name: results.read(folder, figures=False) for folder in folders}
-    found |= {f"results {name}": readme.comparison(each) for name, each in read.items()}
-    tables = {
-        f"amazon {kind}": sentiment.amazon(read, few=kind == "few") for kind in ("all", "few")
+    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+    stages = {name: [stage["desc"]] for name, stage in stages.items()}
+    listed = params.load().run.experiments
+    questions = {name: [catalogue.experiment(name).question] for name in listed}
+    datasets = {name: texts for name, *texts in overview.catalogued()}
+    return {
+        "stages": readme.named(["stage", "output"], stages),
+        "experiments": readme.named(["experiment", "question"], questions),
+        "datasets": readme.named(["dataset", "content", "download"], datasets),
+        **measurements.blocks(Path("results"), Path("claims"), params.load().compare),
     }
-    if "amazon-stars" in read:
-        tables["table 2"] = sentiment.table_2(read["amazon-stars"])
-    found |= {name: table for name, table in tables.items() if table is not None}
-    for judged in sorted(Path("claims").glob("*/claims.csv")):
-        name, rows = judged.parent.name, results.read_table(judged)
-        found[f"claims {name}"] = readme.claims(name, rows, params.load().compare)
-        found[f"verdicts {name}"] = readme.claims_in_short(name, rows)
-    for block, name in {"speed": "bench", "speed on a GPU": "bench-cuda"}.items():
-        if (bench := Path(f"results/{name}.json")).exists():
-            found[block] = speed.tables(storage.read_json(bench))
-    if (cost := Path("results/cost.json")).exists():
-        measured = storage.read_json(cost)["cpu"]
-        if "texts" in measured:
-            found["steps on texts"] = speed.texts(measured)
-    return found
+
+
+def changed() -> list[str]:
+    """Return the files of results/ and claims/ that differ from the committed ones."""
+    command = ["git", "diff", "--name-only", "HEAD", "--", *MEASURED]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
 
 def main() -> None:
-    """Write the tables of results/ and the stages of dvc.yaml into the README files."""
-    from pipeline.report.markdown import readme
+    """Write the tables of results/ and claims/ into README.md, docs/ and the folders' READMEs."""
+    from pipeline.report.markdown.blocks import refresh
     from pipeline.runtime import storage
 
-    found = blocks()
+    content = blocks()
     for path in files():
-        storage.write_bytes(path, readme.refresh(path.read_text(), found).encode())
+        storage.write_bytes(path, refresh(path.read_text(), content).encode())
+    if local := changed():
+        typer.echo(
+            f"note: {len(local)} files of results/ and claims/ differ from the committed ones, so"
+            f" the tables now hold this machine's results; first of them: {local[0]}"
+        )
 
 
 if __name__ == "__main__":

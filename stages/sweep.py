@@ -16,7 +16,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.experiments.conditions import catalogue, training
     from pipeline.networks import population
     from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import only_here
+    from pipeline.runtime.locks import exclusive
     from pipeline.training import checkpoints
     from pipeline.training.workers import Workers
 
@@ -24,11 +24,11 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     settings, where = params.load(), device.choose()
     settings.dataset(dataset)
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
-    form = examples.read_form(ready / "train.npz")
+    form = examples.read_encoding(ready / "train.npz")
     conditions = catalogue.conditions_of(experiment, dataset, settings, form)
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (
-        only_here(folder),
+        exclusive(folder),
         checkpoints.workplace([splits.train, splits.valid], conditions, where) as scratch,
         storage.whole_folder(folder) as out,
     ):

@@ -33,6 +33,20 @@ def imported(path: Path) -> set[Path]:
     return {file for name in names if (file := file_of(name))}
 
 
+def loaded(path: Path) -> set[Path]:
+    """Return the repository's files that a file loads by name: all modules of a package.
+
+    Found where its code calls `import_module(f"pipeline.<package>.{name}")`.
+    """
+    packages: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            parts = getattr(node.args[0], "values", [])
+            packages += [part.value for part in parts if isinstance(part, ast.Constant)]
+    folders = [ROOT / name.replace(".", "/") for name in packages]
+    return {file for folder in folders for file in folder.glob("[!_]*.py")}
+
+
 def closure(path: Path) -> set[Path]:
     """Return a file and every file of the repository that it imports, directly or indirectly."""
     reached, new = set(), {path}

@@ -1,4 +1,4 @@
-"""A user's own files, small ones, and the way from there to the three splits."""
+"""Small files of a user's own data, and their three splits."""
 
 import io
 from pathlib import Path
@@ -15,15 +15,15 @@ NAME = "mine"
 
 
 def stock(source: dict[str, Any], raw: Path) -> None:
-    """Take stock of the user's files as `download` does."""
+    """Write the inventory of the user's files as `download` does."""
     raw.mkdir(parents=True, exist_ok=True)
-    embed = own.entry(NAME).embed
-    assert embed
-    embed(raw, own.Source.model_validate(source))
+    write_raw = own.entry(NAME).write_raw
+    assert write_raw
+    write_raw(raw, own.Source.model_validate(source))
 
 
 def ready(raw: Path, **options: Any) -> dict[str, examples.Examples]:
-    """Return the three splits of what stock was taken of, as `preprocess` writes them."""
+    """Return the three splits of the files of an inventory, as `preprocess` writes them."""
     splits = own.entry(NAME).split(raw, own.Preprocess.model_validate(options))
     for part, split in splits._asdict().items():
         examples.write(split, raw / f"{part}.npz")
@@ -31,18 +31,18 @@ def ready(raw: Path, **options: Any) -> dict[str, examples.Examples]:
 
 
 def made(source: dict[str, Any], raw: Path, **options: Any) -> dict[str, examples.Examples]:
-    """Go the whole way."""
+    """Return the three splits of a source: `download`, then `preprocess`."""
     stock(source, raw)
     return ready(raw, **options)
 
 
 def picture(value: int, shape: tuple[int, ...] = (4, 3)) -> NDArray[np.uint8]:
-    """Return an image in which `value` can be told from any other."""
+    """Return an image of random pixels, another one for each value."""
     return np.random.default_rng(value).integers(0, 256, shape).astype(np.uint8)
 
 
 def save(path: Path, pixels: NDArray[Any], **options: Any) -> None:
-    """Write an image in the format that its name has."""
+    """Write an image in the format of the path's suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
 
@@ -56,7 +56,7 @@ def classes(root: Path, counts: dict[str, int], shape: tuple[int, ...] = (4, 3))
 
 
 def npz(path: Path, **arrays: NDArray[Any]) -> Path:
-    """Write the arrays, objects among them."""
+    """Write an npz file; object arrays are allowed."""
     file = io.BytesIO()
     np.savez(file, **arrays)
     path.write_bytes(file.getvalue())

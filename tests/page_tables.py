@@ -11,8 +11,7 @@ from pipeline.probes import catalogue as probes
 from pipeline.probes import neuron
 from pipeline.report.figures.catalogue import EXHIBITS
 from pipeline.report.figures.conditions import Table
-from tests import tables
-from tests.imports import ROOT
+from tests import committed, tables
 
 CONFIDENCE = 0.95
 ARMS = list(itertools.product(("rectifier", "tanh"), ("random", "pretrained")))
@@ -43,7 +42,7 @@ def probed(name):
     rows = []
     for (activation, start), seed in itertools.product(ARMS, SEEDS):
         for levels in itertools.product(*grids[name].values()):
-            values = dict.fromkeys(probes.PROBES[name].columns, 0.0)
+            values = dict.fromkeys(probes.probe(name).columns, 0.0)
             values |= {key: float(rng.uniform(0.1, 0.6)) for key in values}
             values |= {"active_by_tenth": rng.uniform(0.1, 0.6, 10).tolist()}
             values |= dict(zip(grids[name], map(_level, levels), strict=True))
@@ -57,14 +56,14 @@ def _level(level):
 
 def arms():
     """Return the committed outcomes of the arms on digits."""
-    return read.read_table(ROOT / "results/digits/runs.csv")
+    return read.read_table(committed.folder() / "results/digits/runs.csv")
 
 
 def rows_of(name):
     """Return a made-up table, read back as the page reads it."""
     if name == "arms":
         return arms()
-    if name in probes.PROBES:
+    if name in probes.names():
         return probed(name)
     rows = tables.table(name, error, seeds=3)
     for row in rows:

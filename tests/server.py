@@ -1,4 +1,4 @@
-"""A server on this machine that misbehaves on demand, and the file that it serves."""
+"""Local HTTP server that misbehaves on demand, and the file that it serves."""
 
 import gzip
 import hashlib
@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.data.download import fetch as fetching
-from pipeline.data.download.fetch import fetch
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile, fetch
 
 CONTENT = random.Random(0).randbytes(300_000)
 FILE = gzip.compress(CONTENT, mtime=0)
@@ -23,7 +22,7 @@ HALF = len(FILE) // 2
 
 @dataclass
 class Site:
-    """What the server does to each request in turn (the last for all later ones), and its log."""
+    """Scripted answers of the server, one per request (the last repeats), and requested ranges."""
 
     url: str
     answers: list[str] = field(default_factory=lambda: ["whole"])
@@ -32,7 +31,7 @@ class Site:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serve the site's body, from the byte that is asked for, as the site's next answer says."""
+    """Serves the site's body from the requested byte, as the site's next answer says."""
 
     site: Site
 
@@ -87,13 +86,13 @@ def raw(tmp_path: Path) -> Path:
 
 
 def official(*urls: str, size: int = len(FILE)) -> RemoteFile:
-    """A file known by the hash of what it expands to."""
+    """Return a file identified by the hash of its expanded content."""
     digest = hashlib.sha256(CONTENT).hexdigest()
     return RemoteFile("file.gz", digest, size, urls, expanded=True, limit=len(CONTENT))
 
 
 def unsized(*urls: str, name: str = "file.gz") -> RemoteFile:
-    """A file known by a hash of itself alone, of at most 400,000 bytes."""
+    """Return a file identified by its own hash alone, of at most 400,000 bytes."""
     digest = hashlib.sha1(FILE).hexdigest()
     return RemoteFile(name, digest, None, urls, algorithm="sha1", limit=400_000)
 
@@ -107,7 +106,7 @@ def get_all(raw: Path, *files: RemoteFile, mirror: Path | None = None) -> None:
 
 
 def leave(raw: Path, name: str, content: bytes) -> None:
-    """Leave a file in the partial folder, as a killed process would."""
+    """Write a file into the partial folder, as a killed process leaves it."""
     (raw.parent / "partial").mkdir(exist_ok=True)
     (raw.parent / "partial" / name).write_bytes(content)
 

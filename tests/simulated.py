@@ -2,8 +2,7 @@
 
 import math
 
-from pipeline.claims.claim import ARMS
-from pipeline.claims.groups import Group, arms
+from pipeline.claims.groups import ARMS, Group
 
 TEST_EXAMPLES = 10_000
 
@@ -44,4 +43,4 @@ def simulate(rng, means, seeds, *, spread=0.002, zeros=0.5, dead=0.1):
 
 def found(rows) -> dict[str, dict[str, Group]]:
     """Return rows of arms as what verdicts judge."""
-    return {ARMS: arms(rows)}
+    return {ARMS.name: ARMS.groups(rows)}

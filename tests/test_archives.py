@@ -1,4 +1,4 @@
-"""Archives are read where they are: what was packed comes out, and nothing else ever does."""
+"""Archives: wanted members come back as packed, and hostile or damaged archives are refused."""
 
 import gzip
 import io
@@ -54,7 +54,7 @@ def packed(folder: Path, kind: str, members: Members) -> Path:
 
 
 def refused(path: Path, says: str, sizes: dict[str, archives.Size] = SIZES) -> None:
-    """Check that an archive is refused in one line, left as it is, and that nothing is written."""
+    """Assert that an archive is refused in one line, unchanged, and that nothing is written."""
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
     above = sorted(path.parent.parent.iterdir())
     with pytest.raises(Problem, match=says) as caught:
@@ -73,32 +73,32 @@ def patched(path: Path, change: Callable[[bytearray], None]) -> Path:
 
 
 def directory_entry(content: bytearray, name: str) -> int:
-    """Return where a zip's directory has a member."""
+    """Return the offset of a member's entry in the directory of a zip."""
     return content.rindex(name.encode()) - 46
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_are_read_as_packed(tmp_path: Path, kind: str) -> None:
-    """Every wanted member comes back whole, under its name, and no other does."""
+    """Exactly the wanted members come back, whole, under their names."""
     path = packed(tmp_path, kind, list(CONTENT.items()))
     assert dict(archives.read(path, SIZES)) == WANTED
 
 
-def test_members_of_a_zip_come_as_asked(tmp_path: Path) -> None:
-    """A zip is read in the order of the request, not in its own."""
+def test_zip_members_come_in_the_requested_order(tmp_path: Path) -> None:
+    """The order is that of the request, not that of the archive."""
     path = packed(tmp_path, "zip", list(CONTENT.items())[::-1])
     assert [name for name, _ in archives.read(path, SIZES)] == list(SIZES)
 
 
-def test_members_of_a_zip_are_listed_in_its_order(tmp_path: Path) -> None:
-    """The list has every file in the order of the directory, and no folder."""
+def test_zip_members_are_listed_in_archive_order(tmp_path: Path) -> None:
+    """The list has every file in directory order, and no folder."""
     path = packed(tmp_path, "zip", [("set/", b""), *list(CONTENT.items())[::-1]])
     assert archives.members(path) == list(CONTENT)[::-1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_absent_archive_is_named(tmp_path: Path, kind: str) -> None:
-    """A missing file is a Problem that says so."""
+    """A missing archive is a Problem that names it."""
     with pytest.raises(Problem, match=f"nowhere.{kind} is missing"):
         dict(archives.read(tmp_path / f"nowhere.{kind}", SIZES))
 
@@ -110,8 +110,8 @@ def test_absent_member_is_named(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_member_that_is_there_twice_is_refused(tmp_path: Path, kind: str) -> None:
-    """Of two members with one name, neither is believed."""
+def test_duplicate_members_are_refused(tmp_path: Path, kind: str) -> None:
+    """An archive with two members of one wanted name is refused."""
     members = [*CONTENT.items(), ("set/b.bin", b"other")]
     refused(packed(tmp_path, kind, members), "set/b.bin is there twice")
 
@@ -121,20 +121,20 @@ def test_member_that_is_there_twice_is_refused(tmp_path: Path, kind: str) -> Non
     "name", ["../evil", "/evil", "set/../../evil", "C:evil", "..\\evil", "set/.."]
 )
 def test_names_that_leave_the_folder_are_refused(tmp_path: Path, kind: str, name: str) -> None:
-    """One such name, wanted or not, and the archive is refused."""
+    """A member name that leads out of the folder, wanted or not, refuses the archive."""
     path = packed(tmp_path, kind, [(name, b"evil"), *CONTENT.items()])
     refused(path, "leads out of the archive's folder")
 
 
-def test_list_of_a_zip_with_such_a_name_is_refused(tmp_path: Path) -> None:
-    """Listing is no less careful than reading."""
+def test_listing_checks_names_too(tmp_path: Path) -> None:
+    """Listing a zip refuses names that lead out of the folder."""
     path = packed(tmp_path, "zip", [("../evil", b"")])
     with pytest.raises(Problem, match="leads out"):
         archives.members(path)
 
 
 def test_zero_byte_in_a_name_is_refused(tmp_path: Path) -> None:
-    """A name that zipfile would cut short to a wanted one is refused."""
+    """A name that zipfile would cut at a zero byte to a wanted one is refused."""
     path = packed(tmp_path, "zip", [("set/a.bin?x", CONTENT["set/a.bin"])])
     path.write_bytes(path.read_bytes().replace(b"?", b"\0"))
     refused(path, "leads out", {"set/a.bin": 2304})
@@ -144,7 +144,7 @@ def test_zero_byte_in_a_name_is_refused(tmp_path: Path) -> None:
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
 )
 def test_tar_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
-    """A wanted member that is a link, a device or a folder is not followed."""
+    """A wanted member that is a link, a device or a folder is refused."""
     (tmp_path / "target").write_bytes(CONTENT["set/a.bin"])
     link = tarfile.TarInfo("set/a.bin")
     link.type, link.linkname = kind, str(tmp_path / "target")
@@ -154,7 +154,7 @@ def test_tar_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
 
 
 def test_sparse_member_is_refused(tmp_path: Path) -> None:
-    """A member of holes, whose size is only claimed, is not filled with zeros."""
+    """A sparse tar member is refused instead of being filled with zeros."""
     hole = tarfile.TarInfo("set/a.bin")
     hole.type = tarfile.GNUTYPE_SPARSE
     tar = bytearray(tarred([(hole, b"")]))
@@ -167,7 +167,7 @@ def test_sparse_member_is_refused(tmp_path: Path) -> None:
 
 
 def test_zip_link_is_refused(tmp_path: Path) -> None:
-    """A wanted member that is marked as a symbolic link is refused."""
+    """A wanted zip member marked as a symbolic link is refused."""
     path = tmp_path / "set.zip"
     link = zipfile.ZipInfo("set/a.bin")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -178,7 +178,7 @@ def test_zip_link_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_expand_without_limit_are_refused(tmp_path: Path, method: int) -> None:
-    """Only what can be expanded bit by bit is expanded."""
+    """Compression methods that zipfile expands without a limit are refused."""
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("set/a.bin", bytes(2304))
@@ -197,13 +197,13 @@ def test_methods_that_expand_without_limit_are_refused(tmp_path: Path, method: i
 def test_other_sizes_are_refused(
     tmp_path: Path, kind: str, name: str, content: bytes, says: str
 ) -> None:
-    """A member that is a byte short or long is named, with what was expected."""
+    """A member one byte too short or too long is named with the expected size."""
     refused(packed(tmp_path, kind, [*(WANTED | {name: content}).items()]), says)
 
 
 @pytest.mark.parametrize("stated", [1, 999, 1001])
-def test_size_that_a_zip_states_is_not_believed(tmp_path: Path, stated: int) -> None:
-    """A directory that states another size than the member has is found out."""
+def test_false_sizes_in_a_zip_directory_are_refused(tmp_path: Path, stated: int) -> None:
+    """A directory that states another size than the member has is refused."""
     path = packed(tmp_path, "zip", [("set/b.bin", b"b" * 1000)])
 
     def lie(content: bytearray) -> None:
@@ -215,7 +215,7 @@ def test_size_that_a_zip_states_is_not_believed(tmp_path: Path, stated: int) -> 
 @pytest.mark.parametrize("kind", COMPRESSED)
 @pytest.mark.parametrize("name", ["set/a.bin", "set/other.bin"])
 def test_bomb_is_not_expanded(tmp_path: Path, kind: str, name: str) -> None:
-    """Of 50 MB of zeros in 50 kB, wanted or not, memory never sees more than a little."""
+    """50 MB of zeros in 50 kB, wanted or not, take less than 5 MB of memory."""
     path = packed(tmp_path, kind, [(name, bytes(50_000_000)), *WANTED.items()])
     if kind == "zip" and name == "set/a.bin":  # the first one states what was expected
 
@@ -235,8 +235,8 @@ def test_bomb_is_not_expanded(tmp_path: Path, kind: str, name: str) -> None:
         tracemalloc.stop()
 
 
-def test_bomb_among_the_headers_is_not_expanded(tmp_path: Path) -> None:
-    """A long name of 50 MB, which tarfile would read at once, meets the same limit."""
+def test_bomb_in_a_header_is_not_expanded(tmp_path: Path) -> None:
+    """A long name of 50 MB, which tarfile reads at once, meets the same limit."""
     name = tarfile.TarInfo("././@LongLink")
     name.type = tarfile.GNUTYPE_LONGNAME
     path = tmp_path / "set.tar.gz"
@@ -251,7 +251,7 @@ def test_bomb_among_the_headers_is_not_expanded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", COMPRESSED)
 def test_archive_cut_short_is_refused(tmp_path: Path, kind: str) -> None:
-    """An archive that ends anywhere before its end is a Problem."""
+    """A compressed archive truncated anywhere is a Problem."""
     path = packed(tmp_path, kind, list(WANTED.items()))
     whole = path.read_bytes()
     for length in range(0, len(whole), 7):
@@ -261,7 +261,7 @@ def test_archive_cut_short_is_refused(tmp_path: Path, kind: str) -> None:
 
 
 def test_plain_tar_cut_short_is_refused(tmp_path: Path) -> None:
-    """A tar that ends before the last byte of its content is a Problem."""
+    """A tar truncated before the last byte of its content is a Problem."""
     path = packed(tmp_path, "tar", list(WANTED.items()))
     whole = path.read_bytes()
     for length in range(0, whole.rindex(b"b") + 1, 61):
@@ -272,7 +272,7 @@ def test_plain_tar_cut_short_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", COMPRESSED)
 def test_flipped_bit_never_changes_a_member(tmp_path: Path, kind: str) -> None:
-    """With any bit flipped an archive is a Problem, or (bits without meaning) reads as before."""
+    """An archive with one bit flipped is a Problem, or reads the same if the bit has no meaning."""
     path = packed(tmp_path, kind, list(WANTED.items()))
     whole = path.read_bytes()
     refusals = 0
@@ -288,15 +288,15 @@ def test_flipped_bit_never_changes_a_member(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_something_else_is_no_archive(tmp_path: Path, kind: str) -> None:
-    """A page that a server sent in an archive's place is refused."""
+def test_web_page_is_refused_as_an_archive(tmp_path: Path, kind: str) -> None:
+    """An HTML page saved under the name of an archive is refused."""
     path = tmp_path / f"set.{kind}"
     path.write_bytes(b"<html>not found</html>\n" * 100)
     refused(path, "cannot be read")
 
 
 def test_encrypted_zip_is_refused(tmp_path: Path) -> None:
-    """A member that asks for a password is one line, no question."""
+    """An encrypted member is refused in one line, without asking for a password."""
     path = packed(tmp_path, "zip", list(WANTED.items()))
 
     def lock(content: bytearray) -> None:
@@ -306,10 +306,10 @@ def test_encrypted_zip_is_refused(tmp_path: Path) -> None:
     refused(patched(path, lock), "encrypted")
 
 
-def test_zip_that_states_more_than_the_file_has_is_refused(tmp_path: Path) -> None:
-    """A member that would go on after the end of the file is refused in words.
+def test_zip_members_beyond_the_file_are_refused(tmp_path: Path) -> None:
+    """A member that would extend beyond the end of the file is refused.
 
-    Which words depends on the release of Python: later ones see the overlap before they read.
+    The message depends on Python's release: later ones detect the overlap before they read.
     """
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseRows
 from pipeline.data.splits.vocabulary import Vocabulary
 from pipeline.evaluation import baselines
 from pipeline.runtime.errors import Problem

@@ -1,4 +1,4 @@
-"""The card of a dataset, and its pictures."""
+"""Data card and sample images of a dataset."""
 
 import hashlib
 import io
@@ -14,9 +14,9 @@ from PIL import Image
 
 from pipeline.config.arms import Arm
 from pipeline.data.cards import data_card, samples, split_statistics
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.sources import cifar10, digits, own
-from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import UNBOUNDED, Encoding, decode
@@ -30,7 +30,7 @@ PARTS = ("train", "valid", "test")
 
 
 def write(folder: Path, form: Encoding, y: list[int], x=None, **others) -> Path:
-    """Write three equal splits; pixels tell their example."""
+    """Write three equal splits; the pixels of an example are its position."""
     y_N = np.array(y)
     if x is None:
         x = np.repeat(np.arange(len(y_N), dtype=np.uint8)[:, None], form.inputs, 1)
@@ -67,8 +67,8 @@ def test_examples_are_counted_by_split_and_class(tmp_path: Path) -> None:
     assert splits["valid"] == {"examples": 3, "by_class": [0, 3, 0]}
 
 
-def test_official_files_are_told_as_they_are_here(tmp_path: Path) -> None:
-    """Bytes are those of the file in the folder, the digest is the official one."""
+def test_official_files_are_listed_with_their_size(tmp_path: Path) -> None:
+    """The card has the size of the file on disk, and the official digest."""
     file = RemoteFile("a.gz", "abc", None, ("https://x",), algorithm="md5", expanded=True)
     dataset = entry(files=lambda _: (file,))
     write(tmp_path, form(2), [0, 1])
@@ -83,8 +83,8 @@ def test_official_files_are_told_as_they_are_here(tmp_path: Path) -> None:
     assert told["official"]
 
 
-def test_files_of_an_embedded_set_are_told_by_their_own_hash(tmp_path: Path) -> None:
-    """What download made is called so, and known by its content: the zip around it may differ."""
+def test_written_files_are_listed_with_their_own_hash(tmp_path: Path) -> None:
+    """A file that download wrote is not official; its digest does not depend on its zip headers."""
     (tmp_path / "raw").mkdir()
     digests = []
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -105,7 +105,7 @@ def own_card(folder: Path, source: Path, **said: str) -> dict:
 
 
 def test_own_files_have_one_fingerprint(tmp_path: Path) -> None:
-    """It stays when the folder moves, and changes with any file; words are the user's."""
+    """The fingerprint survives a move of the folder, and changes with any file."""
     source = own_data.classes(tmp_path / "in", {"a": 5, "b": 5})
     first = own_card(tmp_path / "1", source, note="lossy", title="Mine")
     assert (first["title"], first["note"], first["license"]) == ("Mine", "lossy", "none given")
@@ -119,7 +119,7 @@ def test_own_files_have_one_fingerprint(tmp_path: Path) -> None:
 
 
 def test_own_options_are_those_that_matter(tmp_path: Path) -> None:
-    """A folder of images has no delimiter, and no share of what it says itself is for testing."""
+    """A folder of images has no delimiter, and a folder with a test split no share for testing."""
     options = own_card(tmp_path / "1", own_data.classes(tmp_path / "in", {"a": 5, "b": 5}))
     assert options["options"] == {"valid": 0.2, "test": 0.1}
     for part in ("train", "test"):
@@ -139,7 +139,7 @@ def test_own_options_are_those_that_matter(tmp_path: Path) -> None:
     ],
 )
 def test_preparation_in_words(changes, words: str) -> None:
-    """The words have the numbers of the form."""
+    """The formula has the numbers of the encoding."""
     assert data_card.preparation(form(2, **changes)) == words
 
 
@@ -149,19 +149,19 @@ def test_preparation_in_words(changes, words: str) -> None:
      ("float32", {"scale": 1.0}), ("float32", {"scale": 0.5, "centered": True})],
 )  # fmt: skip
 def test_the_range_is_that_of_the_inputs(tmp_path: Path, monkeypatch, dtype, changes) -> None:
-    """Block by block as of the whole split at once."""
+    """The range is the same block by block as of the whole split."""
     x_NI = np.random.default_rng(0).integers(3, 240, (20, 6)).astype(dtype)
     chosen = form(2, **changes)
     write(tmp_path, chosen, [0, 1] * 10, x_NI)
     monkeypatch.setattr(split_statistics, "BLOCK", 7 * x_NI[0].nbytes)
     inputs = decode(torch.from_numpy(x_NI), chosen)
-    found = split_statistics.span(tmp_path / "train.npz", chosen)
+    found = split_statistics.input_range(tmp_path / "train.npz", chosen)
     ends = [inputs.min().item(), inputs.max().item()]
     assert found == (dtype, *(pytest.approx(end, rel=1e-5) for end in ends))
 
 
 def test_blocks_are_small_and_whole(tmp_path: Path, monkeypatch) -> None:
-    """Together the blocks are the split; none is larger than asked for."""
+    """The blocks concatenate to the split; none exceeds the limit."""
     x_NI = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
     write(tmp_path, form(2), [0, 1] * 10, x_NI)
     monkeypatch.setattr(split_statistics, "BLOCK", 40)
@@ -171,7 +171,7 @@ def test_blocks_are_small_and_whole(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_the_rule_is_the_split_functions_first_paragraph() -> None:
-    """Without code words, and from a function with settled arguments too."""
+    """The rule is the first paragraph without `Return`; a function without docstring has none."""
     assert (
         data_card.rule(cifar10.split)
         == "50,000 / 5,000 / 5,000 examples, as many as the paper has."
@@ -180,7 +180,7 @@ def test_the_rule_is_the_split_functions_first_paragraph() -> None:
 
 
 def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
-    """Both files of the same splits have the same bytes, and the JSON has no infinity."""
+    """The same splits give the same bytes of both files; infinite bounds become null."""
     write(tmp_path, form(2, bounds=UNBOUNDED), [0, 1, 0])
     (tmp_path / "raw").mkdir()
     files = []
@@ -193,7 +193,7 @@ def test_cards_repeat_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_few_classes_have_a_row_each(tmp_path: Path, monkeypatch) -> None:
-    """Eight pictures of each class, its first ones; what a class lacks is marked."""
+    """A row has the first eight images of a class, and gaps where the class has fewer."""
     monkeypatch.setattr(split_statistics, "BLOCK", 20)  # three examples at once
     found = sheet(write(tmp_path, form(2), [1, 0, 1, 0, 0] + [1] * 9))
     assert found["x"].shape == (2, 8, 2, 3)
@@ -204,7 +204,7 @@ def test_few_classes_have_a_row_each(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(("classes", "shown", "each"), [(13, 13, 2), (62, 62, 1), (200, 64, 1)])
 def test_many_classes_share_a_sheet(tmp_path: Path, classes, shown, each) -> None:
-    """One or two of each class, at most 64 pictures, spread over the classes, in their order."""
+    """A sheet has one or two images per class, at most 64, of evenly spaced classes in order."""
     y = [n for n in range(classes) for _ in range(3)]
     found = sheet(write(tmp_path, form(classes), y))
     y_shown = found["y"][found["y"] >= 0]
@@ -217,7 +217,7 @@ def test_many_classes_share_a_sheet(tmp_path: Path, classes, shown, each) -> Non
 
 
 def test_pixels_span_the_bounds_of_the_inputs(tmp_path: Path) -> None:
-    """Digits of 0 to 16 become 0 to 255; bytes that are centered stay; floats have their range."""
+    """Pixels of 0 to 16 become 0 to 255; centered bytes stay; floats span their own range."""
     x_NI = np.array([[0, 8, 16]], np.uint8)
     half = Encoding((1, 3), ("a",), 1 / 16)
     assert samples._bytes(x_NI, half).ravel().tolist() == [0, 128, 255]
@@ -231,19 +231,19 @@ def test_pixels_span_the_bounds_of_the_inputs(tmp_path: Path) -> None:
 
 
 def test_large_pictures_are_reduced(tmp_path: Path) -> None:
-    """A picture has at most 64 pixels a side, and keeps its planes."""
+    """An image has at most 64 pixels a side, and all its planes."""
     x_NI = np.zeros((2, 3 * 130 * 20), np.uint8)
     found = sheet(write(tmp_path, form(2, (3, 130, 20)), [0, 1], x_NI))
     assert found["x"].shape == (2, 8, 3, 44, 7)
 
 
 def test_rows_of_numbers_have_no_pictures(tmp_path: Path) -> None:
-    """The file is there all the same."""
+    """samples.npz has no images of them."""
     assert not sheet(write(tmp_path, form(2, (6,)), [0, 1]))["x"].size
 
 
 def test_only_training_images_are_shown(tmp_path: Path) -> None:
-    """The other splits are not even opened."""
+    """samples.npz does not depend on the validation and test files."""
     write(tmp_path, form(2), [0, 1])
     first = samples.samples(tmp_path)
     for part in ("valid", "test"):
@@ -252,9 +252,9 @@ def test_only_training_images_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_generators_modules_are_shown_one_by_one(tmp_path: Path) -> None:
-    """Rows begin with the clean characters, of different classes, and end with all together."""
+    """The first row has clean characters of different classes, the last row all modules."""
     x_NI = np.random.default_rng(0).integers(0, 256, (20, 1024)).astype(np.uint8)
-    chosen = form(10, (32, 32), recipe="nistp")
+    chosen = form(10, (32, 32), pipeline="nistp")
     ready = write(tmp_path, chosen, list(range(10)) * 2, x_NI)
     found = sheet(ready)
     names = ["slant", "thickness", "affine", "local elastic", "pinch"]
@@ -275,7 +275,7 @@ def test_a_generators_modules_are_shown_one_by_one(tmp_path: Path) -> None:
 
 
 def test_an_eye_stands_beside_the_other() -> None:
-    """Two planes are one picture twice as wide, three are colors; gaps are transparent."""
+    """Two planes stand side by side; gaps are transparent."""
     x = np.zeros((1, 2, 2, 4, 4), np.uint8)
     x[0, 0, 1] = 200
     picture = np.asarray(
@@ -287,7 +287,7 @@ def test_an_eye_stands_beside_the_other() -> None:
 
 
 def test_mlflow_is_given_the_card_and_its_sheets(tmp_path: Path, monkeypatch) -> None:
-    """Where preprocess left a card; without one nothing is logged."""
+    """The card is logged where preprocess wrote one, and nothing without a card."""
     monkeypatch.chdir(tmp_path)
     logged = []
     client = SimpleNamespace(

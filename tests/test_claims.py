@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from pipeline.claims.arms import OF_ARMS
+from pipeline.claims import arms
 from pipeline.claims.catalogue import CLAIMS
-from pipeline.claims.claim import LITTLE_EXAMPLES, QUANTITIES, Margin, Rule
+from pipeline.claims.claim import LITTLE_EXAMPLES, Margin, Rule
 from pipeline.config.arms import arms_of
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from tests import synthetic
 
 BY_NUMBER = {claim.number: claim for claim in CLAIMS}
@@ -31,7 +31,7 @@ def test_keys_and_numbers_name_one_claim_each():
 def test_claims_need_standard_arms_only():
     """Each arm of a claim is one of the six of a standard comparison."""
     standard = {arm.key for arm in arms_of(synthetic.settings(), "digits")}
-    assert {arm for claim in OF_ARMS for arm in claim.groups} <= standard
+    assert {arm for claim in arms.CLAIMS for arm in claim.groups} <= standard
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.number)
@@ -43,11 +43,6 @@ def test_wording_is_one_sentence(claim):
     assert claim.source
 
 
-def test_quantities_are_known_in_words():
-    """What a claim measures can be said."""
-    assert {claim.quantity for claim in CLAIMS} <= QUANTITIES.keys()
-
-
 def test_claims_cannot_be_changed():
     """A rule cannot be moved after the fact."""
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -57,7 +52,7 @@ def test_claims_cannot_be_changed():
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_paper_value_is_the_statistic_of_its_table(dataset):
     """The interaction on the paper's own errors is the gain of tanh less that of rectifiers."""
-    error = {arm: published_tables.test_error(dataset, *arm.split("-")) for arm in synthetic.MEANS}
+    error = {arm: published.test_error(dataset, *arm.split("-")) for arm in synthetic.MEANS}
     gain = error["tanh-pretrained"] - error["tanh-random"]
     gain -= error["rectifier-pretrained"] - error["rectifier-random"]
     assert paper("3c", dataset).value == pytest.approx(gain, abs=1e-9)
@@ -65,19 +60,17 @@ def test_paper_value_is_the_statistic_of_its_table(dataset):
 
 def test_paper_values_follow_the_published_table(monkeypatch):
     """A changed cell of Table 1 changes the claim's value: nothing is typed twice."""
-    cell = published_tables.TABLE_1["mnist", "tanh", "random"]
+    cell = published.TABLE_1["mnist", "tanh", "random"]
     changed = dataclasses.replace(cell, value=0.5, mark="M")
-    monkeypatch.setitem(published_tables.TABLE_1, ("mnist", "tanh", "random"), changed)
+    monkeypatch.setitem(published.TABLE_1, ("mnist", "tanh", "random"), changed)
     found = paper("1", "mnist")
-    assert found.value == pytest.approx(
-        published_tables.test_error("mnist", "rectifier", "random") - 0.5
-    )
+    assert found.value == pytest.approx(published.test_error("mnist", "rectifier", "random") - 0.5)
     assert found.mark == "M"
 
 
 def test_paper_zeros_are_the_published_ones():
     """The sparsity that the paper reports stands beside the claim."""
-    assert BY_NUMBER["6"].paper("norb") == published_tables.ZEROS["norb"]
+    assert BY_NUMBER["6"].paper("norb") == published.ZEROS["norb"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +96,7 @@ def test_source_is_as_certain_as_its_least_certain_number(number):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_margin_holds_what_the_paper_calls_no_change(dataset):
     """The paper's own change of the rectifier from pre-training is inside the margin."""
-    error = published_tables.test_error(dataset, "rectifier", "random")
+    error = published.test_error(dataset, "rectifier", "random")
     margin = BY_NUMBER["3a"].rule.bound.size([error], 10_000)
     assert abs(paper("3a", dataset).value) <= margin
 
@@ -111,7 +104,7 @@ def test_margin_holds_what_the_paper_calls_no_change(dataset):
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10", "norb"])
 def test_margin_is_less_than_what_the_paper_calls_a_gain(dataset):
     """The paper's own gain of tanh from pre-training exceeds the margin, but for NISTP."""
-    error = published_tables.test_error(dataset, "tanh", "random")
+    error = published.test_error(dataset, "tanh", "random")
     margin = Margin(("tanh-random",), examples=LITTLE_EXAMPLES).size([error], 10_000)
     assert -paper("3b", dataset).value > margin
 

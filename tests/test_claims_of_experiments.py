@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.claims import verdicts
-from pipeline.claims.claim import ARMS
-from pipeline.claims.groups import Group
-from pipeline.claims.of_experiments import OF_EXPERIMENTS
-from pipeline.claims.tables import groups_of
+from pipeline.claims.catalogue import CLAIMS, RECORDS
+from pipeline.claims.groups import ARMS, Group
+from pipeline.experiments.conditions import catalogue
 from tests.tables import ERROR, table
 
+OF_EXPERIMENTS = [claim for claim in CLAIMS if claim.records.name in catalogue.names()]
 BY_NUMBER = {claim.number: claim for claim in OF_EXPERIMENTS}
 MARGIN = math.sqrt(ERROR * (1 - ERROR) / 2500)
 
@@ -19,7 +19,7 @@ MARGIN = math.sqrt(ERROR * (1 - ERROR) / 2500)
 def judged(name, rows):
     """Return the rows of the claims about one experiment by number."""
     found = verdicts.judge(
-        "digits", {name: groups_of(name, rows)}, confidence=0.95, significance=0.05
+        "digits", {name: RECORDS[name].groups(rows)}, confidence=0.95, significance=0.05
     )
     return {row["number"]: row for row in found if row["records"] == name}
 
@@ -27,12 +27,11 @@ def judged(name, rows):
 @pytest.mark.parametrize("claim", OF_EXPERIMENTS, ids=lambda claim: claim.number)
 def test_the_groups_of_a_claim_are_in_its_experiment(claim):
     """The experiment of params.yaml has every group that the claim names."""
-    groups = groups_of(claim.records, table(claim.records))
+    groups = claim.records.groups(table(claim.records.name))
     assert set(claim.groups) <= groups.keys()
     for key in claim.groups:
-        assert groups[key].values(
-            claim.quantity if claim.quantity in groups[key].rows[0] else "zeros"
-        )
+        column = claim.quantity.column
+        assert groups[key].values(column if column in groups[key].rows[0] else "zeros")
 
 
 def is_level(**levels):
@@ -64,10 +63,10 @@ PLANTED = {
 def test_planted_effects_are_found(number, shift):
     """Networks moved by several standard deviations are seen, in the direction they were moved."""
     claim = BY_NUMBER[number]
-    rows = table(claim.records, lambda row: ERROR + shift * PLANTED[number](row))
+    rows = table(claim.records.name, lambda row: ERROR + shift * PLANTED[number](row))
     expects_more = claim.rule.kind == "at least"
     expected = "supported" if (shift > 0) == expects_more else "contradicted"
-    assert judged(claim.records, rows)[number]["verdict"] == expected
+    assert judged(claim.records.name, rows)[number]["verdict"] == expected
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(-0.02, "supported"), (0.02, "contradicted")])
@@ -97,8 +96,8 @@ def test_equivalence_needs_more_than_no_difference(number, shift):
     claim = BY_NUMBER[number]
     moved = {"12a": is_level(initialization="random", signs="all positive"),
              "27": is_level(activation="leaky")}[number]  # fmt: skip
-    rows = table(claim.records, lambda row: ERROR + shift * moved(row), seeds=40)
-    assert judged(claim.records, rows)[number]["verdict"] == (
+    rows = table(claim.records.name, lambda row: ERROR + shift * moved(row), seeds=40)
+    assert judged(claim.records.name, rows)[number]["verdict"] == (
         "contradicted" if shift else "supported"
     )
 
@@ -109,7 +108,7 @@ def test_the_best_networks_are_chosen_by_validation():
     for row in rows:
         row["valid_error"] = abs(row["zeros"] - 0.65)
         row["test_error"] = abs(row["zeros"] - 0.95)
-    groups = groups_of("sparsity", rows)
+    groups = RECORDS["sparsity"].groups(rows)
     best = groups["the tenth of the networks with the lowest validation error"]
     assert len(best.rows) == math.ceil(len(rows) / 10)
     assert np.mean(best.values("zeros")) == pytest.approx(0.65, abs=0.02)
@@ -134,9 +133,9 @@ def test_unlike_groups_of_networks_are_compared_at_the_stated_level():
 def test_a_lost_seed_leaves_the_claim_undecided(number):
     """A network that every rate lost makes its claims undecided, with the seed in the reason."""
     claim = BY_NUMBER[number]
-    rows = table(claim.records, lambda row: ERROR - 0.015 * PLANTED[number](row))
+    rows = table(claim.records.name, lambda row: ERROR - 0.015 * PLANTED[number](row))
     next(row for row in rows if PLANTED[number](row) and row["seed"] == 2)["test_error"] = None
-    row = judged(claim.records, rows)[number]
+    row = judged(claim.records.name, rows)[number]
     assert row["verdict"] == "undecided"
     assert row["reason"] == f"Seed 2 of {claim.plus[0]} has no network."
 
@@ -184,7 +183,7 @@ def test_an_experiment_that_was_not_run_is_said():
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
     reasons = {row["records"]: row["reason"] for row in rows}
     assert reasons["depth"] == "The experiment `depth` was not run on this dataset."
-    assert reasons[ARMS] == "The arms were not run on this dataset."
+    assert reasons[ARMS.name] == "The arms were not run on this dataset."
     assert {row["verdict"] for row in rows} == {"undecided"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.analysis import results as read
-from pipeline.claims.untested import ELSEWHERE
+from pipeline.claims.untested import UNTESTED
 from pipeline.experiments.conditions import catalogue, scoring
 from pipeline.report.figures import catalogue as figures
 from pipeline.report.figures.catalogue import EXHIBITS
@@ -15,8 +15,7 @@ from pipeline.report.text import verdicts
 from pipeline.runtime import csv_files, storage
 from pipeline.runtime.errors import Problem
 from stages import claims, judge
-from tests import tables
-from tests.imports import ROOT
+from tests import committed, tables
 from tests.page_tables import error, products
 
 
@@ -26,14 +25,14 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.config.params.load", lambda: tables.OURS)
     for dataset in ("digits", "mnist"):
-        shutil.copytree(ROOT / "results" / dataset, Path("results", dataset))
+        shutil.copytree(committed.folder() / "results" / dataset, Path("results", dataset))
     return tmp_path
 
 
 def write(*names):
     """Write the made-up tables of experiments as `score` does, and judge the claims."""
     for name in names:
-        columns = [*catalogue.EXPERIMENTS[name].factors, *scoring.COLUMNS]
+        columns = [*catalogue.experiment(name).factors, *scoring.COLUMNS]
         table = csv_files.as_csv(columns, tables.table(name, error, seeds=3))
         path = Path("claims/digits/records", f"{name}.csv")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +163,7 @@ def test_claims_without_a_rule_are_said_once_and_openly(folder):
     html = page()
     shown = html.split('id="not-tested"')[1].split("</section>")[0]
     assert "<details" not in shown
-    for each in ELSEWHERE:
+    for each in UNTESTED:
         assert html.count(f"{each.number} · {each.source}".replace("'", "&#39;")) == 1
         assert each.reason.replace("'", "&#39;") in shown
 

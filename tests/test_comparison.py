@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import comparison, curves, protocol
+from pipeline.analysis import comparison, protocol
 from pipeline.config.arms import arms_of
 from pipeline.evaluation import first_filters
 from pipeline.runtime import csv_files
@@ -159,7 +159,7 @@ def test_stopped_networks_keep_counting_with_their_last_error():
         {"seed": 0, "chosen": False, "valid_errors": [0.9] * 9},
         {"seed": 1, "chosen": True, "valid_errors": [0.3, 0.2, 0.1]},
     ]
-    curve = curves.curves([outcome], {outcome.arm.key: history})["arms"][outcome.arm.key]
+    curve = comparison.curves([outcome], {outcome.arm.key: history})["arms"][outcome.arm.key]
     assert curve["valid_error"] == pytest.approx([0.4, 0.3, 0.25])
     assert curve["training"] == [2, 2, 1]
     assert curve["zeros_by_layer"] == pytest.approx([0.62, 0.74])
@@ -171,8 +171,8 @@ def test_filters_are_those_of_the_best_seed_spread_over_the_layer():
     stack = synthetic.stack(3, width=96)
     for record, error in zip(outcome.records, [0.3, 0.1, 0.2], strict=True):
         record["valid_error"] = error
-    shown = first_filters.filters(stack.only(curves.best_seed(outcome)))
-    assert curves.best_seed(outcome) == 1
+    shown = first_filters.filters(stack.only(comparison.best_seed(outcome)))
+    assert comparison.best_seed(outcome) == 1
     assert shown.shape == (48, 64)
     np.testing.assert_array_equal(shown, stack.W_KIO(0)[1].numpy().T[::2].astype(np.float16))
 

@@ -1,4 +1,4 @@
-"""Vocabularies see the training part alone, and every way to split one corpus is honest."""
+"""Corpus and vocabulary: held-out reviews have no influence, and splits are reproducible."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ import torch
 from pipeline.data.cards import data_card
 from pipeline.data.sources import own
 from pipeline.data.splits import examples
-from pipeline.data.splits.vocabulary import Tokens, Vocabulary
+from pipeline.data.splits.vocabulary import Tokenizer, Vocabulary
 from pipeline.data.text.corpus import Corpus, gather
 from pipeline.data.text.cross_validation import shared
 from pipeline.data.text.reviews import Fault, Review
@@ -30,7 +30,7 @@ WORDS = [f"word{n:03}" for n in range(200)]
 
 @cache
 def written() -> list[Review]:
-    """Return texts of words some of which are much more frequent; labels in turn, 30 without."""
+    """Return 120 labeled and 30 unlabeled texts, whose words have frequencies 1 / rank."""
     count, unlabeled = 120, 30
     draws = np.random.default_rng(0)
     shares = 1 / np.arange(1, 201)
@@ -39,19 +39,19 @@ def written() -> list[Review]:
     return [Review(" ".join(words), label) for words, label in zip(chosen, labels, strict=True)]
 
 
-def made(found: list[Review] | None = None, tokens: Tokens | None = None) -> Corpus:
-    return gather("mine", [written() if found is None else found], tokens or Tokens())
+def made(found: list[Review] | None = None, tokens: Tokenizer | None = None) -> Corpus:
+    return gather("mine", [written() if found is None else found], tokens or Tokenizer())
 
 
-def test_vocabulary_is_the_most_frequent_terms_of_the_training_part() -> None:
-    """By the number of training texts that have each, counted by hand; equals in code order."""
+def test_vocabulary_is_the_most_frequent_training_terms() -> None:
+    """Terms are ranked by the number of training texts that have them; ties in code-point order."""
     found = made()
     rows = shared(found, valid=0.2, test=0.3)
     splits = found.splits([rows], 50)
     seen = [*rows[0].tolist(), *range(120, 150)]
     counts = Counter(word for n in seen for word in {*written()[n].text.split()})
     wanted = sorted(counts, key=lambda word: (-counts[word], word))[:50]
-    assert splits.train.form.vocabulary.terms == tuple(wanted)
+    assert splits.train.encoding.vocabulary.terms == tuple(wanted)
     assert splits.train.id_N.tolist() == seen
     for split in splits:
         dense_NI = split.x_NI.toarray()
@@ -59,8 +59,8 @@ def test_vocabulary_is_the_most_frequent_terms_of_the_training_part() -> None:
             assert row.tolist() == [int(word in written()[n].text.split()) for word in wanted]
 
 
-def test_terms_of_held_out_reviews_alone_are_not_in_the_vocabulary() -> None:
-    """Leakage: a term planted in every validation and test review, and nowhere else."""
+def test_held_out_terms_are_not_in_the_vocabulary() -> None:
+    """A term that occurs in every validation and test review, and nowhere else, is no input."""
     rows = shared(made(), valid=0.2, test=0.3)
     held = {*rows[1].tolist(), *rows[2].tolist()}
     planted = [
@@ -72,14 +72,14 @@ def test_terms_of_held_out_reviews_alone_are_not_in_the_vocabulary() -> None:
     assert all(np.array_equal(*pair) for pair in zip(rows, again, strict=True))
     assert "planted" in found.terms
     there = len({word for n in {*range(150)} - held for word in planted[n].text.split()})
-    vocabulary = found.splits([again], there).train.form.vocabulary
+    vocabulary = found.splits([again], there).train.encoding.vocabulary
     assert "planted" not in vocabulary.terms
     with pytest.raises(Problem, match=f"terms = {there + 1}, but the .* have {there} different"):
         found.splits([again], there + 1)
 
 
-def test_what_is_held_out_changes_nothing_that_is_trained_on() -> None:
-    """Other words in every validation and test review leave the training split as it was."""
+def test_held_out_reviews_do_not_change_training() -> None:
+    """Other words in every validation and test review leave the training split unchanged."""
     rows = shared(made(), valid=0.2, test=0.3)
     held = {*rows[1].tolist(), *rows[2].tolist()}
     changed = [
@@ -87,37 +87,37 @@ def test_what_is_held_out_changes_nothing_that_is_trained_on() -> None:
         for n, review in enumerate(written())
     ]
     one, other = (made(found).splits([rows], 60) for found in (written(), changed))
-    assert one.train.form == other.train.form
+    assert one.train.encoding == other.train.encoding
     assert (one.train.x_NI != other.train.x_NI).nnz == 0
 
 
-def test_saved_vocabulary_gives_new_texts_the_same_bits(tmp_path: Path) -> None:
-    """The form that a split was stored with makes the same inputs of the same texts."""
-    found = made(tokens=Tokens((1, 2)))
+def test_stored_vocabulary_encodes_texts_alike(tmp_path: Path) -> None:
+    """A stored vocabulary gives the same texts the same inputs."""
+    found = made(tokens=Tokenizer((1, 2)))
     splits = found.splits([shared(found, valid=0.2, test=0.3)], 150)
     path = tmp_path / "test.npz"
     examples.write(splits.test, path)
     stored = examples.read(path)
-    assert isinstance(stored.form.vocabulary, Vocabulary)
-    assert any(" " in term for term in stored.form.vocabulary.terms)
-    again = stored.form.vocabulary.bits(written()[n].text.upper() for n in splits.test.id_N)
+    assert isinstance(stored.encoding.vocabulary, Vocabulary)
+    assert any(" " in term for term in stored.encoding.vocabulary.terms)
+    again = stored.encoding.vocabulary.encode(written()[n].text.upper() for n in splits.test.id_N)
     assert torch.equal(torch.from_numpy(again.toarray()).float(), stored.inputs(slice(None)))
-    new = stored.form.vocabulary.bits(["entirely different", ""])
+    new = stored.encoding.vocabulary.encode(["entirely different", ""])
     assert new.shape == (2, 150)
     assert new.nnz == 0
 
 
 def test_terms_are_those_of_scikit_learn() -> None:
-    """Lower case, words of two letters and more, and their pairs where asked for."""
-    found = made([Review("It IS a Good-one. It", "1"), Review("is it", "2")], Tokens((1, 2)))
+    """Terms are lower-case words of two or more letters, and word pairs on request."""
+    found = made([Review("It IS a Good-one. It", "1"), Review("is it", "2")], Tokenizer((1, 2)))
     assert texts_of(found) == [
         {"it", "is", "good", "one", "it is", "is good", "good one", "one it"},
         {"is", "it", "is it"},
     ]
 
 
-def test_splits_are_drawn_by_name_once_and_for_all() -> None:
-    """Same name, same splits, whatever the texts; another name, others. No row is in two."""
+def test_splits_depend_on_the_name_alone() -> None:
+    """Splits depend on the dataset's name, not on the texts, and do not overlap."""
     rows = shared(made(), valid=0.2, test=0.3)
     assert sorted(np.concatenate(rows).tolist()) == list(range(150))
     assert [len(part) for part in rows[:3]] == [60, 24, 36]
@@ -127,7 +127,7 @@ def test_splits_are_drawn_by_name_once_and_for_all() -> None:
 
 
 def test_each_class_has_its_share() -> None:
-    """Rounded, and at least one in each split."""
+    """Each split has its rounded share of every class, at least one review."""
     found = made([Review(f"text{n}", "ab"[n < 5]) for n in range(100)])
     rows = shared(found, valid=0.1, test=0.2)
     assert [np.bincount(found.label_N[part]).tolist() for part in rows[:3]] == [
@@ -136,9 +136,9 @@ def test_each_class_has_its_share() -> None:
 
 
 def test_repeated_texts_and_bad_lines_are_noted(caplog: pytest.LogCaptureFixture) -> None:
-    """The notes go with the training split alone, to the card."""
+    """The notes for the data card count repeated texts and bad lines."""
     texts = [Review("same text", "a"), Review("same text", "b"), Review("other", "a")]
-    found = gather("mine", [[*texts, Fault("f", 4, "odd")], texts], Tokens())
+    found = gather("mine", [[*texts, Fault("f", 4, "odd")], texts], Tokenizer())
     assert found.notes == {
         "bad_lines": [{"file": "f", "what": "odd", "lines": 1, "first": 4}],
         "repeated": 4,
@@ -147,7 +147,7 @@ def test_repeated_texts_and_bad_lines_are_noted(caplog: pytest.LogCaptureFixture
 
 
 def ready(folder: Path) -> tuple[Path, own.Source, own.Preprocess]:
-    """Write the splits of 100 reviews with a bad line, and 40 without stars."""
+    """Write the splits of 100 labeled reviews, one bad line and 40 unlabeled reviews."""
     rows = [*reviews(100), "{"]
     source = own.Source(
         reviews=[str(jsonl(folder / "a.jsonl", rows))],
@@ -155,15 +155,15 @@ def ready(folder: Path) -> tuple[Path, own.Source, own.Preprocess]:
     )
     options = own.Preprocess(terms=7)
     entry = own.entry("mine")
-    assert entry.embed
-    entry.embed(folder, source)
+    assert entry.write_raw
+    entry.write_raw(folder, source)
     for part, split in entry.split(folder, options)._asdict().items():
         examples.write(split, folder / f"{part}.npz")
     return folder, source, options
 
 
-def test_card_tells_of_texts(tmp_path: Path) -> None:
-    """Counts, terms, share of ones, bad lines, the most frequent terms; no pictures."""
+def test_card_describes_texts(tmp_path: Path) -> None:
+    """The card has counts, terms, share of ones, bad lines and frequent terms, but no images."""
     folder, source, options = ready(tmp_path)
     out = tmp_path / "out"
     data_card.write(own.entry("mine"), source, options, raw=folder, ready=folder, out=out)
@@ -190,14 +190,14 @@ def test_card_tells_of_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["stars", "label"])
-def test_card_tells_of_the_column_that_was_read(column: str) -> None:
-    """The one that was not chosen means nothing."""
+def test_card_names_the_label_column_in_use(column: str) -> None:
+    """Only the chosen one of the options `stars` and `label` is listed."""
     options = own.Preprocess.model_validate({column: "x"})
-    assert {"stars", "label"} & own.matters("reviews", options) == {column}
+    assert {"stars", "label"} & own.relevant("reviews", options) == {column}
 
 
-def test_report_tells_of_texts(tmp_path: Path) -> None:
-    """One sentence, and the terms and bad lines among the facts."""
+def test_report_describes_texts(tmp_path: Path) -> None:
+    """The report has one sentence about the texts, and facts on terms and bad lines."""
     folder, source, options = ready(tmp_path)
     card = data_card.card(own.entry("mine"), source, options, raw=folder, ready=folder)
     assert dataset_card.introduction(card) == "mine: 100 texts in 5 classes."
@@ -217,7 +217,7 @@ folder = Path(sys.argv[1])
 start = time.monotonic()
 entry = own.entry("made")
 source = own.Source(reviews=[str(folder / "a.jsonl")], unlabeled=[str(folder / "b.jsonl")])
-entry.embed(folder, source)
+entry.write_raw(folder, source)
 for part, split in entry.split(folder, own.Preprocess(folds=10))._asdict().items():
     examples.write(split, folder / f"{part}.npz")
 examples.read(folder / "train.npz", 9, unlabeled=True)
@@ -228,9 +228,9 @@ print(json.dumps([time.monotonic() - start, most * 1024]))
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_as_many_reviews_as_the_paper_has(tmp_path: Path) -> None:
-    """10,000 with stars and 300,000 without, of 100 words each, in ten folds that have a vocabulary
-    each: 5 minutes and 3 GB at most."""
+def test_corpus_of_the_papers_size(tmp_path: Path) -> None:
+    """10,000 labeled and 300,000 unlabeled reviews of 100 words, in ten folds, each with its own
+    vocabulary, take at most 5 minutes and 3 GB."""
     draws = np.random.default_rng(0)
     words = np.array([f"w{n}" for n in range(100_000)])
     cumulated = np.cumsum(1 / np.arange(1, len(words) + 1))

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from benchmarks import sparse_products, text_steps
-from pipeline.claims import cost_groups, verdicts
+from pipeline.claims import verdicts
 from pipeline.claims.groups import Group
 from pipeline.claims.sparse_products import CPU as CPU_COST
+from pipeline.claims.sparse_products import ON_CPU
 from pipeline.runtime import storage
 from stages.cost import main as measure
 
@@ -75,7 +76,7 @@ def measured(speeds: dict[tuple[str, float], float]) -> dict[str, Group]:
         for name, speed in (("dense", 1.0), ("dense again", 9.0), ("slow", 0.1), ("fast", fast))
     ]
     units = {"rectifier": {"ms": 1.0}, "tanh": {"ms": 2.0}, "softplus": {"ms": 4.0}}
-    return cost_groups.groups({"products": rows, "units": units})
+    return ON_CPU.groups({"products": rows, "units": units})
 
 
 @pytest.mark.parametrize("slow", [None, "forward", "update"])

@@ -1,4 +1,4 @@
-"""The catalogue's datasets: their splits, and the files between the stages."""
+"""Datasets of the catalogue: splits, and the files between the stages."""
 
 import dataclasses
 import gzip
@@ -18,9 +18,9 @@ import stages.preprocess
 from pipeline.config.params import load
 from pipeline.data import catalogue
 from pipeline.data.sources import digits, mnist
-from pipeline.data.sources.entry import NoOptions
+from pipeline.data.sources.dataset import NoOptions
 from pipeline.data.splits.encoding import Encoding, decode
-from pipeline.data.splits.examples import Examples, read, read_form, write
+from pipeline.data.splits.examples import Examples, read, read_encoding, write
 from pipeline.data.splits.split import Blocks, Split
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
@@ -30,7 +30,7 @@ MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shar
 
 @pytest.fixture
 def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The ready folder of digits, made by the stages themselves."""
+    """Folder of the splits of digits, written by the stages."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -59,7 +59,7 @@ def test_digits_have_the_promised_sizes(ready: Path) -> None:
         assert examples.x_NI.shape == (count, 64)
         assert all_inputs(examples).dtype == torch.float32
         assert (all_inputs(examples).min().item(), all_inputs(examples).max().item()) == (0, 1)
-        assert (examples.form.shape, examples.form.classes) == ((8, 8), 10)
+        assert (examples.encoding.shape, examples.encoding.classes) == ((8, 8), 10)
 
 
 def test_digits_splits_share_nothing_and_miss_nothing(ready: Path) -> None:
@@ -99,7 +99,7 @@ def test_digits_are_drawn_once_and_for_all(ready: Path) -> None:
 
 
 def test_stages_write_the_same_bytes_twice(ready: Path) -> None:
-    """Download and preprocess, run again, give the same files."""
+    """Download and preprocess give the same files when they run again."""
     data = ready.parents[1]
     before = {path: path.read_bytes() for path in data.rglob("*.npz")}
     stages.download.main("digits")
@@ -109,22 +109,22 @@ def test_stages_write_the_same_bytes_twice(ready: Path) -> None:
 
 
 def test_other_digits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scikit-learn that brings other digits is a Problem, and so is another raw file."""
+    """Other digits in scikit-learn are a Problem, and so are others in the raw file."""
     monkeypatch.setattr(digits, "SHA256", "0" * 64)
     with pytest.raises(Problem, match=f"scikit-learn's digits have sha256 .* expected {'0' * 64}"):
-        digits.embed(tmp_path, NoOptions())
+        digits.write_raw(tmp_path, NoOptions())
     np.savez(tmp_path / digits.FILE, x=np.zeros((1797, 64), np.uint8), y=np.zeros(1797, np.int64))
     with pytest.raises(Problem, match=r"digits\.npz cannot be read \(sha256 is not"):
         digits.split(tmp_path, NoOptions())
 
 
 def test_split_is_read_as_written(tmp_path: Path) -> None:
-    """What is written comes back, its inputs scaled, and numpy reads the file as well."""
+    """A written split reads back with scaled inputs, and numpy reads its file."""
     write(example_split(), tmp_path / "train.npz")
     examples = read(tmp_path / "train.npz")
     assert torch.equal(all_inputs(examples), torch.from_numpy(PIXELS) / 16)
     assert torch.equal(examples.y_N, torch.tensor([2, 0, 1]))
-    assert examples.form == read_form(tmp_path / "train.npz") == FORM
+    assert examples.encoding == read_encoding(tmp_path / "train.npz") == FORM
     np.testing.assert_array_equal(np.load(tmp_path / "train.npz")["x"], PIXELS)
 
 
@@ -137,13 +137,13 @@ def test_blocks_are_written_as_the_whole(tmp_path: Path) -> None:
         write(dataclasses.replace(whole, x_NI=blocks), tmp_path / "blocks.npz")
         assert (tmp_path / "blocks.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     short = Blocks((3, 4), lambda: iter([PIXELS[:1]]))
-    with pytest.raises(AssertionError, match="x has 1 rows, 3 were promised"):
+    with pytest.raises(AssertionError, match="x has 1 rows, expected 3"):
         write(dataclasses.replace(whole, x_NI=short), tmp_path / "short.npz")
     assert not (tmp_path / "short.npz").exists()
 
 
 def test_inputs_follow_the_form() -> None:
-    """An input is value * scale + offset, less its example's mean where the form says so."""
+    """An input is value * scale + offset, less the mean of a centered example."""
     x_NI, y_N = torch.from_numpy(PIXELS), torch.tensor([2, 0, 1])
     plain = x_NI.float() / 8 - 1
     form = Encoding((2, 2), ("a", "b", "c"), scale=1 / 8, offset=-1.0)
@@ -189,7 +189,7 @@ def test_damage_never_changes_a_split(
             continue
         assert torch.equal(examples.x_NI, sound.x_NI)
         assert torch.equal(examples.y_N, sound.y_N)
-        assert examples.form == sound.form
+        assert examples.encoding == sound.encoding
     assert refused > len(positions) / 2
 
 
@@ -207,9 +207,12 @@ def test_damage_never_changes_a_split(
         ({"y_N": np.array([0, 1, 2], np.int32)}, r"y is torch\.int32"),
         ({"y_N": np.array([0, 1, 3])}, "labels run from 0 to 3, expected 0 to 2"),
         ({"y_N": np.array([0, -1, 2])}, "labels run from -1 to 2"),
-        ({"form": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
-        ({"form": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
-        ({"form": dataclasses.replace(FORM, scale=np.nan)}, "not every input is a finite number"),
+        ({"encoding": dataclasses.replace(FORM, shape=(3, 2))}, r"shape \(3, 2\) does not hold 4 "),
+        ({"encoding": dataclasses.replace(FORM, scale=0.0)}, "not every input is a finite number"),
+        (
+            {"encoding": dataclasses.replace(FORM, scale=np.nan)},
+            "not every input is a finite number",
+        ),
     ],
 )
 def test_inconsistent_split_is_refused(
@@ -236,7 +239,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
 
 
 def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
-    """A header that claims a petabyte is found damaged before any memory is asked for."""
+    """A header that claims a petabyte is refused before memory is allocated."""
     path = tmp_path / "train.npz"
     write(example_split(), path)
     true, false = b"(3, 4), }", b"(9999999999, 99999), }"
@@ -249,7 +252,7 @@ def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
 
 
 def test_unknown_dataset_lists_the_known() -> None:
-    """A mistyped name is answered with the names that there are."""
+    """The error for an unknown name lists the known names."""
     settings = load(ROOT / "params.yaml")
     with pytest.raises(Problem, match=r"unknown dataset 'minst': params\.yaml has digits, mnist"):
         catalogue.entry(settings, "minst")
@@ -259,19 +262,19 @@ def test_unknown_dataset_lists_the_known() -> None:
 
 
 def test_every_block_of_params_has_its_entry() -> None:
-    """Each dataset of params.yaml is known, and its source and preprocess have its entry's form."""
+    """Each dataset of params.yaml has an entry, and blocks that fit the entry's schemas."""
     settings = load(ROOT / "params.yaml")
     for name in settings.datasets:
         dataset = catalogue.entry(settings, name)
         assert dataset.name == name
         source = settings.source_for(name, dataset.source)
         settings.preprocess_for(name, dataset.preprocess)
-        assert bool(dataset.files(source)) != bool(dataset.embed)
+        assert bool(dataset.files(source)) != bool(dataset.write_raw)
     assert set(catalogue.CATALOGUE) <= set(settings.datasets)
 
 
 def test_misspelled_options_are_named() -> None:
-    """A key that an entry does not know, or a value it does not take, is named with its path."""
+    """An unknown key or a wrong value is named with its full path."""
     settings = load(ROOT / "params.yaml")
     for key, value, says in (
         ("scalings", "range", r"datasets\.norb\.preprocess\.scalings is not a known key"),
@@ -343,4 +346,4 @@ def test_mnist_of_the_mirror_is_the_official_one(
     assert (all_inputs(train).min().item(), all_inputs(train).max().item()) == (0, 1)
     assert train.y_N[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert test.y_N[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert test.form.shape == (28, 28)
+    assert test.encoding.shape == (28, 28)

@@ -1,4 +1,4 @@
-"""Each module of the character generator against its definition."""
+"""Modules of the character generator, compared with their definitions."""
 
 import numpy as np
 import pytest
@@ -6,21 +6,21 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from pipeline.data.splits.distortions import blur, noise, overlays
-from pipeline.data.splits.distortions.contrast import contrast
+from pipeline.data.splits.distortions import blur, intensity, overlays
 from pipeline.data.splits.distortions.draws import Draws
-from pipeline.data.splits.distortions.fields import elastic_bank
-from pipeline.data.splits.distortions.module import Characters
-from pipeline.data.splits.distortions.pipelines import RECIPES
-from pipeline.data.splits.distortions.thickness import (
+from pipeline.data.splits.distortions.geometry import elastic_bank
+from pipeline.data.splits.distortions.intensity import (
     CROSS,
     ERODING,
     RECTANGLES,
     _kinds,
     _morphed,
+    contrast,
     dilate,
     thickness,
 )
+from pipeline.data.splits.distortions.module import Characters
+from pipeline.data.splits.distortions.pipelines import PIPELINES
 from tests.test_distortions import SHAPES
 
 N, C = 1000, 0.6
@@ -28,7 +28,7 @@ DRAWS = Draws(11, torch.arange(N))
 C_N = torch.full((N,), C)
 ROW = torch.arange(32.0)
 SMALL = Characters(SHAPES.x_MHW[:, 3:-3, :-3].contiguous(), SHAPES.y_M)
-MODULES = {module.name: module for module in RECIPES["p07"]}
+MODULES = {module.name: module for module in PIPELINES["p07"]}
 
 
 def blank(value: float = 0.0) -> Tensor:
@@ -46,7 +46,7 @@ def glyphs() -> Tensor:
 
 
 def centers(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean row and column of the ink, NaN where there is none."""
+    """Return the mean row and column of the ink, NaN without ink."""
     mass = x.sum((1, 2))
     return (x.sum(2) * ROW).sum(1) / mass, (x.sum(1) * ROW).sum(1) / mass
 
@@ -60,7 +60,7 @@ def changed(name: str, x: Tensor) -> Tensor:
 
 
 def test_slant_shears_an_upright_line_about_the_center() -> None:
-    """Each row moves by round(s y) less round(s H / 2), s uniform between -c and c."""
+    """Each row moves by round(s y) - round(s H / 2), with s uniform in [-c, c]."""
     x = blank()
     x[:, :, 16] = 1
     columns = apply("slant", x).argmax(2) - 16
@@ -74,14 +74,14 @@ def test_slant_shears_an_upright_line_about_the_center() -> None:
 
 
 def test_slant_moves_ink_around_the_edges() -> None:
-    """Not a pixel of a row is lost."""
+    """Slant only permutes the pixels of a row."""
     x = torch.rand(N, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(apply("slant", x).sort(2).values, x.sort(2).values)
 
 
 @pytest.mark.parametrize("element", range(9))
 def test_morphology_is_that_of_scipy(element: int) -> None:
-    """Dilation and erosion by every element agree with scipy's, borders included."""
+    """Dilation and erosion by every element agree with scipy's, at the borders too."""
     x = torch.rand(3, 11, 13, generator=torch.Generator().manual_seed(0))
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
     shape = cross if element == CROSS else np.ones(RECTANGLES[element])
@@ -96,7 +96,7 @@ def test_morphology_is_that_of_scipy(element: int) -> None:
 
 
 def test_operations_come_as_often_as_defined() -> None:
-    """At c = .6: erosion 3/10 by one of 3 elements, dilation 6/10 by one of 6, nothing 1/10."""
+    """At c = .6: erosion 3/10 by one of 3 elements, dilation 6/10 by one of 6, none 1/10."""
     kinds = _kinds(torch.full((20000,), 0.59), Draws(1, torch.arange(20000)))
     shares = torch.bincount(kinds, minlength=15) / 20000
     assert shares[[0, 1, 2, 3, 6, 7, 8, 9, 10, 11]].tolist() == pytest.approx([0.1] * 10, abs=0.01)
@@ -104,7 +104,7 @@ def test_operations_come_as_often_as_defined() -> None:
 
 
 def test_thickness_keeps_black_and_white() -> None:
-    """Images keep their maximum; erosion takes ink from strokes, dilation adds some."""
+    """Images keep their maximum; erosion removes ink from strokes, dilation adds some."""
     x = glyphs()
     out, kinds = thickness(x, C_N, DRAWS, SHAPES), _kinds(C_N, DRAWS)
     assert torch.allclose(out.amax((1, 2)), x.amax((1, 2)))
@@ -115,13 +115,13 @@ def test_thickness_keeps_black_and_white() -> None:
 
 
 def test_an_erosion_never_empties_an_image() -> None:
-    """A single pixel, which any erosion would take, stays."""
+    """A single pixel, which any erosion would remove, stays."""
     out = apply("thickness", points(9, 9))
     assert (out.sum((1, 2)) >= 1).all()
 
 
 def test_affine_moves_by_its_matrix() -> None:
-    """The center comes to where the inverse of x -> A x + t, A and t in their ranges, puts it."""
+    """The center moves by the inverse of x -> A x + t, with A and t in their ranges."""
     u = 2 * DRAWS.uniform("affine/matrix", 6).double() - 1
     matrix = torch.eye(2) + 0.4 * C * u[:, :4].view(-1, 2, 2)
     target = torch.tensor([12.0, 12.0]) - 4.5 * C * u[:, 4:]
@@ -136,7 +136,7 @@ def test_affine_moves_by_its_matrix() -> None:
 
 
 def test_affine_translations_fill_their_range() -> None:
-    """The column that the top left corner is fetched from is uniform within 4.5c pixels."""
+    """The source column of the top left corner is uniform within 4.5c pixels."""
     column = apply("affine", (ROW + 1).expand(N, 32, 32))[:, 0, 0] - 1  # -1 where it is outside
     inside, far = 0.5 + 0.5 / (9 * C), (4.5 * C - 1.5) / (9 * C)
     assert column.max() <= 4.5 * C + 0.5 + 0.4 * C
@@ -145,7 +145,7 @@ def test_affine_translations_fill_their_range() -> None:
 
 
 def test_elastic_fields_have_the_strength_of_their_tenth() -> None:
-    """Displacements have mean 0, deviation alpha / sqrt 3 times the kernel's norm, no jumps."""
+    """Displacements are smooth, of mean 0 and deviation alpha / sqrt 3 times the kernel's norm."""
     bank = elastic_bank(32, 32, torch.device("cpu")).view(10, 50, 32, 32, 2)
     own = (2 * torch.arange(32) + 1) / 32 - 1
     moved = (bank - torch.stack(torch.meshgrid(own, own, indexing="xy"), 2)) * 16
@@ -161,7 +161,7 @@ def test_elastic_fields_have_the_strength_of_their_tenth() -> None:
 
 
 def test_elastic_uses_all_fields_of_its_tenth() -> None:
-    """A point ends up in many places near by, and stays where it is below a tenth."""
+    """A point moves to 50 nearby places, and does not move below a tenth."""
     row, column = centers(apply("local elastic", points(16, 16, 2)))
     assert len(row.unique()) == 50
     assert (row - 16).abs().max() < 3
@@ -170,7 +170,7 @@ def test_elastic_uses_all_fields_of_its_tenth() -> None:
 
 
 def test_pinch_keeps_the_center_and_the_border() -> None:
-    """What is beyond the inscribed circle stays, so does the symmetry around the center."""
+    """Pixels outside the inscribed circle stay, and so does the symmetry about the center."""
     x = torch.rand(N, 32, 32, generator=torch.Generator().manual_seed(0))
     y = (2 * ROW + 1) / 32 - 1
     outside = (y.square() + y.square().unsqueeze(1)) > 1
@@ -195,7 +195,7 @@ def test_pinch_scales_the_center_by_its_strength() -> None:
 
 
 def test_motion_blur_spreads_a_point_along_a_line() -> None:
-    """A point becomes a line of distinct pixels of one weight, as long and as steep as drawn."""
+    """A point becomes a line of equally weighted pixels, of the drawn length and angle."""
     x = points(16, 16)
     out = apply("motion blur", x)
     assert torch.allclose(out.sum((1, 2)), torch.ones(N), atol=1e-5)
@@ -214,7 +214,7 @@ def test_motion_blur_spreads_a_point_along_a_line() -> None:
 
 
 def test_scratches_cross_a_share_of_the_images() -> None:
-    """15% get strokes, never in the dark: half of them one, and more than one otherwise."""
+    """15% of the images get bright strokes, none at complexity 0."""
     hit = changed("scratches", blank())
     assert abs(hit.float().mean() - 0.15) < 0.03
     everywhere = overlays.scratches(blank(), C_N, DRAWS, SHAPES)
@@ -225,7 +225,7 @@ def test_scratches_cross_a_share_of_the_images() -> None:
 
 
 def test_strokes_are_one_to_three_and_thinner_when_simple() -> None:
-    """One, two, three strokes come with probabilities .5, .3, .2; complexity widens them."""
+    """One, two and three strokes have probabilities .5, .3 and .2; complexity widens them."""
     u = DRAWS.uniform("scratches/strokes")
     ink = overlays.scratches(blank(), torch.full((N,), 0.001), DRAWS, SHAPES)  # all level
     level = (ink[:, :, 0] > 0.6).int()
@@ -237,7 +237,7 @@ def test_strokes_are_one_to_three_and_thinner_when_simple() -> None:
 
 
 def test_occlusion_covers_two_in_five() -> None:
-    """Pieces of full characters come left, right and (at half their ink) over the center."""
+    """Pieces lie left, right and (at half their ink) over the center of 40% of the images."""
     full = Characters(torch.full((3, 32, 32), 255, dtype=torch.uint8), torch.arange(3))
     out = MODULES["occlusion"].apply(blank(), C_N, DRAWS, full)
     hit = out.flatten(1).any(1)
@@ -255,7 +255,7 @@ def test_occlusion_covers_two_in_five() -> None:
 
 
 def test_a_piece_comes_from_the_middle_of_its_character() -> None:
-    """What is laid over the center is what the other character has around its own middle."""
+    """A central piece shows the middle of the other character."""
     x = torch.zeros(1, 32, 32, dtype=torch.uint8)
     x[0, 15, 15] = 255
     out = overlays.occlusion(blank(), C_N, DRAWS, Characters(x, torch.zeros(1).long()))
@@ -265,9 +265,9 @@ def test_a_piece_comes_from_the_middle_of_its_character() -> None:
 
 
 def test_permutation_swaps_neighbors() -> None:
-    """About c/3 of the pixels of a fifth of the images trade places with a neighbor, none lost."""
+    """About c/3 of the pixels of a fifth of the images are swapped with a neighbor, none lost."""
     x = torch.arange(1024.0).view(32, 32).expand(N, 32, 32)
-    out = noise.pixel_permutation(x, C_N, DRAWS, SHAPES)
+    out = intensity.pixel_permutation(x, C_N, DRAWS, SHAPES)
     assert torch.equal(out.flatten(1).sort(1).values, x.flatten(1))
     share = (out != x).float().mean() / 2
     assert C / 3 * 0.8 < share < C / 3
@@ -278,18 +278,18 @@ def test_permutation_swaps_neighbors() -> None:
 
 
 def test_noise_has_the_deviation_of_its_complexity() -> None:
-    """N(0, c/10) on every pixel of 30% of the images, clipped."""
-    added = noise.gaussian_noise(blank(0.5), C_N, DRAWS, SHAPES) - 0.5
+    """N(0, (c/10)^2) is added to every pixel of 30% of the images, and clipped."""
+    added = intensity.gaussian_noise(blank(0.5), C_N, DRAWS, SHAPES) - 0.5
     assert added.std() == pytest.approx(C / 10, rel=0.01)
     assert abs(added.mean()) < 0.001
     assert abs(changed("gaussian noise", blank(0.5)).float().mean() - 0.3) < 0.05
-    clipped = noise.gaussian_noise(blank(), C_N, DRAWS, SHAPES)
+    clipped = intensity.gaussian_noise(blank(), C_N, DRAWS, SHAPES)
     assert clipped.min() == 0
     assert abs((clipped == 0).float().mean() - 0.5) < 0.01
 
 
 def test_backgrounds_grow_with_complexity() -> None:
-    """The brightest pixel of a background has the loss of contrast, U[0, c]; ink stays."""
+    """The brightest background pixel has the loss of contrast, U[0, c]; ink stays."""
     x = points(5, 5)
     out = apply("background", x)
     assert torch.equal(out[:, 5, 5], torch.ones(N))
@@ -303,7 +303,7 @@ def test_backgrounds_grow_with_complexity() -> None:
 
 
 def test_backgrounds_come_from_all_over_the_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Crops start at any row and at any column as long as they fit."""
+    """Crops start at every row and column at which they fit."""
     for dim in (0, 1):
         ramp = torch.arange(1, 101, dtype=torch.uint8).view(-1, 1).expand(100, 100)
         photo = (ramp if dim == 0 else ramp.T).contiguous().unsqueeze(0)
@@ -316,8 +316,8 @@ def test_backgrounds_come_from_all_over_the_photograph(monkeypatch: pytest.Monke
 
 
 def test_salt_and_pepper_replaces_a_share() -> None:
-    """c/5 of the pixels of a quarter of the images become uniform grey."""
-    out = noise.salt_and_pepper(blank(-1.0), C_N, DRAWS, SHAPES)
+    """c/5 of the pixels of a quarter of the images become uniform gray."""
+    out = intensity.salt_and_pepper(blank(-1.0), C_N, DRAWS, SHAPES)
     grey = out[out >= 0]
     assert grey.numel() / out.numel() == pytest.approx(C / 5, rel=0.02)
     assert grey.max() <= 1
@@ -327,7 +327,7 @@ def test_salt_and_pepper_replaces_a_share() -> None:
 
 
 def test_blurred_copies_are_those_of_scipy() -> None:
-    """The filter is the generator's square Gaussian kernel with zeros around the image."""
+    """The filter is the generator's square Gaussian kernel with zero padding."""
     x = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0))
     out = blur._blurred(x, torch.tensor([2.5, 4.0]), torch.tensor([14.0, 17.0]))
     for one, result, sigma, size in zip(x, out, (2.5, 4.0), (14, 17), strict=True):
@@ -355,7 +355,7 @@ def test_smoothing_blends_near_some_spots() -> None:
 
 
 def test_contrast_squeezes_and_inverts() -> None:
-    """Black and white come to (1 -+ C) / 2, C in [1 - .85c, 1]; half of the images inverted."""
+    """Black and white become (1 -+ C) / 2, C in [1 - .85c, 1]; half of the images are inverted."""
     x = blank()
     x[:, 0] = 1
     out = contrast(x, C_N, DRAWS, SHAPES)
@@ -369,7 +369,7 @@ def test_contrast_squeezes_and_inverts() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_do_not_round_by_the_batch(name: str) -> None:
-    """Not even the last bit of an image depends on the images beside it."""
+    """No bit of an image depends on the other images of its batch."""
     x_NHW = glyphs()[:, 3:-3, :-3].contiguous()  # 26 x 29: no multiple of a vector's length
     whole = MODULES[name].apply(x_NHW, C_N, DRAWS, SMALL)
     for rows in (torch.arange(5, 12), torch.tensor([999]), torch.arange(0, 1000, 3)):
@@ -378,7 +378,7 @@ def test_modules_do_not_round_by_the_batch(name: str) -> None:
 
 
 def test_modules_keep_to_the_range_and_leave_their_input() -> None:
-    """Every module maps [0, 1] into [0, 1], as new images, at the highest complexity too."""
+    """Modules map [0, 1] into [0, 1] at the highest complexity, and leave their input unchanged."""
     x = glyphs()
     before = x.clone()
     for name in MODULES:

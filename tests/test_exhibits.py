@@ -37,7 +37,7 @@ def test_figures_show_something_and_repeat_to_the_byte(exhibit, made):
     assert plots.svg(exhibit.draw, table, plots.DARK) == plots.svg(exhibit.draw, table, plots.DARK)
 
 
-TRAINED = [exhibit for exhibit in EXHIBITS if exhibit.table not in probes.PROBES]
+TRAINED = [exhibit for exhibit in EXHIBITS if exhibit.table not in probes.names()]
 
 
 @pytest.mark.parametrize("exhibit", TRAINED, ids=name_of)
@@ -56,7 +56,8 @@ def test_figures_outlive_lost_networks(exhibit, n, made):
 
 def test_every_experiment_and_probe_has_a_figure_with_its_question():
     """The title of a figure is what its experiment or probe asks."""
-    asked = catalogue.questions() | probes.questions()
+    asked = {name: catalogue.experiment(name).question for name in catalogue.names()}
+    asked |= {name: probes.probe(name).question for name in probes.names()}
     assert {exhibit.table for exhibit in EXHIBITS} == {"arms", *asked}
     for exhibit in EXHIBITS:
         if exhibit.table != "arms":

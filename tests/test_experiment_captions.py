@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.analysis import changepoint
-from pipeline.paper.published_figures import HARDNESS
+from pipeline.claims.hardness import HARDNESS
 from pipeline.report.figures import experiment_captions, paper_figures, plots, sparse_products
 from pipeline.report.figures.catalogue import EXHIBITS
 from pipeline.report.figures.conditions import Table

@@ -72,20 +72,20 @@ def same(first: population.Population, second: population.Population) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", catalogue.EXPERIMENTS)
+@pytest.mark.parametrize("name", catalogue.names())
 def test_params_have_every_experiment(name: str) -> None:
     """Each has a block, conditions with names and levels of their own, and its factors."""
     conditions = catalogue.conditions_of(name, "digits", OURS, FORM)
     assert len({condition.name for condition in conditions}) == len(conditions)
     for condition in conditions:
-        assert tuple(condition.levels) == catalogue.EXPERIMENTS[name].factors
+        assert tuple(condition.levels) == catalogue.experiment(name).factors
         assert len(condition.l1) in (1, condition.seeds)
     assert name in OURS.run.experiments
 
 
 def test_an_unknown_experiment_is_named() -> None:
     """A slip in a name is one line that lists the names."""
-    with pytest.raises(Problem, match="unknown experiment 'dept': use one of sparsity, hardness"):
+    with pytest.raises(Problem, match="unknown experiment 'dept': use one of ablation, cond"):
         catalogue.conditions_of("dept", "digits", OURS, FORM)
 
 

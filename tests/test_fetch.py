@@ -1,17 +1,55 @@
-"""Where the files of a dataset come from: an earlier run, a mirror, address after address."""
+"""Download of official files: mirrors, misbehaving servers, resumption and verification."""
 
 import gzip
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download import fetch as fetching
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.runtime.errors import Problem
-from tests.server import CONTENT, FILE, Site, assert_fetched, get, get_all, leave, unsized
+from tests.server import (
+    CONTENT,
+    FILE,
+    HALF,
+    Site,
+    assert_fetched,
+    get,
+    get_all,
+    leave,
+    official,
+    unsized,
+)
+
+
+def test_wrong_content_names_both_hashes(tmp_path: Path) -> None:
+    """A file of other content is reported with its own and the expected hash."""
+    (tmp_path / "file.gz").write_bytes(gzip.compress(b"other"))
+    fault = official().fault(tmp_path / "file.gz")
+    got, expected = (hashlib.sha256(content).hexdigest() for content in (b"other", CONTENT))
+    assert fault == f"has content of sha256 {got}, expected {expected}"
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
+def test_every_algorithm_identifies_a_file(tmp_path: Path, algorithm: Any) -> None:
+    """SHA-256, SHA-1 and MD5 each accept the file and refuse another of the same size."""
+    digest = hashlib.new(algorithm, b"content").hexdigest()
+    file = RemoteFile("file", digest, 7, (), algorithm=algorithm)
+    (tmp_path / "file").write_bytes(b"content")
+    assert file.fault(tmp_path / "file") is None
+    (tmp_path / "file").write_bytes(b"contenT")
+    assert file.fault(tmp_path / "file") == (
+        f"has {algorithm} {hashlib.new(algorithm, b'contenT').hexdigest()}, expected {digest}"
+    )
+    (tmp_path / "file").write_bytes(b"content ")
+    assert file.fault(tmp_path / "file") == "has 8 bytes, expected 7"
 
 
 def test_next_address_is_tried(site: Site, raw: Path) -> None:
-    """Where the first address is dead, the second serves."""
+    """If the first address is dead, the second is used."""
     get(raw, "http://127.0.0.1:9/file.gz", site.url)
     assert_fetched(raw)
 
@@ -23,7 +61,7 @@ def mirror_with(folder: Path, content: bytes, name: str = "file.gz") -> Path:
 
 
 def test_mirror_comes_before_any_address(site: Site, raw: Path) -> None:
-    """A mirror's file is used, recompressed as it is, without asking an address."""
+    """A mirror's file, even recompressed, is used without asking an address."""
     recompressed = gzip.compress(CONTENT, 1, mtime=1)
     mirror = mirror_with(raw.parent, recompressed)
     get(raw, site.url, mirror=mirror)
@@ -32,7 +70,7 @@ def test_mirror_comes_before_any_address(site: Site, raw: Path) -> None:
 
 
 def test_damaged_mirror_is_named_and_left_alone(site: Site, raw: Path) -> None:
-    """A mirror's wrong file is a Problem: not copied, not deleted, and no address is asked."""
+    """A damaged mirror file is a Problem: neither copied nor deleted, and no address is asked."""
     mirror = mirror_with(raw.parent, FILE[:-1])
     with pytest.raises(Problem, match=f"{mirror}/set/file.gz is not a whole .* left as it is"):
         get(raw, site.url, mirror=mirror)
@@ -42,8 +80,8 @@ def test_damaged_mirror_is_named_and_left_alone(site: Site, raw: Path) -> None:
     assert site.ranges == []
 
 
-def test_mirror_without_the_file_leads_to_the_addresses(site: Site, raw: Path) -> None:
-    """A mirror that has other datasets only does not stop a download."""
+def test_mirror_without_the_file_falls_back_to_addresses(site: Site, raw: Path) -> None:
+    """A mirror that lacks the dataset does not stop the download."""
     (raw.parent / "mirror").mkdir()
     get(raw, site.url, mirror=raw.parent / "mirror")
     assert_fetched(raw)
@@ -60,10 +98,11 @@ def many(url: str) -> list[RemoteFile]:
     return [unsized(url, name=f"file-{number:02}.gz") for number in range(1, 37)]
 
 
-def test_files_of_an_earlier_run_are_not_asked_for_again(
+def test_present_files_are_not_fetched_again(
     site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 36 files those that are here are hashed once, those of the mirror copied, others asked."""
+    """Of 36 files, present ones are hashed once, the mirror's are copied, and only the rest are
+    requested."""
     mirror = mirror_with(raw.parent, FILE, "file-02.gz")
     leave(raw, "file-01.gz", FILE)
     site.answers = ["503", "503", "whole"]
@@ -84,10 +123,10 @@ def test_files_of_an_earlier_run_are_not_asked_for_again(
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_what_was_fetched_is_kept(
+def test_fetched_files_are_kept(
     site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    """A folder that is deleted is filled again without a request, on a disk without links too."""
+    """A deleted folder is filled again without a request, on a disk without links too."""
 
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
@@ -102,7 +141,7 @@ def test_what_was_fetched_is_kept(
 
 
 def test_error_about_many_files_is_short(site: Site, raw: Path) -> None:
-    """The first file that fails is named, and of the absent ones three and the number of others."""
+    """The error names the first failed file, three absent ones and the number of the others."""
     leave(raw, "file-01.gz", FILE)
     leave(raw, "file-02.gz", b"damaged")
     mirror = mirror_with(raw.parent, FILE, "file-03.gz")
@@ -119,7 +158,7 @@ def test_error_about_many_files_is_short(site: Site, raw: Path) -> None:
 
 @pytest.mark.usefixtures("site")
 def test_no_network_says_where_to_put_the_files(raw: Path) -> None:
-    """Where nothing can be reached, the Problem names file and address and the way out."""
+    """Without a network, the Problem names file and address and describes DATA_MIRROR."""
     with pytest.raises(Problem) as caught:
         get(raw, "http://127.0.0.1:9/file.gz", mirror=raw.parent)
     assert str(caught.value) == (
@@ -128,3 +167,181 @@ def test_no_network_says_where_to_put_the_files(raw: Path) -> None:
         "put file.gz into <folder>/set/ and set DATA_MIRROR=<folder>"
     )
     assert not list(raw.iterdir())
+
+
+def test_download_is_whole(site: Site, raw: Path) -> None:
+    """A normal download takes one request and leaves no partial file."""
+    get(raw, site.url)
+    assert_fetched(raw)
+    assert site.ranges == [None]
+
+
+def test_dropped_connection_is_resumed(site: Site, raw: Path) -> None:
+    """After a dropped connection only the missing bytes are requested."""
+    site.answers = ["drop", "whole"]
+    get(raw, site.url)
+    assert_fetched(raw)
+    first, second = site.ranges
+    assert first is None
+    assert HALF - fetching.CHUNK <= int(second[6:-1]) <= HALF  # type: ignore[index]
+
+
+def test_killed_process_is_resumed(site: Site, raw: Path) -> None:
+    """Bytes that an earlier process left in the partial folder are not requested again."""
+    leave(raw, "file.gz.part", FILE[:1000])
+    get(raw, site.url)
+    assert_fetched(raw)
+    assert site.ranges == ["bytes=1000-"]
+
+
+@pytest.mark.parametrize("left", ["file.gz.part", "file.gz"])
+def test_complete_file_of_a_killed_process_is_used(site: Site, raw: Path, left: str) -> None:
+    """A complete file of an earlier process is verified and used without a request."""
+    leave(raw, left, FILE)
+    get(raw, site.url)
+    assert (raw / "file.gz").read_bytes() == FILE
+    assert site.ranges == []
+
+
+@pytest.mark.parametrize("left", ["file.gz.part", "file.gz"])
+def test_damaged_leftover_is_fetched_anew(site: Site, raw: Path, left: str) -> None:
+    """Wrong bytes of an earlier process cause a new download, not a failure."""
+    leave(raw, left, b"?" * 1000)
+    get(raw, site.url)
+    assert_fetched(raw)
+    assert site.ranges[-1] is None
+
+
+def test_server_that_ignores_the_range_starts_over(site: Site, raw: Path) -> None:
+    """A whole file sent instead of the missing part replaces the partial file."""
+    site.answers = ["drop", "ignore range"]
+    get(raw, site.url)
+    assert_fetched(raw)
+    assert len(site.ranges) == 2
+
+
+def test_server_that_refuses_the_range_is_asked_for_all(site: Site, raw: Path) -> None:
+    """A wrong partial file as long as the server's is dropped, and the whole file requested."""
+    leave(raw, "file.gz.part", bytes(len(FILE)))
+    get(raw, site.url, size=len(FILE) + 1)
+    assert_fetched(raw)
+    assert site.ranges == [f"bytes={len(FILE)}-", None]
+
+
+def test_passing_refusals_are_retried(site: Site, raw: Path) -> None:
+    """A server that answers 503 twice is asked a third time."""
+    site.answers = ["503", "503", "whole"]
+    get(raw, site.url)
+    assert_fetched(raw)
+
+
+def test_lasting_refusal_is_not_retried(site: Site, raw: Path) -> None:
+    """An address that answers 404 is asked once and named."""
+    site.answers = ["404"]
+    with pytest.raises(Problem, match=f"{site.url} answers 404 Not Found"):
+        get(raw, site.url)
+    assert len(site.ranges) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (FILE[:-9] + bytes(9), "is not a whole gzip file"),
+        (gzip.compress(b"other", mtime=0), f"sha256 {hashlib.sha256(b'other').hexdigest()}"),
+        (b"<html>log in first</html>", "is not a whole gzip file"),
+        (FILE + b"more", f"sends more than the expected {len(FILE)} bytes"),
+        (gzip.compress(bytes(10**6)), "expands to more than the expected 300000 bytes"),
+    ],
+    ids=["damaged", "other", "portal", "long", "bomb"],
+)
+def test_wrong_bytes_are_refused(site: Site, raw: Path, body: bytes, says: str) -> None:
+    """Wrong content is a Problem that shows actual and expected content, and none of it is kept."""
+    site.body = body
+    with pytest.raises(Problem, match=rf"file\.gz.*{says}.*the download was deleted") as caught:
+        get(raw, site.url)
+    assert "\n" not in str(caught.value)
+    assert not list(raw.iterdir())
+    assert not list((raw.parent / "partial").iterdir())
+
+
+@pytest.mark.parametrize("kind", [official, unsized])
+def test_stored_gzip_is_not_expanded_on_arrival(
+    site: Site, raw: Path, kind: Callable[..., RemoteFile]
+) -> None:
+    """A file whose own gzip the server declares as Content-Encoding arrives unchanged."""
+    site.answers = ["labelled"]
+    get_all(raw, kind(site.url))
+    assert (raw / "file.gz").read_bytes() == FILE
+
+
+@pytest.mark.parametrize(
+    ("answers", "requests"),
+    [
+        (["drop", "whole"], 2),
+        (["503", "503", "whole"], 3),
+        (["drop", "ignore range"], 2),
+        (["no length"], 1),
+    ],
+    ids=["drop", "busy", "no range", "no length"],
+)
+def test_file_of_unknown_size_is_fetched(
+    site: Site, raw: Path, answers: list[str], requests: int
+) -> None:
+    """A file without a published size is fetched by as many requests as one with a size."""
+    site.answers = answers
+    get_all(raw, unsized(site.url))
+    assert_fetched(raw)
+    assert len(site.ranges) == requests
+
+
+def test_complete_leftover_of_unknown_size_is_used(site: Site, raw: Path) -> None:
+    """A complete partial file of unknown size is used after the server answers 416."""
+    leave(raw, "file.gz.part", FILE)
+    get_all(raw, unsized(site.url))
+    assert_fetched(raw)
+    assert site.ranges == [f"bytes={len(FILE)}-"]
+
+
+@pytest.mark.parametrize("left", [b"?" * 1000, bytes(len(FILE)), bytes(500_000)])
+def test_damaged_leftover_of_unknown_size_is_fetched_anew(
+    site: Site, raw: Path, left: bytes
+) -> None:
+    """Wrong bytes of an earlier process, however many, cause a new download."""
+    leave(raw, "file.gz.part", left)
+    get_all(raw, unsized(site.url))
+    assert_fetched(raw)
+    assert site.ranges == [f"bytes={len(left)}-", None]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (bytes(len(FILE)), "has sha1 .*, expected " + hashlib.sha1(FILE).hexdigest()),
+        (FILE[:-1], "has sha1 .*, expected " + hashlib.sha1(FILE).hexdigest()),
+        (bytes(10**6), "sends more than the expected 400000 bytes"),
+    ],
+    ids=["other", "short", "long"],
+)
+def test_wrong_bytes_of_unknown_size_are_refused(
+    site: Site, raw: Path, body: bytes, says: str
+) -> None:
+    """Wrong content of a file without a size is a Problem, and none of it is kept."""
+    site.body = body
+    with pytest.raises(Problem, match=rf"file\.gz.*{says}.*the download was deleted") as caught:
+        get_all(raw, unsized(site.url))
+    assert "\n" not in str(caught.value)
+    assert not list((raw.parent / "partial").iterdir())
+    assert len(site.ranges) == 1
+
+
+def test_full_disk_is_not_hidden(site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk error is raised as OSError, not reported as a network fault."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetching._Sink, "write", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        get(raw, site.url)
+    assert type(caught.value) is OSError
+    assert len(site.ranges) == 1

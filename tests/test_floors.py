@@ -44,7 +44,7 @@ FLOORS = {
     "finetuning": ENGINE | {"training"},
     "evaluation": ENGINE | {"training", "analysis"},
     "probes": ENGINE,
-    "experiments/conditions": ENGINE | {"training", "pretraining", "finetuning", "experiments"},
+    "experiments/conditions": ENGINE | {"training", "pretraining", "finetuning"},
     "experiments": BOTTOM | {"experiments/conditions"},
     "claims": RESULTS,
     "report/text": RESULTS | {"claims", "evaluation"},

@@ -1,4 +1,4 @@
-"""Cross-validation: who holds out what, and that nothing of it is seen in training."""
+"""Cross-validation: folds partition the reviews, and held-out folds do not leak into training."""
 
 from pathlib import Path
 
@@ -8,10 +8,9 @@ import pytest
 from pipeline.data.splits import examples
 from pipeline.data.splits.per_seed import PerSeed, read_for
 from pipeline.data.splits.sparse_batch import SparseBatch
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, Parts, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
+from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Review
 from pipeline.runtime.errors import Problem
 from pipeline.training.minibatches import Shuffled
@@ -20,7 +19,7 @@ LABELED, UNLABELED = 103, 20
 
 
 def reviews(planted: set[int] | None = None) -> list[Review]:
-    """Labels alternate between three classes; every review has words of its own and shared ones."""
+    """Return reviews of three alternating classes, with unique and shared words."""
     return [
         Review(
             f"shared common own{n} word{n % 7}" + " planted" * (n in (planted or set())),
@@ -31,15 +30,15 @@ def reviews(planted: set[int] | None = None) -> list[Review]:
 
 
 def corpus(found: list[Review] | None = None) -> Corpus:
-    return gather("mine", [reviews() if found is None else found], Tokens())
+    return gather("mine", [reviews() if found is None else found], Tokenizer())
 
 
 def parts(**options) -> list[Parts]:  # type: ignore[no-untyped-def]
-    return partitions(corpus(), Text(terms=9, **options))
+    return partitions(corpus(), TextOptions(terms=9, **options))
 
 
 def test_folds_are_held_out_in_turn() -> None:
-    """Each review but the few over is tested once a round; parts are equally large and apart."""
+    """Each review except the remainder is tested once per round; parts are equal and disjoint."""
     found = parts(folds=5, repeats=10, valid=0.25)
     for turn in (found[:5], found[5:]):
         tested = np.concatenate([part.test for part in turn])
@@ -50,8 +49,8 @@ def test_folds_are_held_out_in_turn() -> None:
     assert {*found[0].test.tolist()} != {*found[5].test.tolist()}
 
 
-def test_folds_share_the_classes_alike() -> None:
-    """To within one review, in every part; and no part is in order of class."""
+def test_folds_are_stratified() -> None:
+    """Class counts differ by at most two in every part, and rows are not sorted by class."""
     label_N = corpus().label_N
     for part in parts(folds=5, valid=0.25):
         for rows in part[:3]:
@@ -60,8 +59,8 @@ def test_folds_share_the_classes_alike() -> None:
             assert (np.diff(label_N[rows]) < 0).any()
 
 
-def test_few_labels_are_all_that_training_and_validation_have() -> None:
-    """The others stay, unlabeled; every seed draws anew."""
+def test_number_of_labels_is_limited() -> None:
+    """Training and validation share the kept labels; other reviews become unlabeled."""
     found = parts(folds=2, repeats=4, labels=30, valid=0.3)
     assert {tuple(map(len, part)) for part in found} == {(21, 9, 51, 42)}
     kept = [frozenset(np.concatenate(part[:2]).tolist()) for part in found]
@@ -70,10 +69,10 @@ def test_few_labels_are_all_that_training_and_validation_have() -> None:
         assert sorted(np.concatenate(part).tolist()) == list(range(LABELED + UNLABELED))
 
 
-def test_labels_that_are_hidden_do_not_reach_the_file(tmp_path: Path) -> None:
-    """Of the training split only the kept ones have a label; the rest is -1, for all."""
+def test_hidden_labels_are_not_stored(tmp_path: Path) -> None:
+    """In the stored training split, hidden labels are -1."""
     found = corpus()
-    every = partitions(found, Text(terms=9, folds=2, labels=30, valid=0.3))
+    every = partitions(found, TextOptions(terms=9, folds=2, labels=30, valid=0.3))
     splits = found.splits(every, 9)
     examples.write(splits.train, tmp_path / "train.npz")
     for seed in range(2):
@@ -82,42 +81,42 @@ def test_labels_that_are_hidden_do_not_reach_the_file(tmp_path: Path) -> None:
 
 
 def test_terms_of_a_held_out_fold_are_not_in_its_vocabulary(tmp_path: Path) -> None:
-    """Leakage: a term planted in every review of one fold, and nowhere else."""
-    every = partitions(corpus(), Text(terms=9, folds=5))
+    """A term that occurs in every review of one fold alone is in every other seed's vocabulary."""
+    every = partitions(corpus(), TextOptions(terms=9, folds=5))
     held = 2
     found = corpus(reviews({*every[held].test.tolist()}))
-    splits = found.splits(partitions(found, Text(terms=9, folds=5)), 9)
+    splits = found.splits(partitions(found, TextOptions(terms=9, folds=5)), 9)
     examples.write(splits.train, tmp_path / "train.npz")
     has = [
-        "planted" in examples.read_form(tmp_path / "train.npz", seed).vocabulary.terms
+        "planted" in examples.read_encoding(tmp_path / "train.npz", seed).vocabulary.terms
         for seed in range(5)
     ]
     assert has == [seed != held for seed in range(5)]
 
 
 def test_validation_is_held_out_of_the_vocabulary_too() -> None:
-    """A term of every validation review alone is no input."""
-    (first, *_) = partitions(corpus(), Text(terms=9, folds=5))
+    """A term that occurs in validation reviews alone is no input."""
+    (first, *_) = partitions(corpus(), TextOptions(terms=9, folds=5))
     found = corpus(reviews({*first.valid.tolist()}))
-    vocabulary = found.splits([first], 9).train.form.vocabulary
+    vocabulary = found.splits([first], 9).train.encoding.vocabulary
     assert "planted" not in vocabulary.terms
 
 
 def written(tmp_path: Path) -> Path:
     found = corpus()
-    splits = found.splits(partitions(found, Text(terms=9, folds=5)), 9)
+    splits = found.splits(partitions(found, TextOptions(terms=9, folds=5)), 9)
     for name, split in splits._asdict().items():
         examples.write(split, tmp_path / f"{name}.npz")
     return tmp_path / "train.npz"
 
 
 def test_every_seed_reads_its_own_split(tmp_path: Path) -> None:
-    """Those of several seeds together are those of each alone; mini-batches keep them apart."""
+    """Mini-batches of several seeds agree with those of each seed alone."""
     path = written(tmp_path)
     data = read_for(path, [1, 4])
     assert isinstance(data, PerSeed)
     each = {seed: examples.read(path, seed) for seed in (1, 4)}
-    assert data.of(1).form != data.of(4).form
+    assert data.of(1).encoding != data.of(4).encoding
     batches = Shuffled("mine", "finetune", 8, data)
     alone = {seed: Shuffled("mine", "finetune", 8, each[seed]) for seed in each}
     singles = {seed: [*alone[seed].epoch([seed], 1)] for seed in each}
@@ -131,7 +130,7 @@ def test_every_seed_reads_its_own_split(tmp_path: Path) -> None:
 
 
 def test_seeds_without_a_split_are_refused(tmp_path: Path) -> None:
-    """So is whoever wants one split for all seeds."""
+    """A seed beyond the stored splits is a Problem, and so is reading without a seed."""
     path = written(tmp_path)
     with pytest.raises(Problem, match=r"for 5 seeds, .* none for seed 5: raise datasets\."):
         read_for(path, range(6))
@@ -147,14 +146,14 @@ def test_seeds_without_a_split_are_refused(tmp_path: Path) -> None:
         ({"folds": 103, "labels": 2, "valid": 0.9}, "2 labeled reviews leave none to train on"),
     ],
 )
-def test_too_few_reviews_are_one_clear_line(options: dict, says: str) -> None:  # type: ignore[type-arg]
-    """It names the option, and what there is."""
+def test_too_few_reviews_are_refused(options: dict, says: str) -> None:  # type: ignore[type-arg]
+    """The Problem names the option and the number of reviews."""
     with pytest.raises(Problem, match=says):
         parts(**options)
 
 
 @pytest.mark.parametrize("options", [{"labels": 10}, {"repeats": 3}])
-def test_what_goes_with_folds_alone_is_refused_without(options: dict) -> None:  # type: ignore[type-arg]
-    """Neither few labels nor repeats mean anything to one split."""
+def test_options_of_folds_need_folds(options: dict) -> None:  # type: ignore[type-arg]
+    """`labels` and `repeats` are refused without `folds`."""
     with pytest.raises(ValueError, match="go with folds"):
-        Text(**options)
+        TextOptions(**options)

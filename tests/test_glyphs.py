@@ -1,4 +1,4 @@
-"""The characters of matplotlib's fonts, and the splits that are drawn from them."""
+"""Characters of matplotlib's fonts, and the splits drawn from them."""
 
 from itertools import combinations
 from pathlib import Path
@@ -17,15 +17,15 @@ OPTIONS = Generated(recipe="nistp", valid=70, test=130)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The rendered characters."""
+    """Folder with the rendered characters."""
     folder = tmp_path_factory.mktemp("raw")
-    glyphs.embed(folder, None)  # type: ignore[arg-type]
+    glyphs.write_raw(folder, None)  # type: ignore[arg-type]
     return folder
 
 
 @pytest.fixture(scope="module")
 def splits(raw: Path) -> Splits:
-    """The splits of a small choice of options."""
+    """Splits with few validation and test images."""
     return glyphs.split(raw, OPTIONS)
 
 
@@ -53,7 +53,7 @@ def test_characters_are_different() -> None:
 
 
 def test_fonts_are_in_one_split_each() -> None:
-    """Fonts, and families of them, are disjoint."""
+    """No two splits share a font or a font family."""
     families = {
         part: {font.split("-")[0][:11] for font in fonts} for part, fonts in glyphs.FONTS.items()
     }
@@ -70,9 +70,9 @@ def test_an_unknown_font_is_a_problem() -> None:
 
 
 def test_train_holds_clean_characters(splits: Splits) -> None:
-    """The training split has each class once a font, and names the recipe."""
+    """The training split has each class once per font, and names the recipe."""
     train = splits.train
-    assert train.form.recipe == "nistp"
+    assert train.encoding.pipeline == "nistp"
     assert (np.bincount(train.y_N) == len(glyphs.FONTS["train"])).all()
     np.testing.assert_array_equal(
         np.asarray(train.x_NI)[:62].reshape(62, 32, 32), glyphs.render("DejaVuSans")
@@ -87,7 +87,7 @@ def test_valid_and_test_are_fixed_draws(raw: Path, splits: Splits, tmp_path: Pat
         examples.write(split, tmp_path / f"{name}.npz")
         read = examples.read(tmp_path / f"{name}.npz")
         assert read.x_NI.shape == (count, 1024)
-        assert read.form == generated.form()
+        assert read.encoding == generated.encoding()
     found = np.concatenate(list(longer.valid.x_NI))
     np.testing.assert_array_equal(found[:70], np.concatenate(list(splits.valid.x_NI)))
     np.testing.assert_array_equal(longer.valid.y_N[:70], splits.valid.y_N)
@@ -102,6 +102,6 @@ def test_labels_are_those_of_the_pictures(raw: Path) -> None:
 
 
 def test_unknown_recipes_are_refused() -> None:
-    """A recipe that nobody knows is answered with the known ones."""
+    """The error for an unknown recipe lists the known ones."""
     with pytest.raises(ValueError, match="use one of clean, nistp, p07"):
         Generated(recipe="p08", valid=1, test=1)

@@ -50,7 +50,7 @@ def images(recipe: str = "") -> Params:
     for name, count in (("train", 43), ("valid", 31), ("test", 37)):
         y_N = np.arange(count) % 3
         x_NI = draws.integers(0, 256, (count, 256)).astype(np.uint8)
-        made = replace(form, recipe=recipe if name == "train" else "")
+        made = replace(form, pipeline=recipe if name == "train" else "")
         examples.write(Split(x_NI, y_N, made), Path(f"data/ready/mine/{name}.npz"))
     content = synthetic.settings("mine", SEEDS).model_dump()
     usual = content["activations"]["rectifier"]

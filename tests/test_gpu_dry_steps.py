@@ -74,7 +74,7 @@ def test_the_cpu_does_not_wait_for_a_step(name: str) -> None:
     waits = []
     for count in (43, 93):
         task, tensors = TASKS[name]()
-        longer = stored(replace(task.batches.examples.form), count)
+        longer = stored(replace(task.batches.examples.encoding), count)
         task = replace(task, batches=replace(task.batches, examples=longer))
         with dry_gpu.gpu() as gpu:
             epoch_on_cuda(task, tensors)

@@ -25,7 +25,7 @@ from pipeline.training.state import Trial
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 STACK = [Trial(seed, rate, 0.01) for seed in (0, 1) for rate in (0.1, 0.01)]
 EPOCHS = [1, 2, 1, 5]  # each network's next one
-CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
+CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, pipeline="nistp")
 
 
 @dataclass
@@ -73,7 +73,7 @@ def stored(form: Encoding, count: int = 43) -> Examples:
 def batches_of(kind: str) -> Minibatches:
     if kind == "generated":
         return Generated("test", 10, 40, stored(CHARACTERS))
-    return Shuffled("test", "pretrain-2", 10, stored(replace(CHARACTERS, recipe="")))
+    return Shuffled("test", "pretrain-2", 10, stored(replace(CHARACTERS, pipeline="")))
 
 
 def starts() -> Population:
@@ -90,7 +90,7 @@ def trained(task: Any, tensors: Tensors) -> tuple[Tensors, torch.Tensor]:
 
 
 def supervised_task(kind: str) -> tuple[Supervised, Tensors]:
-    examples = stored(replace(CHARACTERS, recipe=""))
+    examples = stored(replace(CHARACTERS, pipeline=""))
     task = Supervised("rectifier", batches_of(kind), examples, examples)
     return task, starts().select([0, 0, 1, 1]).tensors
 

@@ -101,7 +101,7 @@ def test_generated_datasets_and_ones_own_run_alike(miniature: Path) -> None:
             picture.save(miniature / "mine" / label / f"{n}.png")
     for dataset, inputs, classes in (("glyphs", (32, 32), 62), ("pictures", (3, 6, 5), 2)):
         run_all(dataset)
-        form = examples.read_form(Path("data/ready", dataset, "train.npz"))
+        form = examples.read_encoding(Path("data/ready", dataset, "train.npz"))
         assert (form.shape, form.classes) == (inputs, classes)
         with Path("results", dataset, "table.csv").open() as file:
             rows = list(csv.DictReader(file))

@@ -1,4 +1,4 @@
-"""IDX archives: what is written is read, and nothing else is."""
+"""IDX files: round trip, and refusal of damaged or different files."""
 
 import gzip
 import struct
@@ -29,13 +29,13 @@ def packed(path: Path, content: bytes) -> Path:
 
 
 def test_images_are_read_as_written(tmp_path: Path) -> None:
-    """Every pixel comes back in its place, one row an image."""
+    """Images come back as rows of pixels, uint8."""
     read = idx.read_images(packed(tmp_path / "images.gz", images()), SHAPE)
     np.testing.assert_array_equal(read, PIXELS, strict=True)
 
 
 def test_labels_are_read_as_written(tmp_path: Path) -> None:
-    """Every label comes back, as int64."""
+    """Labels come back as int64."""
     read = idx.read_labels(packed(tmp_path / "labels.gz", labels()), 5, 10)
     np.testing.assert_array_equal(read, np.array([3, 0, 9, 1, 1], np.int64), strict=True)
 
@@ -52,21 +52,21 @@ def test_labels_are_read_as_written(tmp_path: Path) -> None:
     ids=["magic", "dimensions", "short", "trailing", "empty"],
 )
 def test_other_images_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
-    """A file that is whole but holds something else is named, with what was expected."""
+    """An undamaged file of other content is refused with the actual and the expected value."""
     path = packed(tmp_path / "images.gz", content)
     with pytest.raises(Problem, match=f"images.gz.*{says}"):
         idx.read_images(path, SHAPE)
 
 
 def test_labels_outside_the_classes_are_refused(tmp_path: Path) -> None:
-    """A label that is no class is refused, and named."""
+    """A label beyond the number of classes is refused and shown."""
     path = packed(tmp_path / "labels.gz", labels())
     with pytest.raises(Problem, match="label 9, expected 0 to 8"):
         idx.read_labels(path, 5, 9)
 
 
 def test_images_are_not_taken_for_labels(tmp_path: Path) -> None:
-    """The magic number of images is refused where labels are due, whatever the length."""
+    """A file of images of the right length is refused as labels, by its magic number."""
     path = packed(tmp_path / "labels.gz", labels(magic=2051))
     with pytest.raises(Problem, match="magic number 2051, expected 2049"):
         idx.read_labels(path, 5, 10)
@@ -79,7 +79,7 @@ def test_absent_file_is_named(tmp_path: Path) -> None:
 
 
 def test_file_cut_short_is_refused(tmp_path: Path) -> None:
-    """A file that ends at any byte before its last is a Problem."""
+    """A file truncated at any byte is a Problem."""
     path = packed(tmp_path / "images.gz", images())
     whole = path.read_bytes()
     for length in range(len(whole)):
@@ -89,7 +89,7 @@ def test_file_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 def test_flipped_bit_never_changes_a_pixel(tmp_path: Path) -> None:
-    """A file with any bit flipped is a Problem, or (bits that gzip ignores) reads as before."""
+    """A file with one bit flipped is a Problem, or reads the same where gzip ignores the bit."""
     path = packed(tmp_path / "images.gz", images())
     whole = path.read_bytes()
     refused = 0
@@ -105,7 +105,7 @@ def test_flipped_bit_never_changes_a_pixel(tmp_path: Path) -> None:
 
 
 def test_bomb_is_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an archive that expands without end, one byte more than expected is asked for."""
+    """A gzip bomb is expanded by one byte more than expected, no further."""
     asked = []
     read = gzip.GzipFile.read
 

@@ -1,4 +1,4 @@
-"""Shares of the labels: nested, stratified, and the whole split at 100%."""
+"""Label fractions: nested, stratified, and the whole split at 100%."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import torch
 
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
-from pipeline.data.splits.label_fraction import labeled
+from pipeline.data.splits.per_seed import labeled
 from pipeline.runtime.errors import Problem
 from pipeline.training.minibatches import Shuffled
 
@@ -34,14 +34,14 @@ def test_each_seed_has_its_own() -> None:
 
 
 def test_a_class_left_empty_is_refused() -> None:
-    """Too small a share is one clear line, with the class."""
+    """A share that leaves a class without labels is refused by name."""
     with pytest.raises(Problem, match=r"0.3% of the labels of test leave class 1 of 100 training"):
         labeled("test", 0, Y_N, 0.003)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 1.0])
 def test_an_epoch_has_as_many_steps_at_any_share(share: float) -> None:
-    """The labels that are used come again until the epoch is full, all equally often."""
+    """The labeled examples repeat until the epoch is full, all equally often."""
     examples = Examples(torch.arange(400).view(-1, 1).float(), Y_N, Encoding((1,), ("a", "b", "c")))
     batches = Shuffled("test", "finetune", 10, examples, share)
     x_N = torch.cat([x_SBI[0] for x_SBI, _ in batches.epoch([0], 1)]).flatten()

@@ -22,7 +22,7 @@ def stored(form: Encoding, count: int = 25) -> Examples:
 
 
 PICTURES = Encoding((3, 4), ("a", "b", "c"), scale=1 / 255)
-CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, recipe="nistp")
+CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, pipeline="nistp")
 
 
 def generated(epoch_images: int = 600) -> Generated:
@@ -107,7 +107,7 @@ def test_reference_images_are_fixed_and_apart_from_training() -> None:
     characters = stored(CHARACTERS)
     once, again = (minibatches.reference("test", characters, 50) for _ in range(2))
     assert torch.equal(once.x_NI, again.x_NI)
-    assert once.form == dataclasses.replace(CHARACTERS, recipe="")
+    assert once.encoding == dataclasses.replace(CHARACTERS, pipeline="")
     trained = together(generated(), [0], 1)[0][0, :50]
     assert not torch.equal(once.inputs(slice(None)), trained)
     pictures = stored(PICTURES)

@@ -12,8 +12,7 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
 from pipeline.experiments.conditions import modern_recipe
-from pipeline.experiments.conditions.dropout import Dropout
-from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
+from pipeline.experiments.conditions.modern_recipe import Dropout, ModernTraining, Recipe
 from pipeline.finetuning import backprop
 from pipeline.networks import population
 from pipeline.networks.step import Step
@@ -159,9 +158,9 @@ def test_hardness_is_folded_too(work) -> None:  # type: ignore[no-untyped-def]
     ("recipe", "changes", "batch_size", "says"),
     [
         (Recipe(True, True, True, 1.0), {}, 10, "dropout = 1.0"),
-        (TODAY, {"half_negated": True}, 10, "no recipe"),
-        (TODAY, {"function": "prelu"}, 10, "no recipe"),
-        (TODAY, {"function": "maxout", "pieces": 2}, 10, "no recipe"),
+        (TODAY, {"half_negated": True}, 10, "trains no negated"),
+        (TODAY, {"function": "prelu"}, 10, "trains no negated"),
+        (TODAY, {"function": "maxout", "pieces": 2}, 10, "trains no negated"),
         (TODAY, {}, 1, "batch_size of 2"),
     ],
 )

@@ -1,4 +1,4 @@
-"""New texts are read whole, or not at all."""
+"""Unlabeled texts: a file is read completely or refused."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from pipeline.runtime.errors import Problem
     ],
 )
 def test_bad_files_are_named_with_their_line(tmp_path, name, content, fault):
-    """No line is left out in silence."""
+    """A bad line is refused by file and number."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(Problem, match=fault):

@@ -1,10 +1,11 @@
-"""NORB: its files become the promised splits, scaled as promised, within the promised memory.
+"""NORB: official files, splits, scaling, and memory.
 
 Legend of shape suffixes: N examples, E eyes, H rows and W columns, I inputs.
 """
 
 import dataclasses
 import gzip
+import hashlib
 import json
 import struct
 import subprocess
@@ -18,7 +19,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data.sources import norb, norb_files
+from pipeline.data.sources import norb
+from pipeline.data.sources.norb import Edition
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import UNBOUNDED
 from pipeline.runtime.errors import Problem
@@ -61,15 +63,13 @@ def test_pixels_are_means_over_areas(side: int) -> None:
 
 @pytest.mark.parametrize("side", [96, 108])
 def test_constant_images_stay_constant(side: int) -> None:
-    """Each of the 256 shades stays the shade that it was."""
+    """A constant image has the same shade after subsampling."""
     shades = np.arange(256, dtype=np.uint8)[:, None, None, None]
     small = norb.subsampled(np.broadcast_to(shades, (256, 2, side, side)))
     np.testing.assert_array_equal(small, np.broadcast_to(shades, (256, 2, 32, 32)))
 
 
-def test_paper_split_cuts_the_training_files_in_order(
-    edition: norb_files.Edition, tmp_path: Path
-) -> None:
+def test_paper_split_cuts_the_training_files_in_order(edition: Edition, tmp_path: Path) -> None:
     """The first examples train, the others validate, the testing files test."""
     every = reduced(publish(edition, tmp_path, CATEGORIES))
     splits = read_splits(norb.NORB, tmp_path, {})
@@ -78,19 +78,19 @@ def test_paper_split_cuts_the_training_files_in_order(
         np.testing.assert_array_equal(split.x_NI, every[first:last], err_msg=name)
         np.testing.assert_array_equal(split.y_N, np.tile(CATEGORIES, 12)[first:last])
         assert split.x_NI.dtype == torch.uint8
-        assert split.form.shape == (2, 32, 32)
-        assert split.form.class_names == ("animal", "human", "plane", "truck", "car", "blank")
+        assert split.encoding.shape == (2, 32, 32)
+        assert split.encoding.class_names == ("animal", "human", "plane", "truck", "car", "blank")
 
 
 def test_official_paper_split_has_the_paper_s_sizes() -> None:
     """Ten files of 29,160 are 233,172 and 58,428, two are 58,320."""
     assert norb.PAPER_TRAIN == 8 * FULL - 108
-    assert len(norb_files.JITTERED.training) * FULL - norb.PAPER_TRAIN == 58_428
-    assert len(norb_files.JITTERED.testing) * norb_files.JITTERED.examples == 58_320
+    assert len(norb.JITTERED.training) * FULL - norb.PAPER_TRAIN == 58_428
+    assert len(norb.JITTERED.testing) * norb.JITTERED.examples == 58_320
 
 
 def test_instance_split_shows_no_toy_twice(
-    monkeypatch: pytest.MonkeyPatch, edition: norb_files.Edition, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, edition: Edition, tmp_path: Path
 ) -> None:
     """Instance 9 and every fifth blank example of a file validate, nothing else does."""
     categories = np.tile(CATEGORIES, 3)
@@ -109,7 +109,7 @@ def test_instance_split_shows_no_toy_twice(
 
 def test_small_norb_is_split_by_instance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Small NORB's one training file is divided by instance too; it has five classes."""
-    edition = dataclasses.replace(norb_files.SMALL, examples=10)
+    edition = dataclasses.replace(norb.SMALL, examples=10)
     monkeypatch.setattr(norb, "SMALL", edition)
     every = reduced(publish(edition, tmp_path, CATEGORIES[:10]))
     splits = read_splits(norb.NORB_SMALL, tmp_path, {})
@@ -117,12 +117,10 @@ def test_small_norb_is_split_by_instance(monkeypatch: pytest.MonkeyPatch, tmp_pa
     np.testing.assert_array_equal(splits["valid"].x_NI, every[0:10:2])
     np.testing.assert_array_equal(splits["test"].x_NI, every[10:])
     assert all(split.y_N.tolist() == [0, 1, 2, 3, 4] for split in [*splits.values()][:2])
-    assert splits["test"].form.classes == 5
+    assert splits["test"].encoding.classes == 5
 
 
-def test_range_takes_bytes_to_minus_one_and_one(
-    edition: norb_files.Edition, tmp_path: Path
-) -> None:
+def test_range_takes_bytes_to_minus_one_and_one(edition: Edition, tmp_path: Path) -> None:
     """0 becomes -1, 255 becomes 1, and everything is within the bounds that the form states."""
     publish(edition, tmp_path, CATEGORIES)
     black_white = np.zeros((COUNT, 2, 108, 108), np.uint8)
@@ -131,14 +129,14 @@ def test_range_takes_bytes_to_minus_one_and_one(
     test = read_splits(norb.NORB, tmp_path, {"scaling": "range"})["test"]
     inputs = test.inputs(slice(None))
     assert set(inputs[:COUNT].unique().tolist()) == {-1, 1}
-    assert test.form.bounds == (-1, 1) == (inputs.min().item(), inputs.max().item())
+    assert test.encoding.bounds == (-1, 1) == (inputs.min().item(), inputs.max().item())
 
 
 @pytest.mark.parametrize("by", ["paper", "instance"])
 def test_standardized_inputs_are_those_of_nair_and_hinton(
-    edition: norb_files.Edition, tmp_path: Path, by: Literal["paper", "instance"]
+    edition: Edition, tmp_path: Path, by: Literal["paper", "instance"]
 ) -> None:
-    """Less each example's mean, divided by the mean over pixels of the training deviations."""
+    """Inputs are centered per example and divided by the mean standard deviation of a pixel."""
     publish(edition, tmp_path, CATEGORIES)
     splits = read_splits(norb.NORB, tmp_path, {"split": by, "scaling": "standardized"})
     stored = {name: split.x_NI.numpy().astype(np.float64) for name, split in splits.items()}
@@ -149,13 +147,11 @@ def test_standardized_inputs_are_those_of_nair_and_hinton(
             split.inputs(slice(None)), centered[name] / scale, atol=1e-5, err_msg=name
         )
         assert split.x_NI.dtype == torch.uint8
-        assert split.form.bounds == UNBOUNDED
+        assert split.encoding.bounds == UNBOUNDED
 
 
-def test_images_without_contrast_are_not_standardized(
-    edition: norb_files.Edition, tmp_path: Path
-) -> None:
-    """Where no deviation can be divided by, a Problem says what to do."""
+def test_images_without_contrast_are_not_standardized(edition: Edition, tmp_path: Path) -> None:
+    """Images without contrast are a Problem with its remedy."""
     publish(edition, tmp_path, CATEGORIES)
     for part in edition.training:
         gray = np.full((COUNT, 2, 108, 108), 7, np.uint8)
@@ -164,7 +160,7 @@ def test_images_without_contrast_are_not_standardized(
         read_splits(norb.NORB, tmp_path, {"scaling": "standardized"})
 
 
-def test_absent_file_is_named(edition: norb_files.Edition, tmp_path: Path) -> None:
+def test_absent_file_is_named(edition: Edition, tmp_path: Path) -> None:
     """A file that was not downloaded is a Problem that names it."""
     publish(edition, tmp_path, CATEGORIES)
     (tmp_path / edition.name("testing-02", "dat")).unlink()
@@ -172,16 +168,43 @@ def test_absent_file_is_named(edition: norb_files.Edition, tmp_path: Path) -> No
         read_splits(norb.NORB, tmp_path, {})
 
 
+def test_every_official_file_is_known() -> None:
+    """All 36 files of NORB and all 6 of small NORB have an address and a hash of their own."""
+    for dataset, count, digits in ((norb.NORB, 36, 40), (norb.NORB_SMALL, 6, 64)):
+        files = dataset.files(dataset.source())
+        assert len({file.digest for file in files}) == len({file.name for file in files}) == count
+        assert {len(file.digest) for file in files} == {digits}
+        assert all(file.urls == (dataset.address + file.name,) for file in files)
+    names = {file.name: file for file in norb.NORB.files(None)}
+    first = names["norb-5x46789x9x18x6x2x108x108-training-01-dat.mat.gz"]
+    assert (first.digest[:8], first.limit) == ("38789c74", 680_244_504)
+    last = names["norb-5x01235x9x18x6x2x108x108-testing-02-info.mat.gz"]
+    assert (last.digest[:8], last.limit, last.algorithm) == ("4431515f", 1_166_420, "sha1")
+    small = {file.name: file for file in norb.NORB_SMALL.files(None)}
+    test_cat = small["smallnorb-5x01235x9x18x6x2x96x96-testing-cat.mat.gz"]
+    assert (test_cat.digest[:8], test_cat.size, test_cat.limit) == ("ecaf6d5b", 347, 97_220)
+
+
+def test_hashes_are_those_that_were_published() -> None:
+    """The list of all 42 hashes and names, sorted, is the one that was taken from the sources."""
+    files = (*norb.JITTERED.files(), *norb.SMALL.files())
+    listed = "".join(sorted(f"{file.digest}  {file.name}\n" for file in files))
+    assert hashlib.sha256(listed.encode()).hexdigest() == (
+        "de845b46a2fb3ed12a1f5296c8f2149e85208ae8a58d0e40112ed49e4878c604"
+    )
+
+
 MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 import torch
-from pipeline.data.sources import norb, norb_files
+from pipeline.data.sources import norb
 from pipeline.data.splits import examples
 import dataclasses
 raw = Path(sys.argv[1])
-files = norb_files.JITTERED
-digests = {part: files.digests[part] for part in ("training-01", "testing-01")}
+files = norb.JITTERED
+parts = ("training-01-", "testing-01-")
+digests = {name: value for name, value in files.digests.items() if name.startswith(parts)}
 norb.JITTERED = dataclasses.replace(files, digests=digests)
 norb.PAPER_TRAIN = 29_000
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -201,7 +224,7 @@ def test_full_size_file_fits_the_memory(tmp_path: Path) -> None:
     """Two files of 29,160 pairs of 108 x 108 become splits in at most 1.2 GB, torch included."""
     rng = np.random.default_rng(0)
     dat, twin = (
-        tmp_path / norb_files.JITTERED.name(part, "dat") for part in ("training-01", "testing-01")
+        tmp_path / norb.JITTERED.name(part, "dat") for part in ("training-01", "testing-01")
     )
     with gzip.open(dat, "wb", compresslevel=1) as file:
         file.write(struct.pack("<6i", BYTES, 4, FULL, 2, 108, 108))

@@ -1,4 +1,4 @@
-"""The user's own data: options, stock of the files, and the shares of the splits."""
+"""The user's own data: options, inventory of the files, and shares of the splits."""
 
 import json
 from pathlib import Path
@@ -45,17 +45,17 @@ def test_yaml_lists_are_sizes() -> None:
     ],
 )
 def test_options_that_make_no_sense_are_refused(form, block, says: str) -> None:
-    """Each says what it may be."""
+    """The error says which values are allowed."""
     with pytest.raises(ValueError, match=says):
         form.model_validate(block)
 
 
 def test_splits_share_every_class(tmp_path: Path) -> None:
-    """Each class gives its share to each split, one example at least, and no two splits meet."""
+    """Each split has its share of each class, at least one example, and none of another split."""
     parts = made({"folder": str(classes(tmp_path / "in", COUNTS))}, tmp_path / "raw")
     found = {part: split.y_N.bincount().tolist() for part, split in parts.items()}
     assert found == {"train": [8, 16, 2], "valid": [1, 2, 1], "test": [1, 2, 1]}
-    assert parts["train"].form.class_names == ("a", "b", "c")
+    assert parts["train"].encoding.class_names == ("a", "b", "c")
     assert len(rows(parts["train"]) | rows(parts["valid"]) | rows(parts["test"])) == 34
 
 
@@ -68,7 +68,7 @@ def test_examples_are_drawn(tmp_path: Path) -> None:
 
 
 def test_given_splits_are_kept(tmp_path: Path) -> None:
-    """Images of train, valid and test stay where the user put them."""
+    """Images of train, valid and test folders are in the splits of these names."""
     for n, part in enumerate(("train", "valid", "test")):
         for label in "xy":
             save(tmp_path / "in" / part / label / "1.png", picture(2 * n + (label == "y")))
@@ -78,7 +78,7 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
 
 
 def test_valid_is_taken_from_train_where_absent(tmp_path: Path) -> None:
-    """A given test split stays whole; validation examples come from each class of train."""
+    """A given test split is unchanged; validation examples come from each class of train."""
     for part, count in (("train", 10), ("test", 1)):
         classes(tmp_path / "in" / part, {"x": count, "y": 2 * count})
     parts = made({"folder": str(tmp_path / "in")}, tmp_path / "raw", valid=0.2)
@@ -87,7 +87,7 @@ def test_valid_is_taken_from_train_where_absent(tmp_path: Path) -> None:
 
 
 def test_bytes_depend_on_the_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another order of making and listing the files gives the same inventory and splits."""
+    """The order in which files are made and listed changes neither inventory nor splits."""
     outcomes = []
     listing = Path.iterdir
     for name, order in (("one", 1), ("two", -1)):
@@ -120,7 +120,7 @@ def test_inventory_names_every_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["other", "longer", "gone"])
 @pytest.mark.parametrize("kind", ["folder", "npz"])
 def test_changed_file_is_noticed(tmp_path: Path, kind: str, change: str) -> None:
-    """A file that is not what it was is named, with the command that takes stock again."""
+    """A file that changed after the download is named, with the command that helps."""
     if kind == "folder":
         source = {"folder": str(classes(tmp_path / "in", COUNTS))}
         path = tmp_path / "in/a/3.png"
@@ -132,7 +132,7 @@ def test_changed_file_is_noticed(tmp_path: Path, kind: str, change: str) -> None
     path.write_bytes(content[:-1] + b"?" if change == "other" else content + b"?")
     if change == "gone":
         path.unlink()
-    says = f"{path} has changed since stock was taken: run dvc repro -f download@mine"
+    says = f"{path} has changed since it was recorded: run dvc repro -f download@mine"
     with pytest.raises(Problem, match=says):
         ready(tmp_path / "raw")
 
@@ -146,38 +146,38 @@ def test_changed_file_is_noticed(tmp_path: Path, kind: str, change: str) -> None
     ],
 )
 def test_too_few_examples_are_refused(tmp_path: Path, labels: list[int], says: str) -> None:
-    """The class is named, and how many examples it has."""
+    """The error names the class and its number of examples."""
     with pytest.raises(Problem, match=says):
         made(table(tmp_path / "in.npz", labels), tmp_path / "raw")
 
 
 def test_options_of_another_kind_are_refused(tmp_path: Path) -> None:
-    """An option that would change nothing is named, not passed over."""
+    """An option without effect is refused by name."""
     source = table(tmp_path / "in.npz", [0, 1] * 5)
-    with pytest.raises(Problem, match=r"mine\.preprocess\.size means nothing to a source of kind"):
+    with pytest.raises(Problem, match=r"mine\.preprocess\.size does not apply to a source of kind"):
         made(source, tmp_path / "raw", size=[8, 8])
     with pytest.raises(Problem, match=r"preprocess\.scaling: .*in\.npz has bytes"):
         ready(tmp_path / "raw", scaling="range")
 
 
 def test_share_of_a_given_split_is_refused(tmp_path: Path) -> None:
-    """Where files say what the test split is, a share of it has no meaning."""
+    """A share for testing is refused where the files define the test split."""
     for part in ("train", "test"):
         classes(tmp_path / "in" / part, {"x": 3, "y": 3})
-    with pytest.raises(Problem, match=r"preprocess\.test: .*says itself what test is"):
+    with pytest.raises(Problem, match=r"preprocess\.test: .*already has a test split"):
         made({"folder": str(tmp_path / "in")}, tmp_path / "raw", test=0.2)
 
 
 @pytest.mark.parametrize("kind", ["folder", "npz", "csv"])
 def test_absent_source_is_named(tmp_path: Path, kind: str) -> None:
-    """What is not there, or is of another kind, is a Problem that names the setting."""
+    """A source that is absent, or of another kind, is a Problem that names the setting."""
     path = tmp_path / "nowhere"
     with pytest.raises(Problem, match=rf"datasets\.mine\.source\.{kind}: there is no .*nowhere"):
         stock({kind: str(path)}, tmp_path / "raw")
 
 
 def test_damaged_inventory_is_refused(tmp_path: Path) -> None:
-    """A raw file that is not what download wrote is named."""
+    """An inventory that is cut short is a Problem that names the file."""
     stock(table(tmp_path / "in.npz", [0, 1] * 5), tmp_path / "raw")
     path = tmp_path / "raw/inventory.json"
     path.write_bytes(path.read_bytes()[:-9])

@@ -1,4 +1,4 @@
-"""Folders of images: what every format and mode becomes, and what is refused."""
+"""Folders of images: every format and mode is decoded as documented, other files are refused."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ COLOR = (4, 3, 3)
 
 
 def one(path: Path, content: bytes | Image.Image, **options):
-    """Return how the image becomes an input, seen among others that are as plain as can be."""
+    """Return the inputs of an image in a folder of otherwise black images."""
     root = path.parent.parent
     save(root / "b/0.png", np.zeros((4, 3), np.uint8))
     for n in range(3):
@@ -32,7 +32,7 @@ def one(path: Path, content: bytes | Image.Image, **options):
     parts = made({"folder": str(root)}, root.parent / "raw", **options)
     found = [row for part in parts.values() for row in part.x_NI.numpy() if row.any()]
     assert len(found) == 1
-    return found[0].reshape(parts["train"].form.shape)
+    return found[0].reshape(parts["train"].encoding.shape)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".gif"])
 def test_grey_images_come_back(path: Path, suffix: str) -> None:
-    """What a lossless format holds becomes the input, byte for byte."""
+    """The pixels of a lossless format become inputs, byte for byte."""
     if suffix == ".webp":
         file = io.BytesIO()
         Image.fromarray(picture(1)).save(file, "WEBP", lossless=True)
@@ -59,7 +59,7 @@ def test_color_planes_come_first(path: Path) -> None:
 
 
 def test_grey_is_that_of_itu_r_601(path: Path) -> None:
-    """Of red, green and blue, grey has 299, 587 and 114 thousandths."""
+    """Gray is 0.299 red + 0.587 green + 0.114 blue."""
     grey = picture(1, COLOR) @ np.array([0.299, 0.587, 0.114])
     read = one(path, Image.fromarray(picture(1, COLOR)), color=False)
     np.testing.assert_allclose(read, grey, atol=1)
@@ -72,14 +72,14 @@ def test_size_is_rows_and_columns(tmp_path: Path) -> None:
     stripes[:, 30:] = 0
     save(root / "a/9.png", stripes)
     parts = made({"folder": str(root)}, tmp_path / "raw", size=[4, 6])
-    assert parts["train"].form.shape == (4, 6)
+    assert parts["train"].encoding.shape == (4, 6)
     rows = [row for part in parts.values() for row in part.x_NI.tolist()]
     wanted = np.tile([127.5, 127.5, 127.5, 0, 0, 0], 4)
     assert any(np.abs(wanted - row).max() < 25 for row in rows)
 
 
 def test_exif_orientation_is_applied(path: Path) -> None:
-    """An image that its camera held sideways is turned upright."""
+    """An image with an EXIF orientation is turned upright."""
     image, file = Image.fromarray(picture(1).T.copy()), io.BytesIO()
     exif = image.getexif()
     exif[0x0112] = 5  # mirrored at the diagonal
@@ -143,8 +143,8 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
         (bomb(60_000), r"a/9\.png has more than \d+ pixels"),
         (bomb(10_000), r"a/9\.png has more than \d+ pixels"),
         (WHOLE[:-2000], r"a/9\.png cannot be decoded \(.+\): replace or remove it"),
-        (b"no image", r"a/9\.png is no image of a known format"),
-        (b"", r"a/9\.png is no image of a known format"),
+        (b"no image", r"a/9\.png is not an image of a known format"),
+        (b"", r"a/9\.png is not an image of a known format"),
         (
             encoded(FRAMES[0], format="GIF", save_all=True, append_images=FRAMES[1:]),
             r"a/9\.png has several frames",
@@ -153,13 +153,13 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
         (WHOLE, r"a/9\.png is 64 x 64 \(rows x columns\), .*a/1\d\.png 4 x 3: say size:"),
         (
             encoded(Image.fromarray(picture(1, COLOR)), format="PNG"),
-            r"a/9\.png is in color, .*a/1\d\.png grey: say color: true or false in datasets",
+            r"a/9\.png is in color, .*a/1\d\.png gray: say color: true or false in datasets",
         ),
     ],
     ids=["bomb", "small bomb", "truncated", "text", "empty", "animated", "deep", "size", "color"],
 )
 def test_images_of_no_use_are_named(path: Path, content: bytes, says: str) -> None:
-    """Each is a Problem of one line that names the file."""
+    """The image is refused in one line that names the file."""
     with pytest.raises(Problem, match=says) as caught:
         one(path, content)
     assert "\n" not in str(caught.value)
@@ -167,7 +167,7 @@ def test_images_of_no_use_are_named(path: Path, content: bytes, says: str) -> No
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_damaged_images_are_problems(tmp_path: Path, kind: str) -> None:
-    """Whatever is wrong with the bytes of an image, it is read or a Problem names it."""
+    """An image with damaged bytes is decoded, or refused by name."""
     whole = encoded(Image.fromarray(picture(1, (8, 8, 3))), format=kind)
     rng, refused = np.random.default_rng(0), 0
     names = [f"{n}.png" for n in range(60)]
@@ -212,7 +212,7 @@ def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_other_layouts_are_refused(tmp_path: Path, files: list[str], says: str) -> None:
-    """What lies where it should not is named, with what was expected."""
+    """A folder of another layout is refused with the file at fault and the expected layout."""
     (tmp_path / "in").mkdir()
     for name in files:
         place = tmp_path / "in" / name

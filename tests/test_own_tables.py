@@ -1,4 +1,4 @@
-"""npz arrays and CSV files: what is in them comes back scaled, and the rest is refused."""
+"""npz arrays and CSV files: numbers are scaled as documented, other files are refused."""
 
 import struct
 import zipfile
@@ -36,7 +36,7 @@ def images(*shape: int) -> np.ndarray:
 def gathered(parts) -> dict[tuple, str]:
     """Return the class of each example of all splits, by its values."""
     return {
-        tuple(x_I): split.form.class_names[y]
+        tuple(x_I): split.encoding.class_names[y]
         for split in parts.values()
         for x_I, y in zip(split.x_NI.tolist(), split.y_N.tolist(), strict=True)
     }
@@ -51,8 +51,8 @@ def test_bytes_come_back_as_they_are(tmp_path: Path, shape: tuple[int, ...]) -> 
     wanted = zip(planes.reshape(12, -1).tolist(), LABELS, strict=True)
     assert gathered(parts) == {tuple(x_I): str(y) for x_I, y in wanted}
     drawn = (3, 3, 2) if shape == (3, 2, 3) else shape[:2]
-    assert parts["test"].form.shape == drawn
-    assert parts["train"].form.class_names == ("7", "9", "10")
+    assert parts["test"].encoding.shape == drawn
+    assert parts["train"].encoding.class_names == ("7", "9", "10")
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "i2", "u4", "i8", "?"])
@@ -82,25 +82,25 @@ def test_other_splits_decide_nothing(tmp_path: Path) -> None:
 
 
 def test_standardized_features_have_deviation_one(tmp_path: Path) -> None:
-    """In train, each feature that varies has mean 0 and standard deviation 1; bounds are none."""
+    """In train, a feature that varies has mean 0 and standard deviation 1, without bounds."""
     parts = arrays(tmp_path / "in.npz", {"scaling": "standardized"}, X=X_NI, y=LABELS)
     x_NI = parts["train"].x_NI.numpy().astype(float)
     np.testing.assert_allclose(x_NI.mean(0), 0, atol=1e-6)
     np.testing.assert_allclose(x_NI.std(0), [1, 1, 0, 1], atol=1e-6)
-    assert parts["train"].form.bounds == (-np.inf, np.inf)
+    assert parts["train"].encoding.bounds == (-np.inf, np.inf)
 
 
 def test_text_labels_are_sorted(tmp_path: Path) -> None:
     """Class names are the distinct labels in the order of their code points."""
     labels = np.array(["b", "10", "9"] * 4)
     parts = arrays(tmp_path / "in.npz", X=images(2), y=labels)
-    assert parts["train"].form.class_names == ("10", "9", "b")
+    assert parts["train"].encoding.class_names == ("10", "9", "b")
 
 
 def test_names_of_arrays_are_chosen(tmp_path: Path) -> None:
-    """Arrays of other names are found by the options x and y."""
+    """The options x and y name the arrays."""
     parts = arrays(tmp_path / "in.npz", {"x": "p", "y": "q"}, p=images(2), q=LABELS * 1.0)
-    assert parts["train"].form.class_names == ("7", "9", "10")
+    assert parts["train"].encoding.class_names == ("7", "9", "10")
 
 
 def test_keras_layout_keeps_its_test_split(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X_NI)
     ],
 )
 def test_arrays_of_no_use_are_refused(tmp_path: Path, given, says: str) -> None:
-    """File and array are named."""
+    """The error names the file and the array."""
     with pytest.raises(Problem, match=r"in\.npz.*" + says if "class" not in says else says):
         arrays(tmp_path / "in.npz", **given)
 
@@ -192,16 +192,16 @@ def test_csv_is_as_good_as_its_arrays(tmp_path: Path) -> None:
     for part, split in parts.items():
         np.testing.assert_array_equal(split.x_NI, same[part].x_NI, strict=True)
         np.testing.assert_array_equal(split.y_N, same[part].y_N, strict=True)
-    assert parts["train"].form == same["train"].form
+    assert parts["train"].encoding == same["train"].encoding
 
 
 def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
-    """Byte order mark, delimiter, quotes, spaces, line ends and the place of the label."""
+    """A byte order mark, another delimiter, quotes, spaces and line ends are read."""
     rows = "".join(f'"cat; {n % 2}";{n};{-n}e1 \r\n' for n in range(8))
     text = "\ufeffkind; ü;v\r\n" + rows + "\r\n"
     parts = csv(tmp_path / "in.csv", text, label="kind", delimiter=";")
-    assert parts["train"].form.class_names == ("cat; 0", "cat; 1")
-    assert parts["train"].form.shape == (2,)
+    assert parts["train"].encoding.class_names == ("cat; 0", "cat; 1")
+    assert parts["train"].encoding.shape == (2,)
 
 
 @pytest.mark.parametrize(
@@ -228,14 +228,14 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_csv_of_no_use_is_refused(tmp_path: Path, text: str | bytes, says: str) -> None:
-    """The file is named, and the line and column where there is one."""
+    """The error names the file, and line and column where there are any."""
     with pytest.raises(Problem, match=says) as caught:
         csv(tmp_path / "in.csv", text)
     assert "in.csv" in str(caught.value)
 
 
 def test_many_large_numbers_are_read(tmp_path: Path) -> None:
-    """Numbers that are finite are read, though their sum would not be."""
+    """Finite numbers are read, even where their sum is not finite."""
     rows = "".join(f"3e38,{n}e38,{n % 2}\n" for n in (1, 2, 3, 1, 2, 3, 2, 1))
     parts = csv(tmp_path / "in.csv", "a,b,label\n" + rows)
     assert parts["train"].x_NI[:, 1].max() == 1

@@ -1,4 +1,4 @@
-"""params.yaml: what is wrong is named by its full path."""
+"""params.yaml: a wrong key or value is named by its full path."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("old", "new", "said"), FAULTS.values(), ids=FAULTS)
 def test_faults_are_named(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """Each fault is one line that says where it is."""
+    """The error is one line with the path of the key."""
     assert old in TEXT
     with pytest.raises(Problem) as caught:
         load(tmp_path, TEXT.replace(old, new, 1))
@@ -56,13 +56,13 @@ def test_faults_are_named(tmp_path: Path, old: str, new: str, said: str) -> None
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """Outside the repository's root there is no params.yaml: said."""
+    """The error for a missing params.yaml names the repository's root."""
     with pytest.raises(Problem, match="root"):
         params.load(tmp_path / "params.yaml")
 
 
 def test_datasets_override_the_defaults(tmp_path: Path) -> None:
-    """A dataset's block changes what it names, and nothing else."""
+    """A dataset's block overrides its own keys and no others."""
     loaded = load(tmp_path, TEXT)
     assert loaded.pretrain_for("digits").epochs == 15
     assert loaded.pretrain_for("mnist").epochs == loaded.pretrain.epochs == 30

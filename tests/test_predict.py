@@ -100,7 +100,7 @@ def test_scores_are_those_of_evaluation(here):
     lines = [row["text"] for row in reviews(200)]
     rows = np.load(STARS.ready / "test.npz")["id"]
     said = [one.predicted for one in made.predict([lines[n] for n in rows], top=0)]
-    truth = [made.form.class_names[y] for y in test.y_N.tolist()]
+    truth = [made.encoding.class_names[y] for y in test.y_N.tolist()]
     wrong = sum(a != b for a, b in zip(said, truth, strict=True)) / len(truth)
     scores = storage.read_lines(STARS.scores / "records.jsonl")
     assert wrong == pytest.approx(scores[made.seed]["test_error"])
@@ -228,8 +228,8 @@ def test_the_command_reads_standard_input_and_fails_in_one_line(here):
 @pytest.mark.parametrize(
     ("texts", "options", "fault"),
     [
-        ([], {}, "say what to score"),
-        (["good"], {"file": Path("a.txt")}, "say what to score"),
+        ([], {}, "give texts to score"),
+        (["good"], {"file": Path("a.txt")}, "give texts to score"),
         (["good", " "], {}, "text 2: the text is empty"),
         (["good\udcff"], {}, "text 1: the line has bytes"),
         (["good"], {"encoding": "klingon"}, "encoding 'klingon': there is no such encoding"),

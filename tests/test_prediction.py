@@ -11,7 +11,7 @@ from pipeline.config.params import Activation
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Split
-from pipeline.data.splits.vocabulary import Tokens, Vocabulary
+from pipeline.data.splits.vocabulary import Tokenizer, Vocabulary
 from pipeline.evaluation import prediction, torch_module
 from pipeline.evaluation.prediction import Scorer
 from pipeline.networks import population
@@ -93,7 +93,7 @@ def test_top_is_the_number_of_terms():
 def test_pairs_of_words_are_terms():
     """A vocabulary of pairs counts pairs, known and not."""
     terms = ("aa bb", "bb cc", *(f"x{n}" for n in range(8)))
-    made = scorer(terms=terms, tokens=Tokens((2, 2)))
+    made = scorer(terms=terms, tokens=Tokenizer((2, 2)))
     (said,) = made.predict(["aa bb cc dd"], top=5)
     assert {term for term, _ in said.terms} == {"aa bb", "bb cc"}
     assert (said.known, said.unknown) == (2, 1)
@@ -102,7 +102,7 @@ def test_pairs_of_words_are_terms():
 def test_published_term_counts_are_announced(caplog):
     """Texts for a vocabulary of published term counts must consist of its terms."""
     terms = ("aa_bb", *(f"x{n}" for n in range(9)))
-    made = scorer(terms=terms, tokens=Tokens((1, 2), "_"))
+    made = scorer(terms=terms, tokens=Tokenizer((1, 2), "_"))
     (said,) = made.predict(["aa_bb x3, x4"], top=5)
     assert {term for term, _ in said.terms} == {"aa_bb", "x4"}
     assert "term counts" in caplog.text
@@ -143,5 +143,5 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
     uri = tracking_uri()
     runs.publish(arms.read(arm, params), uri=uri)
     again = models.from_run(arm, run_of(arm), uri=uri)
-    assert (again.seed, again.form) == (1, dataclasses.replace(best.form, repeats=1))
+    assert (again.seed, again.encoding) == (1, dataclasses.replace(best.encoding, repeats=1))
     assert [*again.predict(["aa"], top=1)] == [*best.predict(["aa"], top=1)]

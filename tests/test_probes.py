@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.claims import verdicts
-from pipeline.claims.tables import groups_of
+from pipeline.claims.catalogue import RECORDS
 from pipeline.config.params import Activation
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
@@ -188,7 +188,7 @@ def test_errors_that_go_with_the_shift_are_found(sign: int, verdict: str) -> Non
     options = {"confidence": 0.95, "significance": 0.05}
 
     def judged(rows: list[dict[str, object]]) -> dict[str, object]:
-        found = verdicts.judge("digits", {"shift": groups_of("shift", rows)}, **options)
+        found = verdicts.judge("digits", {"shift": RECORDS["shift"].groups(rows)}, **options)
         return next(row for row in found if row["number"] == "35")
 
     for seed, row in enumerate(rows):

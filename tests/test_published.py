@@ -2,13 +2,13 @@
 
 import pytest
 
-from pipeline.paper import published_tables
+from pipeline.paper import published
 
 
 def test_table_1_is_whole():
     """Four datasets x three activations x two initializations, each with its cell."""
-    assert len(published_tables.TABLE_1) == 24
-    assert len({number.cell for number in published_tables.TABLE_1.values()}) == 24
+    assert len(published.TABLE_1) == 24
+    assert len({number.cell for number in published.TABLE_1.values()}) == 24
 
 
 @pytest.mark.parametrize(
@@ -23,23 +23,23 @@ def test_table_1_is_whole():
 )
 def test_cells_stand_where_the_paper_has_them(arm, percent, mark):
     """Cells from each column, as fractions, with their marks."""
-    number = published_tables.TABLE_1[arm]
+    number = published.TABLE_1[arm]
     assert (number.value, number.mark) == (pytest.approx(percent / 100, abs=1e-9), mark)
-    assert published_tables.test_error(*arm) == number.value
+    assert published.test_error(*arm) == number.value
 
 
 def test_random_rows_have_a_second_source():
     """All cells without pre-training are carried by a second source."""
-    assert {n.mark for arm, n in published_tables.TABLE_1.items() if arm[2] == "random"} == {"C"}
+    assert {n.mark for arm, n in published.TABLE_1.items() if arm[2] == "random"} == {"C"}
 
 
 def test_what_the_paper_lacks_is_none():
     """Digits is not in the paper, nor is a harder softplus in Table 1."""
-    assert published_tables.test_error("digits", "rectifier", "random") is None
-    assert published_tables.test_error("norb", "hard-softplus", "random") is None
+    assert published.test_error("digits", "rectifier", "random") is None
+    assert published.test_error("norb", "hard-softplus", "random") is None
 
 
 def test_zeros_are_shares():
     """Zeros are kept as fractions under the dataset's name."""
-    zeros = {dataset: number.value for dataset, number in published_tables.ZEROS.items()}
+    zeros = {dataset: number.value for dataset, number in published.ZEROS.items()}
     assert zeros == pytest.approx({"mnist": 0.834, "cifar10": 0.72, "nistp": 0.68, "norb": 0.738})

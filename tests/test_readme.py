@@ -1,27 +1,109 @@
-"""The README's numbers are those of results/, its stages those of dvc.yaml."""
+"""Generated blocks of the Markdown files: the committed ones hold the committed results."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from pipeline.report.markdown import readme
-from stages.readme import blocks
+from pipeline.analysis.criterion import UNKNOWN
+from pipeline.report.markdown import readme, speed
+from pipeline.report.markdown.blocks import BLOCK, refresh
+from stages import readme as stage
+from tests import committed
 from tests.imports import ROOT
 
-FOLDERS = ("results", "claims")
-FILES = [ROOT / "README.md", *(p for d in FOLDERS for p in sorted(ROOT.glob(f"{d}/*/README.md")))]
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_generated_parts_are_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make readme` would change nothing."""
-    monkeypatch.chdir(ROOT)
-    text = path.read_text()
-    assert "<!-- begin: " in text
-    assert readme.refresh(text, blocks()) == text
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True)
 
 
-def test_unknown_blocks_are_left_alone() -> None:
-    """A block that nobody generates keeps its content."""
-    text = "<!-- begin: mine -->\nkept\n<!-- end: mine -->"
-    assert readme.refresh(text, {"other": "new"}) == text
+def names(path: Path) -> list[str]:
+    return [match["name"] for match in BLOCK.finditer(path.read_text())]
+
+
+def test_generated_blocks_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make readme` on the committed results changes no committed file, and no block is unknown.
+
+    The index counts as committed: after `make readme`, add the changed files.
+    """
+    monkeypatch.chdir(committed.folder())
+    content = stage.blocks()
+    files = stage.files()
+    outdated = [
+        str(path) for path in files if refresh(path.read_text(), content) != path.read_text()
+    ]
+    assert outdated == []
+    assert {name for path in files for name in names(path)} <= set(content)
+
+
+def test_readme_fits_two_screens_and_has_its_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 150 lines, with the table of MNIST, the main claims and the speed."""
+    monkeypatch.chdir(committed.folder())
+    assert len(Path("README.md").read_text().splitlines()) <= 150
+    assert names(Path("README.md")) == ["results mnist", "headlines", "speed in short"]
+
+
+def test_every_main_claim_is_judged_on_some_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of the README's claims exist, and each has a verdict on digits or MNIST."""
+    monkeypatch.chdir(committed.folder())
+    rows = stage.blocks()["headlines"].splitlines()[2:]
+    assert len(rows) == len(readme.HEADLINES)
+    assert all("**" in row for row in rows)
+
+
+def test_links_lead_to_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every relative link of the committed README files and docs has its file or folder."""
+    monkeypatch.chdir(committed.folder())
+    for path in stage.files():
+        for target in LINK.findall(path.read_text()):
+            place = path.parent / target
+            assert (ROOT / place).exists(), f"{path} links to {target}"
+
+
+def test_columns_that_are_empty_in_every_row_are_left_out() -> None:
+    """A claim that no dataset has the paper's number for leaves no column of dashes."""
+    row = {"key": "", "claim": "c", "source": "", "unit": "%", "paper": None, "rule": ""}
+    row |= {"estimate": 0.5, "low": None, "high": None, "verdict": "supported", "reason": ""}
+    judged = [row | {"key": key} for key in readme.HEADLINES]
+    text = readme.headlines(
+        {"digits": judged, "mnist": [row | {"estimate": None} for row in judged]}
+    )
+    assert text.splitlines()[0] == "| claim | digits |"
+    assert UNKNOWN not in text
+    assert readme.counts({"digits": judged}).splitlines()[2] == "| `digits` | 6 | 0 | 0 | 0 |"
+
+
+def test_the_speed_in_short_is_the_engines() -> None:
+    """The first contender at the most networks, whatever the order of the rows."""
+    rows = [
+        {"size": "mnist", "networks": K, "contender": name, "ms_per_net_step": ms}
+        | {"times_the_speed_of_eager": 1 / ms}
+        for K, ms in ((4, 0.5), (40, 0.25))
+        for name, ms in (("engine", ms), ("eager", 1.0))
+    ]
+    machine = {"device": "cpu", "cores": 2, "processor": "abacus"}
+    text = speed.in_short({"net_steps": rows, "machine": machine})
+    assert "On 2 cores (abacus), K = 40" in text
+    assert "0.250 ms" in text
+    assert "4.0 times" in text
+
+
+def test_local_results_are_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    """`make readme` says so when a table below results/ is not the committed one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("results/digits/table.csv", "results/digits/README.md"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("committed")
+    monkeypatch.setattr(stage, "blocks", dict)
+    git("init", "--quiet")
+    git("add", "results")
+    git("-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--message", "all")
+    Path("results/digits/README.md").write_text("changed")
+    stage.main()
+    assert capsys.readouterr().out == ""
+    Path("results/digits/table.csv").write_text("local")
+    stage.main()
+    assert "results/digits/table.csv" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent."""
+"""Atomic storage: files and folders are complete or absent."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pipeline.runtime.errors import Problem
 
 
 def test_numbers_come_back(tmp_path: Path) -> None:
-    """Every float survives bit for bit; what is not finite becomes null."""
+    """Floats read back bit for bit; NaN becomes null."""
     lines = [{"a": 0.1 + 0.2, "b": [1e-300, float("nan")]}, {"a": None}]
     storage.write_lines(tmp_path / "x.jsonl", lines)
     assert storage.read_lines(tmp_path / "x.jsonl") == [
@@ -21,7 +21,7 @@ def test_numbers_come_back(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the disk is full half-way, readers still see what was there."""
+    """A write that fails halfway leaves the old content."""
     path = tmp_path / "x"
     storage.write_bytes(path, b"old")
 
@@ -38,7 +38,7 @@ def test_a_failed_write_leaves_the_old_file(
 
 
 def test_a_file_appears_by_a_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own name is never written to: what has that name is whole at any moment."""
+    """The final path is never written to directly."""
     written: list[str] = []
     write = Path.write_bytes
 
@@ -54,7 +54,7 @@ def test_a_file_appears_by_a_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
-    """A folder is replaced when the block that fills it ends well, and only then."""
+    """A folder is replaced only where the block ends without an error."""
     path = tmp_path / "out"
     with storage.whole_folder(path) as folder:
         (folder / "a").write_text("1")
@@ -70,7 +70,7 @@ def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "{", '{"a": 1}\n{'])
 def test_broken_files_are_named(tmp_path: Path, content: str | None) -> None:
-    """A file that is absent or cut is a Problem that names it."""
+    """An absent or truncated file is a Problem that names it."""
     path = tmp_path / "x.jsonl"
     if content is not None:
         path.write_text(content)

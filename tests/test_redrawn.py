@@ -5,22 +5,22 @@ import dataclasses
 import numpy as np
 
 from pipeline.analysis import results as read
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures import catalogue, paper_figures
-from tests.imports import ROOT
+from tests import committed
 from tests.page_tables import errors, in_words
 
 
 def test_table_1_stands_beside_the_papers():
     """Ours and the paper's of each arm, the unsure starred; dashes where nothing was run."""
-    found = read.read(ROOT / "results/mnist", figures=False)
+    found = read.read(committed.folder() / "results/mnist", figures=False)
     names, columns = paper_figures.table_1([found])
     assert [column.title for column in columns] == ["MNIST", "CIFAR10", "NISTP", "NORB"]
     tanh = columns[0].cells[names.index("Tanh, pre-trained")]
     row = next(row for row in found.table if read.arm_key(row) == "tanh-pretrained")
     assert (tanh.here, tanh.paper) == (f"{100 * row['test_error_mean']:.2f}", "1.16*")
     norb = columns[3].cells[names.index("Tanh, random")]
-    paper = published_tables.TABLE_1["norb", "tanh", "random"]
+    paper = published.TABLE_1["norb", "tanh", "random"]
     assert (norb.here, norb.paper) == ("\N{EN DASH}", f"{100 * paper.value:.2f}")
 
 

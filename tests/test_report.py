@@ -9,7 +9,7 @@ import pytest
 from pipeline.analysis import results
 from pipeline.config.arms import Arm
 from pipeline.data.cards import data_card
-from pipeline.data.sources.entry import Dataset, NoOptions
+from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
@@ -197,7 +197,7 @@ def test_broken_filters_are_a_problem(make):
 
 def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
     """Write the card of made-up data as preprocess does; its address is one to be fetched."""
-    form = Encoding(shape, classes, 1 / 255, recipe=recipe)
+    form = Encoding(shape, classes, 1 / 255, pipeline=recipe)
     x_NI = np.random.default_rng(0).integers(0, 256, (1200, form.inputs)).astype(np.uint8)
     split = Split(x_NI, np.arange(1200) % len(classes), form)
     for part in ("train", "valid", "test"):

@@ -9,10 +9,11 @@ import pytest
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import arm_key
-from pipeline.report.figures import arm_captions, dataset_card, plots, protocol, summary
+from pipeline.report.figures import arm_captions, dataset_card, plots
 from pipeline.report.markdown import readme
 from pipeline.report.pages.results_page import FIGURES
 from pipeline.report.text import baselines as beaten
+from pipeline.report.text import protocol, summary
 from stages import report
 from tests import rated
 
@@ -80,14 +81,15 @@ def test_readme_tables_have_no_column_that_is_empty(make):
     """No paper's error, since Table 1 is not of texts; the RMSE with its unit; baselines."""
     text = readme.comparison(make())
     head, line, *rows = text.splitlines()
-    assert head == "| stars | test RMSE, stars, here | test error, here | zeros | dead units |"
+    measures = "test RMSE, stars, here | test error, %, here"
+    assert head == f"| stars | {measures} | exact zeros, % | dead units, % |"
     assert line == "|---|---|---|---|---|"
-    assert re.match(r"\| random linear \| 0\.9\d\d ± 0\.0\d\d \(n = 4\) \| 3\d\.", rows[0])
+    assert re.match(r"\| random linear \| 0\.9\d\d ± 0\.0\d\d \| 3\d\.", rows[0])
     assert rows[8].startswith("| logistic regression | 0.8")
     assert rows[9].startswith("| always the same answer | 1.2")
     assert rows[9].endswith("|  |  |")
     assert "a fold of 200 test examples for each seed" in text
-    assert "Zeros of an arm without hidden layers are those of its inputs" in text
+    assert "zeros of an arm without hidden layers are those of its inputs" in text
 
 
 @pytest.mark.parametrize(("folds", "word"), [(10, "lower"), (None, "higher")])

@@ -1,4 +1,4 @@
-"""Reviews of one's own: what readers make of good lines and of bad ones."""
+"""Review files: good lines become reviews, and every bad line is reported."""
 
 import io
 import json
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.formats import json_lines, review_csv, text_files
+from pipeline.data.formats import review_files
+from pipeline.data.formats.review_files import read_json_lines
 from pipeline.data.sources import own
 from pipeline.data.text.reviews import Fault, Review, Stars, Tally, class_names
 from pipeline.runtime.errors import Problem
@@ -47,38 +48,38 @@ BAD_ROWS = [
 
 def of_table(text: str, columns=STARS, delimiter: str = ","):
     lines = io.StringIO(text, newline="")
-    return parted([*review_csv.read(lines, "a.csv", columns, delimiter=delimiter)])
+    return parted([*review_files.read_csv(lines, "a.csv", columns, delimiter=delimiter)])
 
 
 def test_objects_become_reviews() -> None:
-    """Text and stars, under any names; whole numbers have no point, blank lines no say."""
+    """JSON objects give text and label under any column names; blank lines are skipped."""
     lines = ['{"text": "A", "stars": 4.0, "x": 1}\n', "\n", '{"text": "B", "stars": "4.5"}\n']
-    assert [*json_lines.read(lines, "a", STARS)] == [Review("A", "4"), Review("B", "4.5")]
+    assert [*read_json_lines(lines, "a", STARS)] == [Review("A", "4"), Review("B", "4.5")]
     lines = ['{"text": "A", "label": "up"}', '{"text": "B", "label": 2}']
-    assert [*json_lines.read(lines, "a", LABEL)] == [Review("A", "up"), Review("B", "2")]
+    assert [*read_json_lines(lines, "a", LABEL)] == [Review("A", "up"), Review("B", "2")]
 
 
 @pytest.mark.parametrize(("line", "says"), BAD_OBJECTS, ids=[says for _, says in BAD_OBJECTS])
-def test_bad_object_is_told_with_its_line(line: str, says: str) -> None:
-    """It costs no other line, and the blank one before it counts."""
+def test_bad_objects_are_reported_with_their_line(line: str, says: str) -> None:
+    """A bad line costs no other line, and line numbers count blank lines."""
     good = '{"text": "good", "stars": 5}'
-    found, faults = parted([*json_lines.read([good, "", line, good], "a.jsonl", STARS)])
+    found, faults = parted([*read_json_lines([good, "", line, good], "a.jsonl", STARS)])
     assert len(found) == 2
     [fault] = faults
     assert (fault.path, fault.line, fault.lines) == ("a.jsonl", 3, 1)
     assert says in fault.what
 
 
-def test_labels_that_are_none_are_told() -> None:
-    """Neither nothing nor a list is the name of a class."""
+def test_missing_labels_are_reported() -> None:
+    """Absent, blank and list labels are bad lines."""
     lines = ['{"text": "a"}', '{"text": "a", "label": " "}', '{"text": "a", "label": []}']
-    found, faults = parted([*json_lines.read(lines, "a", LABEL)])
+    found, faults = parted([*read_json_lines(lines, "a", LABEL)])
     assert not found
     assert [fault.what.split()[-1] for fault in faults] == ["missing", "missing", "number"]
 
 
 def test_rows_become_reviews() -> None:
-    """Cells of several lines and quotes within are read as CSV has them."""
+    """Cells of several lines and doubled quotes are read as CSV defines them."""
     text = 'stars , text\r\n4,"two\r\nlines, ""quoted"""\r\n\r\n5,plain\r\n'
     found, faults = of_table(text)
     assert found == [Review('two\r\nlines, "quoted"', "4"), Review("plain", "5")]
@@ -87,8 +88,8 @@ def test_rows_become_reviews() -> None:
 
 
 @pytest.mark.parametrize(("row", "says"), BAD_ROWS, ids=[says for _, says in BAD_ROWS])
-def test_bad_row_is_told_with_its_first_line(row: str, says: str) -> None:
-    """Lines are counted as an editor does, and the rows around are kept."""
+def test_bad_rows_are_reported_with_their_first_line(row: str, says: str) -> None:
+    """Line numbers are those of an editor, and the rows around are kept."""
     found, faults = of_table(f'text,stars\n"two\nlines",5\n{row}\nlast,1\n')
     assert [review.text for review in found] == ["two\nlines", "last"]
     [fault] = faults
@@ -96,21 +97,21 @@ def test_bad_row_is_told_with_its_first_line(row: str, says: str) -> None:
     assert says in fault.what
 
 
-def test_lines_that_a_quote_swallows_are_counted() -> None:
-    """A quote that is never closed makes one bad row of many lines, all of which count."""
+def test_lines_in_an_unclosed_quote_are_counted() -> None:
+    """An unclosed quote makes one bad row, all of whose lines count."""
     found, faults = of_table('text,stars\ngood,5\n"open,4\nlost,3\nlost,2\n')
     assert [review.text for review in found] == ["good"]
     assert [(fault.line, fault.lines) for fault in faults] == [(3, 3)]
 
 
-def test_no_line_is_dropped_in_silence() -> None:
-    """Reviews and the lines of faults together are all lines that are not blank."""
+def test_no_line_is_dropped_silently() -> None:
+    """Reviews and bad lines together are all non-blank lines."""
     rows = [row for row, _ in BAD_ROWS] + ["good,5"] * 4
     order = np.random.default_rng(0).permutation(len(rows))
     found, faults = of_table("text,stars\n" + "".join(f"{rows[n]}\n" for n in order))
     assert len(found) + sum(fault.lines for fault in faults) == len(rows)
     lines = [line for line, _ in BAD_OBJECTS]
-    found, faults = parted([*json_lines.read(lines, "a", STARS)])
+    found, faults = parted([*read_json_lines(lines, "a", STARS)])
     assert (len(found), len(faults)) == (0, len(lines))
 
 
@@ -125,7 +126,7 @@ def test_no_line_is_dropped_in_silence() -> None:
     ],
 )
 def test_header_without_the_columns_is_a_problem(header: str, says: str) -> None:
-    """No row could be used: one line says what there is."""
+    """A header without the columns is a Problem that lists the columns it has."""
     with pytest.raises(Problem, match=says):
         of_table(f"{header}\nfine,4\n")
 
@@ -140,11 +141,11 @@ def decoded(content: bytes, encoding: str = "utf-8") -> list[str]:
         def readinto(self, buffer) -> int:
             return self.file.readinto(buffer)
 
-    return [*text_files.lines(Raw(), "a.jsonl", encoding, newline="\n")]
+    return [*review_files.lines(Raw(), "a.jsonl", encoding, newline="\n")]
 
 
-def test_encodings_are_as_told() -> None:
-    """UTF-8 with or without a mark, or any other that Python knows."""
+def test_files_are_decoded_by_their_encoding() -> None:
+    """UTF-8 with or without a byte order mark, and any other encoding of Python."""
     assert decoded("\ufeffé\n".encode()) == decoded("é\n".encode()) == ["é\n"]
     assert decoded("é\n".encode("latin-1"), "latin-1") == ["é\n"]
     assert decoded("é\nb".encode("utf-16"), "UTF-16") == ["é\n", "b"]
@@ -152,9 +153,9 @@ def test_encodings_are_as_told() -> None:
 
 
 def test_line_of_another_encoding_is_bad() -> None:
-    """One such line does not cost the others."""
+    """A line that cannot be decoded is one bad line."""
     content = b'{"text": "a", "stars": 1}\n{"text": "\xe9", "stars": 1}\n'
-    found, faults = parted([*json_lines.read(decoded(content), "a", STARS)])
+    found, faults = parted([*read_json_lines(decoded(content), "a", STARS)])
     assert [review.text for review in found] == ["a"]
     assert [fault.line for fault in faults] == [2]
     assert "encoding" in faults[0].what
@@ -170,20 +171,20 @@ def test_line_of_another_encoding_is_bad() -> None:
     ],
 )
 def test_file_of_another_encoding_is_a_problem(content: bytes, encoding: str, says: str) -> None:
-    """What cannot be cut into lines cannot be used at all."""
+    """A file that cannot be divided into lines is a Problem."""
     with pytest.raises(Problem, match=says):
         decoded(content, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "", "rot13", "base64", "utf-8\0"])
 def test_unknown_encodings_are_refused(encoding: str) -> None:
-    """Before any file is opened; so are codecs that are not of text."""
+    """Unknown encodings, and codecs that are not of text, are refused with the options."""
     with pytest.raises(ValueError, match="no such encoding"):
         own.Preprocess.model_validate({"encoding": encoding})
 
 
 def test_bad_lines_are_counted_by_file_and_cause(caplog: pytest.LogCaptureFixture) -> None:
-    """The log says how many there were in one line, and where the first is."""
+    """The log has one line with the number of bad lines and the first of them."""
     tally = Tally()
     good = [Review("a", "1")] * 4
     kept = [*tally.usable([*good, Fault("a", 7, "odd"), Fault("a", 9, "odd", 2)])]
@@ -204,26 +205,26 @@ def test_bad_lines_are_counted_by_file_and_cause(caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize(("good", "says"), [(0, "none of its lines"), (1, "fewer than half")])
 def test_file_of_bad_lines_is_a_problem(good: int, says: str) -> None:
-    """Where most lines are bad the file is not what it was taken for."""
+    """A file with more bad lines than reviews is a Problem."""
     found = [Fault("a", 3, "odd", 2), *[Review("a", "1")] * good]
     with pytest.raises(Problem, match=f"a, line 3: odd .{says}"):
         list(Tally().usable(found))
 
 
-def test_stars_keep_their_order() -> None:
-    """Labels that are numbers are sorted as such, and are what was counted."""
+def test_numeric_class_names_are_sorted_as_numbers() -> None:
+    """Ratings are sorted as numbers, on any scale."""
     assert class_names(["10", "9.5", "2"]) == ("2", "9.5", "10")
     assert Stars(0, 10).label("10") == "10"
 
 
 def test_own_reviews_become_splits(tmp_path: Path) -> None:
-    """JSON Lines and CSV together; each split has its share of every star, none twice."""
+    """JSON Lines and CSV files together give stratified, disjoint splits."""
     first = jsonl(tmp_path / "a.jsonl", reviews(60))
     second = tmp_path / "b.csv"
     second.write_text("text,stars\n" + "".join(f"{r['text']},{r['stars']}\n" for r in reviews(40)))
     found = splits(tmp_path, {"reviews": [str(first), str(second)]}, valid=0.2, test=0.1)
     assert [len(split.y_N) for split in found] == [70, 20, 10]
-    assert found.train.form.class_names == ("1", "2", "3", "4", "5")
+    assert found.train.encoding.class_names == ("1", "2", "3", "4", "5")
     for split in found:
         assert np.bincount(split.y_N).tolist() == [len(split.y_N) // 5] * 5
     ids = np.concatenate([split.id_N for split in found])
@@ -233,24 +234,24 @@ def test_own_reviews_become_splits(tmp_path: Path) -> None:
 
 
 def test_unlabeled_reviews_are_for_training(tmp_path: Path) -> None:
-    """They come after the labeled ones, and only the column of their text matters."""
+    """Unlabeled reviews follow the labeled training reviews and need a text column only."""
     first = jsonl(tmp_path / "a.jsonl", reviews(50))
     second = jsonl(tmp_path / "b.jsonl", [{"text": "rare rarer"}] * 30)
     found = splits(tmp_path, {"reviews": str(first), "unlabeled": str(second)}, terms=2)
     assert found.train.y_N[-30:].tolist() == [-1] * 30
     assert (found.train.y_N[:-30] >= 0).all()
-    assert found.train.form.vocabulary.terms == ("common", "rare")
+    assert found.train.encoding.vocabulary.terms == ("common", "rare")
     assert found.train.id_N[-30:].tolist() == list(range(50, 80))
     assert all((split.y_N >= 0).all() for split in found[1:])
 
 
 def test_labels_of_another_column(tmp_path: Path) -> None:
-    """Where `label` is chosen the classes are its values, and no stars are looked for."""
+    """With `label`, classes are the values of that column, and no stars are needed."""
     rows = [{"text": f"t{n} common", "kind": "up" if n % 2 else "down"} for n in range(40)]
     path = jsonl(tmp_path / "a.jsonl", rows)
     found = splits(tmp_path, {"reviews": str(path)}, label="kind", terms=1)
-    assert found.train.form.class_names == ("down", "up")
-    assert not found.train.form.vocabulary.stars
+    assert found.train.encoding.class_names == ("down", "up")
+    assert not found.train.encoding.vocabulary.stars
     with pytest.raises(Problem, match="both stars and label"):
         splits(tmp_path, {"reviews": str(path)}, label="kind", stars="stars")
 
@@ -262,13 +263,13 @@ def test_labels_of_another_column(tmp_path: Path) -> None:
         (reviews(10), {}, "class 1 of mine has 2 reviews to share"),
         (reviews(50), {"terms": 60}, "terms = 60, but the 40 reviews to train on have"),
         ([{"text": "a .", "stars": n % 2 + 1} for n in range(40)], {}, "no review has a term"),
-        (reviews(50), {"size": [3, 3]}, "size means nothing to a source of kind reviews"),
+        (reviews(50), {"size": [3, 3]}, "size does not apply to a source of kind reviews"),
         ([{"review": "a"}], {}, "a.jsonl, line 1: there is no 'text'"),
         ([], {}, "no review has a term"),
     ],
 )
 def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options, says) -> None:
-    """One line, with what to do."""
+    """Unusable reviews are refused in one line with a remedy."""
     path = jsonl(tmp_path / "a.jsonl", rows)
     with pytest.raises(Problem, match=says) as caught:
         splits(tmp_path, {"reviews": str(path)}, **options)
@@ -284,8 +285,8 @@ def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options
         ({"reviews": "a.txt"}, "a.txt ends neither in .jsonl nor in .csv"),
     ],
 )
-def test_files_that_are_not_there_are_told(tmp_path: Path, monkeypatch, source, says: str) -> None:
-    """Each names the key of params.yaml or the file."""
+def test_absent_files_are_named(tmp_path: Path, monkeypatch, source, says: str) -> None:
+    """The Problem names the key of params.yaml or the file."""
     monkeypatch.chdir(tmp_path)
     jsonl(tmp_path / "a.jsonl", reviews(50))
     jsonl(tmp_path / "a.txt", reviews(50))
@@ -293,27 +294,27 @@ def test_files_that_are_not_there_are_told(tmp_path: Path, monkeypatch, source, 
         splits(tmp_path, source)
 
 
-def test_file_that_changed_since_stock_was_taken_is_noticed(tmp_path: Path) -> None:
-    """A file is hashed as it goes by; at its end the hash is compared."""
+def test_changed_review_files_are_refused(tmp_path: Path) -> None:
+    """A file that changed or vanished since `download` is a Problem."""
     path = jsonl(tmp_path / "a.jsonl", reviews(50))
     splits(tmp_path, {"reviews": str(path)})
     entry = own.entry("mine")
     path.write_text(path.read_text().replace("word7 ", "word8 "))
-    with pytest.raises(Problem, match=r"a\.jsonl has changed since stock was taken"):
+    with pytest.raises(Problem, match=r"a\.jsonl has changed since it was recorded"):
         entry.split(tmp_path / "raw", own.Preprocess(terms=3))
     path.unlink()
-    with pytest.raises(Problem, match=r"a\.jsonl has changed since stock was taken"):
+    with pytest.raises(Problem, match=r"a\.jsonl has changed since it was recorded"):
         entry.split(tmp_path / "raw", own.Preprocess(terms=3))
 
 
 def test_unlabeled_goes_with_reviews() -> None:
-    """No other kind has such files."""
+    """`unlabeled` is refused beside other kinds of sources."""
     with pytest.raises(ValueError, match="unlabeled goes with reviews"):
         own.Source.model_validate({"csv": "a.csv", "unlabeled": "b.csv"})
 
 
-def test_json_without_the_names_is_ascii_safe(tmp_path: Path) -> None:
-    """A lone surrogate that JSON spells out is text like any other."""
+def test_surrogates_in_json_are_text(tmp_path: Path) -> None:
+    """A lone surrogate escaped in JSON is accepted as text."""
     rows = [row | {"text": row["text"] + " \ud800x"} for row in reviews(50)]
     path = jsonl(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
     assert len(splits(tmp_path, {"reviews": str(path)}).train.y_N) == 40

@@ -1,4 +1,4 @@
-"""Randomness by name."""
+"""Random streams by name."""
 
 import torch
 
@@ -17,6 +17,6 @@ def test_same_name_same_stream() -> None:
 
 
 def test_different_names_different_streams() -> None:
-    """Every part counts, its place and its type too."""
+    """Every part of a name counts, with its position and type."""
     names = [("a", 1), ("a", 2), ("b", 1), (1, "a"), ("a", "1"), ("a1",), ("a", 1, ""), ("a/1",)]
     assert len({stream(*name) for name in names}) == len(names)

@@ -1,4 +1,4 @@
-"""The Multi-Domain Sentiment archives: made up, hostile, and the real one where it is at hand."""
+"""Multi-Domain Sentiment archives: synthetic, hostile, and the official one of DATA_MIRROR."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data import catalogue
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives, sentiment_archive
 from pipeline.data.sources import amazon
 from pipeline.data.sources.amazon import Preprocess
@@ -74,7 +74,7 @@ def options(**changes) -> Preprocess:
 
 
 def test_fields_of_a_review_are_read() -> None:
-    """Text of several lines, tags within it left as they are, entities undone."""
+    """A text may have several lines and tags; entities are decoded."""
     text = "one <b>line</b>\n\nand &quot;another&quot; with <tag>\n<br>\nat the end"
     wanted = 'one <b>line</b>\n\nand "another" with <tag>\n<br>\nat the end'
     assert xml(review(text)) == ([Review(wanted, "positive")], [])
@@ -96,8 +96,8 @@ def test_fields_of_a_review_are_read() -> None:
         ("stray\n", 1, "in no review"),
     ],
 )
-def test_bad_block_is_told_with_its_line(block: str, lines: int, says: str) -> None:
-    """It costs no review before or after it, not even where its tag is never closed."""
+def test_bad_block_is_a_fault_with_its_line(block: str, lines: int, says: str) -> None:
+    """A bad block is a fault with its line, and the reviews around it are kept."""
     good = review("good")
     found, faults = xml(good + block + good, stars=True)
     assert [review.text for review in found] == ["good", "good"]
@@ -109,7 +109,7 @@ def test_bad_block_is_told_with_its_line(block: str, lines: int, says: str) -> N
 
 
 def test_bytes_that_are_no_utf8_are_latin1() -> None:
-    """Files are in one or the other."""
+    """Bytes that are not UTF-8 are decoded as Latin-1."""
     assert sentiment_archive.text("é".encode()) == sentiment_archive.text(b"\xe9") == "é"
 
 
@@ -118,7 +118,7 @@ def counted(text: str, label: str | None = "positive"):
 
 
 def test_counts_become_terms() -> None:
-    """Whatever the count; a feature may hold colons; without a label any line's will do."""
+    """Counts are ignored; a feature may contain colons; unlabeled files accept any label."""
     line = "i_liked:2 liked:1 a:b:3 #label#:positive\n"
     assert counted(line) == ([Review("i_liked liked a:b", "positive")], [])
     assert counted(f"\n{line}", None) == ([Review("i_liked liked a:b", None)], [])
@@ -136,8 +136,8 @@ def test_counts_become_terms() -> None:
         (":1 #label#:positive", "name:count"),
     ],
 )
-def test_bad_counts_are_told_with_their_line(line: str, says: str) -> None:
-    """The lines around are kept."""
+def test_bad_counts_are_faults_with_their_line(line: str, says: str) -> None:
+    """A bad line is a fault, and the lines around it are kept."""
     good = "good:1 #label#:positive\n"
     found, faults = counted(f"{good}{line}\n{good}")
     assert len(found) == 2
@@ -146,21 +146,21 @@ def test_bad_counts_are_told_with_their_line(line: str, says: str) -> None:
 
 
 def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
-    """Of the archive one kind is used, unlabeled reviews where there are any."""
+    """A dataset has the reviews of one kind of product, unlabeled ones included."""
     rare = b"".join(review(f"unheard{n} unheard").encode() for n in range(5))
     members = files() | {"sorted_data_acl/books/unlabeled.review": rare, "stopwords": b"a\n"}
     packed(tmp_path / ARCHIVE, members)
     found = catalogue.CATALOGUE["amazon-books"].split(tmp_path, options(terms=10))
     assert [len(split.y_N) for split in found] == [42 + 5, 6, 12]
-    assert found.train.form.class_names == ("negative", "positive")
+    assert found.train.encoding.class_names == ("negative", "positive")
     assert [np.bincount(split.y_N[split.y_N >= 0]).tolist() for split in found] == [
         [21, 21], [3, 3], [6, 6]
     ]  # fmt: skip
-    assert "unheard" in found.train.form.vocabulary.terms
+    assert "unheard" in found.train.encoding.vocabulary.terms
     for split in found:
         label_of = {"negative": 0, "positive": 1}
         for bits, y in zip(split.x_NI, split.y_N, strict=True):
-            terms = {found.train.form.vocabulary.terms[i] for i in bits.indices}
+            terms = {found.train.encoding.vocabulary.terms[i] for i in bits.indices}
             assert y == -1 or {name for name in label_of if name in terms} == {
                 ("negative", "positive")[y]
             }
@@ -169,16 +169,16 @@ def test_kinds_and_polarities_become_a_dataset(tmp_path: Path) -> None:
 
 
 def test_stars_of_all_kinds(tmp_path: Path) -> None:
-    """Classes are the stars that are there."""
+    """The classes are the numbers of stars that occur."""
     packed(tmp_path / ARCHIVE, files())
     found = catalogue.CATALOGUE["amazon-stars"].split(tmp_path, options())
-    assert found.train.form.class_names == ("1", "2", "4", "5")
+    assert found.train.encoding.class_names == ("1", "2", "4", "5")
     assert sum(len(split.y_N) for split in found) == 240
-    assert found.train.form.vocabulary.stars
+    assert found.train.encoding.vocabulary.stars
 
 
 def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
-    """Its features are the terms; n-grams are told by their joints."""
+    """The features are the terms; an underscore joins the words of a bigram."""
     line = "not_good:1 good:2 not:1 #label#:{}\n"
     members: dict[str, bytes | tarfile.TarInfo] = {
         f"processed_acl/books/{name}.review": line.format(name).encode() * 30
@@ -187,10 +187,10 @@ def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
     packed(tmp_path / "processed_acl.tar.gz", members)
     books = catalogue.CATALOGUE["amazon-books"]
     one = books.split(tmp_path, options(terms=2))
-    assert one.train.form.vocabulary.terms == ("good", "not")
+    assert one.train.encoding.vocabulary.terms == ("good", "not")
     both = books.split(tmp_path, options(terms=3, ngrams=(1, 2)))
-    assert both.train.form.vocabulary.terms == ("good", "not", "not_good")
-    assert both.train.form.vocabulary.bits(["GOOD so_so not_good"]).toarray().tolist() == [
+    assert both.train.encoding.vocabulary.terms == ("good", "not", "not_good")
+    assert both.train.encoding.vocabulary.encode(["GOOD so_so not_good"]).toarray().tolist() == [
         [1, 0, 1]
     ]
 
@@ -214,7 +214,7 @@ def link() -> tarfile.TarInfo:
     ids=["slip", "absolute", "link", "absent", "large", "bomb"],
 )
 def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says: str) -> None:
-    """One line names the archive, and nothing is written."""
+    """The archive is refused in one line, and nothing is written."""
     monkeypatch.setattr(amazon, "LARGEST", archives.AtMost(1 << 16))
     monkeypatch.setattr(amazon, "OTHERS", 1 << 16)
     members = {name: member for name, member in (files(3) | changes).items() if member is not None}
@@ -226,7 +226,7 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says
 
 
 def test_archive_without_a_published_hash_has_to_be_whole(tmp_path: Path) -> None:
-    """Any whole gzip will do, half of one or a page in its place will not."""
+    """Any complete gzip is accepted; half of one or a web page is not."""
     [file] = amazon.files(amazon.Source())
     path = packed(tmp_path / ARCHIVE, files(3))
     assert file.name == path.name
@@ -243,7 +243,7 @@ def test_archive_without_a_published_hash_has_to_be_whole(tmp_path: Path) -> Non
 
 @real
 def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
-    """Balanced, none of them bad; stars of 1, 2, 4 and 5."""
+    """The classes are balanced, no line is bad, and stars are 1, 2, 4 and 5."""
     for kind in amazon.KINDS:
         found = amazon.corpus(f"amazon-{kind}", (kind,), MIRROR, Preprocess())
         assert np.bincount(found.label_N[found.labeled]).tolist() == [1000, 1000]
@@ -255,7 +255,7 @@ def test_real_archive_has_two_thousand_reviews_a_kind() -> None:
 
 @real
 def test_real_reviews_are_what_they_say() -> None:
-    """The first review of a file has the words of its text and title, and no others."""
+    """The terms of the first review are the words of its title and text."""
     found = amazon.corpus("amazon-kitchen", ("kitchen",), MIRROR, Preprocess())
     words = texts_of(found)[1000]
     assert found.class_names[found.label_N[1000]] == "positive"

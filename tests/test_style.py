@@ -1,4 +1,4 @@
-"""The house style, as far as a machine can hold it."""
+"""Style: sizes, names, imports of the outside world, plain words in docstrings and messages."""
 
 import ast
 import re
@@ -12,7 +12,15 @@ from tests.imports import ROOT, imported
 LIBRARY = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 STAGES = sorted(ROOT.glob("stages/*.py"))
 READS_THE_WORLD = {"params.py", "device.py"}
+# All code but this file, which holds the words themselves.
+PROSE = sorted({*LIBRARY, *STAGES, *ROOT.glob("tests/*.py")} - {Path(__file__)})
 BANNED_NAMES = re.compile(r"Manager|Helper|Handler|Utils|^Base|_(utils|common|helpers?)$")
+
+# An opening that only its neighbors explain, and words of private language.
+BANNED_OPENING = re.compile(r"(What|Who|How|Where)(ever)?\b")
+BANNED_WORDS = re.compile(r"\b(told|nobody|everybody|those that)\b", re.IGNORECASE)
+# The wording of a claim, which claims.csv holds.
+WORDING = "no longer than those that skip zeros"
 
 
 def functions(path: Path) -> list[ast.FunctionDef]:
@@ -60,6 +68,30 @@ def test_names_are_nouns_of_the_field(path: Path) -> None:
     kinds = (ast.ClassDef, ast.FunctionDef)
     names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)] + [path.stem]
     assert not [name for name in names if BANNED_NAMES.search(name)]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_open_with_a_noun_or_verb(path: Path) -> None:
+    """No module, class or function is introduced by What, Who, How or Where."""
+    assert [text for text in _docstrings(path) if BANNED_OPENING.match(text)] == []
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_messages_are_plain(path: Path) -> None:
+    """No `told`, `nobody`, `everybody` or `those that` in a docstring or in any other string."""
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in strings if BANNED_WORDS.search(text.replace(WORDING, ""))] == []
+
+
+def _docstrings(path: Path) -> list[str]:
+    """Return the docstrings of a module, of its classes and of its functions."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    return [text for node in nodes if (text := ast.get_docstring(node))]
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

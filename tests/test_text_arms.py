@@ -12,10 +12,9 @@ from pipeline.config import params
 from pipeline.config.arms import Arm
 from pipeline.data.splits import examples
 from pipeline.data.splits.per_seed import read_for
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
+from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Review
 from pipeline.evaluation import test_scores, torch_module
 from pipeline.finetuning import grid_search
@@ -49,8 +48,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     """Return params of small arms whose data are in data/ready/mine of an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    corpus = gather("mine", [reviews()], Tokens(), stars=True)
-    splits = corpus.splits(partitions(corpus, Text(terms=40, folds=4, valid=0.2)), 40)
+    corpus = gather("mine", [reviews()], Tokenizer(), stars=True)
+    splits = corpus.splits(partitions(corpus, TextOptions(terms=40, folds=4, valid=0.2)), 40)
     for name, split in splits._asdict().items():
         examples.write(split, Path(f"data/ready/mine/{name}.npz"))
     content = synthetic.settings("mine", SEEDS).model_dump()

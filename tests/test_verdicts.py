@@ -7,12 +7,13 @@ import pytest
 
 from pipeline.analysis import statistics
 from pipeline.claims import verdicts
-from pipeline.claims.arms import OF_ARMS
-from pipeline.claims.catalogue import CLAIMS, order
-from pipeline.claims.claim import ARMS
+from pipeline.claims.arms import CLAIMS as OF_ARMS
+from pipeline.claims.catalogue import CLAIMS
+from pipeline.claims.claim import by_number
 from pipeline.claims.estimates import estimate
-from pipeline.claims.untested import ELSEWHERE
-from pipeline.paper import published_tables
+from pipeline.claims.groups import ARMS
+from pipeline.claims.untested import UNTESTED
+from pipeline.paper import published
 from pipeline.runtime import csv_files
 from tests import synthetic
 from tests.simulated import arm, found, simulate
@@ -33,7 +34,7 @@ AT_AN_END = {"1", "2", "3a", "3b", "4a", "4b", "6", "24"}
 def judged(rows, dataset="digits"):
     """Return the rows of all claims about the arms by number."""
     rows = verdicts.judge(dataset, found(rows), confidence=0.95, significance=0.05)
-    return {row["number"]: row for row in rows if row["records"] == ARMS}
+    return {row["number"]: row for row in rows if row["records"] == ARMS.name}
 
 
 def judged_with(means=EQUAL, seeds=10, draw=0, dataset="digits", **options):
@@ -62,7 +63,7 @@ def test_false_verdicts_are_as_rare_as_stated(thousand):
 @pytest.mark.parametrize("claim", TESTED, ids=lambda claim: claim.number)
 def test_intervals_cover_the_truth(thousand, claim):
     """Of 1,000 intervals at 95%, 93 to 97% hold the true value."""
-    truth = {"zeros": 0.5, "dead_units": 0.1}.get(claim.quantity)
+    truth = {"zeros": 0.5, "dead_units": 0.1}.get(claim.quantity.column)
     if truth is None:
         truth = sum(AT_THE_ENDS[key] for key in claim.plus)
         truth -= sum(AT_THE_ENDS[key] for key in claim.minus)
@@ -78,7 +79,7 @@ def test_interval_and_verdict_agree():
         means = {key: float(rng.uniform(0.02, 0.04)) for key in EQUAL}
         share = dict(zip(("zeros", "dead"), rng.choice([0.05, 0.5, 0.9], 2), strict=True))
         results = simulate(rng, means, 6, **share)
-        rows, arms = judged(results), found(results)[ARMS]
+        rows, arms = judged(results), found(results)[ARMS.name]
         for claim in TESTED:
             row, known = rows[claim.number], estimate(claim, arms)
             ends = (row["low_holm"], row["high_holm"])
@@ -240,16 +241,16 @@ def test_reason_names_the_end_that_is_crossed():
 def test_paper_value_stands_beside_ours():
     """On MNIST the paper's sparsity is in the row, with its mark."""
     row = judged_with(dataset="mnist")["6"]
-    number = published_tables.ZEROS["mnist"]
+    number = published.ZEROS["mnist"]
     assert (row["paper"], row["paper_mark"]) == (number.value, number.mark)
 
 
 def test_rows_are_a_table_of_all_claims():
     """One row a claim in the order of the list, each with the columns of the file."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
-    by_number = {each.number: each.key for each in (*CLAIMS, *ELSEWHERE)}
-    assert [row["key"] for row in rows] == [by_number[n] for n in sorted(by_number, key=order)]
-    assert {order(row["number"])[0] for row in rows} >= {*range(1, 32)}
+    keys = {claim.number: claim.key for claim in (*CLAIMS, *UNTESTED)}
+    assert [row["key"] for row in rows] == [keys[n] for n in sorted(keys, key=by_number)]
+    assert {by_number(row["number"])[0] for row in rows} >= {*range(1, 32)}
     assert {tuple(row) for row in rows} == {tuple(verdicts.VERDICTS)}
     header = csv_files.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
     assert header == (

@@ -1,4 +1,4 @@
-"""A copy of the Yelp Open Dataset, made up: restaurants' reviews, as many as asked for."""
+"""Yelp Open Dataset, in a synthetic copy: reviews of restaurants are drawn as documented."""
 
 import json
 from pathlib import Path
@@ -33,12 +33,12 @@ def reviews(count: int) -> list[Any]:
 
 
 def stock(folder: Path, rows: list[Any], businesses: list[Any] = BUSINESSES) -> Path:
-    """Write a copy, take stock of it, and return the folder of the stock."""
+    """Write a copy and its inventory, and return the folder of the inventory."""
     jsonl(folder / yelp.BUSINESSES, businesses)
     jsonl(folder / yelp.REVIEWS, rows)
     raw = folder / "raw"
     raw.mkdir(exist_ok=True)
-    yelp.embed(raw, yelp.Source(folder=str(folder)))
+    yelp.write_raw(raw, yelp.Source(folder=str(folder)))
     return raw
 
 
@@ -52,7 +52,7 @@ def numbers(found: Corpus) -> list[int]:
 
 
 def test_restaurants_are_chosen_and_reviews_drawn(tmp_path: Path) -> None:
-    """As many of each sort as asked for, all of the category, none twice, with their own stars."""
+    """The draw has the numbers of the options, no repeats, and only reviews of the category."""
     found = yelp.corpus(stock(tmp_path, reviews(400)), options())
     assert (len(found.labeled), len(found.unlabeled)) == (50, 30)
     drawn = numbers(found)
@@ -65,7 +65,7 @@ def test_restaurants_are_chosen_and_reviews_drawn(tmp_path: Path) -> None:
 
 
 def test_draw_depends_on_the_reviews_alone(tmp_path: Path) -> None:
-    """Not on their order in the file, nor on others of other businesses; fewer are among more."""
+    """Neither file order nor other businesses matter; a smaller draw is part of a larger."""
     rows = reviews(400)
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -79,7 +79,7 @@ def test_draw_depends_on_the_reviews_alone(tmp_path: Path) -> None:
 
 
 def test_splits_and_card(tmp_path: Path) -> None:
-    """Training has the unlabeled reviews; the card tells of the user's own files."""
+    """Training has the unlabeled reviews; the card has the number of the user's own files."""
     raw = stock(tmp_path, reviews(400))
     for part, split in yelp.YELP.split(raw, options())._asdict().items():
         examples.write(split, raw / f"{part}.npz")
@@ -93,13 +93,13 @@ def test_splits_and_card(tmp_path: Path) -> None:
 
 
 def test_fewer_unlabeled_than_asked_for_are_all_there_are(tmp_path: Path) -> None:
-    """The card says how many that is."""
+    """All other reviews are unlabeled where there are fewer than the option asks for."""
     found = yelp.corpus(stock(tmp_path, reviews(400)), options(labeled=150, unlabeled=300))
     assert (len(found.labeled), len(found.unlabeled)) == (150, 50)
 
 
 def test_bad_lines_are_counted_once(tmp_path: Path) -> None:
-    """Though the file is read twice; lines of other businesses are no reviews, and not bad."""
+    """Bad lines count once though the file is read twice; lines of other businesses are not bad."""
     rows = reviews(400)
     rows[8] = rows[8] | {"text": ""}
     rows[9] = rows[9] | {"text": ""}
@@ -121,20 +121,20 @@ def test_bad_lines_are_counted_once(tmp_path: Path) -> None:
         ({"labeled": 201}, "labeled = 201, but 'Restaurants' has 200 reviews"),
     ],
 )
-def test_what_the_copy_does_not_have_is_told(tmp_path: Path, changes, says: str) -> None:
-    """One line with the key of params.yaml."""
+def test_options_beyond_the_copy_are_refused(tmp_path: Path, changes, says: str) -> None:
+    """The error names the key of params.yaml."""
     with pytest.raises(Problem, match=says):
         yelp.corpus(stock(tmp_path, reviews(400)), options(**changes))
 
 
-def test_broken_copy_is_told(tmp_path: Path) -> None:
-    """A file that is absent, a line of businesses that is broken, a file that has changed."""
+def test_broken_copy_is_refused(tmp_path: Path) -> None:
+    """An absent file, a broken line of businesses and a changed file are refused."""
     with pytest.raises(Problem, match=r"there is no .*business\.json: get your copy"):
-        yelp.embed(tmp_path, yelp.Source(folder=str(tmp_path)))
+        yelp.write_raw(tmp_path, yelp.Source(folder=str(tmp_path)))
     raw = stock(tmp_path, reviews(400), [*BUSINESSES, "{"])
     with pytest.raises(Problem, match=r"business\.json, line 5: the line is no JSON"):
         yelp.corpus(raw, options())
     raw = stock(tmp_path, reviews(400))
     jsonl(tmp_path / yelp.REVIEWS, reviews(399))
-    with pytest.raises(Problem, match=r"review\.json has changed since stock was taken"):
+    with pytest.raises(Problem, match=r"review\.json has changed since it was recorded"):
         yelp.corpus(raw, options())

@@ -1,18 +1,18 @@
-"""From which share of zeros on errors rise: a hinge fitted to many networks (Figure 3's question).
+"""Changepoint of test error over sparsity: segmented regression on many networks (Figure 3).
 
-Up to the breaking point c errors are level, beyond it they rise in a line: e = a + b max(0, z - c),
-b >= 0. Errors are counts, so their variance is taken as proportional to e (1 - e), with a factor
-that is estimated. The interval of c holds the values at which the best fit is not worse than F
-allows.
+Up to the changepoint c errors are level, beyond it they rise in a line: e = a + b max(0, z - c),
+b >= 0, a hinge. Errors are counts, so their variance is taken as proportional to e (1 - e), with a
+factor that is estimated. The interval of c holds the values at which the best fit is not worse than
+an F test allows.
 
 Where c moves across data the fit is not smooth, and the plain F interval is a little short: on
 simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 95 to
 98% (tests). Without a rise every c fits alike, and the interval is the whole range: undecided.
 
-It allows neither for failed networks (`learned_little`; such tables are not fitted) nor for errors
-that fall before they rise: a fall moves c up.
+The interval allows neither for failed networks (`learned_little`; such tables are not fitted) nor
+for errors that fall before they rise: a fall moves c up.
 
-Legend of shape suffixes: N networks, G places of a breaking point.
+Legend of shape suffixes: N networks, G grid points of a changepoint.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ LEARNED_LITTLE = 3  # times the median error: outliers that no hinge's interval 
 
 @dataclass(frozen=True)
 class Changepoint:
-    """The best hinge through n networks, and where a claim about its place would be true.
+    """The best hinge through n networks, and the region of c in which a claim is true.
 
-    `value` is c, `level` a, `slope` b. `low` and `high` are the ends of the claim's region, `bound`
-    the one that its rule names. `weights_N` are those of the networks, of mean 1.
+    `value` is c, `level` a, `slope` b. `low` and `high` are the ends of the region. `weights_N` are
+    the networks' weights in the fit, of mean 1.
     """
 
     zeros_N: Array
@@ -61,12 +61,12 @@ class Changepoint:
 
     @property
     def inside(self) -> bool:
-        """Whether the estimate itself lies where the claim is true."""
+        """Whether the estimate itself lies in the region."""
         return self.low <= self.value <= self.high
 
     @property
     def p(self) -> float:
-        """The p-value of a breaking point at the region's nearest end."""
+        """The p-value of a changepoint at the region's nearest end."""
         from scipy import special
 
         ends = np.array([end for end in (self.low, self.high) if np.isfinite(end)])
@@ -75,8 +75,8 @@ class Changepoint:
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the interval, within [0, 1]; `confidence` in (0, 1).
 
-        An end is 0, or 1, where even the fewest, or the most, zeros of the data allow it: what lies
-        beyond them is not known.
+        An end is 0, or 1, where the interval reaches the fewest, or the most, zeros of the data:
+        beyond them nothing is known.
         """
         from scipy import special
 
@@ -88,7 +88,7 @@ class Changepoint:
         return low, high
 
     def _ratios(self, places_G: Array) -> Array:
-        """Return the F ratio of each place of the breaking point against the best one."""
+        """Return the F ratio of each changepoint against the best one."""
         inside_G = places_G.clip(self.zeros_N.min(), self.zeros_N.max())
         best = _squares(self.zeros_N, self.errors_N, self.weights_N, np.array([self.value]))[0]
         squares_G = _squares(self.zeros_N, self.errors_N, self.weights_N, inside_G)
@@ -99,7 +99,7 @@ class Changepoint:
 def fit(
     zeros: Sequence[float], errors: Sequence[float], *, region: tuple[float, float]
 ) -> Changepoint:
-    """Fit the breaking point of test errors over shares of zeros, both fractions, one a network.
+    """Fit the changepoint of test errors over shares of zeros, both fractions, one a network.
 
     Raises ValueError for fewer than `LEAST_NETWORKS` networks.
     """
@@ -122,7 +122,7 @@ def fit(
 
 
 def learned_little(errors: Sequence[float]) -> str | None:
-    """Return that some networks failed, with how many, in words; None where none did."""
+    """Return the number of networks that failed, in a sentence; None without such networks."""
     lost = sum(error > LEARNED_LITTLE * median(errors) for error in errors)
     if not lost:
         return None
@@ -145,7 +145,7 @@ def _places(z_N: Array, center: float) -> Array:
 
 
 def _line(z_N: Array, e_N: Array, w_N: Array, place: float) -> tuple[float, float]:
-    """Return level and slope, at least 0, of the best hinge that breaks at a place."""
+    """Return level and slope, at least 0, of the best hinge with a given changepoint."""
     h_N = (z_N - place).clip(min=0)
     h, e = np.average(h_N, weights=w_N), np.average(e_N, weights=w_N)
     spread = float(w_N @ (h_N - h) ** 2)
@@ -154,7 +154,7 @@ def _line(z_N: Array, e_N: Array, w_N: Array, place: float) -> tuple[float, floa
 
 
 def _squares(z_N: Array, e_N: Array, w_N: Array, places_G: Array) -> Array:
-    """Return the weighted sum of squares [G] that the best hinge leaves at each place."""
+    """Return the weighted residual sum of squares [G] of the best hinge at each changepoint."""
     e_N = e_N - np.average(e_N, weights=w_N)
     h_NG = (z_N[:, None] - places_G).clip(min=0)
     h_NG = h_NG - np.average(h_NG, axis=0, weights=w_N)

@@ -1,4 +1,4 @@
-"""The arms of one dataset side by side: tables, intervals and paired tests, from scores alone."""
+"""Comparison of the arms of one dataset: tables, intervals, paired tests and validation curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.analysis import statistics
 from pipeline.config.arms import Arm, arms_of
 from pipeline.config.params import Params
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -29,11 +29,15 @@ TESTS = [
 ]  # fmt: skip
 
 PAPERS_LEVEL = 0.05  # Table 1 marks pairs that a plain pairwise test at this p does not separate
+CURVE_RULE = (
+    "mean over seeds of the validation error after each epoch, of the network chosen for each "
+    "seed; a network that has stopped keeps counting with its last error"
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one arm: its scores, one record a seed, in order of seed."""
+    """Scores of one arm, one record a seed, in the order of the seeds."""
 
     arm: Arm
     records: Sequence[Record]
@@ -49,11 +53,11 @@ class Outcome:
         return sum(record["test_error"] is not None for record in self.records)
 
     def by_seed(self, name: str) -> dict[int, float]:
-        """Return a quantity by seed. Only an arm that has not failed has it for each of them."""
+        """Return a quantity by seed; None at a seed without a network."""
         return {record["seed"]: record[name] for record in self.records}
 
     def summary(self, name: str, confidence: float) -> statistics.Summary | None:
-        """Return a quantity over all seeds; None for a failed arm: survivors are no sample."""
+        """Summarize a quantity over all seeds; None for a failed arm: survivors are no sample."""
         if self.failed:
             return None
         return statistics.summarize(list(self.by_seed(name).values()), confidence)
@@ -66,8 +70,8 @@ class Outcome:
 def outcomes(settings: Params, dataset: str, scores: Mapping[str, list[Record]]) -> list[Outcome]:
     """Return the outcome of each arm of params.yaml, from its scores by arm key.
 
-    Raises Problem that names an arm or a seed that is missing, or one that is too many, and the
-    command that makes it anew.
+    Raises Problem with the command to run where an arm or a seed is missing, or there is a seed too
+    many.
     """
     return [
         Outcome(arm, _complete(arm, scores.get(arm.key), settings.run.seeds))
@@ -79,23 +83,37 @@ def _complete(arm: Arm, scores: list[Record] | None, seeds: int) -> list[Record]
     remedy = f"run `dvc repro evaluate@{arm.dataset}-{arm.key}`"
     if scores is None:
         raise Problem(f"{arm.name} has no scores in {arm.scores}: {remedy}")
-    found = sorted(record["seed"] for record in scores)
-    if missing := sorted(set(range(seeds)) - set(found)):
+    known = sorted(record["seed"] for record in scores)
+    if missing := sorted(set(range(seeds)) - set(known)):
         raise Problem(f"{arm.name} lacks seed {missing[0]} in {arm.scores}: {remedy}")
-    if found != list(range(seeds)):
-        extra = next(seed for seed in found if seed >= seeds or found.count(seed) > 1)
+    if known != list(range(seeds)):
+        extra = next(seed for seed in known if seed >= seeds or known.count(seed) > 1)
         raise Problem(f"{arm.name} has seed {extra} too many in {arm.scores}: {remedy}")
     return sorted(scores, key=lambda record: record["seed"])
 
 
 def of_ratings(results: Sequence[Outcome]) -> bool:
-    """Tell whether labels are ratings, so that arms also have the RMSE of their expected stars."""
+    """Return whether labels are ratings, so that records also have the RMSE of expected stars."""
     return all("test_rmse" in record for outcome in results for record in outcome.records)
 
 
 def columns(known: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Return the columns of a table: the known ones, and after them those of ratings alone."""
+    """Return the columns of a table: the known ones, then the columns of ratings in its rows."""
     return [*known, *(column for row in rows[:1] for column in row if "rmse" in column)]
+
+
+def rank(record: Record) -> tuple[float, float, int]:
+    """Return the sort key of a seed's chosen network, from its record; lower is better.
+
+    The validation error, or of ratings its RMSE, then the validation cost, then the seed.
+    """
+    error = record["valid_rmse"] if "valid_rmse" in record else record["valid_error"]
+    return error, record["valid_cost"], record["seed"]
+
+
+def best_seed(outcome: Outcome) -> int:
+    """Return the seed of an arm whose network ranks best on validation."""
+    return int(min(outcome.records, key=rank)["seed"])
 
 
 def table(results: Sequence[Outcome], confidence: float) -> list[Row]:
@@ -112,9 +130,7 @@ def _table_row(outcome: Outcome, confidence: float) -> Row:
         "valid_error_mean": outcome.mean("valid_error"),
         "zeros_mean": outcome.mean("zeros"),
         "dead_units_mean": outcome.mean("dead_units"),
-        "paper_test_error": published_tables.test_error(
-            arm.dataset, arm.activation, arm.initialization
-        ),
+        "paper_test_error": published.test_error(arm.dataset, arm.activation, arm.initialization),
     }
     if not of_ratings([outcome]):
         return row
@@ -123,9 +139,9 @@ def _table_row(outcome: Outcome, confidence: float) -> Row:
 
 
 def _summary(name: str, outcome: Outcome, confidence: float) -> Row:
-    found = outcome.summary(name, confidence)
+    summary = outcome.summary(name, confidence)
     parts = ("mean", "std", "low", "high")
-    return {f"{name}_{part}": found and getattr(found, part) for part in parts}
+    return {f"{name}_{part}": summary and getattr(summary, part) for part in parts}
 
 
 def _names(arm: Arm) -> Row:
@@ -156,7 +172,7 @@ def metrics(results: Sequence[Outcome], confidence: float) -> dict[str, Row]:
 
 
 def errors(results: Sequence[Outcome], confidence: float) -> list[Row]:
-    """Return errors.json, what `dvc plots` draws: test error of each arm, a fraction."""
+    """Return errors.json for `dvc plots`: the test error of each arm, a fraction."""
     return [
         {
             "arm": outcome.arm.key,
@@ -169,8 +185,9 @@ def errors(results: Sequence[Outcome], confidence: float) -> list[Row]:
 
 
 def paired_tests(results: Sequence[Outcome], confidence: float, significance: float) -> list[Row]:
-    """Return the rows of tests.csv: the paired test of each pair of arms, first - second: of their
-    test errors, or where labels are ratings of their RMSE.
+    """Return the rows of tests.csv: the paired test of each pair of arms, first - second.
+
+    Test errors are compared, or the RMSE where labels are ratings.
 
     `significant` follows Holm's correction over all pairs. `papers_mark` is the paper's own mark
     for the two initializations of one activation: True where the plain test at 0.05 does not
@@ -197,3 +214,34 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     if test.p is not None and first.arm.activation == second.arm.activation:
         row["papers_mark"] = test.p > PAPERS_LEVEL
     return row
+
+
+def curves(results: Sequence[Outcome], histories: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
+    """Return curves.json, from the scores and, by arm key, the records of fine-tuning.
+
+    Of each arm: `valid_error` (fractions) and `training` (networks not yet stopped) by epoch from
+    1 up, `zeros_by_layer` (shares, lowest layer first). None for a failed arm.
+    """
+    arms = {
+        outcome.arm.key: None if outcome.failed else _curves(outcome, histories[outcome.arm.key])
+        for outcome in results
+    }
+    return {"rule": CURVE_RULE, "arms": arms}
+
+
+def _curves(outcome: Outcome, history: Sequence[Record]) -> dict[str, Any]:
+    chosen = [_finite(record["valid_errors"]) for record in history if record["chosen"]]
+    epochs = range(max(map(len, chosen)))
+    zeros = zip(*(record["zeros_by_layer"] for record in outcome.records), strict=True)
+    return {
+        "valid_error": [
+            statistics.mean([errors[min(epoch, len(errors) - 1)] for errors in chosen])
+            for epoch in epochs
+        ],
+        "training": [sum(len(errors) > epoch for errors in chosen) for epoch in epochs],
+        "zeros_by_layer": [statistics.mean(layer) for layer in zeros],
+    }
+
+
+def _finite(errors: Sequence[float | None]) -> list[float]:
+    return [error for error in errors if error is not None]

@@ -1,5 +1,4 @@
-"""What the arms of a dataset are ranked by: their test error, or where labels are ratings the RMSE
-of their expected stars."""
+"""Ranking criterion of a dataset's arms: test error, or for ratings the RMSE of expected stars."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ UNKNOWN = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Criterion:
-    """A quantity of records and tables, lower is better, and how it is told.
+    """A quantity of records and tables, lower is better, and its format in print.
 
     `key` is its name in records and the stem of its columns in table.csv; a value there times
-    `scale` is in `unit`, and told with so many `digits`. `sign` follows a value in a sentence, and
-    `difference` one of two values.
+    `scale` is in `unit`, and is printed with `digits` decimals. `sign` follows a value in a
+    sentence, `difference` the difference of two values.
     """
 
     key: str
@@ -36,17 +35,17 @@ class Criterion:
         return None if low is None else (low, high)
 
     def shown(self, value: float | None) -> str:
-        """Return a value in the unit, without it; `UNKNOWN` for None.
+        """Return a value in print without its unit; `UNKNOWN` for None.
 
         >>> ERROR.shown(0.0314), RMSE.shown(0.746)
         ('3.14', '0.746')
         """
         return written(None if value is None else value * self.scale, self.digits)
 
-    def told(self, value: float | None) -> str:
-        """Return a value with its unit, as sentences have it.
+    def with_unit(self, value: float | None) -> str:
+        """Return a value in print with its unit.
 
-        >>> ERROR.told(0.0314), RMSE.told(0.746)
+        >>> ERROR.with_unit(0.0314), RMSE.with_unit(0.746)
         ('3.14%', '0.746 stars')
         """
         return self.shown(value) + self.sign
@@ -62,8 +61,7 @@ RMSE = Criterion("test_rmse", "test RMSE", 1, 3, "stars", " stars", "stars")
 
 
 def written(value: float | None, digits: int) -> str:
-    """Return a number with so many digits and a true minus sign, no zero below zero; `UNKNOWN` for
-    None.
+    """Return a number with `digits` decimals, a true minus sign and no -0; `UNKNOWN` for None.
 
     >>> written(0.25, 1), written(-0.01, 1)
     ('0.2', '0.0')
@@ -72,5 +70,5 @@ def written(value: float | None, digits: int) -> str:
 
 
 def measure_of(protocol: Mapping[str, Any]) -> Criterion:
-    """Return what a dataset's arms are ranked by, from its protocol.json."""
+    """Return the ranking criterion of a dataset's arms, from its protocol.json."""
     return RMSE if protocol.get("measure") == "rmse" else ERROR

@@ -1,13 +1,13 @@
-"""Under which conditions a dataset's numbers were made: what the header of its tables must say."""
+"""Protocol of a comparison: settings shared by all arms, size of the test split, selection rule."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.analysis import comparison, curves, statistics
+from pipeline.analysis import comparison, statistics
 from pipeline.analysis.comparison import Outcome
 from pipeline.config.params import Compare
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -24,7 +24,7 @@ FILTERS_RULE = (
 def protocol(
     compare: Compare, results: Sequence[Outcome], abouts: Mapping[str, Record]
 ) -> dict[str, Any]:
-    """Return protocol.json, from the arms' outcomes and the settings `abouts` that made them.
+    """Return protocol.json, from the arms' outcomes and their settings `abouts`, by arm key.
 
     Raises Problem where the arms had different test splits, networks or tuning budgets.
     `binomial_standard_error` is that of one network's test error on a split of this size, at the
@@ -80,7 +80,7 @@ def _widest(abouts: Mapping[str, Record]) -> list[int]:
 
 
 def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
-    """Return what all arms have under `key`, None where there is no arm."""
+    """Return the value that all arms have under `key`, None without arms; else raise Problem."""
     values = {arm: about[key] for arm, about in abouts.items()}
     first = next(iter(values.values()), None)
     others = [arm for arm, value in values.items() if value != first]
@@ -93,21 +93,21 @@ def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
 
 
 def _filters(results: Sequence[Outcome]) -> dict[str, Any]:
-    seeds = {o.arm.key: curves.best_seed(o) for o in results if not o.failed}
+    seeds = {o.arm.key: comparison.best_seed(o) for o in results if not o.failed}
     return {"rule": FILTERS_RULE, "seeds": seeds}
 
 
 def _paper(results: Sequence[Outcome]) -> dict[str, Any]:
-    """Return what the paper says of this dataset's arms: marks of the errors, zeros (a share)."""
+    """Return the paper's marks of the errors of this dataset's arms, and its zeros, a fraction."""
     arms = [outcome.arm for outcome in results]
     dataset = arms[0].dataset
-    found = {
-        arm.key: published_tables.TABLE_1.get((dataset, arm.activation, arm.initialization))
+    cells = {
+        arm.key: published.TABLE_1.get((dataset, arm.activation, arm.initialization))
         for arm in arms
     }
-    zeros = published_tables.ZEROS.get(dataset)
+    zeros = published.ZEROS.get(dataset)
     return {
-        "source": published_tables.SOURCE,
-        "marks": {key: number.mark for key, number in found.items() if number},
+        "source": published.SOURCE,
+        "marks": {key: number.mark for key, number in cells.items() if number},
         "rectifier_zeros": zeros.value if zeros else None,
     }

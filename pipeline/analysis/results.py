@@ -1,4 +1,4 @@
-"""The results of one dataset, read back from results/<dataset>/."""
+"""Results of one dataset, as read from results/<dataset>/."""
 
 import csv
 import io
@@ -32,10 +32,10 @@ LISTS = {
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that compare wrote for one dataset; rows as in design: fractions, not percent.
+    """Output of the stages compare, preprocess and baseline for one dataset; shares are fractions.
 
-    `card` and `samples` are what preprocess wrote of its data; None and {} where it did not.
-    `baselines` are the rows of baselines.csv; none where there is no such file.
+    `card` and `samples` come from preprocess; None and {} without its files. `baselines` are the
+    rows of baselines.csv; none without that file.
     """
 
     table: list[Row]
@@ -56,12 +56,12 @@ class Results:
 
     @property
     def measure(self) -> Criterion:
-        """What its arms are ranked by."""
+        """The ranking criterion of its arms."""
         return measure_of(self.protocol)
 
     @property
     def of_texts(self) -> bool:
-        """Whether its examples are texts, as its card tells."""
+        """Whether its examples are texts, by its card."""
         return bool(self.card and self.card.get("text"))
 
     @property
@@ -73,8 +73,8 @@ class Results:
 def read(folder: Path, *, figures: bool = True) -> Results:
     """Read results/<dataset>/. Raises Problem that names the first file absent or broken.
 
-    Without `figures` what only they need, and git does not keep, is left out: curves, filters and
-    samples.
+    Without `figures`, files that only figures need and git does not keep are left out: curves,
+    filters and samples.
     """
     arrays = (
         _read_arrays(folder / "filters.npz", "shape") if figures else {"shape": np.array([], int)}
@@ -98,9 +98,9 @@ def read(folder: Path, *, figures: bool = True) -> Results:
 def read_card(
     folder: Path, *, figures: bool = True
 ) -> tuple[dict[str, Any] | None, dict[str, NDArray[Any]]]:
-    """Read the data card of results/<dataset>/ and its samples: None and {} where there are none.
+    """Read the data card of results/<dataset>/ and its samples; None and {} without these files.
 
-    Raises Problem where one is broken.
+    Raises Problem for a broken file.
     """
     card, samples = folder / "card.json", folder / "samples.npz"
     return (
@@ -110,7 +110,7 @@ def read_card(
 
 
 def folds_of(card: Mapping[str, Any] | None) -> int | None:
-    """Return the number of folds that preprocess made, from the card; None for one split."""
+    """Return the number of cross-validation folds, from the card; None for one split."""
     folds: int | None = card["options"].get("folds") if card else None
     return folds
 
@@ -121,7 +121,7 @@ def arm_key(row: Row) -> str:
 
 
 def read_table(path: Path) -> list[Row]:
-    """Read a table of ours. Raises Problem where it is absent or broken."""
+    """Read a CSV file of results/ or claims/. Raises Problem where it is absent or broken."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
         if any(None in row or None in row.values() for row in rows):

@@ -1,4 +1,4 @@
-"""Means, intervals and paired tests over seeds."""
+"""Means, intervals, paired tests and rank correlations over seeds."""
 
 import math
 import sys
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Summary:
-    """What n seeds say of one quantity, in its own unit.
+    """Mean and spread of one quantity over n seeds, in its own unit.
 
     `std` is the n - 1 standard deviation; `low` and `high` bound the Student t interval of the
-    mean. They are None for one seed, which says nothing about spread, and are never clipped.
+    mean. They are None for one seed, which has no spread, and are never clipped.
     """
 
     n: int
@@ -66,8 +66,8 @@ def paired_test(
 ) -> PairedTest:
     """Return the paired t-test of two arms, each one value by seed; `confidence` in (0, 1).
 
-    Differences that are all alike leave no spread to test with: p is then its limit, 1 where they
-    are 0 and otherwise 0. Raises ValueError where the seeds of the two differ.
+    Equal differences have no spread to test with: p is then its limit, 1 where they are 0 and
+    otherwise 0. Raises ValueError where the seeds of the two differ.
     """
     if first.keys() != second.keys():
         raise ValueError(f"seeds differ: {sorted(first)} and {sorted(second)}")
@@ -84,7 +84,7 @@ def paired_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p-values, in the order given: reject those at or below the level.
+    """Return Holm's adjusted p-values, in the order given; reject where one is at most the level.
 
     Raises ValueError for a p outside [0, 1].
 
@@ -102,8 +102,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return Spearman's rank correlation, 0 where one of the two is constant."""
+    from scipy import stats
+
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        return 0.0
+    return float(stats.spearmanr(first, second).statistic)
+
+
 def _quantile(n: int, confidence: float) -> float:
-    from scipy import special  # scipy.stats says the same, and takes a second more to import
+    from scipy import special  # scipy.stats takes a second more to import
 
     return float(special.stdtrit(n - 1, (1 + confidence) / 2))
 

@@ -1,23 +1,30 @@
-"""All claims, in the order of their numbers: what the paper says, and what its critics say of it.
+"""Catalogue of claims: every module of this package that defines CLAIMS.
 
-Claims that have no rule, about several datasets at once, are in `claims_elsewhere`.
+The paper's own claims and those of its critics, in the order of their numbers.
 """
 
-import re
+from importlib import import_module
+from pkgutil import iter_modules
 
-from pipeline.claims.arms import OF_ARMS
-from pipeline.claims.claim import Claim
-from pipeline.claims.of_experiments import OF_EXPERIMENTS
-from pipeline.claims.of_probes import OF_PROBES
-from pipeline.claims.sparse_products import OF_COST
-from pipeline.claims.texts import OF_TEXTS
+from pipeline import claims
+from pipeline.claims.claim import Claim, by_number
+from pipeline.claims.groups import Records
+from pipeline.claims.untested import UNTESTED
 
+IMPORTERS = {"catalogue", "records", "verdicts"}  # modules that import this one
 
-def order(number: str) -> tuple[int, str]:
-    """Return what claims are sorted by, from a number like `24b`."""
-    digits, letters = re.fullmatch(r"(\d+)([a-z]*)", number).groups()  # type: ignore[union-attr]
-    return int(digits), letters
-
-
-EVERY = OF_ARMS + OF_EXPERIMENTS + OF_PROBES + OF_TEXTS + OF_COST
-CLAIMS: tuple[Claim, ...] = tuple(sorted(EVERY, key=lambda claim: order(claim.number)))
+CLAIMS: tuple[Claim, ...] = tuple(
+    sorted(
+        (
+            claim
+            for module in iter_modules(claims.__path__)
+            if module.name not in IMPORTERS
+            for claim in getattr(import_module(f"pipeline.claims.{module.name}"), "CLAIMS", ())
+        ),
+        key=lambda claim: by_number(claim.number),
+    )
+)
+RECORDS: dict[str, Records] = {claim.records.name: claim.records for claim in CLAIMS}
+# What the paper says in words, by the claim's key.
+STATED: dict[str, str] = {claim.key: claim.stated for claim in CLAIMS if claim.stated}
+STATED |= {claim.key: claim.stated for claim in UNTESTED if claim.stated}

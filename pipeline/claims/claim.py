@@ -1,60 +1,45 @@
-"""What a claim is: its wording, its source, what is measured, and which values make it true.
+"""Claims: wording, source, statistic and decision rule.
 
-A claim is about groups of networks (`groups`): the arms, or those of an experiment. Its rule is the
+A claim compares groups of networks (`groups`): the arms, or those of an experiment. Its rule is the
 same for every dataset; margins of errors are scaled by the paper's numbers, not by ours.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.config.arms import INITIALIZATIONS
-from pipeline.paper import published_tables
+from pipeline.claims.groups import ARMS, Records
+from pipeline.config.arms import spoken
+from pipeline.paper import published
 
 Kind = Literal["lower", "no higher", "equivalent", "at least", "between", "never above"]
-Unit = Literal["points", "%", ""]  # how a value reads: a difference of shares, a share, a number
+Unit = Literal["points", "%", ""]  # of a printed value: a difference of shares, a share, a number
 Estimator = Literal["seeds", "networks", "breaking point"]
 
 LITTLE_EXAMPLES = 2500  # a margin is what chance does to an error on this many examples, or fewer
-ARMS = "arms"  # the records of the arms' comparison; others are those of an experiment or a probe
 
-# What is measured of each network, in words, and whether it is a share in [0, 1].
-QUANTITIES: dict[str, tuple[str, bool]] = {
-    "test_error": ("test error of", True),
-    "test_rmse": ("test RMSE, in stars, of", False),
-    "zeros": ("share of exact zeros (mean over hidden layers) of", True),
-    "zeros_by_layer": ("largest share of exact zeros, over hidden layers and seeds, of", True),
-    "zeros_at_start": ("share of exact zeros (mean over hidden layers) at the start of", True),
-    "dead_units": ("share of hidden units that are 0 on all training examples of", True),
-    "revived": ("share of hidden units that were dead after an epoch and alive later, of", True),
-    "trend": ("rank correlation of the test error with alpha, over", False),
-    "gradient_fall": (
-        "log10 of the gradient's norm in the lowest hidden layer over that in the highest, of",
-        False,
-    ),
-    "breaking_point": ("share of zeros from which on the test error rises, of", True),
-    "overlap": (
-        "overlap of the active units before and after a small change of the input, of",
-        True,
-    ),
-    "complexity": ("rank correlation of active units and complexity of the input, of", False),
-    "probe_error": ("test error of a linear classifier on", True),
-    "patterns": ("share of test examples with a pattern of active units of their own, of", True),
-    "shift_trend": (
-        "rank correlation of the test error with how far hidden outputs are from mean 0, over",
-        False,
-    ),
-    "misfit_excess": (
-        "misfit of the rectifier less that of the better of tanh and sigmoid, in",
-        True,
-    ),
-    "unit_time": ("time of the rectifier's function, in that of", True),
-    "sparse_time": ("time of the fastest product that skips zeros, in that of", True),
-    "dense_time": ("time of the dense product, in that of the fastest of", True),
-    "spiking_loss": ("test error as spiking units less that as rates, of", True),
-}
-DIFFERENCES = {"spiking_loss", "misfit_excess"}
+
+@dataclass(frozen=True)
+class Quantity:
+    """Measurement of a network: a column of its group's rows, and its name in statistics.
+
+    `words` precede the names of the groups. `kind`: a share in [0, 1], a difference of shares, or
+    a number of any size.
+    """
+
+    column: str
+    words: str
+    kind: Literal["share", "difference", "number"] = "share"
+
+
+TEST_ERROR = Quantity("test_error", "test error of")
+ZEROS = Quantity("zeros", "share of exact zeros (mean over hidden layers) of")
+ZEROS_BY_LAYER = Quantity(
+    "zeros_by_layer", "largest share of exact zeros, over hidden layers and seeds, of"
+)
+DEAD_UNITS = Quantity("dead_units", "share of hidden units that are 0 on all training examples of")
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ class Margin:
 
     @property
     def words(self) -> str:
-        """How the margin is found.
+        """Definition of the margin in words.
 
         >>> Margin(("tanh-random",)).words
         'the binomial standard error of an error like that of random tanh on the test split'
@@ -103,7 +88,7 @@ class Margin:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which true values of the statistic make a claim true: those that `kind` of `bound` says."""
+    """Decision rule: the true values of the statistic that make a claim true."""
 
     kind: Kind
     bound: float | Margin
@@ -122,28 +107,44 @@ class Rule:
                 return -bound, bound
 
 
+LOWER = Rule("lower", 0.0)
+HIGHER = Rule("at least", 0.0)
+
+
+def non_inferior_to(group: str) -> Rule:
+    """Return the rule that an error is not above that of a group by more than the margin."""
+    return Rule("no higher", Margin((group,), examples=LITTLE_EXAMPLES))
+
+
+def equivalent_to(group: str) -> Rule:
+    """Return the rule that an error differs from that of a group by no more than the margin."""
+    return Rule("equivalent", Margin((group,), examples=LITTLE_EXAMPLES))
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim, with its number in the order of the paper, its wording and its source.
 
-    The statistic is, of each seed, the sum of `quantity` over the groups `plus` less that over the
-    groups `minus`, and its mean over seeds; with the estimator "networks", whose groups are
-    different networks, the difference of the groups' means; under the rule "never above" it is
-    every single value. `mark` is how surely the source is known, as in `published`: that of its
-    least certain number. `records` names where the groups come from: the arms or an experiment.
+    The statistic of a seed is the sum of `quantity` over the groups `plus` less that over the
+    groups `minus`; the estimate is its mean over seeds. With the estimator "networks", whose groups
+    are different networks, it is the difference of the groups' means; under the rule "never above"
+    it is every single value. `mark` is how surely the source is known, as in `published`: the mark
+    of its least certain number. `stated` is what the paper says in words, where it has more to say
+    than a difference of Table 1's cells.
     """
 
     key: str
     number: str
     wording: str
     source: str
-    mark: published_tables.Mark
-    quantity: str
+    mark: published.Mark
+    quantity: Quantity
     plus: tuple[str, ...]
     minus: tuple[str, ...]
     rule: Rule
-    records: str = ARMS
+    records: Records = ARMS
     estimator: Estimator = "seeds"
+    stated: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -152,56 +153,45 @@ class Claim:
 
     @property
     def unit(self) -> Unit:
-        """How its values read."""
-        if not QUANTITIES[self.quantity][1]:
+        """Unit of its values in print."""
+        if self.quantity.kind == "number":
             return ""
-        return "points" if self.minus or self.quantity in DIFFERENCES else "%"
+        return "points" if self.minus or self.quantity.kind == "difference" else "%"
 
     @property
     def statistic(self) -> str:
-        """What is estimated, in words."""
-        start = f"{QUANTITIES[self.quantity][0]} "
+        """The statistic in words."""
         if self.rule.kind == "never above":
-            return start + _list(self.plus)
-        return start + _sum(self.plus, self.minus)
+            return f"{self.quantity.words} {_list(self.plus)}"
+        terms = [" + ".join(map(spoken, self.plus)), *map(spoken, self.minus)]
+        return f"{self.quantity.words} " + " \N{MINUS SIGN} ".join(terms)
 
-    def paper(self, dataset: str) -> published_tables.Number | None:
+    def paper(self, dataset: str) -> published.Number | None:
         """Return the statistic of the paper's own numbers, a fraction; None where it has none."""
         if self.records != ARMS:
             return None
-        if self.quantity == "zeros":
-            return published_tables.ZEROS.get(dataset)
-        cells = [_cell(dataset, arm) for arm in self.groups]
+        if self.quantity == ZEROS:
+            return published.ZEROS.get(dataset)
+        arms = [tuple(arm.rsplit("-", 1)) for arm in self.groups]
+        cells = [published.TABLE_1.get((dataset, *arm)) for arm in arms]  # type: ignore[arg-type]
         known = [cell for cell in cells if cell is not None]
-        if self.quantity != "test_error" or len(known) < len(cells):
+        if self.quantity != TEST_ERROR or len(known) < len(cells):
             return None
         signs = [1] * len(self.plus) + [-1] * len(self.minus)
         value = math.fsum(sign * cell.value for sign, cell in zip(signs, known, strict=True))
-        mark: published_tables.Mark = "M" if any(cell.mark == "M" for cell in known) else "C"
-        return published_tables.Number(round(value, 6), mark, known[0].place, self.statistic)
+        mark: published.Mark = "M" if any(cell.mark == "M" for cell in known) else "C"
+        return published.Number(round(value, 6), mark, known[0].place, self.statistic)
 
 
-def spoken(group: str) -> str:
-    """Return the key of a group as sentences name it: an arm's, or that of any other as it is.
+def by_number(number: str) -> tuple[int, str]:
+    """Return the sort key of a claim's number.
 
-    >>> spoken("tanh-pretrained"), spoken("maxout networks")
-    ('pre-trained tanh', 'maxout networks')
+    >>> by_number("24b")
+    (24, 'b')
     """
-    activation, _, initialization = group.rpartition("-")
-    if initialization not in INITIALIZATIONS:
-        return group
-    start = "pre-trained" if initialization == "pretrained" else initialization
-    return f"{start} {activation}"
+    digits, letters = re.fullmatch(r"(\d+)([a-z]*)", number).groups()  # type: ignore[union-attr]
+    return int(digits), letters
 
 
-def _list(arms: Sequence[str]) -> str:
-    return " and ".join(map(spoken, arms))
-
-
-def _sum(plus: Sequence[str], minus: Sequence[str]) -> str:
-    return " \N{MINUS SIGN} ".join([" + ".join(map(spoken, plus)), *map(spoken, minus)])
-
-
-def _cell(dataset: str, arm: str) -> published_tables.Number | None:
-    activation, initialization = arm.rsplit("-", 1)
-    return published_tables.TABLE_1.get((dataset, activation, initialization))
+def _list(groups: Sequence[str]) -> str:
+    return " and ".join(map(spoken, groups))

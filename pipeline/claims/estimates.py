@@ -1,74 +1,31 @@
-"""What the seeds say of a claim's statistic, with a t-test against the ends of the claim's region.
+"""Estimates of claims' statistics over seeds, with a t-test against the ends of a claim's region.
 
-A rule names the values for which its claim is true, a stretch of the line with one end or two. The
-interval of the mean over seeds lies wholly inside, wholly outside, or across an end. `p` is the
-two-sided test of the nearest end, so it is the level at which the interval just touches that end:
-test and interval cannot disagree.
+A rule names the values for which its claim is true, an interval with one end or two (the region).
+The confidence interval of the mean over seeds lies wholly inside, wholly outside, or across an end.
+`p` is the two-sided test of the nearest end, so it is the level at which the confidence interval
+just touches that end: test and interval cannot disagree.
 """
 
 import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipeline.analysis import changepoint, statistics
-from pipeline.claims.claim import Claim, Margin
+from pipeline.analysis.changepoint import Changepoint
+from pipeline.claims.claim import TEST_ERROR, Claim, Margin
 from pipeline.claims.groups import Group
 
 Groups = Mapping[str, Group]
 
 
-class Estimated(Protocol):
-    """What was found for a claim, and where the claim would be true."""
-
-    @property
-    def n(self) -> int:
-        """The number of seeds, or of networks."""
-        ...
-
-    @property
-    def value(self) -> float:
-        """The estimate."""
-        ...
-
-    @property
-    def bound(self) -> float:
-        """The rule's bound as a number."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """The lower end of the values that make the claim true."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """The upper end of the values that make the claim true."""
-        ...
-
-    @property
-    def inside(self) -> bool:
-        """Whether the estimate itself lies where the claim is true."""
-        ...
-
-    @property
-    def p(self) -> float:
-        """The two-sided p-value of the region's nearest end."""
-        ...
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Return the ends of the interval; `confidence` in (0, 1)."""
-        ...
-
-
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of a statistic over n >= 2 seeds, a fraction, and where its claim would be true.
+    """The mean of a statistic over n >= 2 seeds, a fraction, and the region of its claim.
 
     `error` is the standard error of `value`, above 0. `bound` is the rule's as a number; `low` and
-    `high` are the ends of the claim's region, one of which may be infinite. `freedom` are the
-    degrees of freedom, n - 1 where not given.
+    `high` are the ends of the region, one of which may be infinite. `freedom` are the degrees of
+    freedom, n - 1 where not given.
     """
 
     n: int
@@ -81,7 +38,7 @@ class Estimate:
 
     @property
     def inside(self) -> bool:
-        """Whether the estimate itself lies where the claim is true."""
+        """Whether the estimate itself lies in the region."""
         return self.low <= self.value <= self.high
 
     @property
@@ -104,19 +61,24 @@ class Estimate:
         return self.n - 1 if self.freedom is None else self.freedom
 
 
+Estimated = Estimate | Changepoint
+
+
 def estimate(claim: Claim, groups: Groups) -> Estimated:
     """Return the estimate of a claim that needs statistics, from complete groups by key.
 
     Raises ValueError where the seeds of its groups differ.
     """
-    return {
-        "seeds": _over_seeds,
-        "networks": _over_networks,
-        "breaking point": _breaking_point,
-    }[claim.estimator](claim, groups)
+    match claim.estimator:
+        case "seeds":
+            return _over_seeds(claim, groups)
+        case "networks":
+            return _over_networks(claim, groups)
+        case "breaking point":
+            return _breaking_point(claim, groups)
 
 
-def _over_seeds(claim: Claim, groups: Groups) -> Estimated:
+def _over_seeds(claim: Claim, groups: Groups) -> Estimate:
     """Estimate the mean over seeds of the contrast of each seed."""
     values = _by_seed(claim, groups)
     error = max(_std(values), _resolution(claim, groups)) / math.sqrt(len(values))
@@ -125,9 +87,9 @@ def _over_seeds(claim: Claim, groups: Groups) -> Estimated:
     return Estimate(len(values), statistics.mean(values), error, bound, *region)
 
 
-def _over_networks(claim: Claim, groups: Groups) -> Estimated:
+def _over_networks(claim: Claim, groups: Groups) -> Estimate:
     """Estimate the difference of two groups of different networks (Welch, 1947)."""
-    first, second = (groups[key].values(claim.quantity) for key in claim.groups)
+    first, second = (groups[key].values(claim.quantity.column) for key in claim.groups)
     least = _resolution(claim, groups)
     squares = [max(_std(values), least) ** 2 / len(values) for values in (first, second)]
     freedom = sum(squares) ** 2 / sum(
@@ -142,8 +104,8 @@ def _over_networks(claim: Claim, groups: Groups) -> Estimated:
     )
 
 
-def _breaking_point(claim: Claim, groups: Groups) -> Estimated:
-    """Estimate from which share of zeros on the test error rises."""
+def _breaking_point(claim: Claim, groups: Groups) -> Changepoint:
+    """Estimate the share of zeros from which on the test error rises."""
     networks = groups[claim.plus[0]]
     zeros, errors = (networks.values(name) for name in ("zeros", "test_error"))
     bound = claim.rule.bound
@@ -179,20 +141,20 @@ def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
 def _by_seed(claim: Claim, groups: Groups) -> list[float]:
     """Return the claim's statistic of each seed."""
     signs = dict.fromkeys(claim.plus, 1) | dict.fromkeys(claim.minus, -1)
-    values = {key: groups[key].by_seed(claim.quantity) for key in claim.groups}
+    values = {key: groups[key].by_seed(claim.quantity.column) for key in claim.groups}
     seeds = sorted(values[claim.groups[0]])
-    if any(sorted(each) != seeds for each in values.values()):
+    if any(sorted(by_seed) != seeds for by_seed in values.values()):
         raise ValueError(f"seeds differ between {', '.join(claim.groups)}")
     return [math.fsum(signs[key] * values[key][seed] for key in claim.groups) for seed in seeds]
 
 
 def _resolution(claim: Claim, groups: Groups) -> float:
-    """Return the least standard deviation over seeds that is believed.
+    """Return the least standard deviation over seeds that counts.
 
     Errors are counted: two seeds that agree to the last example are luck, not certainty, so theirs
     is one example. Shares of outputs and of units are as fine as the arithmetic.
     """
-    if claim.quantity == "test_error":
+    if claim.quantity == TEST_ERROR:
         return 1 / _test_examples(claim, groups)
     return 64 * sys.float_info.epsilon
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.analysis.results import read_table
-from pipeline.claims import cost_groups, groups, tables
-from pipeline.claims.claim import ARMS
-from pipeline.claims.groups import Group
-from pipeline.claims.texts import RATINGS
+from pipeline.claims.catalogue import RECORDS
+from pipeline.claims.groups import ARMS, Group
+from pipeline.claims.ratings import RATINGS
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
@@ -16,17 +15,18 @@ def read(dataset: str) -> dict[str, Mapping[str, Group]]:
     """Return the groups of networks by name of table: arms, experiments, probes and times.
 
     They come from `results/<dataset>/runs.csv`, `claims/<dataset>/records/` and
-    `results/cost.json`; a table that is absent is left out. Raises Problem for an arm that lacks
-    runs.
+    `results/cost.json`; a table that is absent, or has no claims, is left out. Raises Problem for
+    an arm that lacks runs.
     """
     records: dict[str, Mapping[str, Group]] = {}
     if Path("results", dataset, "runs.csv").exists():
         records |= _arms(dataset)
-    for table in sorted(Path("claims", dataset).glob("records/*.csv")):
-        records[table.stem] = tables.groups_of(table.stem, read_table(table))
+    for path in sorted(Path("claims", dataset).glob("records/*.csv")):
+        if path.stem in RECORDS:
+            records[path.stem] = RECORDS[path.stem].groups(read_table(path))
     if (cost := Path("results/cost.json")).exists():
         for device, times in storage.read_json(cost).items():
-            records[f"cost on {device}"] = cost_groups.groups(times)
+            records[f"cost on {device}"] = RECORDS[f"cost on {device}"].groups(times)
     return records
 
 
@@ -34,12 +34,12 @@ def _arms(dataset: str) -> dict[str, Mapping[str, Group]]:
     runs = Path("results", dataset, "runs.csv")
     protocol = storage.read_json(runs.with_name("protocol.json"))
     examples = {"test_examples": protocol["test_examples"]}
-    arms = groups.arms([row | examples for row in read_table(runs)])
+    arms = ARMS.groups([row | examples for row in read_table(runs)])
     for key, arm in arms.items():
         if len(arm.rows) != protocol["seeds"]:
             raise Problem(
                 f"{runs} has {len(arm.rows)} of {protocol['seeds']} runs of {key}:"
                 f" run `python -m stages.compare {dataset}`"
             )
-    names: list[str] = [ARMS, RATINGS] if protocol.get("measure") == "rmse" else [ARMS]
+    names = [ARMS.name, RATINGS.name] if protocol.get("measure") == "rmse" else [ARMS.name]
     return dict.fromkeys(names, arms)

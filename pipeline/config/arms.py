@@ -1,4 +1,4 @@
-"""An arm of the comparison, its name, and where its files are."""
+"""Arms of the comparison: their names, and the folders of their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ INITIALIZATIONS = get_args(Initialization)
 
 @dataclass(frozen=True)
 class Arm:
-    """One dataset x activation x initialization."""
+    """One combination of dataset, activation and initialization; folders are relative paths."""
 
     dataset: str
     activation: str
@@ -20,12 +20,12 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """The arm as people read it, e.g. `digits / rectifier / random`."""
+        """Name of the arm in text, e.g. `digits / rectifier / random`."""
         return f"{self.dataset} / {self.activation} / {self.initialization}"
 
     @property
     def key(self) -> str:
-        """The arm within its dataset, as files and metrics name it, e.g. `rectifier-random`."""
+        """Name of the arm in files and metrics of its dataset, e.g. `rectifier-random`."""
         return f"{self.activation}-{self.initialization}"
 
     @property
@@ -35,17 +35,17 @@ class Arm:
 
     @property
     def start(self) -> Path:
-        """Folder of the starting networks, one a seed, written by pretrain."""
+        """Folder of the initial networks, one per seed, written by pretrain."""
         return Path("runs/start", self.dataset, self.key)
 
     @property
     def networks(self) -> Path:
-        """Folder of the chosen trained networks, one a seed, written by finetune."""
+        """Folder of the selected trained networks, one per seed, written by finetune."""
         return Path("runs/networks", self.dataset, self.key)
 
     @property
     def scores(self) -> Path:
-        """Folder of the records, one a seed, written by evaluate."""
+        """Folder of the test scores, one record per seed, written by evaluate."""
         return Path("runs/scores", self.dataset, self.key)
 
 
@@ -59,7 +59,7 @@ def arms_of(params: Params, dataset: str) -> list[Arm]:
 
 
 def arm_of(params: Params, dataset: str, activation: str, initialization: str) -> Arm:
-    """Return an arm by its names. Raises Problem for one that params.yaml does not know."""
+    """Return an arm by its names. Raises Problem for a name that params.yaml does not have."""
     params.dataset(dataset)
     params.activation(activation)
     if initialization not in INITIALIZATIONS:
@@ -68,10 +68,23 @@ def arm_of(params: Params, dataset: str, activation: str, initialization: str) -
     return Arm(dataset, activation, initialization)
 
 
-def unowned(params: Params, root: Path = Path()) -> list[Path]:
-    """Return the folders under runs/ of arms that are not run, and all checkpoints.
+def spoken(key: str) -> str:
+    """Return the name of an arm in a sentence, from its key; any other text as it is.
 
-    Work that is going on keeps checkpoints too: ask only while nothing runs.
+    >>> spoken("tanh-pretrained"), spoken("maxout networks")
+    ('pre-trained tanh', 'maxout networks')
+    """
+    activation, _, initialization = key.rpartition("-")
+    if initialization not in INITIALIZATIONS:
+        return key
+    start = "pre-trained" if initialization == "pretrained" else initialization
+    return f"{start} {activation}"
+
+
+def stale_folders(params: Params, root: Path = Path()) -> list[Path]:
+    """Return the folders under `runs/` of arms that params.yaml does not list, and all checkpoints.
+
+    A stage that is running has checkpoints too: call this only while no stage runs.
     """
     arms = [arm for dataset in params.run.datasets for arm in arms_of(params, dataset)]
     owned = {root / path for arm in arms for path in (arm.start, arm.networks, arm.scores)}

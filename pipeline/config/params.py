@@ -1,4 +1,4 @@
-"""params.yaml as frozen, validated objects: the one module that reads it."""
+"""params.yaml as frozen, validated objects. No other module reads params.yaml."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,12 +15,12 @@ Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Initialization = Literal["random", "pretrained"]
-PAPER_IMAGES = 81_920_000  # the training images of NISTP (section 4.1): 100 files of 819,200
+PAPER_IMAGES = 81_920_000  # training images of NISTP (section 4.1): 100 files of 819,200
 Names = Annotated[list[str], Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys and wrong types are refused, nothing can be changed."""
+    """Block of params.yaml: immutable; unknown keys and values of other types are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -29,8 +29,12 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 class Run(Section):
-    """What is run: the arms are the product of three lists, each repeated `seeds` times; for the
-    claims also `experiments`, with networks of their own, and `probes` of the arms' networks."""
+    """Arms, seeds, experiments and probes of a run.
+
+    The arms are the product of `datasets`, `activations` and `initializations`, each trained with
+    `seeds` seeds. The claims need `experiments`, which train further networks, and `probes`, which
+    measure the arms' networks.
+    """
 
     datasets: Names
     activations: Names
@@ -41,24 +45,24 @@ class Run(Section):
 
 
 class Sweep(Section):
-    """What the conditions of all experiments have in common."""
+    """Seeds and learning rates that the conditions of all experiments share."""
 
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: Annotated[list[Rate], Field(min_length=1)]
 
 
 class Schedule(Section):
-    """What both training phases have: a grid of rates, and when to stop."""
+    """Learning rates and stopping rule of a training phase."""
 
     learning_rates: Annotated[list[Rate], Field(min_length=1)]
     batch_size: Count
     epochs: Count
     patience: Count
-    images: Count | Literal["paper"] | None = None  # of a generated dataset: in all epochs together
+    images: Count | Literal["paper"] | None = None  # of a generated dataset, over all epochs
 
     @property
     def epoch_images(self) -> int | None:
-        """The fresh images of one epoch, None where an epoch is a pass over the training split."""
+        """New images per epoch; None where an epoch is a pass over the training split."""
         if self.images is None:
             return None
         return (PAPER_IMAGES if self.images == "paper" else self.images) // self.epochs
@@ -71,11 +75,11 @@ Reconstruction = Literal["softplus", "scaled", "linear", "rectifier", "sigmoid"]
 class Pretrain(Schedule):
     """Greedy denoising auto-encoders (paper, section 3.2).
 
-    `corruption` is the masking noise of every layer's inputs, or with `corruption_above` (one a
-    layer, the lowest first; the last is that of all further ones) of the first layer's. Of texts
-    `salt` is the probability that a zero is turned on, and `rebuilt` the share of the terms that
-    are rebuilt at a step, in (0, 1]. `reconstructions` names what an activation rebuilds with where
-    it is not its own.
+    `corruption` is the probability that masking noise clears an input, in [0, 1), for every layer.
+    With `corruption_above` it is for the first layer alone: the list has the layers above, lowest
+    first, and its last value also serves all further layers. For texts, `salt` is the probability
+    that a zero is turned on, and `rebuilt` the share of the terms reconstructed at each step, in
+    (0, 1]. `reconstructions` replaces the reconstruction function of some activations.
     """
 
     corruption: Probability
@@ -86,27 +90,27 @@ class Pretrain(Schedule):
     reconstructions: dict[str, Reconstruction] = {}
 
     def corruption_of(self, layer: int) -> float:
-        """Return the masking noise of a layer's inputs, 0 the lowest; in [0, 1)."""
-        each = [self.corruption, *self.corruption_above]
-        return each[min(layer, len(each) - 1)]
+        """Return the masking probability of a layer's inputs, in [0, 1); layer 0 is the lowest."""
+        by_layer = [self.corruption, *self.corruption_above]
+        return by_layer[min(layer, len(by_layer) - 1)]
 
 
 class Finetune(Schedule):
-    """Supervised training of the whole network."""
+    """Schedule of the supervised training of the whole network."""
 
 
 class Compare(Section):
-    """Confidence of the intervals, and significance of the paired tests; fractions."""
+    """Confidence of the intervals and significance of the paired tests, in (0, 1)."""
 
     confidence: Share
     significance: Share
 
 
 class Activation(Section):
-    """One arm's hidden unit, and what the paper ties to it.
+    """Hidden unit of an arm, with the settings that the paper ties to it.
 
-    `layers` is how many of the dataset's hidden layers the arm's networks have, the lowest ones;
-    None for all, 0 for a softmax on the inputs.
+    `layers` counts the hidden layers of the arm's networks, the lowest ones of the dataset's; None
+    for all, 0 for a softmax on the inputs.
     """
 
     function: str
@@ -119,14 +123,17 @@ class Activation(Section):
 
 
 class Network(Section):
-    """Widths of the hidden layers, from the input up."""
+    """Units of each hidden layer, from the input up."""
 
     hidden: Annotated[list[Count], Field(min_length=1)]
 
 
 class Dataset(Section):
-    """One dataset: what `download` and `preprocess` have to know, in the forms of the catalogue's
-    entry, its network, and its departures from the default schedules."""
+    """Settings of one dataset.
+
+    `source` and `preprocess` are checked against the schemas of the dataset's entry in the
+    catalogue. `pretrain`, `finetune` and `sweep` override the default schedules.
+    """
 
     source: dict[str, Any]
     preprocess: dict[str, Any]
@@ -137,7 +144,7 @@ class Dataset(Section):
 
 
 class Params(Section):
-    """The whole of params.yaml; `experiments` in the forms of the catalogue of experiments."""
+    """Content of params.yaml; experiments' blocks are checked against their own schemas."""
 
     run: Run
     pretrain: Pretrain
@@ -149,30 +156,30 @@ class Params(Section):
     datasets: dict[str, Dataset]
 
     def activation(self, name: str) -> Activation:
-        """Return the block of an activation. Raises Problem that lists the known ones."""
+        """Return the block of an activation. Raises Problem for an unknown name."""
         return _block(self.activations, name, "activation")
 
     def unit_for(self, dataset: str, activation: str) -> Activation:
-        """Return an activation as a dataset has it: with the reconstruction that it asks for."""
+        """Return the block of an activation, with the reconstruction that the dataset sets."""
         unit = self.activation(activation)
-        asked = self.pretrain_for(dataset).reconstructions.get(activation, unit.reconstruction)
-        return unit.model_copy(update={"reconstruction": asked})
+        name = self.pretrain_for(dataset).reconstructions.get(activation, unit.reconstruction)
+        return unit.model_copy(update={"reconstruction": name})
 
     def hidden_for(self, dataset: str, activation: str) -> list[int]:
-        """Return the widths of the hidden layers of an arm's networks, from the input up."""
+        """Return the units of each hidden layer of an arm's networks, from the input up."""
         return self.dataset(dataset).network.hidden[: self.activation(activation).layers]
 
     def dataset(self, name: str) -> Dataset:
-        """Return the block of a dataset. Raises Problem that lists the known ones."""
+        """Return the block of a dataset. Raises Problem for an unknown name."""
         return _block(self.datasets, name, "dataset")
 
-    def source_for(self, dataset: str, form: type[SectionType]) -> SectionType:
-        """Return what `download` has to know of a dataset, in the form of its entry."""
-        return _checked(form, self.dataset(dataset).source, f"datasets.{dataset}.source")
+    def source_for(self, dataset: str, schema: type[SectionType]) -> SectionType:
+        """Return the `source` block of a dataset, checked against `schema`."""
+        return _checked(schema, self.dataset(dataset).source, f"datasets.{dataset}.source")
 
-    def preprocess_for(self, dataset: str, form: type[SectionType]) -> SectionType:
-        """Return how a dataset's raw files become splits, in the form of its entry."""
-        return _checked(form, self.dataset(dataset).preprocess, f"datasets.{dataset}.preprocess")
+    def preprocess_for(self, dataset: str, schema: type[SectionType]) -> SectionType:
+        """Return the `preprocess` block of a dataset, checked against `schema`."""
+        return _checked(schema, self.dataset(dataset).preprocess, f"datasets.{dataset}.preprocess")
 
     def pretrain_for(self, dataset: str) -> Pretrain:
         """Return the pre-training schedule with the dataset's overrides."""
@@ -183,14 +190,14 @@ class Params(Section):
         return self._overridden(self.finetune, dataset, "finetune")
 
     def sweep_for(self, dataset: str) -> Sweep:
-        """Return what all experiments have in common, with the dataset's overrides."""
+        """Return the settings that all experiments share, with the dataset's overrides."""
         return self._overridden(self.sweep, dataset, "sweep")
 
-    def experiment_for(self, name: str, form: type[SectionType]) -> SectionType:
-        """Return the block of an experiment, in its form."""
+    def experiment_for(self, name: str, schema: type[SectionType]) -> SectionType:
+        """Return the block of an experiment, checked against `schema`."""
         if name not in self.experiments:
             raise Problem(f"params.yaml: experiments.{name} is missing: add it")
-        return _checked(form, self.experiments[name], f"experiments.{name}")
+        return _checked(schema, self.experiments[name], f"experiments.{name}")
 
     def _overridden(self, default: SectionType, dataset: str, key: str) -> SectionType:
         changes = getattr(self.dataset(dataset), key)
@@ -198,7 +205,7 @@ class Params(Section):
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml. Raises Problem naming the full path of the first bad key."""
+    """Read and check params.yaml. Raises Problem with the full path of the first wrong key."""
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text())
     except FileNotFoundError as error:

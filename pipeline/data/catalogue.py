@@ -1,4 +1,4 @@
-"""The datasets by name: the known ones, and the user's own."""
+"""Catalogue of datasets: download and preprocessing by name, the user's own data included."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ from pipeline.config.params import Params
 from pipeline.data.cards import data_card
 from pipeline.data.download.fetch import fetch
 from pipeline.data.sources import amazon, cifar10, digits, glyphs, mnist, nistp, norb, own, yelp
-from pipeline.data.sources.entry import Dataset
+from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits import examples
+from pipeline.data.text.cross_validation import TextOptions
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.runtime.locks import only_here
+from pipeline.runtime.locks import exclusive
 
 CATALOGUE = {
     dataset.name: dataset
@@ -30,7 +31,7 @@ CATALOGUE = {
 
 
 def entry(params: Params, name: str) -> Dataset:
-    """Return the entry of a dataset of params.yaml: of the catalogue, or the user's own.
+    """Return the entry of a dataset of params.yaml, in the catalogue or of the user's own.
 
     Raises Problem for a name that is neither.
     """
@@ -46,30 +47,42 @@ def entry(params: Params, name: str) -> Dataset:
     return own.entry(name)
 
 
+def check_texts(params: Params, name: str) -> None:
+    """Raise Problem unless the name is that of a dataset of texts in params.yaml."""
+    dataset = entry(params, name)
+    source = params.source_for(name, dataset.source)
+    if isinstance(source, own.Source):
+        texts = source.reviews is not None
+    else:
+        texts = issubclass(dataset.preprocess, TextOptions)
+    if not texts:
+        raise Problem(f"{name} is not a dataset of texts: only texts can be scored")
+
+
 def download(
     params: Params, name: str, raw: Path, *, downloads: Path, mirror: Path | None = None
 ) -> None:
-    """Replace the folder `raw` by the dataset's official files, verified, or by its own.
+    """Replace the folder `raw` by the dataset's verified official files, or by those it writes.
 
-    What was downloaded stays in `downloads`, whole or in part, so that nothing is fetched twice.
-    Raises Problem where a file cannot be had.
+    Complete and partial downloads are kept in `downloads`, so that nothing is fetched twice. Raises
+    Problem where a file cannot be fetched.
     """
     dataset = entry(params, name)
     source = params.source_for(name, dataset.source)
     with storage.whole_folder(raw) as folder:
-        if dataset.embed:
-            dataset.embed(folder, source)
+        if dataset.write_raw:
+            dataset.write_raw(folder, source)
         if files := dataset.files(source):
             origin = dataset.origin or name
-            with only_here(downloads / origin):
+            with exclusive(downloads / origin):
                 fetch(origin, files, folder, partial=downloads / origin, mirror=mirror)
 
 
 def preprocess(params: Params, name: str, raw: Path, *, ready: Path, results: Path) -> None:
-    """Replace the folder `ready` by train.npz, valid.npz and test.npz made of the raw files.
+    """Replace the folder `ready` by train.npz, valid.npz and test.npz, made from the raw files.
 
-    The dataset's card goes into the folder `results`. Raises Problem where a raw file is absent or
-    wrong.
+    The data card is written into the folder `results`. Raises Problem where a raw file is absent or
+    damaged.
     """
     dataset = entry(params, name)
     source = params.source_for(name, dataset.source)

@@ -1,4 +1,4 @@
-"""What datasets there are, what each takes, and what of it is here already."""
+"""Overview of the datasets: download size, requirements, and files that are on disk."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,25 +8,23 @@ from pathlib import Path
 from pipeline.config.params import Params, Section
 from pipeline.data import catalogue
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import Stock
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
+from pipeline.data.download.inventory import Inventory
 from pipeline.data.sources import amazon, own
-from pipeline.data.sources.entry import Dataset
-from pipeline.data.text.options import Text
-from pipeline.runtime.errors import Problem
+from pipeline.data.sources.dataset import Dataset
 
-# Bytes, about, of downloads some of whose files have no published size.
-UNSTATED = {"norb": 6_200_000_000, "nistp": 1_000_000_000} | dict.fromkeys(
+# Approximate bytes of downloads that have files without a published size.
+UNPUBLISHED = {"norb": 6_200_000_000, "nistp": 1_000_000_000} | dict.fromkeys(
     (entry.name for entry in amazon.AMAZON), 30_000_000
 )
-PARTS = ("train", "valid", "test")
-# Downloads, which raw files are links to, and splits together.
+# Disk space counts the downloads, to which raw files are links, and the splits.
 NEEDS = {"norb": "7 GB of disk", "nistp": "2 GB of disk", "yelp": "a copy of your own"}
+OWN_NEEDS = {"folder": "a folder of yours", "reviews": "reviews of yours"}
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where datasets are: downloads, raw files and splits, and a folder with copies if any."""
+class Folders:
+    """Folders of downloads, raw files and splits, and of a local mirror if there is one."""
 
     downloads: Path
     raw: Path
@@ -36,7 +34,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Row:
-    """One dataset, in words."""
+    """One dataset of the overview, in words; `run` where params.yaml runs the dataset."""
 
     name: str
     title: str
@@ -46,45 +44,36 @@ class Row:
     run: bool
 
 
-def rows(params: Params, places: Places) -> list[Row]:
+def rows(params: Params, folders: Folders) -> list[Row]:
     """Return a row for each dataset of the catalogue, then for each of the user's own.
 
-    Files count as here by their names and sizes: their hashes were checked when they came. Raises
-    Problem for a dataset of params.yaml that is neither, or whose source is wrong.
+    Files on disk are recognized by name and size: their hashes were verified by the download.
+    Raises Problem for a dataset of params.yaml that is unknown, or has a wrong source.
     """
     others = [name for name in params.datasets if name not in catalogue.CATALOGUE]
-    return [_row(params, name, places) for name in (*catalogue.CATALOGUE, *others)]
+    return [_row(params, name, folders) for name in (*catalogue.CATALOGUE, *others)]
 
 
-def check_texts(params: Params, name: str) -> None:
-    """Raise Problem where a dataset of params.yaml is not of texts, or unknown."""
-    dataset = catalogue.entry(params, name)
-    source = params.source_for(name, dataset.source)
-    if isinstance(source, own.Source):
-        of_texts = source.reviews is not None
-    else:
-        of_texts = issubclass(dataset.preprocess, Text)
-    if not of_texts:
-        raise Problem(f"{name} is not a dataset of texts, and texts alone can be scored")
-
-
-def _row(params: Params, name: str, places: Places) -> Row:
+def _row(params: Params, name: str, folders: Folders) -> Row:
     listed = name in params.datasets
     dataset = catalogue.entry(params, name) if listed else catalogue.CATALOGUE[name]
     source = params.source_for(name, dataset.source) if listed else dataset.source()
-    said = source.title if isinstance(source, own.Source) else None
+    title, needs = dataset.title, NEEDS.get(name, "")
+    if isinstance(source, own.Source):
+        title = source.title or title
+        needs = OWN_NEEDS.get(source.kind, f"an .{source.kind} file of yours")
     return Row(
         name,
-        said or dataset.title,
+        title,
         download=download_size(name, dataset.files(source)),
-        needs=_needs(dataset, source),
-        here=", ".join(_here(dataset, source, places)),
+        needs=needs,
+        here=", ".join(_on_disk(dataset, source, folders)),
         run=name in params.run.datasets,
     )
 
 
 def catalogued() -> list[tuple[str, str, str]]:
-    """Return name, title and, in words, the size to download of each dataset of the catalogue."""
+    """Return the name, title and download size, in words, of each dataset of the catalogue."""
     return [
         (name, entry.title, download_size(name, entry.files(entry.source())))
         for name, entry in catalogue.CATALOGUE.items()
@@ -92,87 +81,67 @@ def catalogued() -> list[tuple[str, str, str]]:
 
 
 def download_size(name: str, files: tuple[RemoteFile, ...]) -> str:
-    """Return how much there is to download, in words: `none`, `12 MB`, `about 1 GB`."""
+    """Return the size of a dataset's download in words: `none`, `12 MB`, `about 1 GB`."""
     if not files:
         return "none"
     sizes = [file.size for file in files if file.size is not None]
     if len(sizes) == len(files):
-        return _spoken(sum(sizes))
-    return f"about {_spoken(UNSTATED[name])}" if name in UNSTATED else "unknown"
+        return _bytes(sum(sizes))
+    return f"about {_bytes(UNPUBLISHED[name])}" if name in UNPUBLISHED else "unknown"
 
 
-def _spoken(count: int) -> str:
-    unit, each = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
-    return f"{count / each:.2g} {unit}" if count < 100 * each else f"{count / each:.0f} {unit}"
+def _bytes(count: int) -> str:
+    unit, size = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
+    return f"{count / size:.2g} {unit}" if count < 100 * size else f"{count / size:.0f} {unit}"
 
 
-def _needs(dataset: Dataset, source: Section) -> str:
-    if isinstance(source, own.Source):
-        return {
-            "folder": "a folder of yours",
-            "reviews": "reviews of yours",
-        }.get(source.kind, f"an .{source.kind} file of yours")
-    return NEEDS.get(dataset.name, "")
-
-
-def _here(dataset: Dataset, source: Section, places: Places) -> Iterator[str]:
-    """Yield what is here of a dataset, in the order in which it comes."""
-    raw, ready = places.raw / dataset.name, places.ready / dataset.name
+def _on_disk(dataset: Dataset, source: Section, folders: Folders) -> Iterator[str]:
+    """Yield the files of a dataset that are on disk: raw files, a mirror's copies, splits."""
+    raw, ready = folders.raw / dataset.name, folders.ready / dataset.name
     files = dataset.files(source)
     if isinstance(source, own.Source):
         if (raw / inventory.FILE).exists():
-            stock = inventory.read(raw)
-            yield "changed since stock was taken" if changed(stock, source) else "stock taken"
+            modified = changed(inventory.read(raw), source)
+            yield "changed since download" if modified else "inventory"
     elif not files:
         if raw.exists():
             yield "raw files"
     else:
-        yield from _arrived(dataset, files, places)
-    if all((ready / f"{part}.npz").exists() for part in PARTS):
+        origin = dataset.origin or dataset.name
+        kept = folders.downloads / origin
+        count = sum(_complete(file, raw) or _complete(file, kept) for file in files)
+        if count:
+            yield "raw files" if count == len(files) else f"{count} of {len(files)} raw files"
+        mirror = folders.mirror and folders.mirror / origin
+        if mirror and all((mirror / file.name).exists() for file in files):
+            yield "in the mirror"
+    if all((ready / f"{part}.npz").exists() for part in inventory.PARTS):
         yield "splits"
 
 
-def _arrived(dataset: Dataset, files: tuple[RemoteFile, ...], places: Places) -> Iterator[str]:
-    origin = dataset.origin or dataset.name
-    own_raw, kept = places.raw / dataset.name, places.downloads / origin
-    count = sum(_whole(file, own_raw) or _whole(file, kept) for file in files)
-    if count:
-        yield "raw files" if count == len(files) else f"{count} of {len(files)} raw files"
-    mirror = places.mirror and places.mirror / origin
-    if mirror and all((mirror / file.name).exists() for file in files):
-        yield "in the mirror"
-
-
-def _whole(file: RemoteFile, folder: Path) -> bool:
-    """Tell whether a file is in a folder; a gzip of the same content may have another size."""
+def _complete(file: RemoteFile, folder: Path) -> bool:
+    """Return whether a folder has a file; a gzip of the same content may have another size."""
     path = folder / file.name
     if file.size is None or file.expanded:
         return path.exists()
     return path.exists() and path.stat().st_size == file.size
 
 
-def changed(stock: Stock, source: own.Source) -> bool:
-    """Tell whether the user's files have other names or sizes than when stock was taken.
+def changed(files: Inventory, source: own.Source) -> bool:
+    """Return whether the user's files have other names or sizes than in their inventory.
 
-    A look at the disk alone: a file with new content of the same length is noticed when it is read.
+    File content is not read here: new content of the same length is noticed by `preprocess`.
     """
-    if (stock.kind, stock.path) != (source.kind, source.path):
+    if (files.kind, files.path) != (source.kind, source.path):
         return True
-    known = {stock.place(file).as_posix(): file.size for file in stock.files}
-    path = Path(stock.path)
-    files = [stock.place(file) for file in stock.files]
-    found = _images(path) if stock.kind == "folder" else _sized(files)
-    return dict(found) != known
+    known = {files.place(file): file.size for file in files.files}
+    paths = _images(Path(files.path)) if files.kind == "folder" else known
+    return {path: path.stat().st_size for path in paths if path.exists()} != known
 
 
-def _images(root: Path) -> Iterator[tuple[str, int]]:
+def _images(root: Path) -> Iterator[Path]:
     for folder, names, files in walk(root):
         names[:] = [name for name in names if not inventory.passed_over(name)]
-        paths = [Path(folder, name) for name in files if not inventory.passed_over(name)]
-        yield from _sized([path for path in paths if path.suffix.lower() in inventory.SUFFIXES])
-
-
-def _sized(paths: list[Path]) -> Iterator[tuple[str, int]]:
-    for path in paths:
-        if path.exists():
-            yield path.as_posix(), path.stat().st_size
+        for path in [Path(folder, name) for name in files if not inventory.passed_over(name)]:
+            if path.suffix.lower() in inventory.SUFFIXES:
+                yield path

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.per_seed import Data, PerSeed
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseRows
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -35,7 +35,7 @@ def rows(train: Data, valid: Data, test: Data, *, seeds: Sequence[int]) -> list[
     scores: list[Record] = []
     for seed in seeds:
         splits = [data.of(seed) for data in (train, valid, test)]
-        if train.form.vocabulary:
+        if train.encoding.vocabulary:
             scores.append({"baseline": "logistic", "seed": seed} | logistic(*splits))
         scores.append({"baseline": "constant", "seed": seed} | constant(*splits))
     return [_columns(row) for row in scores]
@@ -80,7 +80,7 @@ def constant(train: Examples, valid: Examples, test: Examples) -> Record:
     Errors, fractions in [0, 1], are those of its most frequent class (of equals the first); RMSEs
     are those of its mean stars, or None where labels are no stars. Nothing is chosen.
     """
-    p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.form.classes) / len(train)
+    p_C = np.bincount(train.y_N.cpu().numpy(), minlength=train.encoding.classes) / len(train)
     scores: Record = {"C": None, "converged": None}
     for name, split in (("valid", valid), ("test", test)):
         p_NC = np.broadcast_to(p_C, (len(split), len(p_C)))
@@ -116,7 +116,7 @@ def _bits(examples: Examples) -> "csr_matrix":
 
 def _probabilities(model: "LogisticRegression", examples: Examples) -> NDArray[np.float64]:
     """Return the probabilities [N, C]; 0 for classes without training examples."""
-    p_NC = np.zeros((len(examples), examples.form.classes))
+    p_NC = np.zeros((len(examples), examples.encoding.classes))
     p_NC[:, model.classes_] = model.predict_proba(_bits(examples))
     return p_NC
 
@@ -140,7 +140,7 @@ def _error(p_NC: NDArray[np.float64], examples: Examples) -> float:
 
 def _rmse(p_NC: NDArray[np.float64], examples: Examples) -> float | None:
     """Return the root mean squared error of the expected stars; None where labels are no stars."""
-    stars_C = examples.form.stars_C
+    stars_C = examples.encoding.stars_C
     if stars_C is None:
         return None
     expected_N = torch.from_numpy(np.array(p_NC)) @ stars_C

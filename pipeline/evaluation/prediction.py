@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.analysis.ranking import rank
+from pipeline.analysis.comparison import rank
 from pipeline.config.arms import Arm
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
@@ -72,25 +72,25 @@ class Scorer:
     """
 
     network: torch.nn.Sequential
-    form: Encoding
+    encoding: Encoding
     seed: int
 
     def __post_init__(self) -> None:
         """Raise Problem where the network has another number of inputs than the vocabulary."""
         first = self.network[0]
         assert isinstance(first, torch.nn.Linear)
-        if first.in_features != self.form.inputs:
+        if first.in_features != self.encoding.inputs:
             raise Problem(
                 f"the network has {first.in_features} inputs, but the vocabulary has "
-                f"{self.form.inputs} terms: run `dvc repro` to train it again"
+                f"{self.encoding.inputs} terms: run `dvc repro` to train it again"
             )
         self.network.double()
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary of the network's inputs."""
-        assert self.form.vocabulary is not None
-        return self.form.vocabulary
+        assert self.encoding.vocabulary is not None
+        return self.encoding.vocabulary
 
     def predict(self, texts: Sequence[str], *, top: int) -> Iterator[Prediction]:
         """Yield the prediction for each text, with at most `top` terms."""
@@ -99,7 +99,7 @@ class Scorer:
                 "this dataset publishes term counts: only words that are such terms, between "
                 "spaces, as in processed_acl, are used"
             )
-        bits_NI = self.vocabulary.bits(texts)
+        bits_NI = self.vocabulary.encode(texts)
         split = self.vocabulary.tokens.vectorizer().build_analyzer()
         for n, text in enumerate(texts):
             present_T = bits_NI.indices[bits_NI.indptr[n] : bits_NI.indptr[n + 1]]
@@ -111,13 +111,13 @@ class Scorer:
         assert isinstance(first, torch.nn.Linear)
         z_O = first.bias + first.weight[:, present_T].sum(1)
         p_C = self._log_p(z_O[None])[0].exp()
-        label, stars_C = int(p_C.argmax()), self.form.stars_C
+        label, stars_C = int(p_C.argmax()), self.encoding.stars_C
         whole = self._score(z_O[None], label)
         effects: list[float] = []
         for some in present_T.split(ROWS) if top else ():
             without_TO = z_O - first.weight[:, some].T
             effects += (whole - self._score(without_TO, label)).tolist()
-        names = self.form.class_names
+        names = self.encoding.class_names
         terms = [self.vocabulary.terms[place] for place in present_T.tolist()]
         pairs = map(Term, terms, effects)
         return Prediction(
@@ -138,7 +138,7 @@ class Scorer:
     def _score(self, z_NO: Tensor, label: int) -> Tensor:
         """Return the quantity [N] that effects are on: expected stars, or a class's log-odds."""
         log_p_NC = self._log_p(z_NO)
-        stars_C = self.form.stars_C
+        stars_C = self.encoding.stars_C
         if stars_C is not None:
             return log_p_NC.exp() @ stars_C
         others_NC = log_p_NC.clone()
@@ -167,7 +167,7 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
         )
     trained = storage.read_lines(arm.networks / "records.jsonl")
     seed = _checked_seed(arm, trained, seed)
-    form = examples.read_form(form_file, seed)
+    form = examples.read_encoding(form_file, seed)
     if form.vocabulary is None:
         raise storage.unreadable(form_file, ValueError("it holds no texts"))
     return Scorer(torch_module.module(population.load(weights, [seed]), 0), form, seed)

@@ -25,7 +25,7 @@ def evaluate(
             "zeros": sum(zeros) / len(zeros) if zeros else test.of(seed).zeros,
             "zeros_by_layer": zeros,
         }
-        if test.form.stars_C is not None:
+        if test.encoding.stars_C is not None:
             tested["test_rmse"] = float(scores.rmses_K[seed])
         lines.append(_record(arm, seed, tested, trained=trained, pretrained=pretrained))
     return [line | {"test_examples": len(test)} for line in lines]

@@ -5,9 +5,11 @@ penalty. Without pre-training the signs change nothing but the draw: a network w
 outputs is one with all positive ones from mirrored weights, to the bit (tests/test_backprop.py).
 """
 
+from typing import Any
+
 from pipeline.config.arms import INITIALIZATIONS
-from pipeline.config.params import Names, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.config.params import Initialization, Names, Section
+from pipeline.experiments.conditions.condition import Condition, Experiment, Level, Setting
 
 
 class Options(Section):
@@ -18,27 +20,38 @@ class Options(Section):
 
 def conditions(setting: Setting, options: Options) -> list[Condition]:
     """Return the rectifier's conditions, with both starts, then those of the other activations."""
-    rectifier = setting.unit("rectifier")
-    found = []
-    for initialization in INITIALIZATIONS:
-        for negated, l1 in ((True, rectifier.l1), (False, rectifier.l1), (True, 0.0)):
-            levels = _levels("rectifier", initialization, negated=negated, penalized=l1 > 0)
-            unit = setting.unit("rectifier", half_negated=negated, l1=l1)
-            found.append(setting.condition(levels, unit, initialization))
-    for name in options.activations:
-        for penalized in (True, False):
-            unit = setting.unit(name, **({} if penalized else {"l1": 0.0}))
-            levels = _levels(name, "random", negated=unit.half_negated, penalized=penalized)
-            found.append(setting.condition(levels, unit))
-    return found
+    l1 = setting.unit("rectifier").l1
+    changes: list[dict[str, Any]] = [
+        {"half_negated": True, "l1": l1},
+        {"half_negated": False, "l1": l1},
+        {"half_negated": True, "l1": 0.0},
+    ]
+    rectifiers = [
+        _condition(setting, "rectifier", initialization, **change)
+        for initialization in INITIALIZATIONS
+        for change in changes
+    ]
+    without_penalty: list[dict[str, Any]] = [{}, {"l1": 0.0}]
+    return rectifiers + [
+        _condition(setting, name, "random", **change)
+        for name in options.activations
+        for change in without_penalty
+    ]
 
 
-def _levels(
-    activation: str, initialization: str, *, negated: bool, penalized: bool
-) -> dict[str, str | float]:
-    return {
+def _condition(
+    setting: Setting, activation: str, initialization: Initialization, **changes: Any
+) -> Condition:
+    unit = setting.unit(activation, **changes)
+    levels: dict[str, Level] = {
         "activation": activation,
         "initialization": initialization,
-        "signs": "half negated" if negated else "all positive",
-        "penalty": "L1" if penalized else "none",
+        "signs": "half negated" if unit.half_negated else "all positive",
+        "penalty": "L1" if unit.l1 > 0 else "none",
     }
+    return setting.condition(levels, unit, initialization)
+
+
+EXPERIMENT = Experiment(
+    __doc__, Options, ("activation", "initialization", "signs", "penalty"), conditions
+)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -24,3 +24,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         setting.condition({"alpha": alpha}, setting.unit("rectifier"), scale=alpha)
         for alpha in sorted(options.alphas)
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("alpha",), conditions)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Count, Names, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -30,3 +30,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for activation in options.activations
         for depth in sorted(options.depths)
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation", "depth"), conditions)

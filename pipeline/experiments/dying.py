@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pipeline.config.params import Penalty, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Level, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Level, Setting
 
 
 class Options(Section):
@@ -38,3 +38,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> Condition:
     levels: dict[str, Level] = {"varied": factor, "level": level}
     return setting.condition(levels, setting.unit("rectifier"), follow=True, **changes)
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("varied", "level"), conditions)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -24,3 +24,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for alpha in sorted(options.alphas)
     ]
     return [*soft, setting.condition({"alpha": "infinity"}, setting.unit("rectifier"))]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("alpha",), conditions)

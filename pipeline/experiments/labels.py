@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pipeline.config.arms import INITIALIZATIONS
 from pipeline.config.params import Names, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -33,3 +33,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for initialization in INITIALIZATIONS
         for share in sorted(options.shares)
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation", "initialization", "share"), conditions)

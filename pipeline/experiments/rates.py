@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Names, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -29,3 +29,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for activation in options.activations
         for rate in sorted(options.learning_rates)
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation", "rate"), conditions)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Names, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 from pipeline.experiments.conditions.modern_recipe import Recipe
 
 
@@ -42,3 +42,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
             for key, recipe in recipes.items()
         ]
     return found
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation", "recipe"), conditions)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config.params import Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -29,3 +29,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         )
         for name in options.reconstructions
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("reconstruction",), conditions)

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.config.params import Count, Penalty, Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -37,3 +37,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
             finetune=setting.at_rates(options.learning_rate),
         )
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, (), conditions)

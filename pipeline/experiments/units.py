@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pipeline.config.params import Names, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -54,3 +54,6 @@ def _parameters(widths: Sequence[int], pieces: int) -> int:
     return sum((fan_in + 1) * pieces * fan_out for fan_in, fan_out in layers) + (
         (last_in + 1) * last_out
     )
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation",), conditions)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.config.params import Rate, Section
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 
 
 class Options(Section):
@@ -30,3 +30,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
         for activation, widths in (("tanh", multiples), ("rectifier", doubled))
         for multiple in widths
     ]
+
+
+EXPERIMENT = Experiment(__doc__, Options, ("activation", "multiple"), conditions)

@@ -39,7 +39,7 @@ class Supervised:
     @property
     def criteria(self) -> tuple[str, ...]:
         """The measures that decide which epoch is better: the lowest, in this order."""
-        return CRITERIA[self.valid.form.stars_C is not None]
+        return CRITERIA[self.valid.encoding.stars_C is not None]
 
     def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
         """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
@@ -81,7 +81,7 @@ class Supervised:
             "zeros": found.zeros_KL,
             "gradient_norms": gradient_norms(networks, probe_KBI, probe_KB, l1_K),
         }
-        if self.valid.form.stars_C is not None:
+        if self.valid.encoding.stars_C is not None:
             measured["valid_rmses"] = found.rmses_K
         if self.follows is not None:
             measured["alive"] = metrics.alive_units(networks, self.follows, each).to(torch.uint8)

@@ -60,18 +60,18 @@ def _add_product_(x_KBI: Inputs, W_KIO: Tensor, delta_KBO: Tensor) -> None:
 
 def _sum_rows(x_KBI: SparseBatch, W_KIO: Tensor) -> Tensor:
     K, B, _ = x_KBI.shape
-    starts_Q = x_KBI.bits_QI.starts_M[:-1]
+    starts_Q = x_KBI.rows_QI.starts_M[:-1]
     weights_RO = W_KIO.reshape(-1, W_KIO.shape[2])
     z_QO = F.embedding_bag(x_KBI.places_P, weights_RO, starts_Q, mode="sum")
     return z_QO.view(K, B, -1)
 
 
 def _add_to_rows_(x_KBI: SparseBatch, W_KIO: Tensor, delta_KBO: Tensor) -> None:
-    bits_QI, places_P = x_KBI.bits_QI, x_KBI.places_P
+    rows_QI, places_P = x_KBI.rows_QI, x_KBI.places_P
     weights_RO, delta_QO = W_KIO.view(-1, W_KIO.shape[2]), delta_KBO.flatten(0, 1)
-    if dispatch.add_to_rows_(weights_RO, bits_QI.starts_M, places_P, delta_QO):
+    if dispatch.add_to_rows_(weights_RO, rows_QI.starts_M, places_P, delta_QO):
         return
-    delta_PO = delta_QO[bits_QI.rows_P]
+    delta_PO = delta_QO[rows_QI.rows_P]
     if W_KIO.is_cuda:  # index_add_ adds in any order there, this one in that of the rows
         weights_RO.index_put_((places_P,), delta_PO, accumulate=True)
     else:

@@ -49,7 +49,7 @@ def classify(stack: Population, examples: Data, seeds: Sequence[int] | None = No
 def _sums(network: Population, examples: Examples) -> Tensor:
     """Return sums over the examples [3 + L], float64: how many are wrong, the costs, the squared
     errors of the expected stars, and each hidden layer's zeros. The CPU does not wait for it."""
-    stars_C, rows = examples.form.stars_C, rows_on(examples.device)
+    stars_C, rows = examples.encoding.stars_C, rows_on(examples.device)
     sums_M = torch.zeros(3 + network.depth, dtype=torch.float64, device=examples.device)
     for x_1NI, y_N in zip(examples.chunks(rows), examples.y_N.split(rows), strict=True):
         outputs = population.hidden_outputs(network, x_1NI)

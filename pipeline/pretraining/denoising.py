@@ -91,7 +91,7 @@ class Denoising:
         total_1, rows = torch.zeros(1, dtype=torch.float64, device=auto.tensors["W"].device), 0
         for x_1NI in self.valid(candidate.seed):
             if isinstance(x_1NI, SparseBatch):
-                noisy_1NI: Inputs = SparseBatch(self.noise.bits(x_1NI.bits_QI, draws), 1)
+                noisy_1NI: Inputs = SparseBatch(self.noise.bits(x_1NI.rows_QI, draws), 1)
             else:
                 noisy_1NI = x_1NI * self.noise.kept(x_1NI.shape, draws)
             h_1NO = autoencoder.encode(one, noisy_1NI)

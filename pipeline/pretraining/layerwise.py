@@ -63,7 +63,7 @@ class Pretraining:
             self.layer,
             reconstruction=self.reconstruction,
             tied=self.settings.tied,
-            bounds=train.form.bounds,
+            bounds=train.encoding.bounds,
             most_K1I=None if most_S1I is None else most_S1I.cpu()[source_K],
         )
         phase = f"pretrain-{self.layer + 1}"
@@ -77,7 +77,7 @@ class Pretraining:
     def _noise(self, train: Data) -> Noise:
         """Return the layer's noise. Raises Problem for salt on inputs that are no bits."""
         hide, salt = self.settings.corruption_of(self.layer), self.settings.salt
-        if salt and not train.form.vocabulary:
+        if salt and not train.encoding.vocabulary:
             raise Problem(
                 f"params.yaml: datasets.{self.dataset}.pretrain.salt = {salt} turns bits on, and "
                 "these inputs are none: remove it"
@@ -92,12 +92,12 @@ class Pretraining:
         share = self.settings.rebuilt
         if share == 1 or self.layer:
             return None
-        if not (train.form.vocabulary and self.settings.tied):
+        if not (train.encoding.vocabulary and self.settings.tied):
             raise Problem(
                 f"params.yaml: datasets.{self.dataset}.pretrain.rebuilt = {share} samples the terms"
                 " of texts, for a tied decoder: set it to 1"
             )
-        return max(2, round(share * train.form.inputs))
+        return max(2, round(share * train.encoding.inputs))
 
     def _most(self, below: Below, train: Data) -> Tensor | None:
         """Return the largest size of each code [S, 1, I], None where codes are not scaled."""
@@ -133,7 +133,7 @@ def starting_networks(
     arm: Arm, params: Params, work: Pretraining, pool: Workers
 ) -> tuple[Population, list[Record]]:
     """Return an arm's starting networks, one a seed, and the records of their pre-training."""
-    form = examples.read_form(work.train)
+    form = examples.read_encoding(work.train)
     widths = [form.inputs, *params.hidden_for(arm.dataset, arm.activation), form.classes]
     unit, seeds = params.activation(arm.activation), params.run.seeds
     stack = population.initialize(arm.dataset, widths, range(seeds), unit)

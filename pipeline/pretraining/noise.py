@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.data.splits.sparse_rows import SparseRows
+from pipeline.data.splits.sparse_batch import SparseRows
 
 
 @dataclass(frozen=True)

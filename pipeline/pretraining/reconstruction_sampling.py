@@ -52,7 +52,7 @@ def draw(
 
 def _seen(x_SBI: SparseBatch) -> Tensor:
     S, _, I = x_SBI.shape  # noqa: E741
-    seen = torch.zeros(S * I, dtype=torch.bool, device=x_SBI.bits_QI.device)
+    seen = torch.zeros(S * I, dtype=torch.bool, device=x_SBI.rows_QI.device)
     seen[x_SBI.places_P] = True
     return seen.view(S, I)
 

@@ -1,8 +1,8 @@
 """Does a richer input take more active units? (Section 2.2; claim 17.)
 
-The complexity of an input is told in two ways: by the bytes that zlib needs for it, inputs rounded
-to 256 steps, and by its ink, the mean size of its inputs. A sparse code of variable size has more
-active units for inputs that hold more.
+Complexity of an input is measured in two ways: the bytes of its zlib compression, rounded to 256
+steps, and its ink, the mean absolute input. A sparse code of variable size has more active units
+for inputs with more information.
 
 Legend of shape suffixes: N examples, I inputs, O units of a layer.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.data.splits.examples import Examples
 from pipeline.networks.population import Population
 from pipeline.probes import representations
+from pipeline.probes.probe import Probe
 from pipeline.runtime.storage import Record
 
 TENTHS = 10
@@ -26,7 +27,7 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed), layer and measure of complexity.
 
     `correlation` is Spearman's, between an example's active units and its complexity, 0 where one
-    of the two is constant; `active_by_tenth` the mean share of active units in each tenth of the
+    of the two is constant. `active_by_tenth` is the mean share of active units in each tenth of the
     examples, the least complex first.
     """
     x_NI = test.inputs(slice(None))
@@ -52,7 +53,7 @@ def rows(stack: Population, test: Examples) -> list[Record]:
 
 
 def compressed(x_NI: Tensor) -> NDArray[np.float64]:
-    """Return the bytes [N] that zlib needs for each input, rounded to 256 steps of its range."""
+    """Return the bytes [N] of each input compressed by zlib, rounded to 256 steps of its range."""
     low, high = float(x_NI.min()), float(x_NI.max())
     steps_NI = ((x_NI - low) * (255 / max(high - low, 1e-12))).round().byte().cpu().numpy()
     return np.array([len(zlib.compress(row.tobytes(), 9)) for row in steps_NI], np.float64)
@@ -65,3 +66,6 @@ def rank_correlation(first_N: NDArray[np.float64], second_N: NDArray[np.float64]
     if np.ptp(first_N) == 0 or np.ptp(second_N) == 0:
         return 0.0
     return float(stats.spearmanr(first_N, second_N).statistic)
+
+
+PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))

@@ -1,15 +1,15 @@
-"""A spiking neuron's firing rate, and how near activation functions come to it.
+"""Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)
 
 The leaky integrate-and-fire neuron (paper, section 2.1 and figure 2) integrates a current I and
 leaks it with time constant tau; at V_th it spikes, then rests for t_ref and starts again at V_r.
 Under a constant current it fires at [tau log((E + R I - V_r) / (E + R I - V_th)) + t_ref]^-1 where
 E + R I > V_th, and not at all elsewhere.
 
-What is fitted to that curve is scale * g(gain * (I - threshold)): three free parameters for each
-activation function g, save the rectifier, where scale and gain are one, so that it has two. None
-has an offset: with one, tanh and the sigmoid would be the same function, and the silence of the
-neuron below its threshold would be given, not met. Softplus becomes the rectifier as its gain
-grows, so it never fits worse; where its gain is at the end of the search the two are one.
+The function scale * g(gain * (I - threshold)) is fitted to that curve: three free parameters for
+each activation function g, except the rectifier, whose scale and gain are one parameter. No fit has
+an offset: with one, tanh and the sigmoid would be the same function, and an offset alone would fit
+the silence below the threshold. Softplus becomes the rectifier as its gain grows, so it never fits
+worse; where its gain is at the end of the search the two functions agree.
 
 Legend of shape suffixes: N currents of a curve.
 """
@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.probes.probe import Probe
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -30,7 +31,7 @@ REFRACTORY_MS = (0.0, 1.0, 2.0, 3.0, 4.0)  # at 5 ms no neuron reaches 200 Hz
 MOST_RATES_HZ = (50.0, 100.0, 200.0)
 POINTS = 501  # currents of one curve, evenly spaced
 STARTS = 4  # of a search
-# Where the search goes, in units of the range of currents: tanh of the lowest gain is a straight
+# Bounds of the search, in units of the range of currents: tanh of the lowest gain is a straight
 # line, softplus of the highest a rectifier.
 GAINS = (0.1, 1e4)
 THRESHOLDS = (-5.0, 5.0)
@@ -44,7 +45,7 @@ COLUMNS = [
 class Neuron:
     """The constants of a leaky integrate-and-fire neuron: mV, ms and megaohm; currents are in nA.
 
-    R sets the unit of the current and nothing else: no misfit depends on it.
+    R sets the unit of the current alone: no misfit depends on it.
     """
 
     rest_mv: float  # E, the potential without any current
@@ -55,7 +56,7 @@ class Neuron:
     refractory_ms: float = 0.0  # t_ref
 
     def current(self, potential_mv: float) -> float:
-        """Return the current in nA that would hold a membrane which cannot spike there."""
+        """Return the current in nA that holds a membrane without spikes at a potential."""
         return (potential_mv - self.rest_mv) / self.resistance_megaohm
 
     def rate(self, current_na: Array) -> Array:
@@ -67,7 +68,7 @@ class Neuron:
         return np.asarray(1000 / (charging_ms + self.refractory_ms), dtype=np.float64)
 
     def current_for(self, rate_hz: float) -> float:
-        """Return the current in nA under which it fires at a rate in Hz, the inverse of `rate`.
+        """Return the current in nA for a firing rate in Hz, the inverse of `rate`.
 
         Raises Problem where the refractory period allows no such rate.
         """
@@ -81,8 +82,8 @@ class Neuron:
         return self.current(self.threshold_mv + above_mv)
 
 
-# Dayan and Abbott, Theoretical Neuroscience (2001), figure 5.6: the constants by which the model
-# meets the rates of a pyramidal cell in a cat's visual cortex. The lower end of the currents is the
+# Dayan and Abbott, Theoretical Neuroscience (2001), figure 5.6: the constants with which the model
+# fits the rates of a pyramidal cell in a cat's visual cortex. The lower end of the currents is the
 # inhibitory synapses' reversal potential in figure 5.20. Mark [M]: from memory of the book.
 CORTICAL = Neuron(rest_mv=-65, reset_mv=-65, threshold_mv=-50, tau_ms=30, resistance_megaohm=90)
 INHIBITED_MV = -80.0  # inhibition draws the membrane towards this potential and never below it
@@ -94,8 +95,8 @@ def _sigmoid(z: Array) -> Array:
     return np.asarray(expit(z), dtype=np.float64)
 
 
-# The functions of the trained networks, of hardness 1, on arrays of numpy: a fit is thousands of
-# evaluations of a few hundred numbers. The sigmoid stands beside them as the textbooks' choice.
+# The functions of the trained networks, of hardness 1, in numpy: a fit is thousands of evaluations
+# of a few hundred numbers. The sigmoid is added as the textbooks' choice.
 SHAPES: dict[str, Callable[[Array], Array]] = {
     "rectifier": lambda z: np.maximum(z, 0),
     "softplus": lambda z: np.logaddexp(0, z),
@@ -107,7 +108,7 @@ HOMOGENEOUS = ("rectifier",)  # g(a z) = a g(z) for a > 0: the gain is part of t
 
 @dataclass(frozen=True)
 class Fit:
-    """scale * g(gain * (I - threshold)), nearest to the neuron's rates in the mean square."""
+    """Least-squares fit of scale * g(gain * (I - threshold)) to a neuron's rates."""
 
     activation: str
     scale_hz: float
@@ -123,7 +124,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Curve:
-    """What one drawing shows: currents [N] in nA, the neuron's rates [N] in Hz, the fits."""
+    """Firing rates [N] in Hz under currents [N] in nA, with the fit of each function."""
 
     current_N: Array
     rate_N: Array
@@ -149,8 +150,8 @@ def curve(neuron: Neuron, most_rate_hz: float, least_mv: float = INHIBITED_MV) -
 def fit(activation: str, current_N: Array, rate_N: Array) -> Fit:
     """Fit an activation function to rates [N] in Hz under rising currents [N] in nA.
 
-    The scale is solved for at each step, so that the search is for gain and threshold alone: from
-    the best points of a coarse grid, downhill by scipy. Same inputs, same result.
+    The scale has a closed form, so that the search is over gain and threshold alone: scipy's
+    least squares from the best points of a coarse grid. Deterministic.
     """
     from scipy.optimize import least_squares
 
@@ -172,7 +173,7 @@ def fit(activation: str, current_N: Array, rate_N: Array) -> Fit:
 
 @dataclass(frozen=True)
 class _Search:
-    """The least squares of one function over x in [0, 1] and y of at most 1, the scale solved."""
+    """Least squares of one function over x in [0, 1] and y <= 1, with the best scale."""
 
     activation: str
     x_N: Array
@@ -197,7 +198,7 @@ class _Search:
         return self.scale(p) * self.shape(p) - self.y_N
 
     def starts(self) -> list[Array]:
-        """Return where to start: of the gains that do best on a grid, each the best threshold."""
+        """Return the starting points: the best gains of a grid, each with its best threshold."""
         thresholds, log_gains = np.linspace(-0.5, 1, 16), np.linspace(-2, 6, 9)
         gains = [()] if self.activation in HOMOGENEOUS else [(g,) for g in log_gains]
         best = [min((np.array([t, *g]) for t in thresholds), key=self.cost) for g in gains]
@@ -216,8 +217,8 @@ def rows(
 ) -> list[Record]:
     """Return one row for each activation function, refractory period and range of currents.
 
-    `least_mv` and `most_rate_hz` say where the range starts and ends: at rest, or where inhibition
-    holds the membrane. Raises Problem where a period allows no such rate.
+    `least_mv` and `most_rate_hz` are the ends of the range, the lower one at rest or where
+    inhibition holds the membrane. Raises Problem where a period allows no such rate.
     """
     found = []
     for period in refractory_ms:
@@ -227,3 +228,6 @@ def rows(
                 levels = {"t_ref_ms": period, "most_rate_hz": most, "least_mv": least}
                 found += [levels | asdict(each) for each in drawn.fits.values()]
     return [{column: row[column] for column in COLUMNS} for row in found]
+
+
+PROBE = Probe(__doc__, COLUMNS, alone=rows)

@@ -1,12 +1,12 @@
 """Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)
 
-In a dense code any change of the input changes most of its entries; a sparse code that is robust
-keeps nearly the same active units. Gaussian noise of a norm relative to the input's is added, and
-the overlap of the active sets is their intersection over their union (Jaccard). Beside it stand two
-yardsticks: the overlap with another example of the same class, and with one of another class.
+In a dense code any change of the input changes most of its entries; a robust sparse code keeps
+nearly the same active units. Gaussian noise of a norm relative to the input's is added, and the
+overlap of the active sets is their intersection over their union (Jaccard). Two references are
+measured too: the overlap with another example of the same class, and with one of another class.
 
-Units that are never exactly 0 (tanh, softplus) are all active always: their overlap is 1 and says
-nothing, and the relative change |h(x + d) - h(x)| / |h(x)| is what can be compared.
+Units that are never exactly 0 (tanh, softplus) are always active, so that their overlap is 1. The
+relative change |h(x + d) - h(x)| / |h(x)| compares them with other units.
 
 Legend of shape suffixes: N examples, I inputs, O units of a layer.
 """
@@ -17,6 +17,7 @@ from torch import Tensor
 from pipeline.data.splits.examples import Examples
 from pipeline.networks.population import Population
 from pipeline.probes import representations
+from pipeline.probes.probe import Probe
 from pipeline.runtime.seeds import generator
 from pipeline.runtime.storage import Record
 
@@ -28,8 +29,8 @@ COLUMNS = ["seed", "layer", "change", "noise", "overlap", "relative_change"]
 def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed), layer and kind of change.
 
-    `change` is noise, same class or other class; overlap and relative change are means over
-    examples, the overlap in [0, 1].
+    `change` is noise, same class or other class. `overlap`, in [0, 1], and `relative_change` are
+    means over the first EXAMPLES examples.
     """
     N = min(EXAMPLES, len(test))
     x_NI, y_N = test.inputs(slice(N)), test.y_N[:N]
@@ -70,7 +71,7 @@ def _rows(
 
 
 def overlap(first_NO: Tensor, second_NO: Tensor) -> Tensor:
-    """Return the share of units active in either that are active in both [N]; 1 where none is.
+    """Return the Jaccard overlap [N] of active units, in [0, 1]; 1 where no unit is active.
 
     >>> a, b = torch.tensor([[True, True, False]]), torch.tensor([[True, False, False]])
     >>> overlap(a, b).item()
@@ -81,7 +82,7 @@ def overlap(first_NO: Tensor, second_NO: Tensor) -> Tensor:
 
 
 def _partners(y_N: Tensor) -> dict[str, Tensor]:
-    """Return for each example the next one of its class, and the next one of another class."""
+    """Return the index [N] of the next example of the same class, and of another class."""
     following = torch.arange(len(y_N)).roll(-1)
     same, other = [], []
     for n in range(len(y_N)):
@@ -92,3 +93,6 @@ def _partners(y_N: Tensor) -> dict[str, Tensor]:
         same.append(int(order[alike.int().argmax()]) if alike.any() else n)
         other.append(int(order[differ.int().argmax()]) if differ.any() else n)
     return {"same class": torch.tensor(same), "other class": torch.tensor(other)}
+
+
+PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(splits.dataset, stack, splits.test))

@@ -1,8 +1,8 @@
 """Is the code distributed, though sparse? (Section 2.2; claim 17.)
 
-A code is distributed where the set of active units, not one unit, tells examples apart: nearly
-every example has a pattern of its own. How much the activity of single units says of the class is
-told as well, by the mean mutual information in bits, with the correction of Miller and Madow.
+A code is distributed where the set of active units, not one unit, distinguishes examples: nearly
+every example has a pattern of its own. The information of single units about the class is measured
+too: their mean mutual information in bits, with the correction of Miller and Madow.
 
 Legend of shape suffixes: N examples, O units of a layer, C classes.
 """
@@ -13,17 +13,19 @@ from torch import Tensor
 from pipeline.data.splits.examples import Examples
 from pipeline.networks.population import Population
 from pipeline.probes import representations
+from pipeline.probes.probe import Probe
 from pipeline.runtime.storage import Record
 
-PAIRS = 1000  # examples compared with the next one, for the distance between patterns
+PAIRS = 1000  # examples that are compared with the next one, for the distance of patterns
 COLUMNS = ["seed", "layer", "distinct", "distance", "information_bits", "active"]
 
 
 def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer.
 
-    `distinct`: patterns over examples; `distance`: mean share of units that are active for one of
-    two examples alone; `active`: mean share of active units.
+    `distinct`: number of patterns over number of examples; `distance`: mean share of units that are
+    active for only one of two examples; `information_bits`: mean over units; `active`: mean share
+    of active units.
     """
     found = []
     for k in range(len(stack)):
@@ -61,3 +63,6 @@ def information(active_NO: Tensor, y_N: Tensor) -> Tensor:
     used = (joint_2CO > 0).sum((0, 1)) - (unit_2O > 0).sum(0) - (class_C > 0).sum() + 1
     bias_O = used / (2 * N * torch.tensor(2.0, dtype=torch.float64).log())
     return (terms_2CO.nan_to_num(0.0).sum((0, 1)) - bias_O).clamp(min=0)
+
+
+PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))

@@ -1,4 +1,4 @@
-"""What a probe sees of a network: the outputs of its hidden layers, some examples at a time.
+"""Representations: outputs of a network's hidden layers, computed in chunks of examples.
 
 Legend of shape suffixes: N examples, I inputs, O units of a layer.
 """
@@ -15,7 +15,7 @@ from pipeline.networks.population import Population
 
 
 def of(network: Population, x_NI: Tensor) -> list[Tensor]:
-    """Return the outputs [N, O] of each hidden layer of a stack of one network, lowest first."""
+    """Return the outputs [N, O] of each hidden layer of a population of one, lowest first."""
     return [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_NI.unsqueeze(0))]
 
 
@@ -31,5 +31,5 @@ def every(network: Population, examples: Examples) -> list[Tensor]:
 
 
 def active(h_NO: Tensor) -> Tensor:
-    """Return which units are active [N, O]: their output is not exactly 0."""
+    """Return a mask [N, O] of the active units, whose output is not exactly 0."""
     return h_NO != 0

@@ -1,7 +1,7 @@
 """Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)
 
-Logistic regressions of scikit-learn on the input and on each hidden layer, standardized: fitted on
-training examples, the strength of the penalty chosen on validation, tested once.
+Logistic regressions (scikit-learn) on the standardized input and on each standardized hidden layer
+are fitted on training examples; the strength of the penalty is chosen on validation.
 
 Legend of shape suffixes: N examples, O units of a layer.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.data.splits.examples import Examples
 from pipeline.networks.population import Population
 from pipeline.probes import representations
+from pipeline.probes.probe import Probe
 from pipeline.runtime.storage import Record
 
 MOST_EXAMPLES = 5000  # of the training split, the first ones
@@ -29,9 +30,8 @@ Layers = list[NDArray[np.float32]]
 def rows(stack: Population, train: Examples, valid: Examples, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; layer 0 is the input.
 
-    Of the first MOST_SEEDS networks, that is.
-
-    Errors are fractions. The test split is read for the penalty that validation chose.
+    Only the first MOST_SEEDS networks have rows. Errors are fractions. The test error is of the
+    penalty that validation chose.
     """
     some = train.select(torch.arange(min(MOST_EXAMPLES, len(train))))
     y = [split.y_N.cpu().numpy() for split in (some, valid, test)]
@@ -48,7 +48,7 @@ def rows(stack: Population, train: Examples, valid: Examples, test: Examples) ->
 
 
 def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
-    """Fit on the first part, choose on the second, test on the third."""
+    """Fit on the first part, choose the penalty on the second, test on the third."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
@@ -63,3 +63,10 @@ def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
             fitted.append((1 - float(probe.score(valid, y[1])), C, probe))
     valid_error, C, probe = min(fitted, key=lambda one: one[:2])
     return {"C": C, "valid_error": valid_error, "test_error": 1 - float(probe.score(test, y[2]))}
+
+
+PROBE = Probe(
+    __doc__,
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.train, splits.valid, splits.test),
+)

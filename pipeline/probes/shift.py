@@ -1,10 +1,9 @@
 """Are outputs of mean 0 better? (Critics; claim 35.)
 
-The rectifier's outputs are never below 0, so their mean is not 0; sign trick, batch normalization
-and units with outputs below 0 are said to repair it. How far a layer is from mean 0 is told by the
-length of its mean output, over that of an output (root mean square): 0 where positive and negative
-outputs of each unit cancel, 1 where the output is the same for every example. Negating a unit
-does not change it.
+The rectifier's outputs are never below 0, so their mean is not 0; the signs, batch normalization
+and units with outputs below 0 are said to repair it. The shift of a layer is the length of its mean
+output over the root mean square length of an output: 0 where positive and negative outputs of each
+unit cancel, 1 where the output is the same for every example. Negating a unit does not change it.
 
 Legend of shape suffixes: N examples, O units of a layer.
 """
@@ -15,6 +14,7 @@ from pipeline.data.splits.examples import Examples
 from pipeline.networks import metrics
 from pipeline.networks.population import Population
 from pipeline.probes import representations
+from pipeline.probes.probe import Probe
 from pipeline.runtime.storage import Record
 
 COLUMNS = ["seed", "layer", "shift", "test_error"]
@@ -31,7 +31,7 @@ def rows(stack: Population, test: Examples) -> list[Record]:
 
 
 def shift(h_NO: Tensor) -> float:
-    """Return how far outputs are from mean 0, in [0, 1]; 0 where all are 0.
+    """Return the distance of outputs [N, O] from mean 0, in [0, 1]; 0 where all are 0.
 
     >>> import torch
     >>> round(shift(torch.tensor([[1.0, -2.0], [-1.0, -2.0]])) ** 2, 6)
@@ -40,3 +40,6 @@ def shift(h_NO: Tensor) -> float:
     h_NO = h_NO.double()
     square = float(h_NO.square().sum(1).mean())
     return (float(h_NO.mean(0).square().sum()) / square) ** 0.5 if square > 0 else 0.0
+
+
+PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))

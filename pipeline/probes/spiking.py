@@ -1,19 +1,19 @@
-"""A trained rectifier network as integrate-and-fire units: its error after T time steps.
+"""Does a rectifier network survive as spiking neurons? (Critics; claim 31.)
 
-Each hidden unit has a potential V. At each step it adds its input to V; where V reaches its
-threshold it spikes, and V falls by the threshold ("reset by subtraction": what is above stays).
-A spike stands for an output of one threshold, so that spikes * threshold / T is a rectifier: under
-a constant input z within 0 and the threshold it is z to within threshold / T, and 0 below.
+A trained network is converted to integrate-and-fire units, and its error measured after T time
+steps. Each hidden unit has a potential V. At each step it adds its input to V; where V reaches its
+threshold it spikes, and V falls by the threshold ("reset by subtraction": the rest stays). A spike
+stands for an output of one threshold, so that spikes * threshold / T is a rectifier: under a
+constant input z from 0 to the threshold it is z to within threshold / T, and 0 below.
 
-A unit spikes once a step at most, so no output above the threshold can be told (clipping). The
-threshold of a layer is therefore the 99.9th percentile of its positive outputs on the training
-split (Diehl et al., 2015; Rueckauer et al., 2017): the largest output would clip none, but a single
-outlier would make all other units slow. The positive ones alone, for in a sparse layer a percentile
-of all would clip more, the more zeros there are.
+A unit spikes once a step at most, so outputs above the threshold are clipped. The threshold of a
+layer is therefore the 99.9th percentile of its positive outputs on the training split (Diehl et
+al., 2015; Rueckauer et al., 2017): the largest output would clip none, but a single outlier would
+make all other units slow. Zeros are left out: with them, a sparser layer would be clipped more.
 
-The inputs of the network are no spikes but currents, constant in time, as are the biases. The
-signs of negated units (paper, section 4.1) go into the weights above them. The softmax layer adds
-up its inputs, and the class is that of the largest sum.
+The inputs of the network are currents, constant in time, as are the biases. The signs of negated
+units (paper, section 4.1) go into the weights above them. The softmax layer adds up its inputs, and
+the class is that of the largest sum.
 
 Legend of shape suffixes: N examples, I inputs of a layer, O outputs of a layer, C classes,
 T numbers of steps; a 1 broadcasts.
@@ -31,6 +31,7 @@ from pipeline.data.splits.sparse_batch import Inputs, dense
 from pipeline.networks import population
 from pipeline.networks.metrics import ROWS
 from pipeline.networks.population import Population
+from pipeline.probes.probe import Probe
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -58,7 +59,7 @@ class SpikingNetwork:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What came of N examples after each of the numbers of steps."""
+    """Outcome for N examples after each of the numbers of steps."""
 
     scores_TNC: Tensor  # mean input of the softmax over the steps so far
     spikes_TN: Tensor  # mean over the hidden units of their spikes so far
@@ -66,10 +67,10 @@ class Simulation:
 
 
 def convert(stack: Population, k: int, train: Examples) -> SpikingNetwork:
-    """Return network k as integrate-and-fire units, thresholds from training examples.
+    """Return network k as integrate-and-fire units, with thresholds from training examples.
 
-    `train` holds inputs as the network sees them: of a dataset that is generated, drawn ones.
-    Raises Problem where the units are no rectifiers.
+    `train` holds inputs as the network sees them: drawn ones for a generated dataset. Raises
+    Problem for units other than rectifiers.
     """
     if stack.function != "rectifier":
         raise Problem(
@@ -100,9 +101,9 @@ def _thresholds(network: Population, train: Examples) -> list[float]:
 
 
 def simulate(network: SpikingNetwork, x_NI: Tensor, steps: Sequence[int]) -> Simulation:
-    """Run the units on constant inputs [N, I] and look at them after each of the numbers of steps.
+    """Run the units on constant inputs [N, I] and record them after each number of steps.
 
-    `steps` ascend from 1 or more. All N are in memory at once.
+    `steps` ascend from 1 or more, else Problem is raised. All N examples are in memory at once.
     """
     if min(steps, default=0) < 1 or list(steps) != sorted(set(steps)):
         raise Problem(f"time steps {[*steps]} are no ascending counts: use for example 1, 4, 16")
@@ -117,7 +118,7 @@ def simulate(network: SpikingNetwork, x_NI: Tensor, steps: Sequence[int]) -> Sim
 
 @dataclass(frozen=True)
 class _State:
-    """Potentials and spikes so far of each hidden layer, and the softmax inputs added up."""
+    """Potentials and spikes so far [N, O] of each hidden layer, and summed softmax inputs."""
 
     network: SpikingNetwork
     current_NO: Tensor  # into the lowest hidden layer, constant
@@ -133,7 +134,7 @@ class _State:
         return cls(network, current_NO, zeros[:-1], [z.clone() for z in zeros[:-1]], zeros[-1])
 
     def advance_(self) -> None:
-        """Let one step pass, from the lowest layer to the highest."""
+        """Simulate one time step, from the lowest layer to the highest."""
         current_NO = self.current_NO
         layers = zip(self.potentials, self.spikes, self.network.thresholds, strict=True)
         for layer, (V_NO, total_NO, threshold) in enumerate(layers, start=1):
@@ -146,7 +147,7 @@ class _State:
         self.scores_NC.add_(current_NO)
 
     def counts(self) -> tuple[Tensor, Tensor]:
-        """Return spikes of a unit and share of silent units [N], each the mean over layers."""
+        """Return spikes a unit and the share of silent units [N], both means over layers."""
         spikes_LN = torch.stack([total_NO.double().mean(1) for total_NO in self.spikes])
         silent_LN = torch.stack([(total_NO == 0).double().mean(1) for total_NO in self.spikes])
         return spikes_LN.mean(0), silent_LN.mean(0)
@@ -157,9 +158,9 @@ def rows(
 ) -> list[Record]:
     """Return one row for each network (its place is its seed) and number of time steps.
 
-    Errors, `disagreement` (examples given another class than by the rate network) and
-    `silent_units` (without a spike in these steps, as `zeros` a mean over examples and layers) are
-    fractions; `mean_spikes` is the mean number of spikes of a hidden unit in these steps.
+    Errors, `disagreement` (examples with another class than the rate network's) and `silent_units`
+    (without a spike in these steps, a mean over examples and layers as `zeros`) are fractions;
+    `mean_spikes` is the mean number of spikes of a hidden unit in these steps.
     """
     found = []
     for k in range(len(stack)):
@@ -186,7 +187,7 @@ def rows(
 def _compare(
     rate: Population, network: SpikingNetwork, x_1NI: Inputs, steps: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return classes of the rate network [N], and of the spiking one, spikes, silence [T, N]."""
+    """Return the rate network's classes [N]; the spiking one's classes, spikes, silence [T, N]."""
     outputs = population.hidden_outputs(rate, x_1NI)
     found = simulate(network, dense(x_1NI)[0], steps)
     classes_N = population.scores(rate, x_1NI, outputs)[0].argmax(1)
@@ -195,3 +196,11 @@ def _compare(
 
 def _share(true_N: Tensor) -> float:
     return float(true_N.double().mean())
+
+
+PROBE = Probe(
+    __doc__,
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.train, splits.test),
+    functions=("rectifier",),
+)

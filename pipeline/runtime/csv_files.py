@@ -1,4 +1,4 @@
-"""CSV files with exact floats."""
+"""CSV with exact floats."""
 
 import csv
 import io
@@ -7,7 +7,10 @@ from typing import Any
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV: floats in full, lists joined by spaces, None empty, true and false.
+    """Return rows as UTF-8 CSV under a header of column names.
+
+    Floats are written in full, lists joined by spaces, booleans as `true` and `false`, None as an
+    empty cell.
 
     >>> as_csv(["a", "b"], [{"a": 0.1, "b": [1, None]}])
     b'a,b\\n0.1,1 \\n'

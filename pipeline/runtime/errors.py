@@ -1,5 +1,5 @@
-"""The one exception that means: the user can fix this."""
+"""The exception for errors that the user can fix."""
 
 
 class Problem(Exception):
-    """Something outside the code is wrong: says in one line what, where, and what to do."""
+    """User-fixable error: one line that says what is wrong, where, and what to do."""

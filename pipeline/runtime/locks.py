@@ -1,4 +1,4 @@
-"""One process at a time on an output."""
+"""File locks: one process at a time writes an output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,11 @@ from pipeline.runtime.errors import Problem
 
 
 @contextmanager
-def only_here(output: Path) -> Iterator[None]:
-    """Hold the lock of a stage's output; refuse to run where another process holds it."""
+def exclusive(output: Path) -> Iterator[None]:
+    """Hold the lock of an output, a path relative to the repository's root.
+
+    Raises Problem where another process holds the lock.
+    """
     path = Path("runs/locks", "-".join(output.parts) + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Randomness by name: every stream is a pure function of what it is for."""
+"""Random streams by name: a stream's seed is a hash of the purpose it serves."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ Part = str | int
 
 
 def stream(*parts: Part) -> int:
-    """Return the 63-bit seed of the stream named by `parts`.
+    """Return the seed of the stream with this name, in [0, 2^63).
 
     >>> stream("digits", 0, "weights") == stream("digits", 0, "weights")
     True
@@ -20,9 +20,9 @@ def stream(*parts: Part) -> int:
 
 
 def generator(*parts: Part, device: str = "cpu") -> torch.Generator:
-    """Return a fresh torch generator for the stream named by `parts`.
+    """Return a new torch generator for the stream with this name.
 
-    Streams are named by what they draw (say dataset, seed, "order", epoch) and by nothing that a
-    treatment changes, so the arms of one seed see the same draws: the comparison is paired.
+    A name holds what is drawn (say dataset, seed, "order", epoch) and nothing that an arm changes:
+    the arms of one seed see the same draws, so their comparison is paired.
     """
     return torch.Generator(device).manual_seed(stream(*parts))

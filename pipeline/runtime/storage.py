@@ -1,4 +1,4 @@
-"""Records on disk: JSON lines and folders that are either whole or absent."""
+"""Atomic storage: files and folders that are complete or absent; JSON and JSON Lines."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file that becomes `path` when the block ends well.
+    """Yield a temporary path, renamed to `path` when the block ends without an error.
 
     Readers see the old content or the new, never a part of it.
     """
@@ -32,19 +32,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part of it."""
+    """Write a file atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write one JSON document; numbers that are not finite become null."""
+    """Write a JSON document atomically; NaN and infinities become null."""
     text = json.dumps(finite(content), indent=2, allow_nan=False)
     write_bytes(path, f"{text}\n".encode())
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON document. Raises Problem where it is absent or broken."""
+    """Read a JSON document. Raises Problem where it is absent or damaged."""
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError) as error:
@@ -52,13 +52,13 @@ def read_json(path: Path) -> Any:
 
 
 def write_lines(path: Path, records: Iterable[Record]) -> None:
-    """Write one JSON object a line; numbers that are not finite become null."""
+    """Write JSON Lines atomically, one record a line; NaN and infinities become null."""
     lines = [json.dumps(finite(record), allow_nan=False) + "\n" for record in records]
     write_bytes(path, "".join(lines).encode())
 
 
 def read_lines(path: Path) -> list[Record]:
-    """Read one JSON object a line. Raises Problem where the file is absent or broken."""
+    """Read JSON Lines. Raises Problem where the file is absent or damaged."""
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except (FileNotFoundError, ValueError) as error:
@@ -66,7 +66,7 @@ def read_lines(path: Path) -> list[Record]:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file's content. Raises Problem where the file is absent."""
+    """Return the SHA-256 of a file in hexadecimal. Raises Problem where the file is absent."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -75,7 +75,7 @@ def digest(path: Path) -> str:
 
 
 def unreadable(path: Path, error: Exception) -> Problem:
-    """Return the Problem for a file that a stage should have written."""
+    """Return the Problem for a file of a stage that is absent or damaged."""
     what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
     of_claims = {"claims", "experiments"} & {*path.parts}
     command = "make claims" if of_claims else "dvc repro"
@@ -83,7 +83,7 @@ def unreadable(path: Path, error: Exception) -> Problem:
 
 
 def finite(value: Any) -> Any:
-    """Replace NaN and infinities by None at any depth: JSON has no word for them.
+    """Replace NaN and infinities, which JSON lacks, by None at any depth.
 
     >>> finite({"cost": [0.5, float("nan")]})
     {'cost': [0.5, None]}
@@ -98,7 +98,7 @@ def finite(value: Any) -> Any:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return 16 hex digits that stand for the JSON content of `parts`.
+    """Return 16 hexadecimal digits of a hash of the JSON content of `parts`.
 
     >>> fingerprint("digits", 1) == fingerprint("digits", 1) != fingerprint("digits", 2)
     True
@@ -109,13 +109,13 @@ def fingerprint(*parts: Any) -> str:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a new sibling folder that replaces `path` when the block ends well.
+    """Yield a new folder that replaces `path` when the block ends without an error.
 
-    A block that fails, or a process that is killed in it, leaves `path` as it was. What a killed
-    one left beside it goes: the caller sees to it that nobody else is at work on `path`.
+    A block that fails, or a process that is killed, leaves `path` as it was. Folders that killed
+    processes left beside `path` are removed: hold the lock of `path` around the block.
     """
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.mkdir(parents=True)
     try:

@@ -34,7 +34,7 @@ def log(client: "MlflowClient", run: "Run", *, finished: FinishedArm) -> None:
     best = population.load(finished.arm.networks / "weights.safetensors", [seed])
     valid = examples.read(finished.arm.ready / "valid.npz", seed)
     with TemporaryDirectory() as folder:
-        for name, figure in figures(finished, best, shape=valid.form.shape).items():
+        for name, figure in figures(finished, best, shape=valid.encoding.shape).items():
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
     models.log(client, run, best, valid, seed=seed)
@@ -60,11 +60,11 @@ def dataset_input(arm: Arm) -> "DatasetInput":
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = arm.ready / "train.npz"
-    form = examples.read_form(path)
+    form = examples.read_encoding(path)
     with np.load(path) as file:
         profile = {"examples": len(file["y"]), "shape": form.shape}
-    if form.recipe:
-        profile |= {"recipe": form.recipe}
+    if form.pipeline:
+        profile |= {"recipe": form.pipeline}
     card = read_card(Path("results", arm.dataset), figures=False)[0]
     if card is not None:
         profile["splits"] = {part: split["examples"] for part, split in card["splits"].items()}

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import curves
+from pipeline.analysis import comparison
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.results import read_card
 from pipeline.config.arms import Arm
@@ -55,9 +55,9 @@ class FinishedArm:
     def curves(self) -> dict[str, Any] | None:
         """The mean curves of its seeds, as the report draws them; None if the arm failed."""
         key = self.arm.key
-        arms: dict[str, dict[str, Any] | None] = curves.curves([self.outcome], {key: self.trained})[
-            "arms"
-        ]
+        arms: dict[str, dict[str, Any] | None] = comparison.curves(
+            [self.outcome], {key: self.trained}
+        )["arms"]
         return arms[key]
 
 

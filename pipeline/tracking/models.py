@@ -37,11 +37,11 @@ def log(
     client: "MlflowClient", run: "Run", best: Population, valid: Examples, *, seed: int
 ) -> None:
     """Log the one network of `best` as a model and, for texts, as data with the vocabulary."""
-    if valid.form.vocabulary is not None:
+    if valid.encoding.vocabulary is not None:
         content = {
             "seed": seed,
-            "class_names": valid.form.class_names,
-            "vocabulary": asdict(valid.form.vocabulary),
+            "class_names": valid.encoding.class_names,
+            "vocabulary": asdict(valid.encoding.vocabulary),
         }
         with TemporaryDirectory() as folder:
             storage.write_json(Path(folder, FILE), content)

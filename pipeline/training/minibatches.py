@@ -16,8 +16,7 @@ from pipeline.config.params import Schedule
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import decode
 from pipeline.data.splits.examples import Batch, Examples
-from pipeline.data.splits.label_fraction import labeled
-from pipeline.data.splits.per_seed import Data, PerSeed
+from pipeline.data.splits.per_seed import Data, PerSeed, labeled
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import generator
 from pipeline.training.state import Trial
@@ -98,7 +97,7 @@ class Shuffled(Epochs):
     @property
     def steady(self) -> bool:
         """Whether all mini-batches are tensors of the same shapes: those of texts are not."""
-        return self.examples.form.vocabulary is None
+        return self.examples.encoding.vocabulary is None
 
     def rows_SN(self, turns: Sequence[Turn]) -> Tensor:
         """Return the examples [S, steps * B] of an epoch in order, on their device."""
@@ -160,7 +159,7 @@ class Generated(Epochs):
 
     def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
         """Return what makes inputs of images."""
-        return lambda x_SBI, y_SB: (decode(x_SBI, self.characters.form), y_SB)
+        return lambda x_SBI, y_SB: (decode(x_SBI, self.characters.encoding), y_SB)
 
     def _images(self, turn: Turn, first: int, steps: int) -> tuple[Tensor, Tensor]:
         seed, epoch = turn
@@ -177,9 +176,9 @@ class Generated(Epochs):
 
 def fresh(characters: Examples, names: tuple[str | int, ...], i_N: Tensor) -> tuple[Tensor, Tensor]:
     """Return images i of the stream `names`, as stored: uint8 [N, I], and their labels [N]."""
-    form = characters.form
+    form = characters.encoding
     sources = pipelines.Characters(characters.images, characters.y_N)
-    return pipelines.draw(form.recipe, sources, names, i_N.to(characters.y_N.device))
+    return pipelines.draw(form.pipeline, sources, names, i_N.to(characters.y_N.device))
 
 
 def minibatches(
@@ -192,10 +191,10 @@ def minibatches(
     Raises Problem where the schedule has no number of images for a generated dataset, or has one
     for another.
     """
-    if bool(train.form.recipe) != bool(schedule.images):
+    if bool(train.encoding.pipeline) != bool(schedule.images):
         raise Problem(
             f"params.yaml: datasets.{dataset}.{phase.split('-')[0]}.images "
-            + ("is missing: say how many a network trains on" if train.form.recipe else
+            + ("is missing: say how many a network trains on" if train.encoding.pipeline else
                "is for generated datasets alone: remove it")
         )  # fmt: skip
     if schedule.epoch_images is None:
@@ -216,10 +215,10 @@ def reference(dataset: str, train: Data, images: int) -> Data:
 
     Of a stored split there are as many as it has, of a generated dataset `images`.
     """
-    if isinstance(train, PerSeed) or not train.form.recipe:
+    if isinstance(train, PerSeed) or not train.encoding.pipeline:
         return train
     x_NI, y_N = fresh(train, (dataset, "reference"), torch.arange(images))
-    return Examples(x_NI, y_N, replace(train.form, recipe=""))
+    return Examples(x_NI, y_N, replace(train.encoding, pipeline=""))
 
 
 def turns_of(stack: list[Trial], epochs: Sequence[int]) -> tuple[list[Turn], Tensor]:

@@ -1,4 +1,4 @@
-"""The card of a dataset: what it is, where it comes from, and what is in its three splits.
+"""Data card: origin, license, preparation and statistics of a dataset.
 
 Legend of shape suffixes: N examples.
 """
@@ -15,26 +15,25 @@ import numpy as np
 
 from pipeline.config.params import Section
 from pipeline.data.cards.samples import samples
-from pipeline.data.cards.split_statistics import DIGITS, labels, of_texts, span
+from pipeline.data.cards.split_statistics import DIGITS, input_range, labels, text_statistics
 from pipeline.data.download import inventory
 from pipeline.data.sources import own
-from pipeline.data.sources.entry import Dataset
+from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import Encoding
-from pipeline.data.splits.examples import read_form
+from pipeline.data.splits.examples import read_encoding
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 
-PARTS = ("train", "valid", "test")
-TOLD = ("title", "license", "citation", "note")  # what users may say of their own data
-FREQUENT = 20  # terms that a card names
-EXACT = 1000  # a scale is told as a fraction where its denominator is at most this
+METADATA = ("title", "license", "citation", "note")  # of the user's own data, in params.yaml
+FREQUENT = 20  # terms that a card lists
+EXACT = 1000  # a scale is written as a fraction where its denominator is at most this
 
 
 def write(
     dataset: Dataset, source: Section, options: Section, *, raw: Path, ready: Path, out: Path
 ) -> None:
-    """Write card.json and samples.npz into the folder `out`: same raw files and splits, same bytes.
+    """Write card.json and samples.npz into the folder `out`: the same data give the same bytes.
 
     Raises Problem where a raw file or a split is absent.
     """
@@ -45,21 +44,22 @@ def write(
 def card(
     dataset: Dataset, source: Section, options: Section, *, raw: Path, ready: Path
 ) -> dict[str, Any]:
-    """Return what card.json holds of a dataset whose raw files and splits are in two folders.
+    """Return the content of card.json.
 
-    `source` and `options` are its two blocks of params.yaml. `range` is what the network's inputs
-    span in the training split, `bounds` what they may. Of no split more than a block is in memory,
-    or of texts their terms. `text` is there for texts alone.
+    `source` and `options` are the dataset's two blocks of params.yaml, `raw` and `ready` the
+    folders of its raw files and splits. `range` has the lowest and highest network input of the
+    training split, `bounds` their limits by construction. Only datasets of texts have `text`.
 
     Raises Problem where a raw file or a split is absent.
     """
-    form = read_form(ready / "train.npz")
-    dtype, low, high = span(ready / "train.npz", form)
+    train = ready / "train.npz"
+    form = read_encoding(train)
+    dtype, low, high = input_range(train, form)
     return {
         "dataset": dataset.name,
         **_described(dataset, source),
         **_origins(dataset, source, raw),
-        "splits": {part: _counts(ready / f"{part}.npz", form.classes) for part in PARTS},
+        "splits": {part: _counts(ready / f"{part}.npz", form.classes) for part in inventory.PARTS},
         "class_names": list(form.class_names),
         "shape": list(form.shape),
         "inputs": form.inputs,
@@ -69,13 +69,13 @@ def card(
         "bounds": list(form.bounds),
         "rule": rule(dataset.split),
         "options": _options(source, options, raw),
-        "generator": _generator(form, ready / "train.npz"),
-        **({"text": of_texts(ready / "train.npz", form, FREQUENT)} if form.vocabulary else {}),
+        "generator": _generator(form, train),
+        **({"text": text_statistics(train, form, FREQUENT)} if form.vocabulary else {}),
     }
 
 
 def preparation(form: Encoding) -> str:
-    """Return in words how a stored value becomes an input.
+    """Return the formula by which a stored value becomes an input, in words.
 
     >>> preparation(Encoding((2, 2), ("a", "b"), scale=2 / 255, offset=-1.0))
     'value * 2/255 - 1'
@@ -85,8 +85,8 @@ def preparation(form: Encoding) -> str:
     text = "value"
     if form.scale != 1:
         exact = Fraction(form.scale).limit_denominator(EXACT)
-        told = str(exact) if float(exact) == form.scale else f"{form.scale:.{DIGITS}g}"
-        text += f" * {told}"
+        scale = str(exact) if float(exact) == form.scale else f"{form.scale:.{DIGITS}g}"
+        text += f" * {scale}"
     if form.offset:
         text += f" {'+' if form.offset > 0 else '-'} {abs(form.offset):.{DIGITS}g}"
     if form.centered:
@@ -95,39 +95,42 @@ def preparation(form: Encoding) -> str:
 
 
 def rule(split: Callable[..., Any]) -> str:
-    """Return in words what a split function makes: its docstring's first paragraph, or nothing."""
+    """Return the rule of a split function: the first paragraph of its docstring, or nothing."""
     text = inspect.getdoc(getattr(split, "func", split)) or ""
     first = " ".join(text.split("\n\n")[0].split()).removeprefix("Return ")
     return first[:1].upper() + first[1:]
 
 
 def _described(dataset: Dataset, source: Section) -> dict[str, str | None]:
-    known = {"title": dataset.title, "address": dataset.address, "citation": dataset.citation}
-    told = {name: getattr(source, name) for name in TOLD} if isinstance(source, own.Source) else {}
-    said = {name: text for name, text in told.items() if text is not None}
-    return known | {"license": dataset.license, "note": None} | said
+    described: dict[str, str | None] = {
+        **{"title": dataset.title, "address": dataset.address, "citation": dataset.citation},
+        **{"license": dataset.license, "note": None},
+    }
+    if isinstance(source, own.Source):
+        described |= source.model_dump(include={*METADATA}, exclude_none=True)
+    return described
 
 
 def _options(source: Section, options: Section, raw: Path) -> dict[str, Any]:
-    """Return the options of preprocess; of the user's own data those that matter to their kind."""
+    """Return the options of preprocess; for the user's own data those of their kind."""
     chosen = options.model_dump(mode="json", exclude_none=True)
     if not isinstance(source, own.Source):
         return chosen
     given = {file.part for file in inventory.read(raw).files}
-    matter = own.matters(source.kind, options) | ({"valid", "test"} - given)
-    return {name: value for name, value in chosen.items() if name in matter}
+    relevant = own.relevant(source.kind, options) | ({"valid", "test"} - given)
+    return {name: value for name, value in chosen.items() if name in relevant}
 
 
 def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
-    """Return the raw files one by one, or of the user's own files how many and how long."""
+    """Return the list of raw files, or the number and size of the user's own files."""
     if (raw / inventory.FILE).exists():
         files = inventory.read(raw).files
-        told = {
+        own_files = {
             "files": len(files),
             "bytes": sum(file.size for file in files),
             "fingerprint": storage.fingerprint([file.model_dump() for file in files]),
         }
-        return {"files": [], "own_files": told}
+        return {"files": [], "own_files": own_files}
     official = [
         {
             "name": file.name,
@@ -139,20 +142,25 @@ def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
         }
         for file in dataset.files(source)
     ]
-    return {"files": official or [_made(path) for path in sorted(raw.iterdir())], "own_files": None}
+    return {
+        "files": official or [_written(path) for path in sorted(raw.iterdir())],
+        "own_files": None,
+    }
 
 
-def _made(path: Path) -> Record:
-    """Return what is told of an npz file that `download` wrote itself.
+def _written(path: Path) -> Record:
+    """Return the description of an npz file that `download` wrote.
 
-    Releases of Python write other zip headers, so the digest is that of the arrays within.
+    Releases of Python write different zip headers, so the digest is that of the arrays.
     """
     digest = hashlib.sha256()
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             digest.update(archive.read(name))
-    told = {"algorithm": "sha256", "digest": digest.hexdigest(), "digest_of": "what its zip holds"}
-    return {"name": path.name, "bytes": _size(path), **told, "official": False}
+    return {
+        **{"name": path.name, "bytes": _size(path), "algorithm": "sha256"},
+        **{"digest": digest.hexdigest(), "digest_of": "what its zip holds", "official": False},
+    }
 
 
 def _size(path: Path) -> int:
@@ -163,19 +171,19 @@ def _size(path: Path) -> int:
 
 
 def _counts(path: Path, classes: int) -> dict[str, Any]:
-    read_form(path)  # says what is wrong where the split is absent
+    read_encoding(path)  # raises Problem where the split is absent
     y_N = labels(path)
-    y_N = y_N[y_N >= 0]  # texts without a label are told of elsewhere
+    y_N = y_N[y_N >= 0]  # `text` counts the texts without a label
     return {"examples": len(y_N), "by_class": np.bincount(y_N, minlength=classes).tolist()}
 
 
 def _generator(form: Encoding, train: Path) -> dict[str, Any] | None:
-    """Return how training images are drawn; None where they are those of the split."""
-    if not form.recipe:
+    """Return the recipe of the training images; None where they are those of the split."""
+    if not form.pipeline:
         return None
     return {
-        "recipe": form.recipe,
-        "modules": [module.name for module in pipelines.RECIPES[form.recipe]],
+        "recipe": form.pipeline,
+        "modules": [module.name for module in pipelines.PIPELINES[form.pipeline]],
         "most_complexity": pipelines.MAXIMUM,
         "characters": len(labels(train)),
     }

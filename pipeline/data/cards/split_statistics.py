@@ -1,4 +1,4 @@
-"""What a split on disk holds, without the whole of it in memory.
+"""Statistics of a split on disk, computed block by block.
 
 Legend of shape suffixes: N examples, B rows of a block, I inputs.
 """
@@ -17,11 +17,11 @@ from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.runtime.storage import Record
 
 BLOCK = 1 << 24  # bytes of a split that are in memory at once
-DIGITS = 6  # significant ones of a range: what is beyond them depends on the machine
+DIGITS = 6  # significant digits of a range: further ones depend on the machine
 
 
-def span(path: Path, form: Encoding) -> tuple[str, float, float]:
-    """Return the type of a split's stored values, and lowest and highest input made of them."""
+def input_range(path: Path, form: Encoding) -> tuple[str, float, float]:
+    """Return the type of a split's stored values, and the lowest and highest network input."""
     if form.vocabulary:
         return "presence bits, by their ones", 0.0, 1.0
     ends = []
@@ -34,7 +34,7 @@ def span(path: Path, form: Encoding) -> tuple[str, float, float]:
 
 
 def blocks(path: Path) -> Iterator[NDArray[Any]]:
-    """Yield the stored values of a split, in order, as blocks [B, I]."""
+    """Yield the stored values of a split, in order, in blocks [B, I]."""
     with zipfile.ZipFile(path) as archive, archive.open("x.npy") as file:
         np.lib.format.read_magic(file)
         (rows, inputs), _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -51,18 +51,19 @@ def labels(path: Path) -> NDArray[np.int64]:
         return np.asarray(stored["y"])
 
 
-def of_texts(path: Path, form: Encoding, most: int) -> Record:
-    """Return what a card tells of the texts of a training split.
+def text_statistics(path: Path, form: Encoding, frequent: int) -> Record:
+    """Return the statistics of a training split of texts, for the data card.
 
-    `ones` is the mean share of its terms that a text has, `unlabeled` how many have no label,
-    `frequent` the terms that `most` texts have, each with the share of texts that have it.
+    `ones` is the mean share of the terms that a text has, in [0, 1], `unlabeled` the number of
+    texts without a label, `frequent` the most frequent terms with the share of texts that have each
+    of them. The notes of the split are included.
     """
     assert form.vocabulary
     with np.load(path, allow_pickle=False) as stored:
         indices, y_N, notes = stored["indices"], stored["y"], json.loads(str(stored["notes"]))
     share_I = np.bincount(indices, minlength=form.inputs) / len(y_N)
-    first_I = np.argsort(-share_I, kind="stable")[:most]
-    told: Record = {
+    first_I = np.argsort(-share_I, kind="stable")[:frequent]
+    statistics: Record = {
         "terms": form.inputs,
         "ngrams": list(form.vocabulary.tokens.ngrams),
         "ones": round(len(indices) / (len(y_N) * form.inputs), DIGITS),
@@ -70,4 +71,4 @@ def of_texts(path: Path, form: Encoding, most: int) -> Record:
         "unlabeled": int(np.count_nonzero(y_N < 0)),
         "frequent": {form.vocabulary.terms[n]: round(float(share_I[n]), DIGITS) for n in first_I},
     }
-    return {**told, **notes}
+    return {**statistics, **notes}

@@ -1,23 +1,100 @@
-"""Official files from a mirror folder or from their addresses, verified before they count."""
+"""Download of official files: from a mirror folder or over HTTP, resumed, verified by hash."""
 
+import gzip
+import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
+import pooch
 import requests
 
-from pipeline.data.download import transfer
-from pipeline.data.download.remote_file import RemoteFile
 from pipeline.runtime.errors import Problem
 
 PAUSES = (0.0, 0.5, 1.0, 2.0)  # seconds before each round over the addresses
 RETRIED = (408, 416, 425, 429)  # refusals that may pass; 416 does once the partial file is dropped
-NAMED = 3  # files that an error names, where it is about many
+NAMED = 3  # files that an error message names
+HASHED = 1 << 20  # bytes of content hashed at a time
+CHUNK = 1 << 16  # bytes received at a time
+TIMEOUT = (10, 30)  # seconds to connect, and between two chunks
+UNSTATED_LIMIT = 2 << 30  # bytes of a file with neither size nor limit
 
-Faults = dict[str, str]  # what went wrong last, by address
+Faults = dict[str, str]  # last error by address
+Advance = Callable[[int, int | None], None]  # receives the bytes so far, and the total if known
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """An official file, with the hash that identifies its content.
+
+    `digest` (hexadecimal, by `algorithm`) is the hash of the file itself, or if `expanded` of the
+    content of its gzip, so that a recompressed copy is accepted. It is empty where no hash was ever
+    published; then any undamaged gzip within the limit is accepted. `size` is the number of bytes
+    of the file itself, None where unpublished. `limit` bounds, in bytes, the content of an expanded
+    file, and a file without a size. `urls` are tried in order.
+    """
+
+    name: str
+    digest: str
+    size: int | None
+    urls: tuple[str, ...]
+    algorithm: Literal["sha256", "sha1", "md5"] = "sha256"
+    expanded: bool = False
+    limit: int | None = None
+
+    @property
+    def most(self) -> int:
+        """Largest number of bytes that a download may have."""
+        return self._content_most if self.size is None else self.size
+
+    @property
+    def _content_most(self) -> int:
+        return UNSTATED_LIMIT if self.limit is None else self.limit
+
+    def fault(self, path: Path) -> str | None:
+        """Return how `path` differs from the official file, None if it does not."""
+        return self._content_fault(path) if self.expanded else self._file_fault(path)
+
+    def _file_fault(self, path: Path) -> str | None:
+        size = path.stat().st_size
+        if self.size not in (None, size):
+            return f"has {size} bytes, expected {self.size}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, self._hash).hexdigest()
+        if digest != self.digest:
+            return f"has {self.algorithm} {digest}, expected {self.digest}"
+        return None
+
+    def _content_fault(self, path: Path) -> str | None:
+        expected = f"{self.algorithm} {self.digest}" if self.digest else "no published hash"
+        try:
+            digest, size = self._measure_content(path)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            return f"is not a whole gzip file ({error}), expected content of {expected}"
+        if size > self._content_most:
+            return f"expands to more than the expected {self._content_most} bytes"
+        if self.digest and digest != self.digest:
+            return f"has content of {self.algorithm} {digest}, expected {self.digest}"
+        return None
+
+    def _measure_content(self, path: Path) -> tuple[str, int]:
+        """Return digest and length of the content, expanded no further than shows it too long."""
+        digest, size = self._hash(), 0
+        with gzip.open(path) as file:
+            while size <= self._content_most and (chunk := file.read(HASHED)):
+                digest.update(chunk)
+                size += len(chunk)
+        return digest.hexdigest(), size
+
+    def _hash(self) -> "hashlib._Hash":
+        # Some systems refuse md5 and sha1 unless they are declared as not used for security.
+        return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
 def fetch(
@@ -25,13 +102,13 @@ def fetch(
 ) -> None:
     """Put the official files of a dataset into `folder`.
 
-    Each is looked for as `<mirror>/<dataset>/<name>`, then at its addresses in turn. Files are
-    collected in the folder `partial`, so that a killed download goes on where it stopped, and stay
-    there: nothing is fetched twice. `folder` gets the same files (links, where the disk has them)
-    once all are there and have the official content. One process at a time may use a `partial`.
+    Each file is looked for as `<mirror>/<dataset>/<name>`, then at its addresses in turn. Files are
+    collected in the folder `partial` and stay there, so that a killed download resumes and nothing
+    is fetched twice. `folder` gets the same files (hard links where the disk has them) once all
+    are present and verified. One process at a time may use a `partial`.
 
-    Raises Problem where a mirror's file is wrong (it is left as it is, and no address is asked:
-    whoever names a mirror wants to know) and where no address gives the official content.
+    Raises Problem where a mirror's file is wrong (it is left as it is, and no address is asked),
+    and where no address gives the official content.
     """
     partial.mkdir(parents=True, exist_ok=True)
     mirrored = {file: _in_mirror(file, mirror, dataset) for file in files}
@@ -53,7 +130,7 @@ def fetch(
 
 
 def _place(whole: Path, target: Path) -> None:
-    """Make the file appear at `target` as well, without a second copy where that is possible."""
+    """Hard-link the file to `target`, or copy it where the disk has no links."""
     try:
         target.hardlink_to(whole)
     except OSError:
@@ -61,13 +138,13 @@ def _place(whole: Path, target: Path) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first names, and the number of the others."""
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _in_mirror(file: RemoteFile, mirror: Path | None, dataset: str) -> Path | None:
-    """Return the mirror's copy, None without a mirror. Raises Problem where the mirror is none."""
+    """Return the path in the mirror, None without a mirror. Raises Problem if it is no folder."""
     if mirror is None:
         return None
     if not mirror.is_dir():
@@ -76,11 +153,11 @@ def _in_mirror(file: RemoteFile, mirror: Path | None, dataset: str) -> Path | No
 
 
 def _obtain(file: RemoteFile, partial: Path, mirrored: Path | None) -> list[str]:
-    """Make `partial / file.name` hold the official content; or say where it was not to be had."""
+    """Make `partial / file.name` hold the official content, or return what failed."""
     whole, part = partial / file.name, partial / f"{file.name}.part"
     if whole.exists():
         if not file.fault(whole):
-            return []  # an earlier run got this far
+            return []  # fetched by an earlier run
         whole.unlink()
     absent = []
     if mirrored and mirrored.exists():
@@ -107,7 +184,7 @@ def _copy(file: RemoteFile, mirrored: Path, part: Path) -> None:
 
 
 def _download(file: RemoteFile, part: Path) -> Faults:
-    """Bring the official content to `part`, and return {}; or return each address's fault."""
+    """Bring the official content to `part` and return {}, or return the fault of each address."""
     faults: Faults = {}
     urls = list(file.urls)
     with _bar(file) as advance:
@@ -123,39 +200,37 @@ def _download(file: RemoteFile, part: Path) -> Faults:
     return faults
 
 
-def _try(
-    file: RemoteFile, url: str, part: Path, advance: transfer.Advance
-) -> tuple[str | None, bool]:
-    """Ask one address once. Return its fault, and whether asking it again is useless."""
-    there = part.stat().st_size if part.exists() else 0
+def _try(file: RemoteFile, url: str, part: Path, advance: Advance) -> tuple[str | None, bool]:
+    """Ask one address once. Return the fault, and whether another attempt would be useless."""
+    start = part.stat().st_size if part.exists() else 0
     try:
-        if not there or file.size is None or there < file.size:
-            transfer.receive(url, part, file.most, advance=advance)
+        if not start or file.size is None or start < file.size:
+            receive(url, part, file.most, advance=advance)
         fault = file.fault(part)
-    except transfer.OversizeError:
+    except OversizeError:
         fault = f"sends more than the expected {file.most} bytes"
     except requests.RequestException as error:
-        if _lacks_nothing(error) and not file.fault(part):
+        if _has_no_more(error) and not file.fault(part):
             return None, True
         return _refusal(error, part)
     if fault:
         part.unlink()  # the next attempt must not build on it
         fault += " (the download was deleted)"
-    # Bytes that an earlier attempt left may be what was wrong.
-    return fault, not there
+    # The bytes that an earlier attempt left may be at fault: then ask again.
+    return fault, not start
 
 
-def _lacks_nothing(error: requests.RequestException) -> bool:
-    """Say whether the server has no byte beyond those that are here."""
+def _has_no_more(error: requests.RequestException) -> bool:
+    """Return whether the server has no byte beyond the partial file's length."""
     status = error.response.status_code if error.response is not None else None
     return status == requests.codes.requested_range_not_satisfiable
 
 
 def _refusal(error: requests.RequestException, part: Path) -> tuple[str, bool]:
-    """Return what a failed request means, and whether repeating it is useless."""
+    """Return a failed request in words, and whether another attempt would be useless."""
     if error.response is not None:
         status = error.response.status_code
-        if _lacks_nothing(error):
+        if _has_no_more(error):
             part.unlink()
         return f"answers {status} {error.response.reason}", status < 500 and status not in RETRIED
     if isinstance(error, requests.Timeout):
@@ -163,9 +238,69 @@ def _refusal(error: requests.RequestException, part: Path) -> tuple[str, bool]:
     return "cannot be reached or drops the connection", False
 
 
+class OversizeError(Exception):
+    """The server sends more bytes than the official file has."""
+
+
+def receive(url: str, part: Path, most: int, *, advance: Advance) -> None:
+    """Complete the partial file `part` from `url`, asking only for the bytes it lacks.
+
+    Starts over where the server ignores the range. The bytes that arrived stay in `part` when the
+    connection breaks. Raises requests.RequestException, and OversizeError after `most` bytes.
+    """
+    with part.open("ab") as file:
+        start = file.tell()
+        sink = _Sink(file, most, advance)
+        # Without this, servers may compress; offsets count the bytes of the stored file.
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        download = pooch.HTTPDownloader(
+            chunk_size=CHUNK, timeout=TIMEOUT, headers=headers, hooks={"response": sink.place}
+        )
+        try:
+            download(url, sink, None)
+        finally:
+            sink.close()
+
+
+class _Sink:
+    """The partial file, with the file interface that pooch's downloader writes to."""
+
+    def __init__(self, file: BinaryIO, most: int, advance: Advance) -> None:
+        self.file, self.most, self.advance = file, most, advance
+        self.total: int | None = None
+        self.responses: list[requests.Response] = []
+
+    def place(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        """Position the file for the bytes of a response, before the first of them arrives."""
+        self.responses.append(response)
+        # Some servers declare a stored .gz file as encoded, and requests would expand it.
+        response.raw.headers.pop("Content-Encoding", None)
+        if response.status_code == requests.codes.ok:
+            self.file.seek(0)
+            self.file.truncate()
+        length = response.headers.get("Content-Length", "")
+        self.total = self.file.tell() + int(length) if length.isdecimal() else None
+
+    def write(self, chunk: bytes) -> None:
+        self.file.write(chunk)
+        self.advance(self.file.tell(), self.total)
+        if self.file.tell() > self.most:
+            raise OversizeError
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
+        """Close the connections, which pooch leaves open on failure."""
+        for response in self.responses:
+            response.close()
+
+
 @contextmanager
-def _bar(file: RemoteFile) -> Iterator[transfer.Advance]:
-    """Yield what shows the progress of a download: on a terminal only, and on stderr."""
+def _bar(file: RemoteFile) -> Iterator[Advance]:
+    """Yield a callback that shows a download's progress on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 

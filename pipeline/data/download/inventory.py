@@ -1,25 +1,25 @@
-"""Stock of the user's own files: what they are called, how long they are, and their hashes.
+"""Inventory of the user's own files: name, size and SHA-256 of each.
 
-The files stay where they are. `download` takes stock of them, and whoever reads one later notices
-where it is no longer the same.
+The files stay where they are. `download` writes the inventory; a later stage that reads a file
+raises Problem if the file is no longer the same.
 """
 
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from pipeline.config.params import Section
-from pipeline.data.download.hashing_reader import HashingReader
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 FILE = "inventory.json"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
-JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # beside hidden files: what systems leave behind
+JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # left behind by operating systems
 LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
 Kind = Literal["folder", "npz", "csv", "reviews"]
@@ -27,37 +27,56 @@ Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 
-class File(Section):
-    """One file; of images also the class, and the split where the user chose it."""
+class HashingReader(io.RawIOBase):
+    """Reader that hashes a file while streaming it; `digest` is the sha256 of the bytes so far."""
 
-    path: str  # from the folder, of reviews from the root; else the name alone
+    def __init__(self, file: IO[bytes]) -> None:
+        """Wrap an open binary file."""
+        self.file, self.digest = file, hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as the file goes and return the number of bytes."""
+        content = self.file.read(len(buffer))
+        self.digest.update(content)
+        buffer[: len(content)] = content
+        return len(content)
+
+
+class File(Section):
+    """One file; for images also the class, and the split if the folders name it."""
+
+    path: str  # relative to the folder; of reviews to the repository's root; else the name alone
     size: int  # bytes
     sha256: str
     class_name: str | None = None
     part: Part | None = None
-    unlabeled: Literal[True] | None = None  # of reviews: nobody says what they are
+    unlabeled: Literal[True] | None = None  # of files of unlabeled reviews
 
 
-class Stock(Section):
-    """All files of a dataset: by split, class and name, in the order of code points."""
+class Inventory(Section):
+    """All files of a dataset, by split, class and name in code-point order."""
 
     dataset: str
     kind: Kind
-    path: str  # of the folder or file, as the user gave it; of reviews what all files are called
+    path: str  # of the folder or file, as in params.yaml; of reviews all paths
     files: list[File]
 
     def place(self, file: File) -> Path:
-        """Return where a file is."""
+        """Return the path of a file."""
         if self.kind == "reviews":
             return Path(file.path)
         return Path(self.path, file.path) if self.kind == "folder" else Path(self.path)
 
     def content(self, file: File) -> bytes:
-        """Read a file. Raises Problem where it is gone or not what it was."""
+        """Return the content of a file. Raises Problem where it is gone or has changed."""
         path = self.place(file)
         try:
             with path.open("rb") as opened:
-                content = opened.read(file.size + 1)  # the byte too many shows a longer file
+                content = opened.read(file.size + 1)  # one byte more detects a longer file
         except OSError as error:
             raise self._changed(path) from error
         if hashlib.sha256(content).hexdigest() != file.sha256:
@@ -68,38 +87,38 @@ class Stock(Section):
     def stream(self, file: File) -> Iterator[HashingReader]:
         """Open a file that may be larger than memory, to be read from end to end.
 
-        Raises Problem where it is gone, or at its end where it is not what it was.
+        Raises Problem where it is gone, or at the end where it has changed.
         """
         path = self.place(file)
         try:
             with path.open("rb") as opened:
-                watched = HashingReader(opened)
-                yield watched
+                reader = HashingReader(opened)
+                yield reader
         except OSError as error:
             raise self._changed(path) from error
-        if watched.digest.hexdigest() != file.sha256:
+        if reader.digest.hexdigest() != file.sha256:
             raise self._changed(path)
 
     def _changed(self, path: Path) -> Problem:
         return Problem(
-            f"{path} has changed since stock was taken: run dvc repro -f download@{self.dataset}"
+            f"{path} has changed since it was recorded: run dvc repro -f download@{self.dataset}"
         )
 
 
 class Place(NamedTuple):
-    """Where a file was found, before it is read."""
+    """Path of a file, and the class and split that its folders name."""
 
     path: Path
     class_name: str | None = None
     part: Part | None = None
 
 
-def take(dataset: str, kind: Kind, path: str) -> Stock:
-    """Return the stock of a folder of images, or of one file.
+def take(dataset: str, kind: Kind, path: str) -> Inventory:
+    """Return the inventory of a folder of images, or of one file.
 
-    Hidden files and what operating systems leave behind are passed over. Links to files of the same
-    folder count as files. Raises Problem where there is no such folder or file, where a link leaves
-    the folder, where a file is no image, and where the folders are not laid out as expected.
+    Skips hidden files and files that operating systems leave behind. A link to a file of the same
+    folder counts as a file. Raises Problem where there is no such folder or file, where a link
+    leaves the folder, where a file is not an image, and where the folders have another layout.
     """
     root = Path(path)
     if not (root.is_dir() if kind == "folder" else root.is_file()):
@@ -109,11 +128,11 @@ def take(dataset: str, kind: Kind, path: str) -> Stock:
         files = [measure(place, root if kind == "folder" else root.parent) for place in places]
     except OSError as error:
         raise Problem(f"{error.filename or path} cannot be read: {error.strerror}") from error
-    return Stock(dataset=dataset, kind=kind, path=path, files=files)
+    return Inventory(dataset=dataset, kind=kind, path=path, files=files)
 
 
 def absent(dataset: str, key: str, path: str) -> Problem:
-    """Return the Problem for a folder or file of params.yaml that is not there."""
+    """Return the Problem for a folder or file of params.yaml that does not exist."""
     noun = "folder" if key == "folder" else "file"
     return Problem(
         f"params.yaml: datasets.{dataset}.source.{key}: there is no {noun} {path}: "
@@ -121,15 +140,15 @@ def absent(dataset: str, key: str, path: str) -> Problem:
     )
 
 
-def write(stock: Stock, raw: Path) -> None:
-    """Write a stock into the folder `raw`."""
-    storage.write_json(raw / FILE, stock.model_dump(exclude_none=True))
+def write(inventory: Inventory, raw: Path) -> None:
+    """Write an inventory into the folder `raw`."""
+    storage.write_json(raw / FILE, inventory.model_dump(exclude_none=True))
 
 
-def read(raw: Path) -> Stock:
-    """Read the stock of the folder `raw`. Raises Problem where it is absent or damaged."""
+def read(raw: Path) -> Inventory:
+    """Read the inventory of the folder `raw`. Raises Problem where it is absent or damaged."""
     try:
-        return Stock.model_validate_json((raw / FILE).read_bytes())
+        return Inventory.model_validate_json((raw / FILE).read_bytes())
     except ValidationError as error:
         fault = ValueError(error.errors()[0]["msg"])
         raise storage.unreadable(raw / FILE, fault) from error
@@ -138,7 +157,7 @@ def read(raw: Path) -> Stock:
 
 
 def measure(place: Place, root: Path) -> File:
-    """Return what is noted of a file, its name as it is from a folder."""
+    """Return the entry of a file, with its path relative to `root`."""
     with place.path.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         size = opened.tell()
@@ -162,13 +181,13 @@ def _images(root: Path) -> list[Place]:
         ]
     else:
         places = list(_classes(root, root, None))
-    strangers = _strangers([place.path for place in places])
+    strangers = [place.path for place in places if place.path.suffix.lower() not in SUFFIXES]
     if strangers:
         raise Problem(
-            f"{len(strangers)} of the files in {root} are no images by their names, "
+            f"{len(strangers)} of the files in {root} are not images by their names, "
             f"the first is {min(strangers)}: move them elsewhere"
         )
-    # What is no image at the top of the folder, a README or a license, is about the set.
+    # Other files at the top of the folder, a README or a license, describe the dataset.
     if loose := [path for path in loose if path.suffix.lower() in SUFFIXES]:
         raise Problem(f"{min(loose)} is in no class folder: {LAYOUT}: move it")
     _check_classes(places, root)
@@ -193,12 +212,12 @@ def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
 
 
 def passed_over(name: str) -> bool:
-    """Tell whether a file or folder of this name is left out: hidden, or what systems leave."""
+    """Return whether a file or folder of this name is skipped: hidden, or an operating system's."""
     return name.startswith(".") or name in JUNK
 
 
 def _listed(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files in a folder, by name, and nothing that is junk."""
+    """Return the folders and the files in a folder by name, without those that are skipped."""
     folders, files = [], []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if passed_over(path.name):
@@ -224,12 +243,8 @@ def _check_link(path: Path, root: Path) -> None:
         raise Problem(f"{path} is a link {where}: put copies of the files in its place")
 
 
-def _strangers(files: list[Path]) -> list[Path]:
-    return [path for path in files if path.suffix.lower() not in SUFFIXES]
-
-
 def _check_classes(places: list[Place], root: Path) -> None:
-    """Refuse splits with different classes."""
+    """Raise Problem where two splits have different classes."""
     classes: dict[str | None, set[str | None]] = {}
     for place in places:
         classes.setdefault(place.part, set()).add(place.class_name)

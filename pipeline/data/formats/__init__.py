@@ -1,1 +1,1 @@
-"""File formats: readers that return arrays or refuse a file in one line."""
+"""File formats: each reader returns arrays, or refuses a file with a one-line Problem."""

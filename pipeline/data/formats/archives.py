@@ -1,8 +1,8 @@
-"""Members of published archives, read where they are: nothing is extracted to disk.
+"""Safe reading of zip and tar archives in memory: nothing is extracted to disk.
 
-An archive's own account of itself is never trusted. Sizes are compared with what is expected before
-memory is asked for, no more than that is ever expanded, and an archive with a name that would leave
-its folder is refused whole, though no name is ever used as a path.
+The headers of an archive are not trusted. Sizes are compared with the expected ones before memory
+is allocated, no more than that is ever expanded, and an archive with a member name that leads out
+of its folder is refused, though names are never used as paths.
 """
 
 import gzip
@@ -24,10 +24,10 @@ from typing import IO
 from pipeline.runtime import storage
 
 OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
-OTHERS = 1 << 20  # bytes of a tar that are no wanted content: headers, padding, a page of text
+OTHERS = 1 << 20  # bytes of a tar besides the wanted members: headers, padding, a text file
 CHUNK = 1 << 20
-LONGEST = 300  # characters of what an error may quote from a file
-# zipfile expands the other methods without a limit.
+LONGEST = 300  # characters that an error message quotes from a file
+# zipfile expands other compression methods without a limit.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (
     OSError, EOFError, LookupError, RuntimeError, ValueError, struct.error, tarfile.TarError,
@@ -37,7 +37,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class AtMost:
-    """The size of a member that is known only so far, in bytes."""
+    """Upper bound on the size of a member, in bytes."""
 
     most: int
 
@@ -46,7 +46,7 @@ Size = int | AtMost
 
 
 def members(path: Path) -> list[str]:
-    """Return the names of the files of a zip, in the order of its directory.
+    """Return the names of the files in a zip, in the order of its directory.
 
     Raises Problem where the zip is absent or damaged, or a name leads out of its folder.
     """
@@ -61,15 +61,15 @@ def read(
     others: int = OTHERS,
     optional: Container[str] = (),
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each wanted member of a .tar.gz, .tar.xz, .tar or .zip.
+    """Yield the name and content of each wanted member of a .tar.gz, .tar.xz, .tar or .zip.
 
-    `sizes` holds the exact size of each in bytes, or a limit. Members of a zip come in the order of
-    `sizes`, those of a tar in the archive's own: a tar is read once from end to end, and may hold
-    `others` more bytes than the wanted members. Its checksums (a plain .tar has none) come last:
-    only who reads on to the end knows that all was well.
+    `sizes` maps the wanted names to exact sizes in bytes, or to upper bounds. Members of a zip come
+    in the order of `sizes`. A tar is streamed once, its members come in their own order, and it may
+    hold `others` bytes besides them. The checksums of a compressed tar are verified at the end of
+    the stream.
 
     Raises Problem where the archive is absent or damaged, where a name leads out of its folder, and
-    where a wanted member is absent (unless `optional`), there twice, a link or device, or of
+    where a wanted member is absent (unless in `optional`), duplicated, a link or device, or of
     another size.
     """
     with _refusals(path):
@@ -81,7 +81,7 @@ def read(
 
 @contextmanager
 def _refusals(path: Path) -> Iterator[None]:
-    """Turn whatever reading an archive raises into one line that names the archive."""
+    """Turn the exceptions of a damaged archive into a Problem that names it."""
     try:
         yield
     except FileNotFoundError as error:
@@ -114,23 +114,23 @@ def _zipped(
 
 
 def _check_present(
-    sizes: Mapping[str, Size], found: Container[str], optional: Container[str]
+    sizes: Mapping[str, Size], present: Container[str], optional: Container[str]
 ) -> None:
     for name in sizes:
-        if name not in found and name not in optional:
+        if name not in present and name not in optional:
             raise ValueError(f"{name} is absent")
 
 
 def _directory(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     for info in archive.filelist:
-        _check_name(info.orig_filename)  # zipfile cuts the other one at a zero byte
+        _check_name(info.orig_filename)  # zipfile cuts `filename` at a zero byte
     return archive.filelist
 
 
 def _tarred(
     path: Path, sizes: Mapping[str, Size], others: int, optional: Container[str]
 ) -> Iterator[tuple[str, bytes]]:
-    found = set()
+    seen = set()
     limit = sum(_most(size) for size in sizes.values()) + others
     with _expanded(path) as file:
         stream = _Bounded(file, limit)
@@ -140,16 +140,16 @@ def _tarred(
                 _check_name(name)
                 if name not in sizes:
                     continue
-                if name in found:
+                if name in seen:
                     raise ValueError(f"{name} is there twice")
-                found.add(name)
+                seen.add(name)
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None or member.issparse():
                     raise ValueError(f"{name} is no ordinary file")
                 yield name, _content(content, name, member.size, sizes[name])
         while stream.read(CHUNK):
-            pass  # the checksums are at the end
-    _check_present(sizes, found, optional)
+            pass  # verifies the checksums at the end
+    _check_present(sizes, seen, optional)
 
 
 def _expanded(path: Path) -> io.BufferedIOBase:
@@ -159,7 +159,7 @@ def _expanded(path: Path) -> io.BufferedIOBase:
 
 
 class _Bounded(io.BufferedIOBase):
-    """A stream that ends in an error after so many bytes: a bomb's headers are no exception."""
+    """Stream that raises ValueError after `limit` bytes, headers included."""
 
     def __init__(self, file: io.BufferedIOBase, limit: int) -> None:
         self.file, self.limit, self.left = file, limit, limit
@@ -179,12 +179,12 @@ def _check_name(name: str) -> None:
 
 
 def _content(file: IO[bytes], name: str, stated: int, size: Size) -> bytes:
-    """Return a member's content, of the size that its header states and that is expected."""
+    """Return a member's content, which must have both the stated and the expected size."""
     most = _most(size)
     if stated > most or (stated < most and isinstance(size, int)):
         limit = most if isinstance(size, int) else f"at most {most}"
         raise ValueError(f"{name} has {stated} bytes, expected {limit}")
-    content = file.read(most + 1)  # neither library gives more than is stated, but who knows
+    content = file.read(most + 1)  # one byte more detects a longer member
     if len(content) != stated:
         raise ValueError(f"{name} has {len(content)} bytes when expanded, expected {stated}")
     return content

@@ -1,6 +1,6 @@
-"""Gzipped IDX files, the format of MNIST and its kin.
+"""Gzipped IDX files, the format of MNIST.
 
-A big-endian header (magic number, then the length of each dimension), then one byte a value.
+A big-endian header (magic number, then the length of each dimension), then one byte per value.
 """
 
 import gzip
@@ -18,17 +18,17 @@ MAGIC = 0x0800  # unsigned bytes; the last two digits count the dimensions: 2049
 
 
 def read_images(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return images [N, rows * columns], pixels from 0 to 255, of a file that must hold `shape`.
+    """Return the images [N, rows * columns] of a file of shape (N, rows, columns), uint8.
 
-    Raises Problem where the file is absent, damaged, or holds anything else.
+    Raises Problem where the file is absent or damaged, or has another shape.
     """
     return _values(path, shape).reshape(shape[0], -1)
 
 
 def read_labels(path: Path, count: int, classes: int) -> NDArray[np.int64]:
-    """Return `count` labels [N], each from 0 to classes - 1.
+    """Return the `count` labels [N] of a file, each from 0 to classes - 1, int64.
 
-    Raises Problem where the file is absent, damaged, or holds anything else.
+    Raises Problem where the file is absent or damaged, or holds other values.
     """
     labels_N = _values(path, (count,))
     if labels_N.max(initial=0) >= classes:
@@ -49,10 +49,10 @@ def _values(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _content(path: Path, size: int) -> bytes:
-    """Return the `size` bytes that a gzip file must expand to, never expanding it further."""
+    """Return the `size` bytes that a gzip file must expand to; it is expanded no further."""
     try:
         with gzip.open(path) as file:
-            content = file.read(size + 1)  # the byte too many shows a longer file
+            content = file.read(size + 1)  # one byte more detects a longer file
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise storage.unreadable(path, error) from error
     if len(content) != size:

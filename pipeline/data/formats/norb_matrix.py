@@ -1,8 +1,8 @@
 """Gzipped binary matrices, the format of NORB and small NORB.
 
 A little-endian header of 32-bit integers (magic number, number of dimensions, then the length of
-each dimension, three at least: with fewer dimensions the lengths beyond them mean nothing), then
-the values, the last dimension fastest. Files are read as streams, and no further than is expected.
+each dimension, padded to three lengths), then the values, the last dimension fastest. Files are
+streamed, and read no further than expected.
 
 Legend of shape suffixes: N rows of a file, B rows of a block.
 """
@@ -21,33 +21,33 @@ from numpy.typing import NDArray
 
 from pipeline.runtime import storage
 
-Kind = Literal["u1", "<i4"]  # numpy's names of the two types that are used here
+Kind = Literal["u1", "<i4"]  # dtypes of the two matrix types in use
 MAGIC: dict[Kind, int] = {"u1": 0x1E3D4C55, "<i4": 0x1E3D4C54}
-LENGTHS = 3  # the fewest that a header holds
+LENGTHS = 3  # fewest lengths in a header
 DAMAGE = (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
 
 
 def read_images(path: Path, shape: tuple[int, ...], *, rows: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield blocks [B, ...] of `rows` images but for the last, of a file that must hold `shape`.
+    """Yield the images of a file of shape `shape` in blocks [B, ...] of `rows`, the last shorter.
 
-    The file's checksum comes last: only who reads on to the end knows that all was well. Raises
-    Problem where the file is absent, damaged, or holds anything else.
+    The checksum is verified at the end of the stream. Raises Problem where the file is absent or
+    damaged, or has another shape.
     """
     for block_B in _blocks(path, "u1", shape, rows):
         yield block_B.view(np.uint8)
 
 
 def read_integers(path: Path, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the 32-bit integers of a small file, which must hold `shape`.
+    """Return the 32-bit integers of a small file of shape `shape`, as int64.
 
-    Raises Problem where the file is absent, damaged, or holds anything else.
+    Raises Problem where the file is absent or damaged, or has another shape.
     """
     (whole_N,) = _blocks(path, "<i4", shape, shape[0])
     return whole_N.astype(np.int64)
 
 
 def header_size(shape: tuple[int, ...]) -> int:
-    """Return the bytes before the values of a matrix."""
+    """Return the number of bytes before the values of a matrix."""
     return 8 + 4 * max(LENGTHS, len(shape))
 
 
@@ -67,7 +67,7 @@ def _blocks(
 
 @contextmanager
 def _refusals(path: Path) -> Iterator[None]:
-    """Turn what reading a file raises into one line that names the file."""
+    """Turn the exceptions of a damaged file into a Problem that names it."""
     try:
         yield
     except DAMAGE as error:

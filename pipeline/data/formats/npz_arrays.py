@@ -1,4 +1,4 @@
-"""Arrays of an npz file, as the user has them.
+"""npz files of the user: arrays of examples and of labels.
 
 Legend of shape suffixes: N examples, I inputs, B rows of a block.
 """
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.formats import scaling
-from pipeline.data.formats.csv_table import LARGEST, Scaled, Table, classes, listed
+from pipeline.data.formats.table import LARGEST, Scaled, Table, blocks, classes, listed
 from pipeline.data.splits.stored_arrays import DAMAGE
 from pipeline.runtime.errors import Problem
 
 KERAS = ("x_train", "y_train", "x_test", "y_test")
-MOST_BYTES = 1 << 33  # that an array may expand to
+MOST_BYTES = 1 << 33  # largest size of an expanded array
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -25,9 +24,9 @@ HEADERS = {
 
 
 def table(content: bytes, path: str, names: tuple[str, str], *, scaled: Scaled) -> Table:
-    """Return the arrays x and y by their names, or x_train, y_train, x_test and y_test.
+    """Return the table of the arrays `names` (x, y), or of x_train, y_train, x_test and y_test.
 
-    Raises Problem naming file and array where one is absent, damaged, or holds what cannot be used.
+    Raises Problem naming file and array where one is absent, damaged or unusable.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -52,7 +51,7 @@ def table(content: bytes, path: str, names: tuple[str, str], *, scaled: Scaled) 
 
 
 def _joined(arrays: list[NDArray[Any]], path: str) -> NDArray[Any]:
-    """Return training examples, then test examples, where the two are told apart."""
+    """Return the training examples followed by the test examples, if there are any."""
     if len({(array.dtype.kind, array.dtype.itemsize * (array.ndim > 1)) for array in arrays}) > 1:
         raise Problem(f"{path}: training and test arrays are of different types: make them alike")
     if len({array.shape[1:] for array in arrays}) > 1:
@@ -61,7 +60,7 @@ def _joined(arrays: list[NDArray[Any]], path: str) -> NDArray[Any]:
 
 
 def _array(archive: zipfile.ZipFile, name: str, path: str) -> NDArray[Any]:
-    """Return an array whose header agrees with the size of its member, no object among it."""
+    """Return an array, whose header must agree with the size of its member."""
     info = archive.getinfo(f"{name}.npy")
     if info.file_size > MOST_BYTES:
         raise Problem(
@@ -102,8 +101,8 @@ def _check_pair(x: NDArray[Any], y_N: NDArray[Any], path: str, *, names: tuple[s
 
 def _check_finite(x: NDArray[Any], where: str) -> None:
     first = 0
-    for x_BI in scaling.blocks(x, np.arange(len(x))):
-        wrong = np.argwhere(~(np.abs(x_BI.astype(np.float64)) <= LARGEST))  # NaN is not either
+    for x_BI in blocks(x, np.arange(len(x))):
+        wrong = np.argwhere(~(np.abs(x_BI.astype(np.float64)) <= LARGEST))  # catches NaN too
         if len(wrong):
             raise Problem(
                 f"{where}[{first + wrong[0, 0]}] holds {x_BI[tuple(wrong[0])]}, which is no finite "

@@ -1,19 +1,19 @@
-"""The Multi-Domain Sentiment archives: Amazon reviews as pseudo-XML, or counted already.
+"""Files of the Multi-Domain Sentiment archives: Amazon reviews as pseudo-XML, or as term counts.
 
-In the first the tags stand on lines of their own and nothing is escaped by rule; in the second a
-line is a review, `feature:count ... #label#:positive`.
+In pseudo-XML, tags stand on lines of their own and text is not escaped. In the processed files, a
+line is a review: `feature:count ... #label#:positive`.
 """
 
 import html
 from collections.abc import Iterator
 
-from pipeline.data.text.reviews import Fault, Found, Review, Stars
+from pipeline.data.text.reviews import Fault, Parsed, Review, Stars
 
 LABEL = "#label#"
 
 
 def text(content: bytes) -> str:
-    """Return a file's text: UTF-8, or where it is not, Latin-1, which every byte is."""
+    """Return a file's text, decoded as UTF-8, or as Latin-1 where it is not UTF-8."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -21,9 +21,9 @@ def text(content: bytes) -> str:
 
 
 def blocks(content: bytes, path: str) -> Iterator[tuple[int, dict[str, str]] | Fault]:
-    """Yield the first line of each <review> and its fields, by tag.
+    """Yield the first line of each <review> and its fields by tag, or its Fault.
 
-    Of a field that is there twice the last counts: so the published files repeat <unique_id>.
+    The last of two fields of the same tag counts: the published files repeat <unique_id>.
     """
     first, tag = 0, ""
     fields: dict[str, str] = {}
@@ -52,10 +52,10 @@ def blocks(content: bytes, path: str) -> Iterator[tuple[int, dict[str, str]] | F
 
 def pseudo_xml(
     content: bytes, path: str, label: str | None, *, titles: bool, stars: bool
-) -> Iterator[Found]:
-    """Yield the reviews of a .review file, all of them of one polarity `label`, None for unknown.
+) -> Iterator[Parsed]:
+    """Yield the reviews of a .review file, labeled with its polarity `label`, None if unknown.
 
-    With `stars` the label of each is its rating instead. With `titles` the title comes first.
+    With `stars` the label is the rating instead. With `titles` the text begins with the title.
     """
     rating = Stars()
     for block in blocks(content, path):
@@ -64,21 +64,21 @@ def pseudo_xml(
             continue
         line, fields = block
         wanted = ("title", "review_text") if titles else ("review_text",)
-        said = html.unescape("\n".join(fields.get(tag, "") for tag in wanted)).strip()
+        words = html.unescape("\n".join(fields.get(tag, "") for tag in wanted)).strip()
         try:
             if "review_text" not in fields:
                 raise ValueError("the review has no review_text")
             if not fields["review_text"]:
                 raise ValueError("the text is empty")
-            yield Review(said, rating.label(fields.get("rating")) if stars and label else label)
+            yield Review(words, rating.label(fields.get("rating")) if stars and label else label)
         except ValueError as error:
             yield Fault(path, line, str(error))
 
 
-def counted(content: bytes, path: str, label: str | None) -> Iterator[Found]:
-    """Yield the reviews of a processed file: their features, separated by spaces.
+def counted(content: bytes, path: str, label: str | None) -> Iterator[Parsed]:
+    """Yield the reviews of a processed file, as features separated by spaces.
 
-    A line whose own label is not `label` is a fault; without one the lines' labels do not matter.
+    A line with another label than `label` is a Fault; if `label` is None, any label is accepted.
     """
     for number, line in enumerate(text(content).split("\n"), start=1):
         if not line.strip():
@@ -95,7 +95,7 @@ def counted(content: bytes, path: str, label: str | None) -> Iterator[Found]:
 
 
 def _features(parts: list[str]) -> tuple[list[str], str]:
-    """Return the features that a line counts at least once, and its label."""
+    """Return the features of a line, which must have a count of at least 1, and its label."""
     features, label = [], ""
     for part in parts:
         feature, _, value = part.rpartition(":")
@@ -103,10 +103,10 @@ def _features(parts: list[str]) -> tuple[list[str], str]:
             label = value
             continue
         try:
-            there = int(value) > 0
+            counted = int(value) > 0
         except ValueError:
-            there = False
-        if not (feature and there):
+            counted = False
+        if not (feature and counted):
             raise ValueError("a feature is not of the form name:count")
         features.append(feature)
     return features, label

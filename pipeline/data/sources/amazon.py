@@ -1,4 +1,4 @@
-"""The Multi-Domain Sentiment Dataset: Amazon reviews of four kinds of products."""
+"""Multi-Domain Sentiment Dataset: Amazon reviews of four kinds of products."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.params import Section, Share
-from pipeline.data.download.remote_file import RemoteFile
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.formats import archives, sentiment_archive
-from pipeline.data.sources.entry import Dataset
+from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Parsed
 
 ADDRESS = "https://www.cs.jhu.edu/~mdredze/datasets/sentiment/"
 KINDS = {"books": "books", "dvd": "dvd", "electronics": "electronics", "kitchen": "kitchen"}
@@ -26,26 +25,27 @@ FOLDERS = {
 ROOTS = {"domain_sentiment_data": "sorted_data_acl", "processed_acl": "processed_acl"}
 POLARITIES = ("negative", "positive")
 LARGEST = archives.AtMost(1 << 26)  # bytes of one file of reviews
-OTHERS = 1 << 29  # bytes of all that is not wanted: the other kinds
+OTHERS = 1 << 29  # bytes of the members that are not read: other kinds of products
 WHOLE = 1 << 30  # bytes of either archive when expanded, at most
+STARS = "amazon-stars"
 
 
 class Source(Section):
-    """Which archive is downloaded: reviews as they were written, or their uni- and bigrams."""
+    """Archive to download: reviews as they were written, or their unigrams and bigrams."""
 
     archive: Literal["domain_sentiment_data", "processed_acl"] = "domain_sentiment_data"
 
 
 class StarsSource(Section):
-    """The archive with the reviews as they were written: the other one has no stars."""
+    """Archive to download: reviews as they were written; the other archive has no stars."""
 
     archive: Literal["domain_sentiment_data"] = "domain_sentiment_data"
 
 
-class Preprocess(Text):
-    """With `titles` a review is its title and its text; `ngrams` (1, 2) takes pairs of words too.
+class Preprocess(TextOptions):
+    """Text options; with `titles` a review is its title and its text.
 
-    Of the archive of counted terms `titles` changes nothing.
+    `titles` has no effect on the archive of unigrams and bigrams.
     """
 
     titles: bool = True
@@ -53,34 +53,34 @@ class Preprocess(Text):
 
 
 def files(source: Source | StarsSource) -> tuple[RemoteFile, ...]:
-    """Return the one archive; no hash of either was ever published."""
+    """Return the archive to download; no hash of either was ever published."""
     name = f"{source.archive}.tar.gz"
     return (RemoteFile(name, "", None, (ADDRESS + name,), expanded=True, limit=WHOLE),)
 
 
 def corpus(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) -> Corpus:
-    """Return the reviews of some kinds in a folder with either archive, labeled ones first.
+    """Return the reviews of some kinds of products, labeled ones first.
 
-    Labels are polarities, or for `amazon-stars` the stars. Raises Problem where the archive is
-    absent or hostile, and where its reviews cannot be used.
+    Labels are polarities, or for `amazon-stars` the stars. Raises Problem where the folder `raw`
+    has neither archive, or its archive or reviews cannot be read.
     """
     stars = name == STARS
     joint = "_" if _archive(raw) == "processed_acl" else " "
-    found = _files(raw, kinds, titles=options.titles, stars=stars)
-    return gather(name, found, Tokens(options.ngrams, joint), stars=stars)
+    by_file = _by_file(raw, kinds, titles=options.titles, stars=stars)
+    return gather(name, by_file, Tokenizer(options.ngrams, joint), stars=stars)
 
 
 def _archive(raw: Path) -> str:
-    """Return which of the archives was downloaded, the first where none was."""
+    """Return the archive that was downloaded, the first one where none was."""
     return next(
         (name for name in ROOTS if (raw / f"{name}.tar.gz").exists()), "domain_sentiment_data"
     )
 
 
-def _files(
+def _by_file(
     raw: Path, kinds: tuple[str, ...], *, titles: bool, stars: bool
-) -> Iterator[Iterator[Found]]:
-    """Yield the files of reviews in the order of kinds and polarities, unlabeled ones last."""
+) -> Iterator[Iterator[Parsed]]:
+    """Yield the reviews of each file, in the order of polarities and kinds, unlabeled ones last."""
     archive = _archive(raw)
     path = raw / f"{archive}.tar.gz"
     wanted = {
@@ -105,8 +105,8 @@ def _split(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) ->
 
     Raises Problem as `corpus` does.
     """
-    found = corpus(name, kinds, raw, options)
-    return found.splits(partitions(found, options), options.terms)
+    reviews = corpus(name, kinds, raw, options)
+    return reviews.splits(partitions(reviews, options), options.terms)
 
 
 def _polarity(kind: str, title: str, *, few: bool = False) -> Dataset:
@@ -126,7 +126,6 @@ def _polarity(kind: str, title: str, *, few: bool = False) -> Dataset:
     )
 
 
-STARS = "amazon-stars"
 TITLES = {
     "books": "books", "dvd": "DVDs", "electronics": "electronics", "kitchen": "kitchen appliances"
 }  # fmt: skip

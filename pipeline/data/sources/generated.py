@@ -1,9 +1,9 @@
-"""Datasets whose training images are drawn without end, from clean characters and a recipe.
+"""Datasets whose training images are generated: random distortions of clean characters.
 
-The training split holds the characters themselves; validation and test splits are fixed draws from
-characters of their own, so that no split shows a character of another.
+The training split holds the clean characters. The validation and test splits are fixed draws from
+other characters, so that no two splits share a character.
 
-Legend of shape suffixes: M characters, N examples, I inputs.
+Legend of shape suffixes: N examples, I inputs.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ BLOCK = 1000  # images drawn at once
 
 
 class Generated(Section):
-    """How characters are distorted, and how many distorted ones are drawn once and for all."""
+    """Distortion pipeline (`recipe`), and how many images `valid` and `test` have."""
 
     recipe: str = "nistp"
     valid: Count
@@ -34,41 +34,29 @@ class Generated(Section):
     @field_validator("recipe")
     @classmethod
     def _known(cls, recipe: str) -> str:
-        if recipe not in pipelines.RECIPES:
-            raise ValueError(f"use one of {', '.join(pipelines.RECIPES)}")
+        if recipe not in pipelines.PIPELINES:
+            raise ValueError(f"use one of {', '.join(pipelines.PIPELINES)}")
         return recipe
 
 
-def form(recipe: str = "") -> Encoding:
-    """Return the form of characters to be distorted by a recipe, or of images as they are."""
-    return Encoding(SHAPE, CLASS_NAMES, SCALE, recipe=recipe)
+def encoding(recipe: str = "") -> Encoding:
+    """Return the encoding of clean characters for a recipe, or without one of finished images."""
+    return Encoding(SHAPE, CLASS_NAMES, SCALE, pipeline=recipe)
 
 
 def fixed_draws(
-    recipe: str, characters: pipelines.Characters, names: tuple[str, ...], *, count: int
+    recipe: str, characters: pipelines.Characters, stream: tuple[str, ...], *, count: int
 ) -> Split:
-    """Return the first `count` images of the stream `names`, as a split to be written."""
-    return Split(
-        _drawn(recipe, characters, names, count), _labels(characters, names, count), form()
-    )
+    """Return the first `count` images that a recipe draws in a named random stream, x [N, I]."""
 
-
-def _drawn(
-    recipe: str, characters: pipelines.Characters, names: tuple[str, ...], count: int
-) -> Blocks:
-    def make() -> Iterator[NDArray[np.uint8]]:
+    def make_blocks() -> Iterator[NDArray[np.uint8]]:
         for i_N in torch.arange(count).split(BLOCK):
-            yield pipelines.draw(recipe, characters, names, i_N)[0].numpy()
+            yield pipelines.draw(recipe, characters, stream, i_N)[0].numpy()
 
-    return Blocks((count, SHAPE[0] * SHAPE[1]), make)
-
-
-def _labels(
-    characters: pipelines.Characters, names: tuple[str, ...], count: int
-) -> NDArray[np.int64]:
-    """Return the labels [count]: those of the characters, whatever is done to them afterwards."""
-    drawn = [
-        pipelines.draw("clean", characters, names, i_N)[1]
+    # A label is that of the clean character, whatever the recipe does to it: draw without one.
+    labels = [
+        pipelines.draw("clean", characters, stream, i_N)[1]
         for i_N in torch.arange(count).split(BLOCK)
     ]
-    return torch.cat(drawn).numpy()
+    x_NI = Blocks((count, SHAPE[0] * SHAPE[1]), make_blocks)
+    return Split(x_NI, torch.cat(labels).numpy(), encoding())

@@ -1,4 +1,4 @@
-"""Digits and letters of the fonts that come with matplotlib: NISTP's stand-in without a download.
+"""Glyphs: digits and letters of matplotlib's fonts, a substitute of NISTP without a download.
 
 Legend of shape suffixes: M characters, H rows, W columns.
 """
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data.sources.entry import Dataset, NoOptions
-from pipeline.data.sources.generated import CLASS_NAMES, SHAPE, Generated, fixed_draws, form
+from pipeline.data.sources.dataset import Dataset, NoOptions
+from pipeline.data.sources.generated import CLASS_NAMES, SHAPE, Generated, encoding, fixed_draws
 from pipeline.data.splits.distortions.pipelines import Characters
 from pipeline.data.splits.split import Split, Splits
 from pipeline.data.splits.stored_arrays import arrays
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font
 
 FILE = "glyphs.npz"
-# Families are kept whole: a split shows no style of a font that another one shows.
+# Font families are not divided: all styles of a family are in one split.
 FONTS = {
     "train": (
         *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
@@ -36,29 +36,29 @@ FONTS = {
     ),
     "test": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
 }
-CAPITAL, WIDEST = 18, 30  # pixels: height of a capital H, and what no character may exceed
+CAPITAL, WIDEST = 18, 30  # pixels: height of a capital H, and largest side of a character
 DPI, SIZE = 72, 64  # at 72 dots an inch a point is a pixel
 
 
-def embed(raw: Path, _source: NoOptions) -> None:
-    """Render the characters of each split into the folder `raw`: x [M, 32, 32] and y [M] by name.
+def write_raw(raw: Path, _source: NoOptions) -> None:
+    """Render the characters of each split into an npz file of the folder `raw`.
 
-    Raises Problem where matplotlib lacks a font.
+    It has x [M, 32, 32] and y [M] of each split. Raises Problem where matplotlib lacks a font.
     """
-    found: dict[str, Any] = {}
+    rendered: dict[str, Any] = {}
     for part, fonts in FONTS.items():
-        found[f"{part}_x"] = np.concatenate([render(font) for font in fonts])
-        found[f"{part}_y"] = np.tile(np.arange(len(CLASS_NAMES)), len(fonts))
+        rendered[f"{part}_x"] = np.concatenate([render(font) for font in fonts])
+        rendered[f"{part}_y"] = np.tile(np.arange(len(CLASS_NAMES)), len(fonts))
     file = io.BytesIO()
-    np.savez(file, **found)
+    np.savez(file, **rendered)
     storage.write_bytes(raw / FILE, file.getvalue())
 
 
 def render(font: str) -> NDArray[np.uint8]:
     """Return the 62 characters [62, 32, 32] of one of matplotlib's fonts: 0 background, 255 ink.
 
-    All have the font's own proportions, at the size that makes a capital H 18 pixels high; each is
-    centered. Raises Problem where the font is absent or lacks a character.
+    The font size makes a capital H 18 pixels high; each character is centered. Raises Problem where
+    the font is absent or lacks a character.
     """
     from matplotlib import get_data_path
     from matplotlib.ft2font import FT2Font
@@ -72,7 +72,7 @@ def render(font: str) -> NDArray[np.uint8]:
 
 
 def _bitmap(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
-    """Return the ink of a character [h, w] at a size in points, without margins."""
+    """Return a character [H, W] at a size in points, cropped to its ink."""
     from matplotlib.ft2font import LoadFlags
 
     if not face.get_char_index(ord(character)):
@@ -88,6 +88,7 @@ def _bitmap(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
 
 
 def _centered(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
+    """Return a character [32, 32]; one wider or higher than 30 pixels is rendered smaller."""
     ink_HW = _bitmap(face, character, size)
     if max(ink_HW.shape) > WIDEST:
         ink_HW = _bitmap(face, character, size * WIDEST / (max(ink_HW.shape) + 1))
@@ -100,14 +101,15 @@ def _centered(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]
 def split(raw: Path, options: Generated) -> Splits:
     """Return the training characters, and fixed draws of distorted ones for validation and test.
 
-    Raises Problem where the file of the folder `raw` is absent or damaged.
+    Raises Problem where the file in the folder `raw` is absent or damaged.
     """
     x_MHW, y_M = arrays(raw / FILE, ("train_x", "train_y"))
+    train = Split(x_MHW.reshape(len(x_MHW), -1), y_M, encoding(options.recipe))
     fixed = [
         fixed_draws(options.recipe, _characters(raw, part), ("glyphs", part), count=count)
         for part, count in (("valid", options.valid), ("test", options.test))
     ]
-    return Splits(Split(x_MHW.reshape(len(x_MHW), -1), y_M, form(options.recipe)), *fixed)
+    return Splits(train, *fixed)
 
 
 def _characters(raw: Path, part: str) -> Characters:
@@ -123,5 +125,5 @@ GLYPHS = Dataset(
     license="the fonts' own licenses, beside them in matplotlib",
     split=split,
     preprocess=Generated,
-    embed=embed,
+    write_raw=write_raw,
 )

@@ -1,8 +1,13 @@
-"""The user's own data: images, npz arrays, a CSV table or reviews, without a line of code.
+"""The user's own data: a folder of images, an npz file, a CSV file, or files of reviews.
 
-`download` takes stock of the files, which stay where they are; `preprocess` reads them.
+`download` writes an inventory of the files, which are not copied; `preprocess` reads the files.
+
+Legend of shape suffixes: N examples.
 """
 
+import io
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
@@ -13,42 +18,48 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import Kind, Stock
-from pipeline.data.formats import csv_table, image_folder, npz_arrays, text_files
-from pipeline.data.sources import own_reviews
-from pipeline.data.sources.entry import Dataset
+from pipeline.data.download.inventory import File, Inventory, Kind, Place
+from pipeline.data.formats import (
+    csv_table,
+    image_folder,
+    npz_arrays,
+    review_files,
+)
+from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Columns, Stars
+from pipeline.data.splits.vocabulary import Tokenizer
+from pipeline.data.text.corpus import Corpus, gather
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Columns, Parsed, Stars
 from pipeline.runtime.errors import Problem
 
 KINDS: frozenset[Kind] = frozenset(("folder", "npz", "csv", "reviews"))
-OPTIONS = {  # beside the shares, of which every kind has need
+OPTIONS = {  # of each kind, beside the shares `valid` and `test`
     "folder": {"size", "color"},
     "npz": {"x", "y", "scaling"},
     "csv": {"label", "delimiter", "scaling"},
     "reviews": {"text", "stars", "label", "ratings", "delimiter", "encoding"}
-    | {*Text.model_fields},
+    | {*TextOptions.model_fields},
 }
+JSON_SUFFIXES = {".jsonl", ".json", ".ndjson"}
+TABLE_SUFFIXES = {".csv", ".tsv"}
 RANDOM_STATE = 0
-Files = Annotated[
+Paths = Annotated[
     list[str], Field(min_length=0), BeforeValidator(lambda it: [it] if isinstance(it, str) else it)
 ]
 
 
 class Source(Section):
-    """Where the data are, one of four kinds, and what the data card is to say of them.
+    """Path of the data, under the key of its kind, and metadata for the data card.
 
-    `unlabeled` goes with `reviews`: files of reviews that nobody has rated.
+    `unlabeled` goes with `reviews`: paths of files of reviews without labels.
     """
 
     folder: str | None = None
     npz: str | None = None
     csv: str | None = None
-    reviews: Files | None = None
-    unlabeled: Files = []  # noqa: RUF012
+    reviews: Paths | None = None
+    unlabeled: Paths = []  # noqa: RUF012
     title: str | None = None
     license: str | None = None
     citation: str | None = None
@@ -64,12 +75,12 @@ class Source(Section):
 
     @property
     def kind(self) -> Kind:
-        """Which of the four it is."""
+        """Kind of the data."""
         return self._given()[0]
 
     @property
     def path(self) -> str:
-        """Of the folder or file, as given; of several what they are called."""
+        """Path of the folder or file, as given; of several files all paths, joined by commas."""
         if self.reviews is not None:
             return ", ".join([*self.reviews, *self.unlabeled])
         return str(getattr(self, self.kind))
@@ -78,17 +89,17 @@ class Source(Section):
         return sorted(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-class Preprocess(Text):
-    """How the files become splits.
+class Preprocess(TextOptions):
+    """Options of the splits.
 
-    `size` (rows, columns) and `color` are for images: where they are not given, all images have to
-    agree. `x` and `y` name the arrays of an npz file, `label` the column of a CSV file with the
-    classes. `scaling` is for numbers other than bytes: `range` takes what a feature spans in the
-    training split to [0, 1] and clips the others to it, `standardized` gives it mean 0 and standard
-    deviation 1 there. `valid` and `test` are shares of the examples, of each class alike; where
-    files say what is for testing, `valid` is a share of the others.
+    `size` (rows, columns) and `color` are for images; where they are absent, all images must agree.
+    `x` and `y` name the arrays of an npz file, `label` the column of a CSV file with the classes.
+    `scaling` is for numbers other than bytes: `range` maps the range of a feature in the training
+    split to [0, 1] and clips the other splits to it, `standardized` gives the feature mean 0 and
+    standard deviation 1 in the training split. `valid` and `test` are shares of the examples of
+    each class; where the files define the test split, `valid` is a share of the others.
 
-    Of reviews `text` and `stars` name the columns, or `label` that of classes other than stars;
+    For reviews `text` and `stars` name the columns, or `label` that of classes other than stars;
     `ratings` are the lowest and the highest number of stars, `encoding` is that of all files.
     """
 
@@ -102,23 +113,32 @@ class Preprocess(Text):
     text: str = "text"
     stars: str = "stars"
     ratings: Annotated[tuple[float, float], Field(strict=False)] = (1.0, 5.0)
-    encoding: Annotated[str, AfterValidator(text_files.known)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(review_files.encoding_name)] = "utf-8"
+
+    @property
+    def review_columns(self) -> Columns:
+        """Columns of files of reviews: those of text and label where `label` is set, else stars."""
+        labeled = "label" in self.model_fields_set
+        return Columns(
+            self.text,
+            stars=None if labeled else self.stars,
+            label=self.label if labeled else None,
+            ratings=Stars(*self.ratings),
+        )
 
 
-def matters(kind: Kind, options: Section) -> set[str]:
-    """Return the names of the options that mean something to a kind; reviews have stars or a label
-    of another name, whichever was chosen.
-    """
+def relevant(kind: Kind, options: Section) -> set[str]:
+    """Return the names of the options that a kind has; reviews have either `stars` or `label`."""
     other = "stars" if "label" in options.model_fields_set else "label"
     return OPTIONS[kind] - ({other} if kind == "reviews" else set())
 
 
-class Found(Protocol):
-    """Labelled examples that wait to be split, in an order that is always the same."""
+class LabeledExamples(Protocol):
+    """Labeled examples before they are split, in an order that depends on the files alone."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the labels."""
+        """Names of the classes, in the order of the labels."""
         ...
 
     @property
@@ -128,16 +148,16 @@ class Found(Protocol):
 
     @property
     def part_N(self) -> NDArray[np.str_]:
-        """What each is for [N], as far as the files say; `train` where they do not."""
+        """Split of each example [N] where the files define it, else `train`."""
         ...
 
     def splits(self, rows: tuple[NDArray[np.int64], ...]) -> Splits:
-        """Return the splits that hold the given rows."""
+        """Return the splits with the given rows."""
         ...
 
 
 def entry(name: str) -> Dataset:
-    """Return the entry of a dataset of the user's own."""
+    """Return the catalogue's entry for a dataset of the user's own."""
     return Dataset(
         name=name,
         title=name,
@@ -147,106 +167,149 @@ def entry(name: str) -> Dataset:
         split=partial(_split, name),
         source=Source,
         preprocess=Preprocess,
-        embed=partial(_embed, name),
+        write_raw=partial(_write_raw, name),
     )
 
 
-def _embed(name: str, raw: Path, source: Source) -> None:
+def _write_raw(name: str, raw: Path, source: Source) -> None:
     if source.reviews is not None:
-        stock = own_reviews.take(name, source.reviews, source.unlabeled)
+        files = review_inventory(name, source.reviews, source.unlabeled)
     else:
-        stock = inventory.take(name, source.kind, source.path)
-    inventory.write(stock, raw)
+        files = inventory.take(name, source.kind, source.path)
+    inventory.write(files, raw)
 
 
 def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     """Return the splits that the files name, or shares of each class drawn once and for all."""
-    stock = inventory.read(raw)
+    files = inventory.read(raw)
     where = f"params.yaml: datasets.{name}.preprocess"
-    for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[stock.kind]):
-        raise Problem(f"{where}.{option} means nothing to a source of kind {stock.kind}: remove it")
-    if stock.kind == "reviews":
-        return _of_reviews(stock, options, where)
-    found = _found(stock, options)
-    for option in sorted(options.model_fields_set & set(found.part_N)):
-        raise Problem(f"{where}.{option}: {stock.path} says itself what {option} is: remove it")
-    return found.splits(_partition(found, stock.path, options))
+    for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[files.kind]):
+        raise Problem(
+            f"{where}.{option} does not apply to a source of kind {files.kind}: remove it"
+        )
+    if files.kind == "reviews":
+        if {"stars", "label"} <= options.model_fields_set:
+            raise Problem(f"{where} has both stars and label: remove one")
+        reviews = _corpus(files, options)
+        return reviews.splits(partitions(reviews, options), options.terms)
+    examples = _examples(files, options)
+    for option in sorted(options.model_fields_set & set(examples.part_N)):
+        raise Problem(f"{where}.{option}: {files.path} already has a {option} split: remove it")
+    return examples.splits(_partition(examples, files.path, options))
 
 
-def _of_reviews(stock: Stock, options: Preprocess, where: str) -> Splits:
-    if {"stars", "label"} <= options.model_fields_set:
-        raise Problem(f"{where} has both stars and label: remove one")
-    labeled = "label" in options.model_fields_set
-    columns = Columns(
-        options.text,
-        stars=None if labeled else options.stars,
-        label=options.label if labeled else None,
-        ratings=Stars(*options.ratings),
-    )
-    tokens = Tokens(options.ngrams)
-    found = own_reviews.corpus(
-        stock, columns, tokens, delimiter=options.delimiter, encoding=options.encoding
-    )
-    return found.splits(partitions(found, options), options.terms)
-
-
-def _found(stock: Stock, options: Preprocess) -> Found:
-    if stock.kind == "folder":
-        return image_folder.pictures(stock, options.size, color=options.color)
-    content = stock.content(stock.files[0])
-    if stock.kind == "csv":
+def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:
+    if files.kind == "folder":
+        return image_folder.image_folder(files, options.size, color=options.color)
+    content = files.content(files.files[0])
+    if files.kind == "csv":
         return csv_table.read_csv(
-            *(content, stock.path, options.label),
+            *(content, files.path, options.label),
             delimiter=options.delimiter,
             scaled=options.scaling,
         )
-    found = npz_arrays.table(content, stock.path, (options.x, options.y), scaled=options.scaling)
-    if found.x.dtype == np.uint8 and "scaling" in options.model_fields_set:
+    table = npz_arrays.table(content, files.path, (options.x, options.y), scaled=options.scaling)
+    if table.x.dtype == np.uint8 and "scaling" in options.model_fields_set:
         raise Problem(
-            f"params.yaml: datasets.{stock.dataset}.preprocess.scaling: {stock.path} has bytes, "
+            f"params.yaml: datasets.{files.dataset}.preprocess.scaling: {files.path} has bytes, "
             "which become inputs in [0, 1]: remove it, or save the array as float32"
         )
-    return found
+    return table
 
 
-def _partition(found: Found, path: str, options: Preprocess) -> tuple[NDArray[np.int64], ...]:
-    """Return the rows of the three splits, shuffled; each has its share of every class.
+def _partition(
+    examples: LabeledExamples, path: str, options: Preprocess
+) -> tuple[NDArray[np.int64], ...]:
+    """Return the rows of the three splits, shuffled; each split has its share of every class.
 
     Raises Problem where there is one class, or where a class has too few examples.
     """
-    if len(found.class_names) < 2:
-        raise Problem(f"{path} has one class alone, {found.class_names[0]}: add another")
-    given = set(found.part_N.tolist())
-    shares = [share for part, share in _shares(options) if part not in given]
-    drawn = [part for part, _ in _shares(options) if part not in given]
-    parts = {part: [np.flatnonzero(found.part_N == part)] for part in given - {"train"}}
+    if len(examples.class_names) < 2:
+        raise Problem(f"{path} has one class alone, {examples.class_names[0]}: add another")
+    given = set(examples.part_N.tolist())
+    shares = {"test": options.test, "valid": options.valid}
+    drawn = {part: share for part, share in shares.items() if part not in given}
+    parts = {part: [np.flatnonzero(examples.part_N == part)] for part in given - {"train"}}
     parts |= {part: [] for part in ("train", *drawn)}
-    for label, name in enumerate(found.class_names):
+    for label, name in enumerate(examples.class_names):
         for part in given:
-            if not (found.y_N[found.part_N == part] == label).any():
+            if not (examples.y_N[examples.part_N == part] == label).any():
                 raise Problem(f"class {name} of {path} has no {part} examples: add some")
-        rows = np.flatnonzero((found.y_N == label) & (found.part_N == "train"))
-        for part, some in zip((*drawn, "train"), _shared(rows, shares), strict=True):
-            if not len(some):
+        rows = np.flatnonzero((examples.y_N == label) & (examples.part_N == "train"))
+        counts = [max(1, round(share * len(rows))) for share in drawn.values()]
+        pieces = np.split(_shuffled(rows), np.cumsum(counts))
+        for part, piece in zip((*drawn, "train"), pieces, strict=True):
+            if not len(piece):
                 raise Problem(
                     f"class {name} of {path} has {len(rows)} examples to share between "
                     f"{' and '.join(('train', *drawn))}: add some, or leave the class out"
                 )
-            parts[part].append(some)
+            parts[part].append(piece)
     return tuple(_shuffled(np.concatenate(parts[part])) for part in inventory.PARTS)
-
-
-def _shares(options: Preprocess) -> tuple[tuple[str, float], ...]:
-    return ("test", options.test), ("valid", options.valid)
-
-
-def _shared(rows: NDArray[np.int64], shares: list[float]) -> list[NDArray[np.int64]]:
-    """Deal rows of one class: at least one to each share, what is left to the last piece."""
-    counts = [max(1, round(share * len(rows))) for share in shares]
-    return np.split(_shuffled(rows), np.cumsum(counts))
 
 
 def _shuffled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     from sklearn.utils import shuffle
 
     return np.asarray(shuffle(rows, random_state=RANDOM_STATE))
+
+
+def review_inventory(dataset: str, labeled: list[str], unlabeled: list[str]) -> Inventory:
+    """Return the inventory of files of reviews, in the order given, unlabeled ones last.
+
+    Raises Problem where a file is absent or given twice.
+    """
+    files: dict[str, File] = {}
+    for key, paths in (("reviews", labeled), ("unlabeled", unlabeled)):
+        mark = {"unlabeled": True} if key == "unlabeled" else {}
+        for path in paths:
+            if not Path(path).is_file():
+                raise inventory.absent(dataset, key, path)
+            if path in files:
+                raise Problem(
+                    f"params.yaml: datasets.{dataset}.source has {path} twice: name it once"
+                )
+            try:
+                measured = inventory.measure(Place(Path(path)), Path(path).parent)
+            except OSError as error:
+                raise Problem(f"{path} cannot be read: {error.strerror}") from error
+            files[path] = measured.model_copy(update={"path": path, **mark})
+    return Inventory(
+        dataset=dataset, kind="reviews", path=", ".join(files), files=list(files.values())
+    )
+
+
+def _corpus(files: Inventory, options: Preprocess) -> Corpus:
+    """Return all reviews. Raises Problem where a file cannot be read or has changed."""
+    columns = options.review_columns
+    by_file = [_file_reviews(files, file, columns, options) for file in files.files]
+    tokens = Tokenizer(options.ngrams)
+    return gather(files.dataset, by_file, tokens, stars=columns.stars is not None)
+
+
+def _file_reviews(
+    files: Inventory, file: File, columns: Columns, options: Preprocess
+) -> Iterator[Parsed]:
+    if file.unlabeled:
+        columns = replace(columns, stars=None, label=None)
+    layout = {"delimiter": options.delimiter, "encoding": options.encoding}
+    with files.stream(file) as opened:
+        yield from read_reviews(opened, file.path, columns, **layout)
+
+
+def read_reviews(
+    opened: io.RawIOBase, path: str, columns: Columns, *, delimiter: str, encoding: str
+) -> Iterator[Parsed]:
+    """Yield the reviews of an open file, in the format of its suffix.
+
+    The suffixes are .jsonl, .json and .ndjson, .csv and .tsv; Problem is raised for another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in JSON_SUFFIXES | TABLE_SUFFIXES:
+        raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
+    newline = "\n" if suffix in JSON_SUFFIXES else ""
+    lines = review_files.lines(opened, path, encoding, newline=newline)
+    if suffix in JSON_SUFFIXES:
+        yield from review_files.read_json_lines(lines, path, columns)
+    else:
+        yield from review_files.read_csv(lines, path, columns, delimiter=delimiter)

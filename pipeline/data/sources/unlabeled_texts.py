@@ -1,4 +1,4 @@
-"""Texts that nobody has labeled, to be scored: from the command line, a file or a stream."""
+"""Unlabeled texts to be scored, from the command line, standard input or a file."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.data.download.hashing_reader import HashingReader
-from pipeline.data.formats import text_files
-from pipeline.data.sources import own_reviews
-from pipeline.data.text.reviews import Columns, Fault, Found, Review
+from pipeline.data.download.inventory import HashingReader
+from pipeline.data.formats import review_files
+from pipeline.data.sources import own
+from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
-PLAIN, STREAM = ".txt", "-"
+PLAIN_SUFFIX, STANDARD_INPUT = ".txt", "-"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file holds texts: the column that they are in, and the file's encoding.
+    """Column of the texts in a file, and the encoding of the file.
 
-    Plain files have no columns. A .tsv file has tabs between its cells, a .csv file commas.
+    Plain text files have no columns. Cells are separated by tabs in a .tsv file, by commas in a
+    .csv file.
     """
 
     column: str = "text"
@@ -28,65 +29,63 @@ class Layout:
     def __post_init__(self) -> None:
         """Raise Problem for an encoding that does not exist."""
         try:
-            text_files.known(self.encoding)
+            review_files.encoding_name(self.encoding)
         except ValueError as error:
             raise Problem(f"encoding {self.encoding!r}: {error}") from error
 
 
 def read(texts: Sequence[str], file: Path | None, layout: Layout) -> list[str]:
-    """Return the texts themselves, those of a file, or for a lone "-" those of standard input.
+    """Return the given texts, those of a file, or for "-" alone those of standard input.
 
-    Raises Problem for none of these or several, and as the functions below do.
+    Raises Problem where both or neither are given, and where a text cannot be read: no text is
+    skipped.
     """
     if bool(texts) == (file is not None):
-        raise Problem("say what to score: texts, or - for standard input, or --file")
+        raise Problem("give texts to score: as arguments, by - for standard input, or by --file")
     if file is not None:
         return of_file(file, layout)
-    if [*texts] == [STREAM]:
+    if [*texts] == [STANDARD_INPUT]:
         return of_lines(sys.stdin.buffer, "standard input", layout)
-    return given(texts)
-
-
-def given(texts: Iterable[str]) -> list[str]:
-    """Return texts of the command line. Raises Problem where one is empty or not UTF-8."""
-    found = list(texts)
-    for number, text in enumerate(found, start=1):
+    for number, text in enumerate(texts, start=1):
         try:
             _check(text)
         except ValueError as error:
             raise Problem(f"text {number}: {error}: correct it, or leave it out") from error
-    return found
+    return [*texts]
 
 
 def of_file(path: Path, layout: Layout) -> list[str]:
-    """Return the texts of a file in its order: a line each in .txt, else as reviews are read.
+    """Return the texts of a file in order: one per line of a .txt file, else as reviews are read.
 
-    Raises Problem where the file or one of its lines cannot be read: none is left out.
+    Raises Problem where the file or one of its lines cannot be read.
     """
+    suffix = path.suffix.lower()
     try:
         with path.open("rb") as opened:
-            if path.suffix.lower() == PLAIN:
+            if suffix == PLAIN_SUFFIX:
                 return of_lines(opened, str(path), layout)
-            if path.suffix.lower() not in own_reviews.JSON | own_reviews.TABLES:
+            if suffix not in own.JSON_SUFFIXES | own.TABLE_SUFFIXES:
                 raise Problem(f"{path} ends neither in .jsonl, .csv nor .txt: rename it")
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            found = own_reviews.parse(
+            reviews = own.read_reviews(
                 *(HashingReader(opened), str(path), Columns(layout.column)),
-                delimiter=delimiter,
+                delimiter="\t" if suffix == ".tsv" else ",",
                 encoding=layout.encoding,
             )
-            return _whole(found, str(path))
+            return _texts(reviews, str(path))
     except OSError as error:
         raise Problem(f"{path} cannot be read ({error.strerror}): correct the path") from error
 
 
 def of_lines(opened: IO[bytes], name: str, layout: Layout) -> list[str]:
-    """Return the texts of a stream, one a line; blank lines are passed over. Raises Problem."""
-    lines = text_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
-    return _whole(_plain(lines, name), name)
+    """Return the texts of a stream, one per line, without blank lines.
+
+    Raises Problem where a line cannot be read, and where there is no text.
+    """
+    lines = review_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
+    return _texts(_plain_reviews(lines, name), name)
 
 
-def _plain(lines: Iterable[str], name: str) -> Iterator[Found]:
+def _plain_reviews(lines: Iterable[str], name: str) -> Iterator[Parsed]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -98,15 +97,15 @@ def _plain(lines: Iterable[str], name: str) -> Iterator[Found]:
 
 
 def _check(text: str) -> None:
-    text_files.check_decoded(text)
+    review_files.check_decoded(text)
     if not text.strip():
         raise ValueError("the text is empty")
 
 
-def _whole(found: Iterable[Found], name: str) -> list[str]:
-    """Return the texts of what was found. Raises Problem for the first fault, and for no text."""
+def _texts(reviews: Iterable[Parsed], name: str) -> list[str]:
+    """Return the texts of reviews. Raises Problem for the first fault, and where there is none."""
     texts = []
-    for item in found:
+    for item in reviews:
         if isinstance(item, Fault):
             raise Problem(f"{item.path}, line {item.line}: {item.what}: correct the line")
         texts.append(item.text)

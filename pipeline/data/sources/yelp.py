@@ -1,7 +1,7 @@
-"""The Yelp Open Dataset, of which everyone has to get a copy of their own: restaurants' reviews.
+"""Yelp Open Dataset: reviews of restaurants, from the user's own copy.
 
-It stands in for OpenTable's reviews, which were never published: as many labeled and unlabeled
-ones are drawn from it.
+It replaces OpenTable's reviews, which were never published (paper, section 4.2): as many labeled
+and unlabeled reviews are drawn from it.
 
 Legend of shape suffixes: N reviews.
 """
@@ -15,16 +15,15 @@ import numpy as np
 
 from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
-from pipeline.data.download.inventory import File, Stock
-from pipeline.data.formats import json_lines, text_files
-from pipeline.data.sources import own_reviews
-from pipeline.data.sources.entry import Dataset
+from pipeline.data.download.inventory import File, Inventory
+from pipeline.data.formats import review_files
+from pipeline.data.sources import own
+from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
-from pipeline.data.splits.vocabulary import Tokens
+from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import Corpus, gather
-from pipeline.data.text.cross_validation import partitions
-from pipeline.data.text.options import Text
-from pipeline.data.text.reviews import Columns, Fault, Found
+from pipeline.data.text.cross_validation import TextOptions, partitions
+from pipeline.data.text.reviews import Columns, Fault, Parsed
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import stream
 
@@ -34,14 +33,16 @@ COLUMNS = Columns("text", stars="stars")
 
 
 class Source(Section):
-    """The folder with your copy, unpacked."""
+    """Folder with the user's copy, unpacked."""
 
     folder: str = "data/own/yelp"
 
 
-class Preprocess(Text):
-    """Of businesses of a category, `labeled` reviews are drawn and `unlabeled` others, if there are
-    as many; the paper has 10,000 and 300,000 of OpenTable's.
+class Preprocess(TextOptions):
+    """Category of the businesses, and how many of their reviews are drawn, labeled and unlabeled.
+
+    Where there are fewer others than `unlabeled`, all are taken. The paper has 10,000 and 300,000
+    reviews of OpenTable.
     """
 
     category: str = "Restaurants"
@@ -49,8 +50,11 @@ class Preprocess(Text):
     unlabeled: Count = 300_000
 
 
-def embed(raw: Path, source: Source) -> None:
-    """Take stock of the two files; they stay where they are. Raises Problem where one is absent."""
+def write_raw(raw: Path, source: Source) -> None:
+    """Write the inventory of the two files, which are not copied, into the folder `raw`.
+
+    Raises Problem where a file is absent.
+    """
     paths = [Path(source.folder, name).as_posix() for name in (BUSINESSES, REVIEWS)]
     for path in paths:
         if not Path(path).is_file():
@@ -58,32 +62,32 @@ def embed(raw: Path, source: Source) -> None:
                 f"params.yaml: datasets.yelp.source.folder: there is no {path}: get your copy from "
                 f"{YELP.address}, unpack it, and say where it is"
             )
-    inventory.write(own_reviews.take("yelp", paths, []), raw)
+    inventory.write(own.review_inventory("yelp", paths, []), raw)
 
 
 def corpus(raw: Path, options: Preprocess) -> Corpus:
-    """Return the reviews that were drawn, in the order of their file, with their stars.
+    """Return the drawn reviews with their stars, in the order of the file.
 
-    The file is read twice, line by line. Raises Problem where stock was not taken, a file has
-    changed or is another, and where the category has too few reviews.
+    The file is read twice, line by line. Raises Problem where the inventory is absent, a file has
+    changed or cannot be read, or the category has too few reviews.
     """
     stock = inventory.read(raw)
     businesses, reviews = stock.files
     chosen = _businesses(stock, businesses, options.category)
-    places_N = np.array(
-        array("Q", (draw for item in _reviews(stock, reviews, chosen) if (draw := _draw(item)))),
+    rank_N = np.array(
+        array("Q", (rank for item in _reviews(stock, reviews, chosen) if (rank := _rank(item)))),
         np.uint64,
     )
-    if len(places_N) < options.labeled:
+    if len(rank_N) < options.labeled:
         raise Problem(
             f"params.yaml: datasets.yelp.preprocess.labeled = {options.labeled}, but "
-            f"{options.category!r} has {len(places_N)} reviews: lower it, or name another category"
+            f"{options.category!r} has {len(rank_N)} reviews: lower it, or name another category"
         )
-    places_N.sort()
-    last = int(places_N[options.labeled - 1])
-    last_of_all = int(places_N[: options.labeled + options.unlabeled][-1])
-    found = _chosen(_reviews(stock, reviews, chosen), last, last_of_all)
-    return gather("yelp", [found], Tokens(options.ngrams), stars=True)
+    rank_N.sort()
+    last = int(rank_N[options.labeled - 1])
+    last_of_all = int(rank_N[: options.labeled + options.unlabeled][-1])
+    drawn = _drawn(_reviews(stock, reviews, chosen), last, last_of_all)
+    return gather("yelp", [drawn], Tokenizer(options.ngrams), stars=True)
 
 
 def _split(raw: Path, options: Preprocess) -> Splits:
@@ -92,28 +96,28 @@ def _split(raw: Path, options: Preprocess) -> Splits:
 
     Raises Problem as `corpus` does.
     """
-    found = corpus(raw, options)
-    return found.splits(partitions(found, options), options.terms)
+    reviews = corpus(raw, options)
+    return reviews.splits(partitions(reviews, options), options.terms)
 
 
 Item = tuple[int, dict[str, Any]] | Fault
 
 
-def _objects(stock: Stock, file: File) -> Iterator[Item]:
+def _objects(stock: Inventory, file: File) -> Iterator[Item]:
     with stock.stream(file) as opened:
-        lines = text_files.lines(opened, file.path, "utf-8", newline="\n")
-        yield from json_lines.objects(lines, file.path)
+        lines = review_files.lines(opened, file.path, "utf-8", newline="\n")
+        yield from review_files.json_objects(lines, file.path)
 
 
-def _businesses(stock: Stock, file: File, category: str) -> set[str]:
-    """Return the ids of the businesses of a category."""
+def _businesses(stock: Inventory, file: File, category: str) -> set[str]:
+    """Return the ids of the businesses of a category. Raises Problem where there is none."""
     chosen = set()
     for item in _objects(stock, file):
         if isinstance(item, Fault):
             raise Problem(f"{item.path}, line {item.line}: {item.what}: get another copy of it")
         _, business = item
-        told = business.get("categories") or []
-        names = told.split(",") if isinstance(told, str) else told
+        names = business.get("categories") or []
+        names = names.split(",") if isinstance(names, str) else names
         if category in [str(name).strip() for name in names]:
             chosen.add(str(business.get("business_id")))
     if not chosen:
@@ -124,38 +128,38 @@ def _businesses(stock: Stock, file: File, category: str) -> set[str]:
     return chosen
 
 
-def _reviews(stock: Stock, file: File, chosen: set[str]) -> Iterator[Item]:
-    """Yield the lines that are about the chosen businesses, and those that cannot be read."""
+def _reviews(stock: Inventory, file: File, chosen: set[str]) -> Iterator[Item]:
+    """Yield the reviews of the chosen businesses, and the lines that cannot be read."""
     for item in _objects(stock, file):
         if isinstance(item, Fault):
             yield item
             continue
-        number, told = item
+        number, row = item
         try:
-            if not isinstance(told.get("review_id"), str):
+            if not isinstance(row.get("review_id"), str):
                 raise ValueError("there is no 'review_id'")
-            if told.get("business_id") in chosen:
-                COLUMNS.review(told)
+            if row.get("business_id") in chosen:
+                COLUMNS.review(row)
                 yield item
         except ValueError as error:
             yield Fault(file.path, number, str(error))
 
 
-def _draw(item: Item) -> int:
-    """Return the place of a review among all, at random but always the same; 0 for a bad line."""
+def _rank(item: Item) -> int:
+    """Return the rank of a review, random but the same in every run; 0 for a bad line."""
     return 0 if isinstance(item, Fault) else 1 + stream("yelp", "draw", item[1]["review_id"])
 
 
-def _chosen(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Found]:
-    """Yield the reviews up to a place, those up to an earlier one with their stars."""
+def _drawn(items: Iterator[Item], last: int, last_of_all: int) -> Iterator[Parsed]:
+    """Yield the reviews up to rank `last_of_all`, with their stars up to rank `last`."""
     for item in items:
         if isinstance(item, Fault):
             yield item
             continue
-        place = _draw(item)
-        if place <= last_of_all:
+        rank = _rank(item)
+        if rank <= last_of_all:
             review = COLUMNS.review(item[1])
-            yield review if place <= last else review._replace(label=None)
+            yield review if rank <= last else review._replace(label=None)
 
 
 YELP = Dataset(
@@ -167,5 +171,5 @@ YELP = Dataset(
     split=_split,
     source=Source,
     preprocess=Preprocess,
-    embed=embed,
+    write_raw=write_raw,
 )

@@ -1,4 +1,4 @@
-"""How stored values become a network's inputs, and what the labels mean.
+"""Encoding of a dataset: from stored values to network inputs, and the meaning of the labels.
 
 Legend of shape suffixes: I inputs of the network, B rows of any selection, C classes.
 """
@@ -16,14 +16,14 @@ UNBOUNDED = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Encoding:
-    """How stored values become a network's inputs, and what the labels mean.
+    """Encoding of stored values as network inputs, and the names of the classes.
 
-    An input is value * scale + offset, less the mean of its example where `centered`; it lies
-    within `bounds`. `shape` says how to draw one example, color planes first. `class_names` are in
-    the order of the labels. With a `recipe` the examples are not trained on as they are: they are
-    the characters that a generator of this name distorts, without end. With a `vocabulary` they are
-    texts, and an input is 1 where the text has the term. `repeats` is how many splits the file has:
-    1 for all seeds, or one for each of so many.
+    An input is value * scale + offset, minus the mean of its example if `centered`; it lies within
+    `bounds`. `shape` is that of one example, color planes first. `class_names` are in the order of
+    the labels. With a `pipeline`, networks train on an endless stream of distorted copies of the
+    stored characters, made by the distortion pipeline of that name. With a `vocabulary`, the
+    examples are texts, and an input is 1 where the text has the term, else 0. `repeats` is the
+    number of splits in the file: 1 for all seeds, or one per seed.
     """
 
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class Encoding:
     offset: float = 0.0
     centered: bool = False
     bounds: tuple[float, float] = (0.0, 1.0)
-    recipe: str = ""
+    pipeline: str = ""
     vocabulary: Vocabulary | None = None
     repeats: int = 1
 
@@ -43,22 +43,22 @@ class Encoding:
 
     @property
     def classes(self) -> int:
-        """The number of classes."""
+        """C, the number of classes."""
         return len(self.class_names)
 
     @property
     def stars_C(self) -> Tensor | None:
-        """What each class counts, float64 [C], where the labels are ratings; None elsewhere."""
+        """Rating in stars of each class, float64 [C]; None where the labels are not ratings."""
         if not (self.vocabulary and self.vocabulary.stars):
             return None
         return torch.tensor([float(name) for name in self.class_names], dtype=torch.float64)
 
 
-def decode(stored_BI: Tensor, form: Encoding) -> Tensor:
+def decode(stored_BI: Tensor, encoding: Encoding) -> Tensor:
     """Return the network inputs of stored values, of any shape [..., I], float32."""
     x_BI = stored_BI.to(torch.float32)
-    if form.scale != 1:
-        x_BI = x_BI * form.scale
-    if form.offset:
-        x_BI = x_BI + form.offset
-    return x_BI - x_BI.mean(-1, keepdim=True) if form.centered else x_BI
+    if encoding.scale != 1:
+        x_BI = x_BI * encoding.scale
+    if encoding.offset:
+        x_BI = x_BI + encoding.offset
+    return x_BI - x_BI.mean(-1, keepdim=True) if encoding.centered else x_BI

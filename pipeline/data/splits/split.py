@@ -1,4 +1,4 @@
-"""Examples on their way to files: what every format's reader returns.
+"""Splits on their way to disk: the return type of every reader of a dataset.
 
 Legend of shape suffixes: N examples, I inputs of the network.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Rows [N, I] that are too many for memory: each iteration makes them anew, block by block."""
+    """Rows [N, I] that do not fit in memory, made anew, block by block, at every iteration."""
 
     shape: tuple[int, int]
     make: Callable[[], Iterator[NDArray[Any]]]  # blocks [n, I], N rows in all
@@ -31,25 +31,25 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Split:
-    """Examples on their way to a file.
+    """Examples to be written to a file.
 
-    x_NI [N, I] is uint8 or float32, in memory or in blocks, or presence bits as a sparse matrix
-    with ascending rows; y_N [N] is int64, a position in the form's class names. Of texts the last
-    ones may have none: theirs is -1. `id_N` [N] is the place of each in the files that it is from,
-    and `notes` are for the data card. Where every seed has a split of its own this is that of seed
-    0, and `others` are those of the seeds from 1 up, of as many examples.
+    x_NI [N, I] is uint8 or float32, in memory or in blocks, or a sparse matrix of ones with sorted
+    column indices. y_N [N] is int64: positions in the class names; unlabeled texts have -1 and come
+    last. `id_N` [N] is the position of each example in the dataset's files. `notes` are for the
+    data card. Where every seed has its own split, this is the split of seed 0, and `others` are the
+    splits of seeds 1, 2, ..., of the same number of examples.
     """
 
     x_NI: "NDArray[Any] | Blocks | csr_matrix"
     y_N: NDArray[np.int64]
-    form: Encoding
+    encoding: Encoding
     id_N: NDArray[np.int64] | None = None
     notes: Record | None = None
     others: tuple["Split", ...] = ()
 
 
 class Splits(NamedTuple):
-    """The three splits of a dataset, named as their files are."""
+    """The three splits of a dataset, named as their files."""
 
     train: Split
     valid: Split

@@ -1,4 +1,4 @@
-"""Arrays in npz files: same arrays, same bytes, and nothing that a damaged file could do."""
+"""Arrays in npz files: reproducible bytes when written, validated when read."""
 
 import struct
 import zipfile
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.runtime import storage
 
+# Exceptions that zipfile and numpy raise on damaged files.
 DAMAGE = (
     OSError, EOFError, KeyError, TypeError, RuntimeError, ValueError, struct.error, zlib.error,
     zipfile.BadZipFile,
 )  # fmt: skip
-CREATED = (1980, 1, 1, 0, 0, 0)  # of the members of a file: same content, same bytes
+CREATED = (1980, 1, 1, 0, 0, 0)  # date of every member, so that equal content gives equal bytes
 
 
 def write_array(
@@ -25,7 +26,7 @@ def write_array(
     shape: tuple[int, ...],
     blocks: Iterable[NDArray[Any]],
 ) -> None:
-    """Write one array of a shape, block by block along its first dimension."""
+    """Write one array of the given shape, block by block along its first dimension."""
     rows = 0
     member = zipfile.ZipInfo(f"{name}.npy", CREATED)
     with archive.open(member, "w", force_zip64=True) as file:
@@ -37,22 +38,22 @@ def write_array(
             file.write(np.ascontiguousarray(block).data)
             rows += len(block) if shape else 1
     if shape and rows != shape[0]:
-        raise AssertionError(f"{name} has {rows} rows, {shape[0]} were promised")
+        raise AssertionError(f"{name} has {rows} rows, expected {shape[0]}")
 
 
 def arrays(path: Path, *choices: tuple[str, ...]) -> list[NDArray[Any]]:
-    """Return the arrays of an npz file under the first of some sets of names that are all there.
+    """Return the arrays of an npz file under the first tuple of names that are all present.
 
-    Raises Problem where the file is absent or damaged, or has no such set.
+    Raises Problem where the file is absent or damaged, or lacks a name of every tuple.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            # Checksums first: a damaged header could ask numpy for any amount of memory.
+            # Checksums first: a damaged header could make numpy allocate any amount of memory.
             damaged = archive.testzip()
         if damaged:
             raise ValueError(f"{damaged} is damaged")
         with np.load(path, allow_pickle=False) as stored:
-            there = [names for names in choices if {*names} <= {*stored.files}]
-            return [stored[name] for name in (there or choices)[0]]
+            present = [names for names in choices if {*names} <= {*stored.files}]
+            return [stored[name] for name in (present or choices)[0]]
     except DAMAGE as error:
         raise storage.unreadable(path, error) from error

@@ -1,6 +1,6 @@
-"""Reviews as readers give them, and what of their files could not be used.
+"""Reviews and bad lines, as the readers of review files yield them in the order of the file.
 
-A reader yields reviews and faults in the order of its file: no line is dropped without one.
+Every non-blank line of a file is part of a review or of a Fault: no line is dropped silently.
 """
 
 import logging
@@ -13,19 +13,19 @@ from pipeline.runtime.storage import Record
 
 log = logging.getLogger(__name__)
 
-SHOWN = 20  # characters of what an error quotes from a file
-WHOLE_OR_HALF = 2  # stars come in halves at the finest
+SHOWN = 20  # characters of a value that an error message quotes
+STEPS_PER_STAR = 2  # ratings are whole or half stars
 
 
 class Review(NamedTuple):
-    """What somebody wrote, and its label: a name, stars as `4` or `4.5`; None without one."""
+    """Text of a review and its label: a class name, a rating such as `4` or `4.5`, or None."""
 
     text: str
     label: str | None
 
 
 class Fault(NamedTuple):
-    """A place that gave no review: its file, its first line (from 1), what is wrong, its lines."""
+    """Bad lines of a file: path, first line (from 1), what is wrong, number of lines."""
 
     path: str
     line: int
@@ -33,36 +33,36 @@ class Fault(NamedTuple):
     lines: int = 1
 
 
-Found = Review | Fault
+Parsed = Review | Fault
 
 
 @dataclass
 class Tally:
-    """The reviews and bad lines of the files of a dataset, while they go by."""
+    """Counts of the reviews and bad lines of a dataset's files, filled while they are read."""
 
     reviews: int = 0
     bad: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
-        """How many lines were bad."""
+        """Number of bad lines."""
         return sum(lines for _, lines in self.bad.values())
 
     def records(self) -> list[Record]:
-        """Return for each file and cause how many lines were bad, and the first of them."""
+        """Return the number of bad lines and the first of them, by file and cause."""
         return [
             {"file": path, "what": what, "lines": lines, "first": first}
             for (path, what), (first, lines) in self.bad.items()
         ]
 
-    def usable(self, found: Iterable[Found]) -> Iterator[Review]:
-        """Yield the reviews of one file, and keep count of its bad lines.
+    def usable(self, parsed: Iterable[Parsed]) -> Iterator[Review]:
+        """Yield the reviews of one file and count its bad lines.
 
-        Raises Problem where a file has no review at all, or more bad lines than reviews: then it is
-        not what it was taken for, and its first bad line says why.
+        Raises Problem where a file has no review but bad lines, or more bad lines than reviews: it
+        is probably of another format, and its first bad line shows why.
         """
         first, reviews, lines = None, 0, 0
-        for item in found:
+        for item in parsed:
             if isinstance(item, Review):
                 reviews += 1
                 yield item
@@ -84,7 +84,7 @@ class Tally:
         self.bad[key] = [first, lines + fault.lines]
 
     def report(self, dataset: str) -> None:
-        """Say in one line how many lines were bad; nothing where none was."""
+        """Log the number of bad lines and the first of them; log nothing where there are none."""
         if not self.bad:
             return
         (path, what), (first, _) = next(iter(self.bad.items()))
@@ -97,36 +97,36 @@ class Tally:
 
 @dataclass(frozen=True)
 class Stars:
-    """Ratings from `low` to `high`, whole or half ones."""
+    """Scale of ratings from `low` to `high`, in whole or half stars."""
 
     low: float = 1.0
     high: float = 5.0
 
     def label(self, value: object) -> str:
-        """Return a rating as a label. Raises ValueError that says what is wrong with it.
+        """Return a rating as a class name. Raises ValueError where it is not on the scale.
 
         >>> Stars().label("4.0")
         '4'
         """
         if value is None or not str(value).strip():
             raise ValueError("the stars are missing")
-        told = f"stars of {str(value).strip()[:SHOWN]!r}"
+        quoted = f"stars of {str(value).strip()[:SHOWN]!r}"
         try:
             stars = float(str(value)) if not isinstance(value, bool) else None
         except ValueError:
             stars = None
         if stars is None or "_" in str(value):
-            raise ValueError(f"{told} are no number")
+            raise ValueError(f"{quoted} are no number")
         if not self.low <= stars <= self.high:
-            raise ValueError(f"{told} are not from {self.low:g} to {self.high:g}")
-        if stars * WHOLE_OR_HALF % 1:
-            raise ValueError(f"{told} are neither whole nor half ones")
+            raise ValueError(f"{quoted} are not from {self.low:g} to {self.high:g}")
+        if stars * STEPS_PER_STAR % 1:
+            raise ValueError(f"{quoted} are neither whole nor half ones")
         return f"{stars:g}"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a file are called: that of the text, and that of the stars or labels.
+    """Names of a file's columns: the text, and the stars or the label.
 
     `stars` and `label` are both None for unlabeled reviews.
     """
@@ -138,24 +138,24 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """Of the columns that a file must have."""
+        """Names of the columns that a file must have."""
         return [name for name in (self.text, self.stars, self.label) if name is not None]
 
     def review(self, row: Mapping[str, object]) -> Review:
-        """Return the review of one row. Raises ValueError that says what is wrong with it."""
-        said = row.get(self.text)
-        if said is None:
+        """Return the review of one row. Raises ValueError where the row holds none."""
+        text = row.get(self.text)
+        if text is None:
             raise ValueError(f"there is no {self.text!r}")
-        if not isinstance(said, str):
+        if not isinstance(text, str):
             raise ValueError("the text is no text")
-        if not said.strip():
+        if not text.strip():
             raise ValueError("the text is empty")
         if self.stars is not None:
-            return Review(said, self.ratings.label(row.get(self.stars)))
-        return Review(said, None if self.label is None else _name(row.get(self.label)))
+            return Review(text, self.ratings.label(row.get(self.stars)))
+        return Review(text, None if self.label is None else _class_name(row.get(self.label)))
 
 
-def _name(value: object) -> str:
+def _class_name(value: object) -> str:
     if isinstance(value, dict | list):
         raise ValueError("the label is neither text nor a number")
     label = "" if value is None else str(value).strip()
@@ -165,7 +165,7 @@ def _name(value: object) -> str:
 
 
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return distinct labels in order: as numbers where all of them are, else as text.
+    """Return the distinct labels, sorted as numbers where all of them are, else as text.
 
     >>> class_names(["10", "9", "9"]), class_names(["b", "9"])
     (('9', '10'), ('9', 'b'))

@@ -1,80 +1,34 @@
-"""The experiments that there are."""
+"""Catalogue of experiments: every module of `pipeline.experiments`, loaded by name.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from sys import modules
-from typing import Any
+A stage that runs one experiment imports no other one's module.
+"""
 
-from pipeline.config.params import Params, Section
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from pipeline.config.params import Params
 from pipeline.data.splits.encoding import Encoding
-from pipeline.experiments import (
-    ablation,
-    conditioning,
-    depth,
-    dying,
-    hardness,
-    labels,
-    rates,
-    recipe,
-    reconstruction,
-    sparsity,
-    units,
-    width,
-)
-from pipeline.experiments.conditions.condition import Condition, Setting
+from pipeline.experiments.conditions.condition import Condition, Experiment, Setting
 from pipeline.runtime.errors import Problem
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """The form of an experiment's block in params.yaml, what it varies, and its conditions."""
-
-    options: type[Section]
-    factors: tuple[str, ...]
-    conditions: Callable[[Setting, Any], list[Condition]]
-
-
-EXPERIMENTS = {
-    "sparsity": Experiment(sparsity.Options, (), sparsity.conditions),
-    "hardness": Experiment(hardness.Options, ("alpha",), hardness.conditions),
-    "labels": Experiment(
-        labels.Options, ("activation", "initialization", "share"), labels.conditions
-    ),
-    "reconstruction": Experiment(
-        reconstruction.Options, ("reconstruction",), reconstruction.conditions
-    ),
-    "ablation": Experiment(
-        ablation.Options,
-        ("activation", "initialization", "signs", "penalty"),
-        ablation.conditions,
-    ),
-    "depth": Experiment(depth.Options, ("activation", "depth"), depth.conditions),
-    "width": Experiment(width.Options, ("activation", "multiple"), width.conditions),
-    "rates": Experiment(rates.Options, ("activation", "rate"), rates.conditions),
-    "units": Experiment(units.Options, ("activation",), units.conditions),
-    "recipe": Experiment(recipe.Options, ("activation", "recipe"), recipe.conditions),
-    "dying": Experiment(dying.Options, ("varied", "level"), dying.conditions),
-    "conditioning": Experiment(conditioning.Options, ("alpha",), conditioning.conditions),
-}
+def names() -> list[str]:
+    """Return the names of all experiments."""
+    folder = Path(__file__).parents[1]
+    return [module.name for module in iter_modules([str(folder)]) if not module.ispkg]
 
 
 def experiment(name: str) -> Experiment:
     """Return an experiment by name. Raises Problem that lists the known ones."""
-    if name not in EXPERIMENTS:
-        raise Problem(f"unknown experiment {name!r}: use one of {', '.join(EXPERIMENTS)}")
-    return EXPERIMENTS[name]
-
-
-def questions() -> dict[str, str]:
-    """Return what each experiment asks: the first line of its module."""
-    documents = {
-        name: modules[known.options.__module__].__doc__ for name, known in EXPERIMENTS.items()
-    }
-    return {name: (document or "").splitlines()[0] for name, document in documents.items()}
+    if name not in names():
+        raise Problem(f"unknown experiment {name!r}: use one of {', '.join(names())}")
+    found: Experiment = import_module(f"pipeline.experiments.{name}").EXPERIMENT
+    return found
 
 
 def conditions_of(name: str, dataset: str, params: Params, form: Encoding) -> list[Condition]:
-    """Return the conditions of an experiment on a dataset of this form.
+    """Return the conditions of an experiment on a dataset with this encoding.
 
     Raises Problem for an unknown experiment, and for a block of params.yaml that is wrong.
     """

@@ -1,9 +1,18 @@
-"""A condition: one setting of an experiment, with networks of its own; seeds pair conditions."""
+"""Conditions of an experiment: each is one setting with networks of its own; seeds pair them."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipeline.config.params import Activation, Finetune, Initialization, Params, Pretrain, Sweep
+from pipeline.config.params import (
+    Activation,
+    Finetune,
+    Initialization,
+    Params,
+    Pretrain,
+    Section,
+    Sweep,
+)
 from pipeline.data.splits.encoding import Encoding
 from pipeline.experiments.conditions.modern_recipe import Recipe
 
@@ -12,14 +21,14 @@ Level = str | float
 
 @dataclass(frozen=True)
 class Condition:
-    """How the networks of one setting are made: as many as seeds x learning rates.
+    """The settings of seeds x learning rates networks.
 
-    `levels` holds what sets it apart, by factor. `pretrain` is None for a random start. `l1` is one
-    penalty on the activations for all seeds, or one each. `labels` is a share in (0, 1]. `bias` is
-    that of every hidden unit at the start. `scale` divides the starting weights into the first
-    hidden layer and multiplies those out of the last: of rectifier networks the function stays.
-    `follow` records which units are dead after each epoch. `recipe` has torch.nn train, from starts
-    of its own.
+    `levels` holds the level of each factor. `pretrain` is None for a random start. `l1` is one
+    penalty on the activations for all seeds, or one each. `labels` is the share of the labels used,
+    in (0, 1]. `bias` is added to every hidden unit's at the start. `scale` divides the starting
+    weights into the first hidden layer and multiplies those out of the last, which leaves the
+    function of a rectifier network unchanged. `follow` records the dead units after each epoch.
+    `recipe` trains by torch.nn, from starts of its own.
     """
 
     levels: dict[str, Level]
@@ -37,18 +46,18 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """Its levels as a file's name, e.g. `tanh-pretrained-0.05`."""
+        """The levels as a file name, e.g. `tanh-pretrained-0.05`."""
         return "-".join(map(_word, self.levels.values())) or "all"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How its networks are made, for records: plain values by name."""
+        """The settings of its networks for records: plain values by name."""
         phases = {"finetune": self.finetune} | (
             {"pretrain": self.pretrain} if self.pretrain else {}
         )
         return {
             **self.unit.model_dump(),
-            "l1": list(dict.fromkeys([self.l1[0], self.l1[-1]])),  # from, and to
+            "l1": list(dict.fromkeys([self.l1[0], self.l1[-1]])),  # the lowest and the highest
             "hidden": list(self.hidden),
             "initialization": "pretrained" if self.pretrain else "random",
             **{
@@ -62,7 +71,7 @@ class Condition:
 
     @property
     def start(self) -> tuple[Any, ...]:
-        """What the starting networks follow from: conditions that agree in it share them."""
+        """Settings of the starting networks, which conditions that agree in them share."""
         unit = self.unit if self.pretrain else self.unit.model_copy(update={"l1": 0.0})
         return unit, self.hidden, self.seeds, self.pretrain, self.bias, self.scale
 
@@ -73,12 +82,12 @@ def _word(level: Level) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the conditions of an experiment have in common, unless they say otherwise."""
+    """Settings shared by the conditions of an experiment, unless they vary them."""
 
     dataset: str
     params: Params
     sweep: Sweep
-    form: Encoding
+    encoding: Encoding
 
     @classmethod
     def of(cls, params: Params, dataset: str, form: Encoding) -> "Setting":
@@ -93,10 +102,10 @@ class Setting:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the dataset's network, from the inputs to the classes."""
-        return self.form.inputs, *self.hidden, self.form.classes
+        return self.encoding.inputs, *self.hidden, self.encoding.classes
 
     def unit(self, name: str, **changes: Any) -> Activation:
-        """Return an activation of params.yaml as the dataset has it, with changes."""
+        """Return an activation of params.yaml with the dataset's overrides and with changes."""
         return self.params.unit_for(self.dataset, name).model_copy(update=changes)
 
     def condition(
@@ -125,3 +134,23 @@ class Setting:
         """Return the dataset's fine-tuning with another grid of learning rates."""
         finetune = self.params.finetune_for(self.dataset)
         return finetune.model_copy(update={"learning_rates": list(learning_rates)})
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, as the module of its name defines it in `EXPERIMENT`.
+
+    The first line of `document`, the module's docstring, is its question. `options` is the form of
+    its block in params.yaml, `factors` names what it varies: the columns of the levels in its
+    records. `conditions` returns all of its conditions.
+    """
+
+    document: str | None
+    options: type[Section]
+    factors: tuple[str, ...]
+    conditions: Callable[[Setting, Any], list[Condition]]
+
+    @property
+    def question(self) -> str:
+        """The question of the experiment, one line."""
+        return (self.document or "").splitlines()[0]

@@ -1,8 +1,8 @@
-"""Today's recipe in plain torch.nn: He's start, Adam, batch normalization, dropout.
+"""Modern training recipe in torch.nn: He's start, Adam, batch normalization, dropout.
 
-A network trained by it is, once trained, one of ours: batch normalization is then an affine map,
-folded into the layer below it, and dropout does nothing. What population.train keeps of a network
-in training is its module's state and Adam's, each with K as its first dimension.
+A trained network becomes one of the project's own: batch normalization is then an affine map, which
+is folded into the layer below it, and dropout does nothing. The training state of a network is its
+module's state and Adam's, each tensor with K as its first dimension.
 
 Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O outputs.
 """
@@ -20,7 +20,6 @@ from torch.nn import functional as F
 from pipeline.config.params import Activation, Finetune
 from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.sparse_batch import dense
-from pipeline.experiments.conditions.dropout import Dropout
 from pipeline.finetuning.supervised import PROBE, Supervised
 from pipeline.networks import population
 from pipeline.networks.activations import functions
@@ -33,12 +32,33 @@ from pipeline.training.state import Trial
 from pipeline.training.workers import CACHE_BYTES, Job
 
 EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
+ADAM = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of a parameter
+
+
+class Dropout(torch.nn.Module):
+    """Inverted dropout with masks from a generator of its own, which torch's module cannot take."""
+
+    def __init__(self, share: float) -> None:
+        """Set the share of outputs to drop, in [0, 1); set `draws` before training."""
+        super().__init__()
+        self.share = share
+        self.draws: torch.Generator | None = None
+
+    def forward(self, h_BO: Tensor) -> Tensor:
+        """Set a share of outputs to 0 and enlarge the others in training; return all in use."""
+        if not (self.training and self.share):
+            return h_BO
+        keep_BO = torch.empty_like(h_BO).bernoulli_(1 - self.share, generator=self.draws)
+        return h_BO * keep_BO / (1 - self.share)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is done as today: `he` starts (else the project's own), `adam` (else plain SGD),
-    `batch_norm` between a layer and its units, `dropout`: the share of outputs set to 0."""
+    """Parts of the modern recipe that are used.
+
+    `he` starts (else the project's own), `adam` (else plain SGD), `batch_norm` between a layer and
+    its units, `dropout`: the share of outputs set to 0, in [0, 1).
+    """
 
     he: bool
     adam: bool
@@ -46,20 +66,23 @@ class Recipe:
     dropout: float
 
     def check(self, unit: Activation, batch: int) -> None:
-        """Raise Problem for a share outside [0, 1), and what it cannot train."""
+        """Raise Problem for a share outside [0, 1), and for units that the recipe cannot train."""
         if not 0 <= self.dropout < 1:
-            raise Problem(f"dropout = {self.dropout}: say a share of at least 0 and below 1")
+            raise Problem(f"dropout = {self.dropout}: use a share of at least 0 and below 1")
         if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).learn:
-            raise Problem(f"{unit.function}: negated, parted or learned units have no recipe")
+            raise Problem(
+                f"the modern recipe trains no negated, maxout or learned units ({unit.function}):"
+                " use another activation"
+            )
         if self.batch_norm and batch == 1:
-            raise Problem("batch normalization needs a batch_size of 2 or more")
+            raise Problem("batch normalization needs a batch_size of 2 or more in finetune")
 
 
 def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequential:
-    """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not yet started."""
+    """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not initialized."""
     layers: list[torch.nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
-        # Normalization takes a bias away again: Adam would blow its gradient, pure rounding, up.
+        # Normalization cancels a bias: its gradient is rounding noise, which Adam would amplify.
         layers.append(torch.nn.Linear(fan_in, fan_out, bias=not recipe.batch_norm))
         if recipe.batch_norm:
             layers.append(torch.nn.BatchNorm1d(fan_out, EPSILON))
@@ -70,28 +93,28 @@ def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequ
 
 @dataclass(frozen=True)
 class Modern:
-    """Lower -log P(class) + l1 * sum |h| on train by a recipe; chosen as `Supervised` is."""
+    """Minimization of -log P(class) + l1 * sum |h| by a recipe; selection as of `Supervised`."""
 
     dataset: str
     widths: list[int]
     unit: Activation
     recipe: Recipe
     batches: Minibatches
-    supervised: Supervised  # what the networks are measured by
+    supervised: Supervised  # measures the networks
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """Those of `supervised`."""
+        """The selection criteria of `supervised`."""
         return self.supervised.criteria
 
     def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
-        """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
-        each = (only(tensors, k) for k in range(len(stack)))
-        turns = zip(each, stack, epochs, strict=True)
-        return torch.stack([self._train_one(*turn) for turn in turns])
+        """Train every network for one epoch, in place; return its mean -log P(class) [K]."""
+        networks = (only(tensors, k) for k in range(len(stack)))
+        trials = zip(networks, stack, epochs, strict=True)
+        return torch.stack([self._train_one(*trial) for trial in trials])
 
     def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
-        """Return what `Supervised` does, of the networks as they will be used."""
+        """Return the measurements of `Supervised`, of the networks as they will be used."""
         return self.supervised.measure(folded(tensors, self.unit.function).tensors, stack)
 
     def _train_one(self, tensors: Tensors, candidate: Trial, epoch: int) -> Tensor:
@@ -123,11 +146,8 @@ class Modern:
         return descent
 
 
-ADAM = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
-
-
 def _state(net: torch.nn.Module, descent: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """Yield everything that training continues from, by name; `@` marks what Adam keeps."""
+    """Yield the training state by name; `@` marks the state of Adam."""
     yield from net.state_dict().items()
     for name, parameter in net.named_parameters():
         for key, kept in descent.state.get(parameter, {}).items():
@@ -142,7 +162,7 @@ def step_(
     *,
     l1: float,
 ) -> Tensor:
-    """Take one step on -log P(class) + l1 * sum |h|; return -log P(class) before it, a mean.
+    """Take one step on -log P(class) + l1 * sum |h|; return the mean -log P(class) before it.
 
     h are the outputs of the hidden units, before dropout.
     """
@@ -159,7 +179,7 @@ def step_(
 
 
 def folded(tensors: Tensors, function: str) -> Population:
-    """Return K trained networks, as `Modern` keeps them, as a stack of our own.
+    """Return the networks of a training state of `Modern` as a population.
 
     Batch normalization with its running mean m and variance v: g (z - m) / sqrt(v + eps) + c.
     """
@@ -173,7 +193,7 @@ def folded(tensors: Tensors, function: str) -> Population:
             found[f"W.{layer}"] = weight.mT.contiguous()
             found[f"b.{layer}"] = bias.unsqueeze(1)
             continue
-        # Below is no bias. In double precision: a factor may be some hundreds.
+        # The layer below has no bias. In double precision: a factor may be some hundreds.
         mean, variance = (tensors[f"{index}.running_{name}"].double() for name in ("mean", "var"))
         factor_KO = weight.double() / (variance + EPSILON).sqrt()
         found[f"W.{layer}"] = (found[f"W.{layer}"] * factor_KO[:, None]).to(weight.dtype)
@@ -183,7 +203,7 @@ def folded(tensors: Tensors, function: str) -> Population:
 
 @dataclass(frozen=True)
 class ModernTraining:
-    """What a process needs to train networks by a recipe, one at a time."""
+    """Setup of the training of networks by a recipe, one at a time."""
 
     dataset: str
     train: Path
@@ -196,11 +216,11 @@ class ModernTraining:
     l1: tuple[float, ...] = (0.0,)
 
     def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
-        """Start a network a candidate. Raises Problem for what the recipe cannot train."""
+        """Initialize one network a trial. Raises Problem for units that the recipe cannot train."""
         self.recipe.check(self.unit, self.settings.batch_size)
         seeds = [candidate.seed for candidate in stack]
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
-        widths = [train.form.inputs, *self.hidden, train.form.classes]
+        widths = [train.encoding.inputs, *self.hidden, train.encoding.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)
         supervised = Supervised(self.unit.function, batches, valid, probe)
@@ -209,7 +229,7 @@ class ModernTraining:
         return task, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
-        """Return what one network starts from, with no first dimension K."""
+        """Return the initial training state of one network, without the dimension K."""
         net = module(widths, self.unit, self.recipe)
         ours = population.initialize(self.dataset, widths, [seed], self.unit)
         linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
@@ -230,10 +250,10 @@ class ModernTraining:
         return tensors
 
     def job(self) -> Job:
-        """Return all networks: seeds x learning rates, each alone in its stack."""
+        """Return the job of all networks: seeds x learning rates, one at a time."""
         candidates = grid(self.seeds, self.settings.learning_rates, self.l1)
         return Job(self, candidates, self.settings, CACHE_BYTES)
 
     def stack(self, tensors: Tensors) -> Population:
-        """Return trained tensors as networks of our own."""
+        """Return trained tensors as a population."""
         return folded(tensors, self.unit.function)

@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from pipeline.data.splits import examples
-from pipeline.data.splits.label_fraction import labeled
-from pipeline.data.splits.per_seed import read_for
+from pipeline.data.splits.per_seed import labeled, read_for
 from pipeline.experiments.conditions.condition import Condition
 from pipeline.experiments.conditions.modern_recipe import ModernTraining
 from pipeline.finetuning import grid_search
@@ -142,7 +141,7 @@ def random_start(condition: Condition, splits: Splits) -> Population:
 
     Its `bias` is added to that of every hidden unit; its `scale` is as `Condition` says.
     """
-    form = examples.read_form(splits.train)
+    form = examples.read_encoding(splits.train)
     widths = [form.inputs, *condition.hidden, form.classes]
     stack = population.initialize(splits.dataset, widths, range(condition.seeds), condition.unit)
     for layer in range(stack.depth):

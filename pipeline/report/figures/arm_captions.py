@@ -31,7 +31,7 @@ def _lines(results: Results) -> list[str]:
     parts = [f"{lines[plots.DASHES[row['baseline']]]}: {row['name']}." for row in shown]
     what = results.measure
     beyond = [
-        f"{row['name']}, {what.told(what.mean(row))}"
+        f"{row['name']}, {what.with_unit(what.mean(row))}"
         for row in baselines.table(results)
         if row["baseline"] not in {each["baseline"] for each in shown}
     ]

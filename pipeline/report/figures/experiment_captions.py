@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.analysis import changepoint
-from pipeline.claims.experiment_groups import rank_correlation
-from pipeline.paper.published_figures import HARDNESS, HARMLESS
+from pipeline.analysis.statistics import rank_correlation
+from pipeline.claims.hardness import HARDNESS
+from pipeline.claims.sparsity import HARMLESS
 from pipeline.report.figures import experiment_plots
 from pipeline.report.figures.conditions import Point, Table, best, worst
 from pipeline.report.text.summary import percent, sentence

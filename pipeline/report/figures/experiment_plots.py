@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.analysis import changepoint
 from pipeline.analysis.changepoint import Changepoint
-from pipeline.claims.experiment_groups import HARMFUL, HARMLESS
+from pipeline.claims.sparsity import HARMLESS
 from pipeline.report.figures import chart_elements
 from pipeline.report.figures.conditions import Point, Table
 from pipeline.report.figures.plots import Theme
@@ -51,14 +51,15 @@ def sparsity(table: Table, theme: Theme) -> "Figure":
     figure, axes = _panel(4.2)
     color = chart_elements.hue("rectifier", theme)
     known = [row for row in table.rows if row["test_error"] is not None]
-    axes.axvspan(100 * HARMLESS, 100 * HARMFUL, color=theme.faint, alpha=0.5, linewidth=0)
+    low, high, _ = HARMLESS
+    axes.axvspan(100 * low, 100 * high, color=theme.faint, alpha=0.5, linewidth=0)
     zeros, errors = ([100 * row[name] for row in known] for name in ("zeros", "test_error"))
     axes.plot(zeros, errors, "o", color=color, alpha=0.45, markersize=5, markeredgewidth=0)
     _log_where_wide(axes, errors)
     if (found := broken(table)) is not None:
         _hinge(axes, found, table.confidence, theme)
     axes.text(
-        50 * (HARMLESS + HARMFUL), 0.99, "paper:\nno harm", ha="center", va="top",
+        50 * (low + high), 0.99, "paper:\nno harm", ha="center", va="top",
         transform=axes.get_xaxis_transform(),
     )  # fmt: skip
     axes.set_xlabel("hidden outputs that are exactly 0, %")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.analysis.results import Row
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures import chart_elements
 from pipeline.report.figures.chart_elements import Entry
 from pipeline.report.figures.conditions import Point, Table
@@ -25,7 +25,7 @@ def arms(table: Table, theme: Theme) -> "Figure":
     figure, axes = _panel(len(entries))
     chart_elements.rows(axes, entries, theme)
     for y, (activation, initialization) in enumerate(_arms(table)):
-        paper = published_tables.test_error(table.dataset, activation, initialization)
+        paper = published.test_error(table.dataset, activation, initialization)
         if paper is not None:
             axes.plot(100 * paper, y, "D", color=theme.ink, markersize=6)
     axes.set_xlabel(ERROR)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.paper import published_tables
-from pipeline.paper.published_figures import FIGURE_4, HARDNESS, HARMLESS, MOST_L1, NETWORKS
+from pipeline.claims.hardness import HARDNESS
+from pipeline.claims.labels import FIGURE_4
+from pipeline.claims.sparsity import HARMLESS, MOST_L1, NETWORKS
+from pipeline.paper import published
 from pipeline.report.figures import catalogue
 from pipeline.report.figures.conditions import Table
 from pipeline.report.figures.experiment_captions import gains_of_pretraining, gap, shown
@@ -58,7 +60,7 @@ class Column:
     cells: list[Cell]
 
 
-def starred(number: published_tables.Number | None, digits: int = 2, sign: str = "") -> str:
+def starred(number: published.Number | None, digits: int = 2, sign: str = "") -> str:
     """Return a published share in percent, with a star where no second source is at hand."""
     if number is None:
         return ""
@@ -67,7 +69,7 @@ def starred(number: published_tables.Number | None, digits: int = 2, sign: str =
 
 def table_1(results: Sequence[Results]) -> tuple[list[str], list[Column]]:
     """Return the rows' names and the columns: the paper's four datasets, then those it has not."""
-    arms = list(dict.fromkeys((key[1], key[2]) for key in published_tables.TABLE_1))
+    arms = list(dict.fromkeys((key[1], key[2]) for key in published.TABLE_1))
     found = {each.dataset: each for each in results}
     names = [*TITLES, *(dataset for dataset in found if dataset not in TITLES)]
     rows = [summary.sentence(label(*arm)) for arm in arms]
@@ -77,17 +79,14 @@ def table_1(results: Sequence[Results]) -> tuple[list[str], list[Column]]:
 
 def _column(dataset: str, results: Results | None, arms: Sequence[tuple[str, str]]) -> Column:
     rows = {arm_key(row): row for row in results.table} if results else {}
-    cells = [
-        _cell(rows.get("-".join(arm)), published_tables.TABLE_1.get((dataset, *arm)))
-        for arm in arms
-    ]
+    cells = [_cell(rows.get("-".join(arm)), published.TABLE_1.get((dataset, *arm))) for arm in arms]
     sparse = rows.get("rectifier-random")
     zeros = percent(sparse["zeros_mean"] if sparse else None, 1)
-    cells.append(Cell(zeros, "", starred(published_tables.ZEROS.get(dataset), 1)))
+    cells.append(Cell(zeros, "", starred(published.ZEROS.get(dataset), 1)))
     return Column(TITLES.get(dataset, dataset), _run(results), cells)
 
 
-def _cell(row: Row | None, paper: published_tables.Number | None) -> Cell:
+def _cell(row: Row | None, paper: published.Number | None) -> Cell:
     if row is None:
         return Cell(UNKNOWN, "", starred(paper))
     low, high = row["test_error_low"], row["test_error_high"]

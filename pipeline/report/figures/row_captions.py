@@ -1,6 +1,6 @@
 """What stands under the figures that compare kinds, one row a kind."""
 
-from pipeline.paper import published_tables
+from pipeline.paper import published
 from pipeline.report.figures.conditions import Point, Table
 from pipeline.report.figures.experiment_captions import extremes, failures, gap, reading
 from pipeline.report.figures.experiment_rows import RECIPES
@@ -13,9 +13,7 @@ def arms(table: Table) -> str:
     text = (
         f"{reading(table, dots=True)} Full: pre-trained; hollow: random. {extremes(_arms(table))}"
     )
-    known = [
-        arm for arm in _pairs(table) if published_tables.test_error(table.dataset, *arm) is not None
-    ]
+    known = [arm for arm in _pairs(table) if published.test_error(table.dataset, *arm) is not None]
     return text + (" Diamond: the paper's number." if known else "")
 
 

@@ -1,138 +1,135 @@
-"""The generated parts of README files: numbers from results/, words from dvc.yaml, never typed."""
+"""Generated blocks of README.md and docs/: datasets, experiments, stages, arms and verdicts."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from pipeline.analysis import baselines
-from pipeline.analysis.criterion import ERROR, RMSE, Criterion
+from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN, Criterion
 from pipeline.analysis.results import Results, Row
 from pipeline.config.params import Compare
+from pipeline.report.markdown.blocks import table
 from pipeline.report.text import summary, verdicts
 from pipeline.report.text.baselines import against, note
 from pipeline.report.text.protocol import tested_on
 
-BLOCK = re.compile(r"(<!-- begin: (?P<name>[^>]+?) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
-SHARES = {"zeros": "zeros", "dead units": "dead_units"}
-
-
-def refresh(text: str, blocks: Mapping[str, str]) -> str:
-    """Return a text whose marked blocks hold their content; a block without one stays as it is.
-
-    >>> refresh("<!-- begin: n -->\\n1\\n<!-- end: n -->", {"n": "2"})
-    '<!-- begin: n -->\\n2\\n<!-- end: n -->'
-    """
-
-    def content(match: re.Match[str]) -> str:
-        block = blocks.get(match["name"])
-        return match[0] if block is None else f"{match[1]}{block}\n{match[3]}"
-
-    return BLOCK.sub(content, text)
+SHARES = {"exact zeros, %": "zeros_mean", "dead units, %": "dead_units_mean"}
+# The claims of README.md: the paper's main ones, and the first objections to them.
+HEADLINES = (
+    *("rectifier-as-good-as-tanh", "rectifier-as-good-as-softplus", "rectifier-is-sparse"),
+    *("sparsity-does-no-harm", "pretraining-leaves-rectifier", "rectifier-units-die"),
+)
 
 
 def comparison(results: Results) -> str:
-    """Return a dataset's table in Markdown, what it says in a sentence, and how it was made."""
-    columns = _columns(results)
-    head = " | ".join([results.dataset, *(name for name, _ in columns)])
-    arms = [(summary.spoken(row), row) for row in results.table]
-    beaten = [(row["name"], row) for row in baselines.table(results)]
-    rows = [
-        " | ".join([name, *(cell(row) for _, cell in columns)]) for name, row in [*arms, *beaten]
-    ]
-    table = [f"| {row} |" for row in [head, *rows]]
-    table.insert(1, "|---" * (len(columns) + 1) + "|")
-    says = [summary.answer(results), *summary.standing(results), against(results) or ""]
-    small = " ".join([_made(results), *([note(results) or ""] if beaten else [])])
-    return "\n".join([*table, "", " ".join(filter(None, says)), "", f"<sub>{small}</sub>"])
+    """Return the table of a dataset's arms, the result in a sentence, and the protocol.
 
-
-def _columns(results: Results) -> list[tuple[str, Callable[[Row], str]]]:
-    """Return the columns of a dataset's table, each with what makes its cell from a row.
-
-    Texts are not in the paper's Table 1. A baseline has no zeros and no dead units.
+    The paper's errors have a column where Table 1 has the dataset. Baselines are the last rows;
+    their shares of zeros and dead units are empty.
     """
-    columns = [
-        (f"{what.name}{', stars' if what is RMSE else ''}, here", partial(_with_margin, what))
-        for what in dict.fromkeys((results.measure, ERROR))
-    ]
-    if not results.of_texts:
-        columns.insert(0, ("test error, paper", partial(_share, "paper_test_error", 2)))
-    zeros = [(name, partial(_share, f"{key}_mean", 1)) for name, key in SHARES.items()]
-    return [*columns, *zeros]
+    columns = _columns(results)
+    measured = baselines.table(results)
+    rows = [(summary.spoken(row), row) for row in results.table]
+    rows += [(row["name"], row) for row in measured]
+    lines = [[name, *(cell(row) for cell in columns.values())] for name, row in rows]
+    result = [summary.answer(results), *summary.standing(results), against(results)]
+    protocol = [_protocol(results), note(results) if measured else None]
+    return "\n\n".join(
+        [
+            table([results.dataset, *columns], lines),
+            " ".join(filter(None, result)),
+            f"<sub>{' '.join(filter(None, protocol))}</sub>",
+        ]
+    )
 
 
-def _with_margin(what: Criterion, row: Row) -> str:
-    if what.ends(row) is None:
-        return what.shown(what.mean(row))
-    return f"{what.shown(what.mean(row))} ± {what.margin(row)} (n = {row['seeds']:g})"
+def _columns(results: Results) -> dict[str, Callable[[Row], str]]:
+    """Return the columns of a dataset's table: from each row its cell."""
+    columns: dict[str, Callable[[Row], str]] = {
+        "test error, paper": partial(_share, "paper_test_error", 2)
+    }
+    for measure in dict.fromkeys((results.measure, ERROR)):
+        unit = "stars" if measure is RMSE else "%"
+        columns[f"{measure.name}, {unit}, here"] = partial(_with_margin, measure)
+    return columns | {name: partial(_share, column, 1) for name, column in SHARES.items()}
+
+
+def _with_margin(measure: Criterion, row: Row) -> str:
+    mean = measure.shown(measure.mean(row))
+    return mean if measure.ends(row) is None else f"{mean} ± {measure.margin(row)}"
 
 
 def _share(column: str, digits: int, row: Row) -> str:
     return summary.percent(row[column], digits) if column in row else ""
 
 
-def _made(results: Results) -> str:
-    """Return how a dataset's table was made."""
+def _protocol(results: Results) -> str:
+    """Return the protocol of a dataset's table in words."""
     protocol = results.protocol
     confidence = summary.percent(protocol["confidence"], 0)
     grid = ", ".join(f"{rate:g}" for rate in protocol["finetune"]["learning_rates"])
-    units = "in %" if results.measure is ERROR else "RMSE in stars, else in %"
     text = (
-        f"Mean ± half of the {confidence}% interval over n = {protocol['seeds']} paired seeds,"
-        f" {units}, on {tested_on(results, 'test examples')}. Selection: {protocol['selection']};"
+        f"Mean ± half of the {confidence}% interval over {protocol['seeds']} paired seeds, on"
+        f" {tested_on(results, 'test examples')}. Selection: {protocol['selection']};"
         f" learning rates {grid}, at most {summary.epochs(protocol['finetune'])}."
     )
     if results.folds:
-        text += " Training parts of folds overlap: the intervals are somewhat too narrow."
+        text += " Training parts of folds overlap, so the intervals are somewhat too narrow."
     if 0 in summary.layers(results).values():
-        text += " Zeros of an arm without hidden layers are those of its inputs."
+        text += " The zeros of an arm without hidden layers are those of its inputs."
     return text
 
 
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
-    """Return a dataset's claims with their verdicts in Markdown: those whose records are here."""
-    tested = [row for row in judged if row["estimate"] is not None]
-    others = len(judged) - len(tested)
+    """Return the claims of a dataset that have records there, each with verdict and interval."""
+    tested = _tested(judged)
+    here = f"here ({summary.percent(compare.confidence, 0)}% interval)"
+    rows = [
+        [row.claim, f"**{row.verdict}**", f"{row.here} {row.interval}".strip(), row.paper]
+        for row in verdicts.judged(tested)
+    ]
     small = (
-        f"{verdicts.count(tested)}, on {dataset}. Each verdict follows from a rule fixed in the"
-        " code (`pipeline/analysis/claims_of_*.py`) and an interval widened by Holm's correction at"
-        f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers of"
-        " seeds and deciding intervals."
+        f"{verdicts.count(tested)}, on {dataset}. A verdict follows from a fixed rule"
+        " (`pipeline/claims/`) and an interval widened by Holm's correction at"
+        f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers"
+        " of seeds and the intervals that decide."
     )
-    if others:
+    if others := len(judged) - len(tested):
         small += f" {others} other {summary.plural(others, 'claim')} lack records on this dataset."
-    return f"{verdicts.markdown(tested, compare.confidence)}\n\n<sub>{small}</sub>"
+    return f"{table(['claim', 'verdict', here, 'paper'], rows)}\n\n<sub>{small}</sub>"
 
 
-def claims_in_short(dataset: str, judged: Sequence[Row]) -> str:
-    """Return a dataset's verdicts in three paragraphs: each claim by its key, with what was found.
-
-    Claims whose records are not here are left out.
-    """
-    tested = [row for row in judged if row["estimate"] is not None]
-    parts = [f"{verdicts.count(tested)}, on {dataset}."]
-    for verdict in verdicts.VERDICTS:
-        mine = [row for row in tested if row["verdict"] == verdict]
-        told = "; ".join(f"{row['key'].replace('-', ' ')} ({verdicts.here(row)})" for row in mine)
-        if mine:
-            parts.append(f"**{summary.sentence(verdict)}**: {told}.")
-    return "\n\n".join(parts)
+def headlines(judged: Mapping[str, Sequence[Row]]) -> str:
+    """Return the main claims with their verdicts on each dataset, from the rows of claims.csv."""
+    by_key = {dataset: {row["key"]: row for row in rows} for dataset, rows in judged.items()}
+    rows = []
+    for key in HEADLINES:
+        here = [claims_of[key] for claims_of in by_key.values() if key in claims_of]
+        papers = [one.paper for one in verdicts.judged(here) if one.paper != UNKNOWN]
+        cells = [_verdict(claims_of.get(key)) for claims_of in by_key.values()]
+        rows.append([here[0]["claim"], papers[0] if papers else UNKNOWN, *cells])
+    return table(["claim", "paper", *judged], rows)
 
 
-def datasets(catalogued: Sequence[tuple[str, str, str]]) -> str:
-    """Return the table of datasets from their names, titles and sizes to download."""
-    rows = [f"| `{name}` | {title} | {download} |" for name, title, download in catalogued]
-    return "\n".join(["| dataset | what it is | download |", "|---|---|---|", *rows])
+def _verdict(row: Row | None) -> str:
+    if row is None or row["estimate"] is None:
+        return UNKNOWN
+    return f"**{row['verdict']}**, {verdicts.here(row)}"
 
 
-def experiments(questions: Mapping[str, str]) -> str:
-    """Return the table of experiments from their names and questions."""
-    rows = [f"| `{name}` | {question} |" for name, question in questions.items()]
-    return "\n".join(["| experiment | question |", "|---|---|", *rows])
+def counts(judged: Mapping[str, Sequence[Row]]) -> str:
+    """Return how many claims have which verdict on each dataset, and how many lack records."""
+    rows = []
+    for dataset, of_dataset in judged.items():
+        tested = _tested(of_dataset)
+        found = [sum(row["verdict"] == verdict for row in tested) for verdict in verdicts.VERDICTS]
+        rows.append([f"`{dataset}`", *map(str, [*found, len(of_dataset) - len(tested)])])
+    return table(["dataset", *verdicts.VERDICTS, "without records"], rows)
 
 
-def stages(described: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the table of stages from dvc.yaml's `stages`."""
-    rows = [f"| `{name}` | {stage['desc']} |" for name, stage in described.items()]
-    return "\n".join(["| stage | what it does |", "|---|---|", *rows])
+def _tested(judged: Sequence[Row]) -> list[Row]:
+    return [row for row in judged if row["estimate"] is not None]
+
+
+def named(heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """Return a table whose rows are named by code: datasets, experiments, stages."""
+    return table(heads, [[f"`{name}`", *cells] for name, cells in rows.items()])

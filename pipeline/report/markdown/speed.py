@@ -1,125 +1,136 @@
-"""The benchmark in Markdown: tables of results/bench.json, and its machine in words."""
+"""Tables of the benchmarks: results/bench.json, and the steps on texts of results/cost.json."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.report.markdown.blocks import table
 from pipeline.report.text import summary
 
+Measured = Mapping[str, Any]
 
-def tables(bench: Mapping[str, Any]) -> str:
-    """Return the tables of a benchmark: net-steps by size, then what else it timed."""
+
+def in_short(bench: Measured) -> str:
+    """Return the engine's time at the most networks of each size, in one sentence."""
+    parts = []
+    for size in dict.fromkeys(row["size"] for row in bench["net_steps"]):
+        row = _engine([row for row in bench["net_steps"] if row["size"] == size])
+        parts.append(
+            f"at {size} size {row['ms_per_net_step']:.3f} ms a step of one network,"
+            f" {row['times_the_speed_of_eager']:.1f} times as fast as eager PyTorch"
+        )
+    where = f"On {_place(bench['machine'])}, K = {row['networks']} networks side by side take"
+    return f"{where} {'; '.join(parts)}."
+
+
+def tables(bench: Measured) -> str:
+    """Return the tables of a benchmark: net-steps by size, whole jobs, images of the generator."""
     sizes = dict.fromkeys(row["size"] for row in bench["net_steps"])
     parts = [_net_steps(bench, size) for size in sizes]
     if bench.get("jobs"):
         parts.append(_jobs(bench["jobs"]))
     if bench.get("images"):
-        parts.append(_images(bench["images"]))
+        heads = ["recipe of the generator", "images a second [quartiles]"]
+        rows = [
+            [recipe, _with_quartiles(row, "images_per_second", ",.0f")]
+            for recipe, row in bench["images"].items()
+        ]
+        parts.append(table(heads, rows))
     return "\n\n".join([*parts, f"<sub>{machine(bench['machine'])}</sub>"])
 
 
-def machine(told: Mapping[str, Any]) -> str:
-    """Return where a benchmark ran, in words."""
-    where = told["device"] if told["device"] != "cpu" else f"{told['cores']} cores"
-    blas = "; ".join(told["blas"])
+def machine(about: Measured) -> str:
+    """Return the machine of a benchmark in words."""
     return (
-        f"One run on {where} ({told['processor']}), torch {told['torch']}"
-        f" ({told['torch_capability']}; {blas}); load before it {told['load']:.1f}. The engine is"
-        " entered twice: the gap between its two rows is noise."
+        f"One run on {_place(about)}, torch {about['torch']} ({about['torch_capability']};"
+        f" {'; '.join(about['blas'])}); load before it {about['load']:.1f}. The engine is entered"
+        " twice: the gap between its two rows is noise."
     )
 
 
-def _net_steps(bench: Mapping[str, Any], size: str) -> str:
+def _place(about: Measured) -> str:
+    device = about["device"] if about["device"] != "cpu" else f"{about['cores']} cores"
+    return f"{device} ({about['processor']})"
+
+
+def _with_quartiles(row: Measured, key: str, form: str = ".3f") -> str:
+    ends = ", ".join(format(row[f"{name}_quartile"], form) for name in ("first", "third"))
+    return f"{row[key]:{form}} [{ends}]"
+
+
+def _engine(rows: Sequence[Measured]) -> Measured:
+    """Return the first contender's row of the most networks: the engine's."""
+    most = max(row["networks"] for row in rows)
+    return next(row for row in rows if row["networks"] == most)
+
+
+def _net_steps(bench: Measured, size: str) -> str:
     rows = [row for row in bench["net_steps"] if row["size"] == size]
     networks = sorted({row["networks"] for row in rows})
-    head = " | ".join(f"K = {K}" for K in networks)
-    lines = [
-        f"| {size} size, ms a net-step{_repeats(rows)} | {head} [quartiles] | times eager |",
-        "|---|" + "---|" * (len(networks) + 1),
-    ]
-    missing: dict[str, str] = {}
-    for name in dict.fromkeys(row["contender"] for row in rows):
-        mine = {row["networks"]: row for row in rows if row["contender"] == name}
-        if "absent" in mine[networks[-1]]:
-            missing[name] = mine[networks[-1]]["absent"]
-        else:
-            lines.append(_contender(name, [mine[K] for K in networks]))
-    says = [_limits(rows, bench["limits"][size])]
-    if missing:
-        told = "; ".join(f"{name} ({reason})" for name, reason in missing.items())
-        says.append(f"Not timed: {told}.")
-    return "\n".join([*lines, "", *says])
-
-
-def _repeats(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return of how many repeats the times are medians, in words."""
     counts = sorted({row["repeats"] for row in rows if "repeats" in row})
-    return f", medians of {' or '.join(map(str, counts))} repeats" if counts else ""
+    repeats = f", medians of {' or '.join(map(str, counts))} repeats" if counts else ""
+    heads = [f"{size} size, ms a net-step{repeats}", *(f"K = {K}" for K in networks)]
+    heads[-1] += " [quartiles]"
+    lines, absent = [], []
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        by_count = {row["networks"]: row for row in rows if row["contender"] == name}
+        last = by_count[networks[-1]]
+        if "absent" in last:
+            absent.append(f"{name} ({last['absent']})")
+            continue
+        times = [
+            "" if "absent" in by_count[K] else f"{by_count[K]['ms_per_net_step']:.3f}"
+            for K in networks[:-1]
+        ]
+        faster = f"{last['times_the_speed_of_eager']:.1f}"
+        lines.append([name, *times, _with_quartiles(last, "ms_per_net_step"), faster])
+    notes = [_limits(_engine(rows), bench["limits"][size])]
+    if absent:
+        notes.append(f"Not timed: {'; '.join(absent)}.")
+    return "\n".join([table([*heads, "times eager"], lines), "", *notes])
 
 
-def _contender(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    times = [f"{row['ms_per_net_step']:.3f}" if "absent" not in row else "" for row in rows]
-    last = rows[-1]
-    times[-1] += f" [{last['first_quartile']:.3f}, {last['third_quartile']:.3f}]"
-    return f"| {name} | {' | '.join(times)} | {last['times_the_speed_of_eager']:.1f} |"
-
-
-def _limits(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> str:
-    """Return how near the engine comes to what the machine can do."""
-    most = max(row["networks"] for row in rows)
-    engine = next(row for row in rows if row["networks"] == most)["ms_per_net_step"]
-    floors = limits["floors_ms"]
-    share = summary.percent(floors["one sweep"] / engine, 0)
+def _limits(engine: Measured, limits: Measured) -> str:
+    """Return the engine's shares of the measured copy rate and arithmetic rate, in a sentence."""
+    floors, ms = limits["floors_ms"], engine["ms_per_net_step"]
     text = (
-        f"The engine at K = {most} moves its weights, three passes a step, at {share}% of the rate"
-        f" at which the same run copied ({limits['copied_gb_per_s']:.0f} GB/s)"
+        f"The engine at K = {engine['networks']} moves its weights, three passes a step, at"
+        f" {summary.percent(floors['one sweep'] / ms, 0)}% of the copy rate measured in the same"
+        f" run ({limits['copied_gb_per_s']:.0f} GB/s)"
     )
     if "arithmetic" in floors:
-        share = summary.percent(floors["arithmetic"] / engine, 0)
         text += (
-            f", and multiplies at {share}% of the rate that it measured"
-            f" ({limits['gflop_per_s']:.0f} GFLOP/s)"
+            f", and multiplies at {summary.percent(floors['arithmetic'] / ms, 0)}% of the measured"
+            f" arithmetic rate ({limits['gflop_per_s']:.0f} GFLOP/s)"
         )
     return text + "."
 
 
-def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "| whole job, as the pipeline runs it | ms a net-step [quartiles] | steps | evaluation |"
-        " the rest |",
-        "|---|---|---|---|---|",
-    ]
+def _jobs(jobs: Sequence[Measured]) -> str:
+    heads = ["whole job, as the pipeline runs it", "ms a net-step [quartiles]"]
+    rows = []
     for row in jobs:
-        time = f"{row['ms_per_net_step']:.3f} [{row['first_quartile']:.3f},"
-        time += f" {row['third_quartile']:.3f}]"
-        parts = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
-        shares = " | ".join(f"{summary.percent(share, 0)}%" for share in parts)
+        shares = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
         name = f"{row['size']} size, K = {row['networks']}, n = {row['repeats']}"
-        lines.append(f"| {name} | {time} | {shares} |")
-    return "\n".join(lines)
+        time = _with_quartiles(row, "ms_per_net_step")
+        rows.append([name, time, *(f"{summary.percent(share, 0)}%" for share in shares)])
+    return table([*heads, "steps", "evaluation", "the rest"], rows)
 
 
-def _images(images: Mapping[str, Mapping[str, float]]) -> str:
-    lines = ["| recipe of the generator | images a second [quartiles] |", "|---|---|"]
-    for recipe, row in images.items():
-        quartiles = f"[{row['first_quartile']:,.0f}, {row['third_quartile']:,.0f}]"
-        lines.append(f"| {recipe} | {row['images_per_second']:,.0f} {quartiles} |")
-    return "\n".join(lines)
-
-
-def texts(measured: Mapping[str, Any]) -> str:
-    """Return the table of steps on texts of one device's block of results/cost.json."""
-    rows = measured["texts"]
-    lines = ["| step on a mini-batch of 10 texts | ms [quartiles] | times the dense step |"]
-    lines.append("|---|---|---|")
-    for row in rows:
-        time = f"{row['ms']:.3f} [{row['first_quartile']:.3f}, {row['third_quartile']:.3f}]"
-        lines.append(
-            f"| {row['step']}, {row['contender']} | {time} | {row['times_the_speed']:.1f} |"
-        )
-    told = measured["machine"]
+def texts(measured: Measured) -> str:
+    """Return the table of steps on texts of one device's part of results/cost.json."""
+    heads = ["step on a mini-batch of 10 texts", "ms [quartiles]", "times the dense step"]
+    rows = [
+        [
+            f"{row['step']}, {row['contender']}",
+            _with_quartiles(row, "ms"),
+            f"{row['times_the_speed']:.1f}",
+        ]
+        for row in measured["texts"]
+    ]
+    about = measured["machine"]
     small = (
-        f"<sub>5,000 terms, 0.6% present, one network; one thread of a {told['processor']}, torch"
-        f" {told['torch']}; n = {rows[0]['repeats']} repeats, medians. The dense step is entered"
-        " twice: the gap is noise.</sub>"
+        f"5,000 terms, 0.6% present, one network; one thread of {about['processor']}, torch"
+        f" {about['torch']}; medians of {measured['texts'][0]['repeats']} repeats. The dense step"
+        " is entered twice: the gap is noise."
     )
-    return "\n".join([*lines, "", small])
+    return f"{table(heads, rows)}\n\n<sub>{small}</sub>"

@@ -28,7 +28,7 @@ def against(results: Results) -> str | None:
     if test.low is not None:
         ends = f"{measure.shown(test.low)} to {measure.shown(test.high)}"
         spread = f"{percent(confidence, 0)}% interval {ends}, paired over {test.n} seeds"
-    mean = measure.told(statistics.mean(list(theirs.values())))
+    mean = measure.with_unit(statistics.mean(list(theirs.values())))
     gap = f"{measure.shown(test.difference)} {measure.difference}"
     return f"Logistic regression on the same terms has {mean}: {gap} {word} ({spread})."
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.analysis import criterion
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.claims import claim
+from pipeline.config import arms
 from pipeline.config.params import PAPER_IMAGES
 from pipeline.report.text.names import label
 
@@ -59,7 +59,7 @@ def name(row: Row) -> str:
 
 def spoken(row: Row) -> str:
     """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    return claim.spoken(arm_key(row))
+    return arms.spoken(arm_key(row))
 
 
 def sentence(text: str) -> str:
@@ -104,7 +104,7 @@ def answer(results: Results) -> str:
     if (ends := what.ends(best)) is not None:
         low, high = map(what.shown, ends)
         spread = f"{confidence}% interval {low} to {high}, {best['seeds']:g} seeds"
-    mean = what.told(what.mean(best))
+    mean = what.with_unit(what.mean(best))
     return f"{sentence(spoken(best))} has the lowest mean {what.name}: {mean} ({spread})."
 
 
@@ -144,7 +144,7 @@ def _against_next(results: Results, second: Row, test: Row) -> str:
         f"{gap} {what.difference} higher ({confidence}% interval {low} to {high}; "
         f"{equals(test['p_holm'])} after Holm's correction over {pairs} {plural(pairs, 'pair')})"
     )
-    arm = f"{spoken(second)} ({what.told(what.mean(second))})"
+    arm = f"{spoken(second)} ({what.with_unit(what.mean(second))})"
     if test["significant"]:
         return f"The next arm, {arm}, is {facts}: a significant difference."
     return (

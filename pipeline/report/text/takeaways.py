@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipeline.analysis.results import Row
-from pipeline.claims.catalogue import CLAIMS
-from pipeline.paper import published_tables
-from pipeline.paper.published_figures import STATED
+from pipeline.claims.catalogue import CLAIMS, STATED
+from pipeline.paper import published
 from pipeline.report.text import verdicts
 from pipeline.report.text.summary import UNKNOWN, plural, sentence
 
@@ -74,7 +73,7 @@ def paper(row: Row) -> str:
     if row["key"] in STATED:
         return STATED[row["key"]]
     claim = next((claim for claim in CLAIMS if claim.key == row["key"]), None)
-    found = [claim.paper(dataset) for dataset in published_tables.ZEROS] if claim else []
+    found = [claim.paper(dataset) for dataset in published.ZEROS] if claim else []
     known = [number for number in found if number is not None]
     if not known:
         return UNKNOWN

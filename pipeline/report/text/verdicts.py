@@ -36,16 +36,6 @@ def count(claims: Sequence[Row]) -> str:
     return f"{len(claims)} {plural(len(claims), 'claim')}: {told}"
 
 
-def markdown(claims: Sequence[Row], confidence: float) -> str:
-    """Return the claims as a table in Markdown."""
-    head = f"| claim | verdict | here ({percent(confidence, 0)}% interval) | paper |"
-    rows = [
-        f"| {one.claim} | **{one.verdict}** | {one.here} {one.interval} | {one.paper} |"
-        for one in judged(claims)
-    ]
-    return "\n".join([head, "|---|---|---|---|", *rows])
-
-
 def _judged(row: Row) -> Judged:
     unit, low, high = row["unit"], row["low"], row["high"]
     return Judged(

@@ -1,1 +1,1 @@
-"""The NISTP character generator: distorted characters, batched and reproducible by index."""
+"""NISTP character generator: distorted characters, batched and reproducible by index."""

@@ -1,6 +1,6 @@
-"""The modules that smooth: motion blur and spatially gaussian smoothing.
+"""Smoothing distortions: motion blur and spatially Gaussian smoothing.
 
-Legend of shape suffixes: N images, H rows, W columns, S spots, 2 (row, column).
+Legend of shape suffixes: N images, H rows, W columns, T taps of a filter, 2 (row, column).
 """
 
 import torch
@@ -11,10 +11,10 @@ from pipeline.data.splits.distortions.module import Characters
 
 
 def motion_blur(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
-    """Average each pixel with those on a line from it, of random direction and length.
+    """Average each pixel with the pixels on a line from it, of random direction and length.
 
-    The line ends at the pixel nearest to round(|N(0, (3c)^2)|) pixels away; as in GIMP, it has one
-    sample in each row or column it crosses, and what falls outside does not count.
+    The line ends at the pixel nearest to round(|N(0, (3c)^2)|) pixels away. As in GIMP, it has one
+    sample in each row or column it crosses, and samples outside the image are ignored.
     """
     end_N2 = _line_ends(c_N, draws)
     samples_N = end_N2.abs().amax(1)
@@ -31,7 +31,7 @@ def motion_blur(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters
 
 
 def _line_ends(c_N: Tensor, draws: Draws) -> Tensor:
-    """Return the far end of each image's line [N, 2], whole pixels in float32."""
+    """Return the end of each image's line [N, 2], whole pixels in float32."""
     length_N = (3 * c_N * draws.normal("motion blur/length")).round_().abs_().double()
     angle_N = draws.uniform("motion blur/angle").double().mul_(2 * torch.pi)
     end_N2 = torch.stack([length_N * angle_N.sin(), length_N * angle_N.cos()], 1)
@@ -39,13 +39,13 @@ def _line_ends(c_N: Tensor, draws: Draws) -> Tensor:
 
 
 def _reaching(samples_N: Tensor) -> list[int]:
-    """Return how many lines have at least 1, 2, ... samples."""
+    """Return the number of lines that have at least 1, 2, ... samples."""
     reached = torch.bincount(samples_N.long()).flip(0).cumsum(0).flip(0)
     return list(reached[1:].tolist())
 
 
 def _shifted(x_NHW: Tensor, away_N2: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pixel `away_N2` from each [N, H, W], 0 outside, and which are inside."""
+    """Return the images shifted by `away_N2`, 0 outside, and which pixels [N, H, W] are inside."""
     images, rows, columns = x_NHW.shape
     down_N, across_N = away_N2.unbind(1)
     y_NH1 = (torch.arange(rows, device=x_NHW.device) + down_N.unsqueeze(1)).unsqueeze(2)
@@ -60,9 +60,9 @@ def _shifted(x_NHW: Tensor, away_N2: Tensor) -> tuple[Tensor, Tensor]:
 def gaussian_smoothing(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
     """Blend in a blurred copy of each image around a few random spots.
 
-    3 + floor(U 10c) spots; a Gaussian exp(-r^2 / s^2) with s = 2 + 6cU on a square kernel of
-    12 + floor(U 20c) pixels; the copy is stretched to the image's own maximum. A spot weighs
-    (sqrt 2 - r / h)^5 on its square of half width h, and the image itself 1.
+    There are 3 + floor(U 10c) spots. The blur is a Gaussian exp(-r^2 / s^2) with s = 2 + 6cU on a
+    square kernel of 12 + floor(U 20c) pixels; the copy is stretched to the image's maximum. Its
+    weight is (sqrt 2 - r / h)^5 on each spot's square of half width h; the image has weight 1.
     """
     u_N3 = draws.uniform("gaussian smoothing/size", 3) * c_N.unsqueeze(1)
     size_N = 12 + (20 * u_N3[:, 1]).floor()
@@ -72,7 +72,7 @@ def gaussian_smoothing(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Cha
 
 
 def _blurred(x_NHW: Tensor, sigma_N: Tensor, size_N: Tensor) -> Tensor:
-    """Filter rows and columns, tap by tap (a matrix product may round differently by batch)."""
+    """Filter rows and columns, tap by tap: a matrix product may round differently by batch."""
     reach = int(size_N.max()) // 2
     taps_T = torch.arange(-reach, reach + 1, device=x_NHW.device)
     half_N1 = (size_N / 2).floor().unsqueeze(1)

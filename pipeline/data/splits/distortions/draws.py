@@ -1,8 +1,7 @@
-"""Counter-based random numbers: each a pure function of (key, image, name, position).
+"""Counter-based random numbers: pure functions of (key, image, name, position).
 
-No state and no order: image i gets the same numbers whatever else is drawn, in whatever batch, on
-any device. The hash is the finalizer of SplitMix64 (Steele, Lea, Flood 2014), applied to the image
-and then to the position.
+Without state or order: image i has the same numbers in any batch and on any device. The hash is the
+finalizer of SplitMix64 (Steele, Lea, Flood 2014), applied to the image and then to the position.
 
 Legend of shape suffixes: N images, P positions, Q quantiles.
 """
@@ -28,7 +27,7 @@ QUANTILES = 1 << 16
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of the images `i_N` (int64) of the stream `key`."""
+    """Random numbers of the images `i_N` (int64) of the stream `key`."""
 
     key: int
     i_N: Tensor
@@ -44,15 +43,15 @@ class Draws:
     def normal(self, name: str, *shape: int) -> Tensor:
         """Return float32 numbers [N, *shape] of mean 0 and variance 1.
 
-        Each is one of the 2^16 mid-point quantiles of the normal distribution, so at most 4.33 in
-        size: a table has no rounding of its own, unlike logarithms of a vector and of its rest.
+        Values are the 2^16 mid-point quantiles of the normal distribution, at most 4.33 in size. A
+        table rounds equally everywhere; vectorized logarithms differ between a vector and its tail.
         """
         words = _top(self._words(name, shape), 16)
         table_Q = _quantiles(words.device)
         return table_Q.index_select(0, words.flatten()).view(words.shape)
 
     def only(self, rows_N: Tensor) -> "Draws":
-        """Return the draws of the images at `rows_N` (int64) alone."""
+        """Return the draws of the images at the rows `rows_N` (int64)."""
         return Draws(self.key, self.i_N.index_select(0, rows_N))
 
     def _words(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -71,7 +70,7 @@ def _mix(words: Tensor) -> Tensor:
 
 
 def _top(words: Tensor, bits: int) -> Tensor:
-    """Return the first `bits` of 64-bit words; int64 knows only the shift that keeps the sign."""
+    """Return the top `bits` of 64-bit words; the right shift of int64 keeps the sign."""
     return (words >> (64 - bits)).bitwise_and_((1 << bits) - 1)
 
 

@@ -1,4 +1,4 @@
-"""One module of the generator, and the clean characters it works on.
+"""Module of the character generator: one distortion, and the characters that it distorts.
 
 Legend of shape suffixes: M source characters, N images, H rows, W columns.
 """
@@ -13,7 +13,7 @@ from pipeline.data.splits.distortions.draws import Draws
 
 @dataclass(frozen=True)
 class Characters:
-    """Clean source images, at least 8 x 8, and their labels."""
+    """Clean source images, at least 8 x 8 pixels, and their labels."""
 
     x_MHW: Tensor  # uint8, 0 the background, 255 ink
     y_M: Tensor  # int64
@@ -24,17 +24,17 @@ Distort = Callable[[Tensor, Tensor, Draws, Characters], Tensor]
 
 @dataclass(frozen=True)
 class Module:
-    """A distortion that grows with its complexity, and how often it is applied."""
+    """A distortion that grows with its complexity, and the share of images it is applied to."""
 
     name: str
     distort: Distort
-    share: float = 1.0  # of the images; below 1, those of complexity 0 are left alone as well
+    share: float = 1.0  # if below 1, images of complexity 0 are left alone as well
 
     def apply(self, x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
         """Return the distorted images [N, H, W], float32 in [0, 1] like `x_NHW`.
 
-        The complexities `c_N` are in [0, 1]. Row n depends on nothing but x_NHW[n], c_N[n], image
-        n of `draws` and `characters`.
+        The complexities `c_N` are in [0, 1]. Image n of the result depends only on x_NHW[n],
+        c_N[n], the draws of image n, and `characters`.
         """
         if self.share == 1.0:
             return self.distort(x_NHW, c_N, draws, characters)

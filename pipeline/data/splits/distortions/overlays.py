@@ -1,19 +1,22 @@
-"""The modules that lay something over the character: scratches, occlusion, background.
+"""Overlays on characters: scratches, occlusion by another character, photographic background.
 
 All combine by the maximum, so ink is never removed.
 
 Legend of shape suffixes: N images, H rows, W columns, G photographs, 2 (row, column).
 """
 
+from functools import lru_cache
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.data.splits.distortions.draws import Draws
 from pipeline.data.splits.distortions.module import Characters
-from pipeline.data.splits.distortions.photographs import photographs
 
 SECOND, THIRD = 0.5, 0.2  # probability of at least two scratches, and of three
-CAP = 15  # pixels from the middle of an occluding piece to its edge, at most
+CAP = 15  # most pixels from the middle of an occluding piece to its edge
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, the gray of Pillow
 
 
 def scratches(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
@@ -21,7 +24,7 @@ def scratches(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) 
 
     The angle is N(90, (100c)^2) degrees off the upright. The generator erodes one of 5,000
     pictures of a "1" by a square of 6, 5, 4 or 3 pixels, the smaller the higher the quarter of c;
-    here a stroke of half width 1, 1.5, 2 or 2.5 pixels stands in for what that leaves.
+    here the result is approximated by a stroke of half width 1, 1.5, 2 or 2.5 pixels.
     """
     more_N = draws.uniform("scratches/strokes")
     width_N = 1 + 0.5 * ((4 * c_N).ceil() - 1).clamp(0, 3)
@@ -33,7 +36,7 @@ def scratches(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) 
 
 
 def _stroke(x_NHW: Tensor, c_N: Tensor, width_N: Tensor, *, draws: Draws, name: str) -> Tensor:
-    """Return an endless stroke through a point of the middle half of each image."""
+    """Return an infinite line through a point in the middle half of each image."""
     _, rows, columns = x_NHW.shape
     degrees_N = 90 + 100 * c_N * draws.normal(f"{name}/angle")
     angle_N11 = degrees_N.double().mul_(torch.pi / 180).view(-1, 1, 1)
@@ -48,9 +51,10 @@ def _stroke(x_NHW: Tensor, c_N: Tensor, width_N: Tensor, *, draws: Draws, name: 
 def occlusion(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
     """Lay a piece of another character left, right, or (at half its ink) over the center.
 
-    A rectangle around the middle of the other; each edge |N(floor(8c), 2^2)| pixels from there, at
-    most 15. Left and right it stays |N(0, 2^2)| pixels off the side and N(0, 3^2) rows off the
-    middle. Nothing at c = 0: there the generator means to do nothing but misspells it.
+    The piece is a rectangle around the middle of the other character, each edge
+    |N(floor(8c), 2^2)| pixels from there, at most 15. Left and right, it lies |N(0, 2^2)| pixels
+    from the side and N(0, 3^2) rows from the middle. Nothing happens at c = 0, which the generator
+    intends but misspells.
     """
     _, rows, columns = x_NHW.shape
     reach_N4 = (8 * c_N).floor().unsqueeze(1) + 2 * draws.normal("occlusion/size", 4)
@@ -71,13 +75,13 @@ def occlusion(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) 
 def _targets(
     reach_N4: Tensor, size: tuple[int, int], draws: Draws
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return row [N] and column [N] where the middle of each piece goes, and which are central."""
+    """Return row [N] and column [N] of the middle of each piece, and whether it is central [N]."""
     rows, columns = size
     up, down, left, right = reach_N4.unbind(1)
     side_N = draws.integers("occlusion/side", 3) - 1
     inset_N = (2 * draws.normal("occlusion/inset")).abs_().floor_().long()
     offset_N = (3 * draws.normal("occlusion/offset")).trunc_().long()
-    wide_N = inset_N + left + right >= columns  # goes to the other side, right at its edge
+    wide_N = inset_N + left + right >= columns  # moves to the edge of the other side
     side_N, inset_N = torch.where(wide_N, -side_N, side_N), inset_N.masked_fill(wide_N, 0)
     offset_N = offset_N.minimum(rows - 1 - rows // 2 - down).maximum(up - rows // 2)
     lateral_N = torch.where(side_N < 0, inset_N + left, columns - 1 - inset_N - right)
@@ -87,8 +91,10 @@ def _targets(
 
 
 def _places(middle_N: Tensor, reach_N2: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return for each row (or column) the one of the other character [N, size] that lands there
-    when its middle goes to `middle_N`, and which are within reach of that."""
+    """Return the row (or column) of the other character that lands on each row [N, size].
+
+    Its middle lands on `middle_N`. Also returns which rows [N, size] are within the piece.
+    """
     away_NS = torch.arange(size, device=middle_N.device) - middle_N.unsqueeze(1)
     inside_NS = (away_NS >= -reach_N2[:, :1]) & (away_NS <= reach_N2[:, 1:])
     return (away_NS + (size // 2 - 1)).clamp_(0, size - 1), inside_NS
@@ -97,9 +103,9 @@ def _places(middle_N: Tensor, reach_N2: Tensor, size: int) -> tuple[Tensor, Tens
 def background(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters) -> Tensor:
     """Put a crop of a photograph behind each character.
 
-    Its brightest pixel is at max(0, maximum of the image - contrast), contrast 1 - U c: the more
-    complexity, the more picture. The photographs are scikit-learn's two, in place of ImageNet.
-    Images are at most 427 x 640.
+    The crop's brightest pixel is at max(0, maximum of the image - contrast), contrast 1 - U c, so
+    the background is brighter at higher complexity. The photographs are scikit-learn's two instead
+    of ImageNet. Images are at most 427 x 640.
     """
     _, rows, columns = x_NHW.shape
     photos_GHW = photographs(x_NHW.device)
@@ -116,3 +122,15 @@ def background(x_NHW: Tensor, c_N: Tensor, draws: Draws, characters: Characters)
     return torch.maximum(
         x_NHW, crop_NHW * (level_N11 / crop_NHW.amax((1, 2), keepdim=True).clamp_(min=1))
     )
+
+
+@lru_cache
+def photographs(device: torch.device) -> Tensor:
+    """Return scikit-learn's two sample photographs in gray [2, 427, 640], uint8.
+
+    They replace the generator's ImageNet pictures, and are read from the installed package.
+    """
+    from sklearn.datasets import load_sample_images  # takes a second, and only p07 needs it
+
+    grey = [np.asarray(image @ np.array(LUMA)).round() for image in load_sample_images().images]
+    return torch.from_numpy(np.stack(grey).astype(np.uint8)).to(device)

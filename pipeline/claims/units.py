@@ -1,0 +1,48 @@
+"""Claims about the units since 2011, against the rectifier."""
+
+from collections.abc import Sequence
+
+from pipeline.claims.claim import LOWER, TEST_ERROR, Claim, equivalent_to, non_inferior_to
+from pipeline.claims.groups import Parts, Records, Row, where
+
+LATER = ("leaky", "prelu", "elu", "gelu", "silu")  # the units since 2011 that are not maxout
+
+
+def parts(rows: Sequence[Row]) -> Parts:
+    """Return the rectifier and the later units."""
+    return {
+        "rectifier networks": where(rows, activation="rectifier"),
+        "leaky rectifier networks": where(rows, activation="leaky"),
+        "leaky, PReLU, ELU, GELU and SiLU networks": [
+            row for row in rows if row["activation"] in LATER
+        ],
+        "maxout networks": [row for row in rows if row["activation"].startswith("maxout")],
+    }
+
+
+RECORDS = Records("units", parts)
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "later-units-do-as-well", "25",
+        "Units since 2011 (leaky, PReLU, ELU, GELU, SiLU, on average) make no more test errors "
+        "than the rectifier, give or take the margin.",
+        "critics: later units", "M", TEST_ERROR,
+        ("leaky, PReLU, ELU, GELU and SiLU networks",), ("rectifier networks",),
+        non_inferior_to("rectifier networks"), RECORDS,
+    ),
+    Claim(
+        "maxout-beats", "26",
+        "Maxout networks of as many parameters make fewer test errors than rectifier networks.",
+        "critics: later units", "M", TEST_ERROR,
+        ("maxout networks",), ("rectifier networks",), LOWER, RECORDS,
+    ),
+    Claim(
+        "zeros-do-not-matter", "27",
+        "Zeros are not what helps: leaky rectifiers, which have none, make as many test errors as "
+        "rectifiers, give or take the margin.",
+        "critics: optimization, not sparsity", "M", TEST_ERROR,
+        ("leaky rectifier networks",), ("rectifier networks",),
+        equivalent_to("rectifier networks"), RECORDS,
+    ),
+)  # fmt: skip

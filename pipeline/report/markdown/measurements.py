@@ -1,0 +1,52 @@
+"""Every generated block whose numbers come from results/ and claims/."""
+
+from pathlib import Path
+
+from pipeline.analysis import results
+from pipeline.config.params import Compare
+from pipeline.report.markdown import readme, reviews, speed
+from pipeline.runtime import storage
+
+HEADLINE_DATASETS = ("digits", "mnist")
+
+
+def blocks(measured: Path, judged: Path, compare: Compare) -> dict[str, str]:
+    """Return the blocks by name, from the folders of results (`results/`) and verdicts (`claims/`).
+
+    A block is missing where its files are.
+    """
+    content = {**_arms(measured), **_verdicts(judged, compare)}
+    for suffix, name in {"": "bench", " on a GPU": "bench-cuda"}.items():
+        if (path := measured / f"{name}.json").exists():
+            bench = storage.read_json(path)
+            content[f"speed{suffix}"] = speed.tables(bench)
+            content[f"speed in short{suffix}"] = speed.in_short(bench)
+    if (path := measured / "cost.json").exists():
+        content["steps on texts"] = speed.texts(storage.read_json(path)["cpu"])
+    return content
+
+
+def _arms(measured: Path) -> dict[str, str]:
+    folders = sorted(path.parent for path in measured.glob("*/table.csv"))
+    by_dataset = {folder.name: results.read(folder, figures=False) for folder in folders}
+    tables = {f"results {name}": readme.comparison(found) for name, found in by_dataset.items()}
+    for labels in ("all", "few"):
+        if (accuracies := reviews.amazon(by_dataset, few=labels == "few")) is not None:
+            tables[f"amazon {labels}"] = accuracies
+    if "amazon-stars" in by_dataset:
+        tables["table 2"] = reviews.table_2(by_dataset["amazon-stars"]) or ""
+    return tables
+
+
+def _verdicts(judged: Path, compare: Compare) -> dict[str, str]:
+    tables = {
+        path.parent.name: results.read_table(path) for path in sorted(judged.glob("*/claims.csv"))
+    }
+    content = {
+        f"claims {name}": readme.claims(name, rows, compare) for name, rows in tables.items()
+    }
+    headline = {name: tables[name] for name in HEADLINE_DATASETS if name in tables}
+    return content | {
+        "verdicts": readme.counts(tables),
+        "headlines": readme.headlines(headline),
+    }
