@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from stages import project
+from stages import paper, project
 from stages.shell import guarded, program
 
 STAGES = (
@@ -24,8 +24,11 @@ def add(panel: str, name: str, main: Callable[..., None]) -> None:
     app.command(name, rich_help_panel=panel)(guarded(main))
 
 
-for main in (project.repro, project.claims, project.paper, project.test, project.lint):
-    add("Project", main.__name__, main)
+for name, main in (
+    *(("repro", project.repro), ("claims", project.claims), ("paper", paper.main)),
+    *(("test", project.test), ("lint", project.lint)),
+):
+    add("Project", name, main)
 for panel, names in (
     ("Tools", TOOLS),
     ("Stages of the pipeline", STAGES),

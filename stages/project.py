@@ -3,22 +3,10 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from stages import dvc_runs
-
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="overrides of params.yaml, e.g. run.seeds=2")
-]
-
-# MNIST as the paper trained it: the column of Table 1, and the networks of Figure 3.
-PAPER = (
-    *("run.datasets=[mnist]", "run.seeds=5", "run.experiments=[sparsity]"),
-    *("pretrain.epochs=30", "pretrain.patience=30", "finetune.epochs=100", "finetune.patience=20"),
-    "experiments.sparsity.networks=200",
-)
 
 
 def repro() -> None:
@@ -46,15 +34,6 @@ def claims() -> None:
     for path in sorted(Path("claims").glob("*/claims.csv")):
         typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")
     typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
-
-
-def paper(overrides: Overrides = None) -> None:
-    """Run MNIST at the paper's scale, on a GPU; after a kill the same command continues."""
-    settings = [*PAPER, *(overrides or [])]
-    dvc_runs.experiment([], settings)
-    dvc_runs.experiment(["claims/dvc.yaml:score@mnist-sparsity"], settings)
-    for command in (["stages.judge", "mnist"], ["stages.readme"]):
-        dvc_runs.run([sys.executable, "-m", *command])
 
 
 def test() -> None:

@@ -3,6 +3,7 @@
 import errno
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -10,18 +11,17 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.runtime.errors import Problem
+from stages import dvc_state
 from stages.tracking import leave_abandoned_uploads
 
-REMEDIES = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EROFS: "make the disk writable",
-    errno.EACCES: "make it writable",
-}
+REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
+REMEDIES |= {errno.EROFS: "make the disk writable", errno.EACCES: "make it writable"}
 
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage's main as a command line program."""
+    if "DVC_ROOT" in os.environ:  # DVC runs the stage
+        dvc_state.keep_copies()
     app = program()
     app.command()(guarded(main))
     app()

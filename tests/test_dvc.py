@@ -18,7 +18,10 @@ STAGES = {
 
 # Code that changes no output of a stage: the form of its command line, and MLflow runs.
 NO_OUTPUT = {
-    *(ROOT / f"stages/{name}.py" for name in ("__init__", "arguments", "shell", "tracking")),
+    *(
+        ROOT / f"stages/{name}.py"
+        for name in ("__init__", "arguments", "dvc_state", "shell", "tracking")
+    ),
     *ROOT.glob("pipeline/tracking/*.py"),
 }
 

@@ -129,7 +129,7 @@ class Code:
 
 
 def test_runs_execute_no_code(here, capsys, tmp_path, monkeypatch):
-    """Whatever a tracking server puts into its pickles, predict reads data alone."""
+    """The command reads data alone; a pickle of the tracking server is not loaded."""
     run_id, uri = run_of(STARS), tracking_uri()
     (pickled,) = [
         path
