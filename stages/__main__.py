@@ -11,7 +11,7 @@ STAGES = (
     *("compare", "report"),
 )
 STAGES_OF_CLAIMS = ("sweep", "score", "probe", "judge", "claims-page")
-TOOLS = ("track", "ui", "datasets", "predict", "prune", "bench", "cost", "readme")
+TOOLS = ("track", "ui", "datasets", "predict", "prune", "repair", "bench", "cost", "readme")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the whole pipeline, its stages, and tools.",

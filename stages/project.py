@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from stages import dvc_runs
+from stages import dvc_runs, repair
 
 
 def repro() -> None:
     """Run the pipeline on params.yaml, only the stages that changed; print a table of the arms."""
-    dvc_runs.reproduce("dvc.yaml")
+    _run_stages("dvc.yaml")
     from pipeline.analysis import results
     from pipeline.config import params
     from pipeline.report.text.terminal import arms_table
@@ -26,7 +26,7 @@ def repro() -> None:
 
 def claims() -> None:
     """Test the paper's claims by experiments and probes; print how many have which verdict."""
-    dvc_runs.reproduce("claims/dvc.yaml")
+    _run_stages("claims/dvc.yaml")
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
 
@@ -34,6 +34,12 @@ def claims() -> None:
     for path in sorted(Path("claims").glob("*/claims.csv")):
         typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")
     typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
+
+
+def _run_stages(file: str) -> None:
+    """Run the stages of a file that are out of date, from a cache that is not damaged."""
+    repair.delete_damaged_objects(repair.QUICK)
+    dvc_runs.reproduce(file)
 
 
 def test() -> None:

@@ -1,5 +1,6 @@
 """Commands of the project: the Makefile's targets, runs of DVC, and what they print."""
 
+import os
 import re
 import subprocess
 import sys
@@ -68,9 +69,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the stage in a new process."""
-    code = "from stages.dvc_runs import reproduce; reproduce('dvc.yaml')"
+def reproduced(
+    folder: Path, code: str = "from stages.project import _run_stages as run; run('dvc.yaml')"
+) -> subprocess.CompletedProcess[str]:
+    """Run the stage, or other code, in a new process."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -150,6 +152,36 @@ def test_stages_keep_copies_of_the_lock(tmp_path: Path, monkeypatch: pytest.Monk
         Path("dvc.lock").write_bytes(content)
         dvc_state.keep_copies()
         assert Path(".dvc/tmp/copies/dvc.lock").read_bytes() == b"stages: {}\n"
+
+
+def test_a_damaged_cache_object_is_not_restored(project: Path) -> None:
+    """DVC would restore it without a word; deleted first, it is made again by its stage."""
+    reproduced(project)
+    (cached,) = project.glob(".dvc/cache/files/md5/*/*")
+    cached.chmod(0o644)
+    cached.write_text("b: 2\n")
+    (project / "out").unlink()
+    done = reproduced(project)
+    assert done.returncode == 0, done.stderr
+    assert "damaged" in done.stderr
+    assert (project / "out").read_text() == "a: 1\n"
+
+
+def test_repair_deletes_outputs_that_differ_from_the_lock(project: Path) -> None:
+    """Damage that DVC does not see, since size and time of the file are the same."""
+    reproduced(project)
+    out = project / "out"
+    times = out.stat().st_atime_ns, out.stat().st_mtime_ns
+    out.chmod(0o644)
+    out.write_text("b: 2\n")
+    os.utime(out, ns=times)
+    reproduced(project)
+    assert out.read_text() == "b: 2\n"
+    done = reproduced(project, "from stages.repair import main; main()")
+    assert "deleted out" in done.stdout, done.stderr
+    assert not out.exists()
+    reproduced(project)
+    assert out.read_text() == "a: 1\n"
 
 
 def test_a_failed_stage_fails_the_command(project: Path) -> None:

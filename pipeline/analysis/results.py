@@ -81,12 +81,19 @@ def read(folder: Path, *, figures: bool = True) -> Results:
     )
     card, samples = read_card(folder, figures=figures)
     baselines = folder / "baselines.csv"
+    table, runs = (read_table(folder / f"{name}.csv") for name in ("table", "runs"))
+    protocol = storage.read_json(folder / "protocol.json")
+    if len(runs) != len(table) * protocol["seeds"]:
+        what = (
+            f"{len(runs)} rows for {len(table)} arms in table.csv, {protocol['seeds']} seeds each"
+        )
+        raise storage.unreadable(folder / "runs.csv", ValueError(what))
     return Results(
-        table=read_table(folder / "table.csv"),
-        runs=read_table(folder / "runs.csv"),
+        table=table,
+        runs=runs,
         tests=read_table(folder / "tests.csv"),
         curves=storage.read_json(folder / "curves.json") if figures else {},
-        protocol=storage.read_json(folder / "protocol.json"),
+        protocol=protocol,
         filters={key: array for key, array in arrays.items() if key != "shape"},
         shape=tuple(int(length) for length in arrays["shape"]),
         card=card,
@@ -123,7 +130,10 @@ def arm_key(row: Row) -> str:
 def read_table(path: Path) -> list[Row]:
     """Read a CSV file of results/ or claims/. Raises Problem where it is absent or broken."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+        text = path.read_text()
+        if not text.endswith("\n"):
+            raise ValueError("its last line is cut")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row has not as many cells as the header")
         return [{column: _cell(column, text) for column, text in row.items()} for row in rows]

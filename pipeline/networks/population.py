@@ -212,6 +212,7 @@ def load(path: Path, rows: Sequence[int] | None = None) -> Population:
 
     Raises Problem where the file is absent or broken.
     """
+    storage.verify(path)
     try:
         with safe_open(path, framework="pt") as file:
             function = json.loads(file.metadata()["stack"])["function"]
