@@ -24,7 +24,7 @@ def main(
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
-    with exclusive(arm.scores), storage.whole_folder(arm.scores) as out:
+    with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
         stack = population.load(arm.networks / "weights.safetensors")
         lines = test_scores.evaluate(
             arm,

@@ -27,7 +27,7 @@ def main(
     with (
         exclusive(arm.networks),
         checkpoints.workplace(files, arm, work, where) as scratch,
-        storage.whole_folder(arm.networks) as out,
+        storage.whole_folder(arm.networks, hashes=True) as out,
     ):
         pool = Workers(where, scratch, f"finetune {arm.name}")
         stack, lines = grid_search.finetune(work, pool)

@@ -27,7 +27,7 @@ def main(
     with (
         exclusive(arm.start),
         checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
-        storage.whole_folder(arm.start) as out,
+        storage.whole_folder(arm.start, hashes=True) as out,
     ):
         pool = Workers(where, scratch, f"pretrain {arm.name}")
         stack, lines = layerwise.starting_networks(arm, settings, work, pool)

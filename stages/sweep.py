@@ -30,7 +30,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     with (
         exclusive(folder),
         checkpoints.workplace([splits.train, splits.valid], conditions, where) as scratch,
-        storage.whole_folder(folder) as out,
+        storage.whole_folder(folder, hashes=True) as out,
     ):
         pool = Workers(where, scratch, f"{dataset} / {experiment}")
         for condition, stack, lines in training.train(conditions, splits, pool):

@@ -31,7 +31,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder as a stage writes it."""
-    with storage.whole_folder(tmp_path / "arm") as out:
+    with storage.whole_folder(tmp_path / "arm", hashes=True) as out:
         population.save(synthetic.stack(4), out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", RECORDS)
         storage.write_json(out / "about.json", {"hidden": [3], "rate": 0.125})

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.runtime.errors import Problem
 
 Record = dict[str, Any]
-HASHES = "hashes.json"  # SHA-256 by file name, in the folders that stages write as a whole
+HASHES = "hashes.json"  # SHA-256 by file name, in folders of runs/
 
 
 @contextmanager
@@ -127,10 +127,10 @@ def fingerprint(*parts: Any) -> str:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, hashes: bool = False) -> Iterator[Path]:
     """Yield a new folder that replaces `path` when the block ends without an error.
 
-    The hashes of its files are written beside them: readers refuse a file that is damaged later.
+    With `hashes`, readers refuse a file of the folder that is damaged later (see `verify`).
     A block that fails, or a process that is killed, leaves `path` as it was. Folders that killed
     processes left beside `path` are removed: hold the lock of `path` around the block.
     """
@@ -140,9 +140,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        files = sorted(file for file in temporary.rglob("*") if file.is_file())
-        hashes = {file.relative_to(temporary).as_posix(): digest(file) for file in files}
-        write_json(temporary / HASHES, hashes)
+        if hashes:
+            files = sorted(file for file in temporary.rglob("*") if file.is_file())
+            digests = {file.relative_to(temporary).as_posix(): digest(file) for file in files}
+            write_json(temporary / HASHES, digests)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
     finally:

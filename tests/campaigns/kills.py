@@ -118,7 +118,7 @@ def kill_at_random(folder: Path, draws: random.Random, kills: int, seconds: floa
 
 
 def wait_for_write(path: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a file has become shorter, which is while it is rewritten, or the process ended."""
+    """Wait until a file becomes shorter, while it is rewritten, or the process ends."""
     size = path.stat().st_size
     while process.poll() is None and path.stat().st_size >= size:
         size = path.stat().st_size
