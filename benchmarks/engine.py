@@ -13,7 +13,6 @@ from pipeline.networks.population import Population
 from pipeline.networks.step import Step
 from pipeline.runtime import device
 from pipeline.training import workers
-from pipeline.training.state import Trial
 
 EPOCH_STEPS = {
     64: 100,
@@ -62,8 +61,8 @@ class Played(Resident):
         if task.device == "cpu":
             raise AbsentError("CUDA graphs need a GPU")
         super().__init__(task)
-        many = graphs.together(EPOCH_STEPS.get(task.widths[0], 1))
-        self.recorded = graphs.Recorded(self.step, many)
+        many = graphs.steps_per_graph(EPOCH_STEPS.get(task.widths[0], 1))
+        self.recorded = graphs.RecordedSteps(self.step, many)
 
     def steps(self, rows_SKB: Tensor) -> None:
         """Take a step on each of the mini-batches [S, K, B], by replay where possible."""
@@ -84,9 +83,10 @@ class Processes:
     def __init__(self, task: Task) -> None:
         """Divide the networks into shares."""
         self.task, self.steps = task, 0
-        candidates = [Trial(k, RATE, L1) for k in range(task.networks)]
-        stacks = workers.split(candidates, 4 * task.weights, torch.device("cpu"))
-        self.sizes = [len(stack) for stack in stacks][: joblib.cpu_count()]
+        populations = workers.split_networks(
+            [*range(task.networks)], 4 * task.weights, torch.device("cpu")
+        )
+        self.sizes = [len(networks) for networks in populations][: joblib.cpu_count()]
 
     def train(self, steps: int) -> tuple[int, float]:
         """Train, timed from the first start to the last end of a process."""

@@ -22,7 +22,7 @@ from pipeline.config.params import Finetune
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
-from pipeline.finetuning.grid_search import Finetuning
+from pipeline.finetuning.grid_search import FinetuningSetup
 from pipeline.networks import population
 from pipeline.networks.population import Tensors
 from pipeline.runtime import storage
@@ -54,37 +54,41 @@ JOBS = {
 class Clocked:
     """A setup whose steps and evaluations are timed, in the process that runs them."""
 
-    work: Setup
+    setup: Setup
     folder: Path
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> "tuple[Clock, Tensors]":
+    def prepare(self, trials: list[Trial], device: torch.device) -> "tuple[Clock, Tensors]":
         """Prepare the objective, wrapped into a clock."""
-        task, tensors = self.work.prepare(stack, device)
-        path = self.folder / f"{storage.fingerprint([vars(trial) for trial in stack])}.json"
-        return Clock(task, path, device), tensors
+        objective, tensors = self.setup.prepare(trials, device)
+        path = self.folder / f"{storage.fingerprint([vars(each) for each in trials])}.json"
+        return Clock(objective, path, device), tensors
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return the hashes of the setup itself: time changes no network."""
+        return self.setup.identities(seeds)
 
 
 @dataclass
 class Clock:
     """An objective that records the seconds of its parts in a file."""
 
-    task: Objective
+    objective: Objective
     path: Path
     device: torch.device
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """The criteria of the objective."""
-        return self.task.criteria
+        """Criteria of the objective."""
+        return self.objective.criteria
 
-    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
+    def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
         """Train for an epoch, timed."""
-        return self._timed("steps", lambda: self.task.train_epoch(tensors, stack, epochs))
+        return self._timed("steps", lambda: self.objective.train_epoch(tensors, trials, epochs))
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
         """Evaluate, timed."""
-        return self._timed("evaluation", lambda: self.task.measure(tensors, stack))
+        return self._timed("evaluation", lambda: self.objective.measure(tensors, trials))
 
     def _timed(self, part: str, act: Callable[[], Result]) -> Result:
         start = time.monotonic()
@@ -105,16 +109,16 @@ def measure(
     and evaluation in the time of all processes.
     """
     with tempfile.TemporaryDirectory() as folder:
-        work = _work(Path(folder), job, widths)
-        _run(replace(work, settings=work.settings.model_copy(update={"epochs": 1})), job, where)
-        runs = [_run(work, job, where) for _ in range(repeats)]
+        setup = _setup(Path(folder), job, widths)
+        _run(replace(setup, settings=setup.settings.model_copy(update={"epochs": 1})), job, where)
+        runs = [_run(setup, job, where) for _ in range(repeats)]
     get_reusable_executor().shutdown()  # the next job may need other processes
     times = timing.quartiles([run["ms"] for run in runs], "ms_per_net_step")
     shares = {part: float(np.median([run[part] for run in runs])) for part in PARTS}
     return {"networks": job.seeds * len(RATES)} | times | shares
 
 
-def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
+def _setup(folder: Path, job: Job, widths: Sequence[int]) -> FinetuningSetup:
     """Write random examples and starting networks; return the setup of their training."""
     draws = np.random.default_rng(0)
     form = Encoding((1, widths[0]), tuple(map(str, range(widths[-1]))), scale=1 / 255)
@@ -127,21 +131,22 @@ def _work(folder: Path, job: Job, widths: Sequence[int]) -> Finetuning:
     settings = Finetune(
         learning_rates=RATES, batch_size=BATCH, epochs=job.epochs, patience=job.epochs
     )
-    return Finetuning(
+    return FinetuningSetup(
         "bench", folder / "train", folder / "valid", folder / "start", settings, l1=(L1,)
     )
 
 
-def _run(work: Finetuning, job: Job, where: torch.device) -> dict[str, float]:
-    """Run the job once; return ms a net-step, and the shares of `PARTS` in all processes' time."""
-    training = work.job()
-    with tempfile.TemporaryDirectory(dir=work.start.parent) as scratch:
-        clocked, pool = Clocked(work, Path(scratch)), Workers(where, Path(scratch) / "pool", "job")
+def _run(setup: FinetuningSetup, job: Job, where: torch.device) -> dict[str, float]:
+    """Run the job once; return ms a net-step, and the shares of all processes' time."""
+    training = setup.job()
+    with tempfile.TemporaryDirectory(dir=setup.start.parent) as scratch:
+        clocked = Clocked(setup, Path(scratch))
+        workers = Workers(where, Path(scratch) / "pool", "job")
         start = time.monotonic()
-        (trained,) = pool.train_all([replace(training, work=clocked)])
+        (trained,) = workers.train_all([replace(training, setup=clocked)])
         seconds = time.monotonic() - start
         clocks = [storage.read_json(path) for path in Path(scratch).glob("*.json")]
     processes = min(joblib.cpu_count(), len(clocks)) if where.type == "cpu" else 1
-    net_steps = sum(result.epochs for result in trained.results) * (job.train // BATCH)
+    net_steps = sum(history.epochs for history in trained.histories) * (job.train // BATCH)
     shares = {part: sum(clock[part] for clock in clocks) / (processes * seconds) for part in PARTS}
     return {"ms": 1e3 * seconds / net_steps} | shares

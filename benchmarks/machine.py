@@ -25,8 +25,8 @@ def about(where: torch.device) -> dict[str, Any]:
         **device.about(where),
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
-        "load": os.getloadavg()[0],  # of the last minute: other programs ran if it is above 0
-        "kernels_compiled": layers.compiler() is not None,
+        "load": os.getloadavg()[0],  # of the last minute: above 0, other programs ran
+        "kernels_compiled": layers.compiled_kernels() is not None,
     }
     if where.type == "cuda":
         about |= {"cuda": torch.version.cuda, GPU: _gpu()}
@@ -39,7 +39,7 @@ def _processor() -> str:
     text = cpuinfo.read_text() if cpuinfo.exists() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
     name = names[0] if names else platform.processor() or platform.machine()
-    if not layers.compiler():
+    if not layers.compiled_kernels():
         return name
     from llvmlite import binding
 

@@ -92,8 +92,8 @@ def _sampled_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
 
 def _dense_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     b_11O = W_IO.new_zeros(1, 1, W_IO.shape[1])
-    h_1BI, W_1IO, delta_1BO = (tensor.unsqueeze(0) for tensor in (h_BI, W_IO, delta_BO))
-    linear.descend_(h_1BI, W_1IO, b_11O, delta_1BO, below=False)
+    h_1BI, W_1IO, delta_1BO = (each.unsqueeze(0) for each in (h_BI, W_IO, delta_BO))
+    linear.backward_and_update_(h_1BI, W_1IO, b_11O, delta_1BO, below=False)
     return W_IO
 
 

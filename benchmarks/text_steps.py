@@ -19,7 +19,7 @@ from pipeline.finetuning import backprop
 from pipeline.networks import population
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
-from pipeline.pretraining.noise import Noise
+from pipeline.pretraining.denoising import Noise
 from pipeline.runtime import device
 
 TERMS, PRESENT, BATCH, CLASSES = 5000, 30, 10, 5

@@ -26,7 +26,7 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     meanwhile.
     """
     from benchmarks import generator, protocol
-    from pipeline.report.figures import plots, speed
+    from pipeline.report.figures import speed, style
     from pipeline.runtime import device, storage
 
     where = device.choose()
@@ -39,8 +39,8 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
     name = "bench" if where.type == "cpu" else "bench-cuda"
     storage.write_json(Path(f"results/{name}.json"), measured)
-    for theme, suffix in ((plots.LIGHT, ""), (plots.DARK, "-dark")):
-        figure = plots.svg(speed.speed, measured, theme)
+    for theme, suffix in ((style.LIGHT, ""), (style.DARK, "-dark")):
+        figure = style.svg(speed.speed, measured, theme)
         storage.write_bytes(Path(f"results/{name}{suffix}.svg"), figure)
 
 

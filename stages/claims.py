@@ -1,4 +1,4 @@
-"""The claims' page: one self-contained HTML file from claims/ and results/ alone."""
+"""Claims page: one self-contained HTML file from claims/ and results/ alone."""
 
 from pathlib import Path
 

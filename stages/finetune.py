@@ -17,23 +17,23 @@ def main(
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), grid_search.work_for(arm, settings)
-    files = [work.train, work.valid, work.start]
+    where, setup = device.choose(), grid_search.setup_for(arm, settings)
+    files = [setup.train, setup.valid, setup.start]
     with (
         exclusive(arm.networks),
-        checkpoints.workplace(files, arm, work, where) as scratch,
+        checkpoints.checkpoint_folder(files, arm, setup, where) as scratch,
         storage.whole_folder(arm.networks, hashes=True) as out,
     ):
-        pool = Workers(where, scratch, f"finetune {arm.name}")
-        stack, lines = grid_search.finetune(work, pool)
-        population.save(stack, out / "weights.safetensors")
+        workers = Workers(where, scratch, f"finetune {arm.name}", trained_networks.FOLDER)
+        networks, lines = grid_search.finetune(setup, workers)
+        population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
-        about = {"finetune": work.settings.model_dump(), **device.about(where)}
+        about = {"finetune": setup.settings.model_dump(), **device.about(where)}
         storage.write_json(out / "about.json", about)
 
 

@@ -18,20 +18,20 @@ def main(
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
-    where, work = device.choose(), layerwise.work_for(arm, settings)
+    where, setup = device.choose(), layerwise.setup_for(arm, settings)
     with (
         exclusive(arm.start),
-        checkpoints.workplace([work.train, work.valid], arm, work, where) as scratch,
+        checkpoints.checkpoint_folder([setup.train, setup.valid], arm, setup, where) as scratch,
         storage.whole_folder(arm.start, hashes=True) as out,
     ):
-        pool = Workers(where, scratch, f"pretrain {arm.name}")
-        stack, lines = layerwise.starting_networks(arm, settings, work, pool)
-        population.save(stack, out / "weights.safetensors")
+        workers = Workers(where, scratch, f"pretrain {arm.name}", trained_networks.FOLDER)
+        networks, lines = layerwise.starting_networks(arm, settings, setup, workers)
+        population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
         storage.write_json(out / "about.json", layerwise.about(arm, settings))
 

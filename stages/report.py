@@ -14,7 +14,7 @@ def main() -> None:
 
     datasets = params.load().run.datasets
     html = results_page.page([results.read(Path("results", dataset)) for dataset in datasets])
-    storage.write_bytes(Path("report/index.html"), html.encode())  # the claims' page is beside it
+    storage.write_bytes(Path("report/index.html"), html.encode())  # beside the claims page
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     device.prepare_for_training()
@@ -29,12 +29,12 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (
         exclusive(folder),
-        checkpoints.workplace([splits.train, splits.valid], conditions, where) as scratch,
+        checkpoints.checkpoint_folder([splits.train, splits.valid], conditions, where) as scratch,
         storage.whole_folder(folder, hashes=True) as out,
     ):
-        pool = Workers(where, scratch, f"{dataset} / {experiment}")
-        for condition, stack, lines in training.train(conditions, splits, pool):
-            population.save(stack, out / condition.name / "weights.safetensors")
+        workers = Workers(where, scratch, f"{dataset} / {experiment}", trained_networks.FOLDER)
+        for condition, networks, lines in training.train(conditions, splits, workers):
+            population.save(networks, out / condition.name / "weights.safetensors")
             storage.write_lines(out / condition.name / "records.jsonl", lines)
         about = {
             "factors": catalogue.experiment(experiment).factors,

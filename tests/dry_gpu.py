@@ -1,8 +1,8 @@
-"""A GPU that is none: tensors that say they are on cuda, while the CPU computes their numbers.
+"""Fake CUDA device for tests: tensors that claim to be on cuda, computed by the CPU.
 
-It refuses what a GPU would refuse (tensors of both places in one operation, a generator of the
-other place), notes where the CPU would wait for it, and records CUDA graphs that play again what
-was launched, with its addresses: no line of Python runs again.
+It refuses what a GPU would refuse (tensors of both devices in one operation, a generator of the
+other device), records where the CPU would synchronize, and records CUDA graphs that replay the
+launched operations at their addresses, without running Python code again.
 """
 
 import ctypes
@@ -32,11 +32,11 @@ ACROSS = {"copy_", "to", "__setitem__", "as_tensor", "tensor", "new_tensor"}  # 
 
 
 class OnCuda(torch.Tensor):
-    """A tensor that is on the GPU, as far as anybody can tell."""
+    """A tensor that claims to be on the GPU."""
 
 
 class Draws(torch.Generator):
-    """A generator of either place."""
+    """A generator of either device."""
 
     def __new__(cls, device: Any = "cpu") -> "Draws":
         made = super().__new__(cls, "cpu")
@@ -49,7 +49,7 @@ class Draws(torch.Generator):
 
 
 class Stream:
-    """Work is done at once here, whatever its stream."""
+    """A stream; operations run immediately on any stream."""
 
     def wait_stream(self, other: "Stream") -> None:
         pass
@@ -57,16 +57,16 @@ class Stream:
 
 @dataclass
 class Graph:
-    """What was launched between its beginning and its end, to be launched again."""
+    """A CUDA graph: the operations launched during its recording."""
 
     launches: list[tuple[Callable[..., Any], Any, Any, Any]] = field(default_factory=list)
     undo: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    made: set[int] = field(default_factory=set)  # addresses of what it made itself
+    made: set[int] = field(default_factory=set)  # addresses of tensors that the graph allocated
     borrowed: dict[int, StorageWeakRef] = field(default_factory=dict)
     plays: int = 0
 
     def launch(self, func: Callable[..., Any], args: Any, kwargs: Any, writes: Any) -> Any:
-        """Note a launch; what it writes to is as before when the recording ends."""
+        """Record a launch; tensors that it writes to are restored when the recording ends."""
         for tensor in _tensors((args, kwargs)) if writes is ... else writes:
             self.undo.append((tensor, tensor.clone()))
         out = func(*args, **kwargs)
@@ -76,7 +76,7 @@ class Graph:
         return out
 
     def end(self) -> None:
-        """Put everything back, and let go of all that was not made here."""
+        """Restore all tensors, and release those that the graph did not allocate."""
         for tensor, before in reversed(self.undo):
             tensor.copy_(before)
         self.undo.clear()
@@ -86,7 +86,7 @@ class Graph:
         ]
 
     def _lent(self, each: Any) -> Any:
-        """Return the same memory of a tensor that is not the graph's, without keeping it."""
+        """Return a tensor over the same memory, without a reference to its owner."""
         if not isinstance(each, Tensor) or _address(each) in self.made or not each.numel():
             return each
         storage = each.untyped_storage()
@@ -109,7 +109,7 @@ class Graph:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Have nothing watched."""
+    """Disable the modes of this module."""
     with torch._C.DisableTorchFunction(), _disable_current_modes(), torch.no_grad():
         yield
 
@@ -124,19 +124,19 @@ def _address(tensor: Tensor) -> int:
 
 @dataclass
 class Gpu:
-    """What has happened on it."""
+    """The events on the fake device."""
 
-    waits: list[str] = field(default_factory=list)  # where the CPU waited, by line of the pipeline
+    waits: list[str] = field(default_factory=list)  # synchronizations, by line of the pipeline
     graphs: list[Graph] = field(default_factory=list)
     kernels: list[str] = field(default_factory=list)  # of Triton
-    pinned: list[Tensor] = field(default_factory=list)  # memory of the CPU that the GPU reaches
+    pinned: list[Tensor] = field(default_factory=list)  # page-locked tensors of the CPU
     recording: Graph | None = None
     stream: Stream = field(default_factory=Stream)
     fails_to_end: bool = False  # a recording
-    busy: bool = False  # an operation of the GPU is on its way through torch
+    busy: bool = False  # torch is running an operation of the GPU
 
     def wait(self, what: str) -> None:
-        """Note that the CPU waits: a recording does not bear it."""
+        """Record a synchronization; it fails during a recording."""
         line = _line()
         if self.recording is not None:
             raise RuntimeError(f"operation not permitted when stream is capturing: {what}, {line}")
@@ -144,7 +144,7 @@ class Gpu:
 
     @contextmanager
     def capture(self, graph: Graph) -> Iterator[None]:
-        """Stand for torch.cuda.graph."""
+        """Replace torch.cuda.graph."""
         self.recording, before, self.stream = graph, self.stream, Stream()
         self.graphs.append(graph)
         try:
@@ -159,7 +159,7 @@ class Gpu:
 
     @contextmanager
     def on(self, stream: "Stream") -> Iterator[None]:
-        """Stand for torch.cuda.stream."""
+        """Replace torch.cuda.stream."""
         before, self.stream = self.stream, stream
         try:
             yield
@@ -189,7 +189,7 @@ class Gpu:
 
 
 def _line() -> str:
-    """Return the innermost line of the pipeline that is being run."""
+    """Return the innermost running line of the pipeline."""
     frame = sys._getframe()
     while frame.f_back is not None:
         if "/pipeline/" in frame.f_code.co_filename or "/benchmarks/" in frame.f_code.co_filename:
@@ -199,7 +199,7 @@ def _line() -> str:
 
 
 class Operations(TorchDispatchMode):
-    """What reaches the device: watched for waits, and recorded."""
+    """Dispatch mode that detects synchronizations and records graphs."""
 
     def __init__(self, gpu: Gpu) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ def _has_unknown_size(name: str, kwargs: Any) -> bool:
 
 
 class Calls(TorchFunctionMode):
-    """What the program asks for: sorted by place."""
+    """Function mode that assigns operations to a device."""
 
     def __init__(self, gpu: Gpu) -> None:
         super().__init__()
@@ -293,7 +293,7 @@ class Calls(TorchFunctionMode):
             self.gpu.busy = before
 
     def _moved(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Return a tensor where it is asked for, and of the type that is asked for."""
+        """Return a tensor on the requested device, with the requested dtype."""
         self_, *others = args
         wishes = [*others, *kwargs.values()]
         places = [torch.device(wish) for wish in wishes if isinstance(wish, str | torch.device)]
@@ -330,7 +330,7 @@ def _name(func: Any) -> str:
 
 
 def _placed(found: Any) -> Any:
-    """Return what an operation returned as it is on the GPU."""
+    """Return an operation's results as tensors on the GPU."""
     if type(found) in (tuple, list):
         return type(found)(map(_placed, found))
     is_on_cpu = isinstance(found, Tensor) and not isinstance(found, OnCuda)
@@ -338,7 +338,7 @@ def _placed(found: Any) -> Any:
 
 
 def _back(found: Any) -> Any:
-    """Return what an operation returned as it is on the CPU."""
+    """Return an operation's results as tensors on the CPU."""
     if type(found) in (tuple, list):
         return type(found)(map(_back, found))
     return found.as_subclass(Tensor) if isinstance(found, OnCuda) else found
@@ -346,7 +346,7 @@ def _back(found: Any) -> Any:
 
 @contextmanager
 def gpu(*, fused: bool = False) -> Iterator[Gpu]:
-    """Have torch see a GPU; with `fused` kernels, Triton's interpreter runs them."""
+    """Make torch see a GPU; with `fused`, Triton's interpreter runs the fused kernels."""
     one = Gpu()
     with pytest.MonkeyPatch.context() as patch, Operations(one), Calls(one):
         patch.setattr(torch, "Generator", Draws)
@@ -363,5 +363,5 @@ def gpu(*, fused: bool = False) -> Iterator[Gpu]:
 
 
 def on_cuda(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether tensors are on the GPU."""
+    """Return whether all tensors are on the GPU."""
     return all(isinstance(tensor, OnCuda) for tensor in tensors)

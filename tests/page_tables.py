@@ -1,4 +1,4 @@
-"""Made-up tables of every experiment and probe, and of the arms, as the claims' page reads them."""
+"""Synthetic tables of every experiment and probe, as the claims page reads them."""
 
 import itertools
 
@@ -9,8 +9,8 @@ from pipeline.analysis import results as read
 from pipeline.analysis import statistics
 from pipeline.probes import catalogue as probes
 from pipeline.probes import neuron
-from pipeline.report.figures.catalogue import EXHIBITS
-from pipeline.report.figures.conditions import Table
+from pipeline.report.figures.catalogue import PLOTS
+from pipeline.report.figures.table import Table
 from tests import committed, tables
 
 CONFIDENCE = 0.95
@@ -27,7 +27,7 @@ def error(row):
 
 
 def probed(name):
-    """Return a made-up table of a probe."""
+    """Return a synthetic table of a probe."""
     rng = np.random.default_rng(len(name))
     grids = {
         "overlap": {"layer": (1, 2), "change": ("noise", "same class"), "noise": (0.1, 1.0)},
@@ -60,7 +60,7 @@ def arms():
 
 
 def rows_of(name):
-    """Return a made-up table, read back as the page reads it."""
+    """Return a synthetic table, read back as the page reads it."""
     if name == "arms":
         return arms()
     if name in probes.names():
@@ -74,15 +74,13 @@ def rows_of(name):
 @pytest.fixture(scope="module")
 def made():
     """Return a table of each experiment, of each probe and of the arms."""
-    names = dict.fromkeys(exhibit.table for exhibit in EXHIBITS)
-    return {name: Table("digits", rows_of(name), CONFIDENCE) for name in names}
+    return {name: Table("digits", rows_of(name), CONFIDENCE) for name in PLOTS}
 
 
-def in_words(values, interval=True):
-    """Return mean and interval as captions have them."""
+def in_words(values):
+    """Return mean and interval as tables of numbers have them."""
     found = statistics.summarize(values, CONFIDENCE)
-    text = f"{100 * found.mean:.2f}%"
-    return f"{text} ({100 * found.low:.2f} to {100 * found.high:.2f})" if interval else text
+    return f"{100 * found.mean:.2f}% ({100 * found.low:.2f} to {100 * found.high:.2f})"
 
 
 def errors(made, name, **levels):
@@ -99,8 +97,8 @@ def products():
     speeds |= {"rows gathered": {0.5: 0.25, 0.7: 0.5, 0.9: 2.0}}
     rows = [
         {"direction": "forward", "zeros": zeros, "contender": name, "times_the_speed": speed}
-        for name, each in speeds.items()
-        for zeros, speed in each.items()
+        for name, by_zeros in speeds.items()
+        for zeros, speed in by_zeros.items()
     ]
     machine = {"device": "cpu", "processor": "abacus", "torch": "2"}
     units = {"rectifier": {"ms": 0.1}, "tanh": {"ms": 0.5}, "softplus": {"ms": 1.0}}

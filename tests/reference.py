@@ -1,4 +1,4 @@
-"""A transparent trainer of one network at a time, by autograd: what the engine must equal."""
+"""Reference trainer of one network at a time, by autograd."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from pipeline.networks.activations.functions import FUNCTIONS
 
 
 def unit(name: str, z: Tensor, hardness: float, *, slope: Tensor | None, outputs: int) -> Tensor:
-    """Return f(z) [B, O] as torch's own module has it."""
+    """Return f(z) [B, O] by the torch module of the activation function."""
     pieces = z.shape[1] // outputs
     if slope is not None:
         return torch.where(z > 0, z, slope * z)
@@ -30,7 +30,7 @@ class Network:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """What is trained, weights first."""
+        """The trained tensors, weights first."""
         return [*self.W, *self.b, *self.slopes]
 
     def cost(self, x: Tensor, y: Tensor, l1: float) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,7 @@ class Network:
         return nll + l1 * penalty, nll
 
     def gradients(self, x: Tensor, y: Tensor, l1: float) -> list[Tensor]:
-        """Return the gradients of the penalized cost, those of the weights first."""
+        """Return the gradients of the penalized cost, weights first."""
         parameters = [tensor.requires_grad_() for tensor in self.parameters]
         return list(torch.autograd.grad(self.cost(x, y, l1)[0], parameters))
 
@@ -71,7 +71,7 @@ class Autoencoder:
     reconstruction: str
     symmetric: bool
     hardness: float = 1.0
-    most: Tensor | None = None  # where targets are divided by it
+    scale: Tensor | None = None  # divides the targets
     slope: Tensor | None = None  # of PReLU
 
     def cost(self, x: Tensor, keep: Tensor, l1: float) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ class Autoencoder:
         z = h @ (self.W.T if self.V is None else self.V) + self.c
         target = x * self.signs_below
         target = (target + 1) / 2 if self.symmetric else target
-        target = target if self.most is None else (target / self.most).clamp(max=1)
+        target = target if self.scale is None else (target / self.scale).clamp(max=1)
         if self.reconstruction in ("sigmoid", "scaled"):
             error = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(1).mean()
         else:
@@ -92,7 +92,7 @@ class Autoencoder:
         return error + l1 * h.abs().sum(1).mean(), error
 
     def parameters(self) -> list[Tensor]:
-        """Return what is trained."""
+        """Return the trained tensors."""
         others = [other for other in (self.V, self.slope) if other is not None]
         return [self.W, self.b, self.c, *others]
 

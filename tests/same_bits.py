@@ -1,4 +1,4 @@
-"""What a CPU and a GPU that is none compute alike: by torch alone, to the same bits."""
+"""Bitwise comparison of a CPU and a fake CUDA device, both computing by torch alone."""
 
 import pytest
 import torch
@@ -11,8 +11,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture
 def by_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the CPU compute as the stand-in for the GPU does: by torch alone."""
-    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
+    """Disable the CPU kernels, which the fake CUDA device lacks."""
+    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
 
 
 def assert_same(some: Tensors, others: Tensors) -> None:

@@ -1,6 +1,6 @@
-"""Compile the kernels that the paper's MNIST networks launch, for sm_90, and print what they take.
+"""Compile the Triton kernels of the paper's MNIST networks for sm_90; print their registers.
 
-A program of its own: here Triton compiles, in the other tests it interprets. Needs no GPU.
+A separate program, since Triton interprets kernels in the other tests. Needs no GPU.
 """
 
 import json
@@ -29,7 +29,7 @@ Launches = dict[str, tuple[tuple[torch.Tensor, ...], dict[str, Any]]]
 
 
 def launches() -> Launches:
-    """Return every kernel, by name and settings, of a step of networks and of auto-encoders."""
+    """Return the kernel launches of one supervised and one denoising step, by name and shape."""
     found: Launches = {}
 
     def note(
@@ -48,11 +48,11 @@ def launches() -> Launches:
         unit = Activation(
             function=function, l1=0.1, half_negated=half_negated, reconstruction=reconstruction
         )
-        stack = population.initialize("test", WIDTHS, [0], unit)
-        backprop.supervised_step_(stack, torch.zeros(1, B, WIDTHS[0]), y, step)
+        networks = population.initialize("test", WIDTHS, [0], unit)
+        backprop.supervised_step_(networks, torch.zeros(1, B, WIDTHS[0]), y, step)
         for layer in (0, 1):
             auto = autoencoder.autoencoder(
-                stack, layer, reconstruction=reconstruction, tied=True, bounds=(0, 1)
+                networks, layer, reconstruction=reconstruction, tied=True, bounds=(0, 1)
             )
             x = torch.zeros(1, B, WIDTHS[layer])
             autoencoder.denoising_step_(auto, x, x, step)
@@ -60,7 +60,7 @@ def launches() -> Launches:
 
 
 def resources(name: str, tensors: tuple[torch.Tensor, ...], shape: dict[str, Any]) -> list[int]:
-    """Return the registers of a thread, and the bytes that it spills."""
+    """Return the registers per thread, and the spilled bytes."""
     function = getattr(kernels, name.split()[0])
     pointers = [POINTERS[tensor.dtype] for tensor in tensors]
     signature = dict(zip(function.arg_names, pointers, strict=False))

@@ -1,4 +1,4 @@
-"""Denoising auto-encoders against autograd, finite differences and lone networks."""
+"""Denoising auto-encoders against autograd, finite differences and lone auto-encoders."""
 
 import itertools
 
@@ -56,8 +56,8 @@ def make(
         half_negated=half_negated,
         reconstruction=reconstruction,  # type: ignore[arg-type]
     )
-    stack = population.initialize("test", WIDTHS, range(K), unit)
-    tensors = {name: tensor.double() for name, tensor in stack.tensors.items()}
+    networks = population.initialize("test", WIDTHS, range(K), unit)
+    tensors = {name: tensor.double() for name, tensor in networks.tensors.items()}
     tensors["hardness"] = torch.tensor([1.0, 2.5, 0.4], dtype=torch.float64).view(K, 1, 1)
     most = (
         torch.rand(K, 1, WIDTHS[layer], generator=torch.Generator().manual_seed(3)).double() + 0.5
@@ -68,7 +68,7 @@ def make(
         reconstruction=reconstruction,
         tied=tied,
         bounds=bounds,
-        most_K1I=most if reconstruction == "scaled" and layer else None,
+        scale_K1I=most if reconstruction == "scaled" and layer else None,
     )
     noise = torch.Generator().manual_seed(1)
     for name in {"b", "c", "V"} & set(auto.tensors):
@@ -100,7 +100,7 @@ def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
         auto.reconstruction,
         auto.symmetric,
         float(tensors["hardness"]),
-        tensors["most"][0] if "most" in tensors else None,
+        tensors["scale"][0] if "scale" in tensors else None,
         tensors["slope"][0] if "slope" in tensors else None,
     )
 
@@ -114,7 +114,7 @@ def parameters(auto: Autoencoder, k: int) -> list[torch.Tensor]:
 
 @each_case
 def test_step_equals_autograd(function, reconstruction, half_negated, layer, tied) -> None:  # type: ignore[no-untyped-def]
-    """Three steps on a stack give each auto-encoder the weights that autograd's SGD gives it."""
+    """After three steps each auto-encoder has the weights of autograd's SGD on it alone."""
     auto = make(function, reconstruction, half_negated, layer, tied)
     alone = [lone(auto, k) for k in range(K)]
     x, keep = make_batch(auto)
@@ -125,8 +125,8 @@ def test_step_equals_autograd(function, reconstruction, half_negated, layer, tie
             torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-10, atol=0)
             one.step(x[k], keep[k], rate=float(RATES[k]), l1=float(L1[k]))
     for k, one in enumerate(alone):
-        for mine, theirs in zip(parameters(auto, k), one.parameters(), strict=True):
-            torch.testing.assert_close(mine, theirs.detach(), rtol=1e-10, atol=1e-12)
+        for weights, expected in zip(parameters(auto, k), one.parameters(), strict=True):
+            torch.testing.assert_close(weights, expected.detach(), rtol=1e-10, atol=1e-12)
 
 
 @each_case
@@ -156,7 +156,7 @@ def test_step_equals_finite_differences(
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize(("function", "reconstruction", "half_negated"), UNITS)
-def test_autoencoders_do_not_depend_on_their_stack(
+def test_autoencoders_do_not_depend_on_their_population(
     function, reconstruction, half_negated, tied
 ) -> None:  # type: ignore[no-untyped-def]
     """An auto-encoder alone, or among others in any order, ends with the same bits (float32)."""
@@ -183,8 +183,8 @@ def test_autoencoders_do_not_depend_on_their_stack(
                 assert torch.equal(some.tensors[name][row], tensor[k]), (name, order)
 
 
-def test_targets_are_mapped_where_they_lie_on_both_sides_of_zero() -> None:
-    """Codes of tanh, and inputs in [-1, 1], are rebuilt as (x + 1) / 2; others as they are."""
+def test_symmetric_inputs_are_mapped_to_targets_in_0_1() -> None:
+    """Outputs of tanh, and inputs in [-1, 1], have the targets (x + 1) / 2; others x itself."""
     assert not make("tanh", "sigmoid", False, 0, True).symmetric
     assert make("tanh", "sigmoid", False, 1, True).symmetric
     for unit in UNITS:
@@ -192,13 +192,13 @@ def test_targets_are_mapped_where_they_lie_on_both_sides_of_zero() -> None:
     assert not make("rectifier", "softplus", True, 1, True, (-1, 1)).symmetric
 
 
-def test_unbounded_inputs_are_rebuilt_by_linear_units() -> None:
-    """Only the lowest layer sees standardized inputs: the others keep their reconstruction."""
+def test_unbounded_inputs_have_linear_decoders() -> None:
+    """The lowest layer's decoder is linear; the other layers keep their reconstruction."""
     assert make("tanh", "sigmoid", False, 0, True, UNBOUNDED).reconstruction == "linear"
     assert make("tanh", "sigmoid", False, 1, True, UNBOUNDED).reconstruction == "sigmoid"
 
 
-def test_unbounded_codes_refuse_a_sigmoid() -> None:
-    """A sigmoid cannot rebuild what a rectifier puts out: said, not trained."""
+def test_a_sigmoid_decoder_needs_bounded_outputs() -> None:
+    """A sigmoid cannot reconstruct a rectifier's outputs: a Problem before training."""
     with pytest.raises(Problem, match="not bounded"):
         make("rectifier", "sigmoid", False, 0, True)

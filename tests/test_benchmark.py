@@ -14,7 +14,7 @@ from benchmarks import engine, generator, job, limits, machine, peers, protocol
 from benchmarks import task as tasks
 from benchmarks.task import AbsentError, Peer, Task
 from benchmarks.torch_peers import Graphed, Sequential, Vmapped
-from pipeline.report.figures import plots
+from pipeline.report.figures import style
 from pipeline.report.figures.speed import speed as figure
 from pipeline.report.markdown import speed
 
@@ -121,7 +121,7 @@ def test_an_absent_peer_is_listed() -> None:
     text = speed.tables(json.loads(json.dumps(told)))
     assert "Not timed: HFTA (not given: --hfta PATH of a clone)." in text
     assert "| HFTA |" not in text
-    assert plots.svg(figure, told, plots.LIGHT)
+    assert style.svg(figure, told, style.LIGHT)
 
 
 def test_a_folder_without_hfta_is_named(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(found["limits"]["tiny"]["floors_ms"]) >= {"one sweep", "in place", "autograd"}
     text = speed.tables(json.loads(json.dumps(found)))
     assert text.count("| engine |") == text.count("| engine again |") == 2
-    assert b"engine" in plots.svg(figure, found, plots.DARK)
+    assert b"engine" in style.svg(figure, found, style.DARK)
 
 
 def test_floors_are_those_of_the_traffic() -> None:
@@ -219,15 +219,15 @@ def test_a_whole_job_is_told_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_clock_changes_no_training(tmp_path: Path) -> None:
     """Clocked or not, the same networks come out, and every epoch is on the clock."""
-    work = job._work(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
-    stack = work.job().candidates
-    plain, tensors = work.prepare(stack, torch.device("cpu"))
-    clock, mine = job.Clocked(work, tmp_path).prepare(stack, torch.device("cpu"))
+    setup = job._setup(tmp_path, job.Job(30, 20, 1, 2), WIDTHS)
+    trials = setup.job().trials
+    plain, tensors = setup.prepare(trials, torch.device("cpu"))
+    clock, mine = job.Clocked(setup, tmp_path).prepare(trials, torch.device("cpu"))
     assert clock.criteria == plain.criteria
-    cost_K = plain.train_epoch(tensors, stack, [1] * 4)
-    assert torch.equal(clock.train_epoch(mine, stack, [1] * 4), cost_K)
+    cost_K = plain.train_epoch(tensors, trials, [1] * 4)
+    assert torch.equal(clock.train_epoch(mine, trials, [1] * 4), cost_K)
     assert all(torch.equal(mine[name], tensors[name]) for name in tensors)
     before = dict(clock.seconds)
-    clock.measure(mine, stack)
+    clock.measure(mine, trials)
     assert clock.seconds["evaluation"] > before["evaluation"] == 0
     assert clock.seconds["steps"] == before["steps"] > 0

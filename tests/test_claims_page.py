@@ -1,4 +1,4 @@
-"""The claims' page: whole, with the verdicts of its tables; what stops it is one clear line."""
+"""Claims page: whole, with the verdicts of its tables; a broken file is one clear message."""
 
 import re
 import shutil
@@ -9,8 +9,7 @@ import pytest
 from pipeline.analysis import results as read
 from pipeline.claims.untested import UNTESTED
 from pipeline.experiments.conditions import catalogue, scoring
-from pipeline.report.figures import catalogue as figures
-from pipeline.report.figures.catalogue import EXHIBITS
+from pipeline.report.figures.catalogue import PLOTS
 from pipeline.report.text import verdicts
 from pipeline.runtime import csv_files, storage
 from pipeline.runtime.errors import Problem
@@ -30,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(*names):
-    """Write the made-up tables of experiments as `score` does, and judge the claims."""
+    """Write synthetic tables of experiments as `score` does, and judge the claims."""
     for name in names:
         columns = [*catalogue.experiment(name).factors, *scoring.COLUMNS]
         table = csv_files.as_csv(columns, tables.table(name, error, seeds=3))
@@ -98,9 +97,8 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
 
 
 def test_a_claim_without_a_figure_has_no_link(folder, monkeypatch):
-    """Where nothing is drawn of a table its claims stand without a link."""
-    others = tuple(exhibit for exhibit in EXHIBITS if exhibit.table != "arms")
-    monkeypatch.setattr(figures, "EXHIBITS", others)
+    """A claim whose table has no figure has no link."""
+    monkeypatch.delitem(PLOTS, "arms")
     judge.main("digits")
     html = page()
     assert "Rectifier networks are truly sparse" in html.split("</tbody>")[0]
@@ -147,7 +145,7 @@ def test_claims_that_were_not_judged_are_a_problem(folder):
 
 
 def test_times_are_claims_with_a_figure_of_their_device(folder):
-    """Times of a CPU are judged and lead to their figure; what a GPU lacks is said."""
+    """Times of a CPU are judged and lead to their figure; claims of a GPU lack records."""
     storage.write_json(Path("results/cost.json"), {"cpu": products()})
     judge.main("digits")
     html = page()
@@ -156,20 +154,20 @@ def test_times_are_claims_with_a_figure_of_their_device(folder):
     assert "DEVICE=cuda make cost" in html.split("without records on digits")[1]
 
 
-def test_claims_without_a_rule_are_said_once_and_openly(folder):
-    """A claim that nothing here tests stands on the page with what it needs, not folded away."""
+def test_claims_without_a_rule_are_shown_once(folder):
+    """A claim that nothing here tests is on the page with its reason, not folded away."""
     judge.main("digits")
     judge.main("mnist")
     html = page()
     shown = html.split('id="not-tested"')[1].split("</section>")[0]
     assert "<details" not in shown
-    for each in UNTESTED:
-        assert html.count(f"{each.number} · {each.source}".replace("'", "&#39;")) == 1
-        assert each.reason.replace("'", "&#39;") in shown
+    for claim in UNTESTED:
+        assert html.count(f"{claim.number} · {claim.source}".replace("'", "&#39;")) == 1
+        assert claim.reason.replace("'", "&#39;") in shown
 
 
 def test_datasets_that_were_judged_stand_below_those_of_params(folder):
-    """What has verdicts but is not run now is shown all the same, after what is."""
+    """Datasets with verdicts are shown after those of params.yaml."""
     judge.main("mnist")
     judge.main("digits")
     html = page()

@@ -20,7 +20,6 @@ from pipeline.data.text.corpus import Corpus, gather
 from pipeline.data.text.cross_validation import shared
 from pipeline.data.text.reviews import Fault, Review
 from pipeline.report.figures import dataset_card
-from pipeline.report.text import reviews as words
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
 from tests.review_files import jsonl, reviews, texts_of
@@ -201,7 +200,7 @@ def test_report_describes_texts(tmp_path: Path) -> None:
     folder, source, options = ready(tmp_path)
     card = data_card.card(own.entry("mine"), source, options, raw=folder, ready=folder)
     assert dataset_card.introduction(card) == "mine: 100 texts in 5 classes."
-    facts = dict(words.facts(card["text"]))
+    facts = dict(dataset_card.text_facts(card["text"]))
     assert facts["Bad lines"].endswith("a.jsonl from line 101 on: the line is no JSON")
     assert "the 7 of 1 word that most training texts have" in facts["Terms"]
     assert facts["Repeated"].startswith("39 texts")

@@ -1,4 +1,4 @@
-"""The denoising task: its noise, its inputs, its validation error."""
+"""Denoising objective: noise, inputs, validation error."""
 
 import pytest
 import torch
@@ -9,15 +9,14 @@ from pipeline.data.splits.examples import Examples
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs
-from pipeline.pretraining.denoising import Denoising
-from pipeline.pretraining.layer_inputs import Below
-from pipeline.pretraining.noise import Noise
-from pipeline.training.minibatches import Shuffled
+from pipeline.pretraining.denoising import DenoisingObjective, Noise
+from pipeline.pretraining.layer_inputs import TrainedLayers
+from pipeline.training.minibatches import ShuffledMinibatches
 from pipeline.training.state import Trial
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
-STACK = [Trial(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
+TRIALS = [Trial(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
 
 
 def starts() -> Population:
@@ -33,32 +32,37 @@ def train() -> Examples:
     return Examples(inputs(), torch.zeros(30, dtype=torch.long), form)
 
 
-def make(layer: int, corruption: float = 0.25) -> Denoising:
+def make(layer: int, corruption: float = 0.25) -> DenoisingObjective:
     start = starts()
     noise = Noise(corruption)
-    phase, below = f"pretrain-{layer + 1}", Below(start, SEEDS, layer)
+    phase, below = f"pretrain-{layer + 1}", TrainedLayers(start, SEEDS, layer)
     auto = autoencoder.autoencoder(
-        start.select([candidate.seed for candidate in STACK]),
+        start.select([trial.seed for trial in TRIALS]),
         layer,
         reconstruction="softplus",
         tied=True,
         bounds=(0, 1),
     )
-    batches = Shuffled("test", phase, 10, train())
+    batches = ShuffledMinibatches("test", phase, 10, train())
     if not layer:
-        return Denoising(auto, "test", phase, noise, batches, lambda _: train().chunks(1000))
-    above = layer_inputs.training(batches, below), layer_inputs.validation(train(), below)
-    return Denoising(auto, "test", phase, noise, *above)
+        return DenoisingObjective(
+            auto, "test", phase, noise, batches, lambda _: train().chunks(1000)
+        )
+    above = (
+        layer_inputs.training_batches(batches, below),
+        layer_inputs.validation_inputs(train(), below),
+    )
+    return DenoisingObjective(auto, "test", phase, noise, *above)
 
 
-def masks(task: Denoising, epoch: int) -> list[torch.Tensor]:
-    return [*task._masks([(seed, epoch) for seed in SEEDS])]
+def masks(objective: DenoisingObjective, epoch: int) -> list[torch.Tensor]:
+    return [*objective._masks([(seed, epoch) for seed in SEEDS])]
 
 
-def test_masks_hide_the_share_that_is_asked_for() -> None:
-    """Each input is kept with probability 1 - corruption; seeds and steps have their own noise."""
-    task = make(0)
-    found = torch.stack([keep for epoch in range(200) for keep in masks(task, epoch)])
+def test_masks_hide_the_given_share() -> None:
+    """Each input is kept with probability 1 - corruption; noise differs by seed and step."""
+    objective = make(0)
+    found = torch.stack([keep for epoch in range(200) for keep in masks(objective, epoch)])
     assert set(found.unique().tolist()) == {0.0, 1.0}
     assert abs(found.mean() - 0.75) < 0.01
     assert found.shape[1] == len(SEEDS)
@@ -66,40 +70,47 @@ def test_masks_hide_the_share_that_is_asked_for() -> None:
     assert not torch.equal(found[:3], found[3:6])
 
 
-def test_each_seed_learns_from_its_own_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the first layer a network sees the codes of its own seed's network below."""
+def test_each_seed_learns_from_its_own_representations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs above the first layer are the representations of the same seed's layers below."""
     expected = population.hidden_outputs(starts(), inputs().expand(2, -1, -1), 2)[-1]
-    for kept_bytes in (layer_inputs.KEPT_BYTES, 0):
-        monkeypatch.setattr(layer_inputs, "KEPT_BYTES", kept_bytes)
-        task = make(2)
-        assert isinstance(task.batches, layer_inputs.Kept if kept_bytes else layer_inputs.Passed)
-        rows_SN = Shuffled("test", "pretrain-3", 10, train()).rows_SN([(seed, 1) for seed in SEEDS])
+    for stored_bytes in (layer_inputs.STORED_BYTES, 0):
+        monkeypatch.setattr(layer_inputs, "STORED_BYTES", stored_bytes)
+        objective = make(2)
+        assert isinstance(
+            objective.batches,
+            layer_inputs.StoredRepresentations
+            if stored_bytes
+            else layer_inputs.ComputedRepresentations,
+        )
+        rows_SN = ShuffledMinibatches("test", "pretrain-3", 10, train()).rows_SN(
+            [(seed, 1) for seed in SEEDS]
+        )
         for (h_SBO, _), rows_SB in zip(
-            task.batches.epoch(SEEDS, 1), rows_SN.split(10, 1), strict=True
+            objective.batches.epoch(SEEDS, 1), rows_SN.split(10, 1), strict=True
         ):
             for s in SEEDS:
                 torch.testing.assert_close(h_SBO[s], expected[s][rows_SB[s]])
-        torch.testing.assert_close(torch.cat([*task.valid(1)], 1)[0], expected[1])
+        torch.testing.assert_close(torch.cat([*objective.valid(1)], 1)[0], expected[1])
 
 
 def test_training_lowers_the_validation_error() -> None:
-    """Some epochs of denoising rebuild the inputs better than the start did, in both layers."""
+    """Training lowers the reconstruction error on the validation inputs, in both layers."""
     for layer in (0, 1):
-        task = make(layer)
-        tensors = {name: tensor.clone() for name, tensor in task.like.tensors.items()}
-        before = task.measure(tensors, STACK)["valid_costs"]
+        objective = make(layer)
+        tensors = {name: tensor.clone() for name, tensor in objective.like.tensors.items()}
+        before = objective.measure(tensors, TRIALS)["valid_costs"]
         for epoch in range(1, 30):
-            task.train_epoch(tensors, STACK, [epoch] * len(STACK))
-        after = task.measure(tensors, STACK)["valid_costs"]
+            objective.train_epoch(tensors, TRIALS, [epoch] * len(TRIALS))
+        after = objective.measure(tensors, TRIALS)["valid_costs"]
         assert (after < before).all()
 
 
 def test_rates_are_compared_on_the_same_noise() -> None:
-    """Validation noise is drawn once a seed: the same weights get the same error, each time."""
-    task = make(0)
-    one = {name: tensor[:1].repeat(4, 1, 1) for name, tensor in task.like.tensors.items()}
-    costs = task.measure(one, STACK)["valid_costs"]
-    assert costs[0] == costs[1] == task.measure(one, STACK)["valid_costs"][0]
+    """Validation noise is drawn once per seed: equal weights get equal errors."""
+    objective = make(0)
+    one = {name: tensor[:1].repeat(4, 1, 1) for name, tensor in objective.like.tensors.items()}
+    costs = objective.measure(one, TRIALS)["valid_costs"]
+    assert costs[0] == costs[1] == objective.measure(one, TRIALS)["valid_costs"][0]
     assert costs[0] != costs[2]
 
 

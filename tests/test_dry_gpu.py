@@ -1,4 +1,4 @@
-"""The GPU that is none refuses what a GPU would, and records what a GPU would."""
+"""Fake CUDA device: refuses and records what a GPU would."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from tests import dry_gpu
 from tests.same_bits import CUDA
 
 
-def test_tensors_of_both_places_do_not_mix() -> None:
-    """But for numbers, which are 0-dimensional tensors, and for what moves them."""
+def test_tensors_of_both_devices_do_not_mix() -> None:
+    """Operations on tensors of both devices fail, except for 0-dimensional ones and copies."""
     there = torch.ones(2, 2)
     with dry_gpu.gpu() as gpu:
         here = torch.ones(2, 2, device=CUDA)
@@ -41,8 +41,8 @@ WAITS = {
 
 
 @pytest.mark.parametrize("name", WAITS)
-def test_a_recording_bears_no_wait(name: str) -> None:
-    """Each is noted elsewhere, and ends a recording."""
+def test_a_recording_fails_on_synchronization(name: str) -> None:
+    """Synchronizations are counted outside a recording, and fail inside."""
     with dry_gpu.gpu() as gpu:
         x = torch.ones(2, device=CUDA)
         WAITS[name](x)
@@ -51,8 +51,8 @@ def test_a_recording_bears_no_wait(name: str) -> None:
             graphs.record(lambda: WAITS[name](x))
 
 
-def test_a_graph_launches_no_python_and_holds_no_memory() -> None:
-    """It plays what was launched, at the addresses of then."""
+def test_a_graph_runs_no_python_and_owns_no_memory() -> None:
+    """A replay repeats the recorded operations at their recorded addresses."""
     calls: list[int] = []
     with dry_gpu.gpu():
         total, given = torch.zeros(2, device=CUDA), [torch.ones(2, device=CUDA)]
@@ -72,8 +72,8 @@ def test_a_graph_launches_no_python_and_holds_no_memory() -> None:
             graph.replay()
 
 
-def test_a_recording_that_fails_leaves_the_stream_that_was() -> None:
-    """Else everything after it would run on the stream of recordings."""
+def test_a_failed_recording_restores_the_stream() -> None:
+    """After a failed recording the current stream is the one before it."""
     with dry_gpu.gpu() as gpu:
         before = torch.cuda.current_stream()
         gpu.fails_to_end = True

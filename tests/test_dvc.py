@@ -44,7 +44,7 @@ MOST_EXCESS = {
     "evaluate": 18,
     "baseline": 24,
     "compare": 25,
-    "report": 29,
+    "report": 33,
     "sweep": 2,
     "score": 19,
     "probe": 6,

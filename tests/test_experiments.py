@@ -17,7 +17,7 @@ from pipeline.experiments.conditions import catalogue, scoring, training
 from pipeline.experiments.conditions.condition import Condition, Setting
 from pipeline.experiments.units import equal_parameters
 from pipeline.finetuning import grid_search
-from pipeline.finetuning.grid_search import Finetuning
+from pipeline.finetuning.grid_search import FinetuningSetup
 from pipeline.networks import population
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -119,18 +119,18 @@ def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  
     settings = small(labels={"shares": [0.5, 1.0], "activations": ["rectifier"]})
     conditions = catalogue.conditions_of("labels", "digits", settings, FORM)
     plain = next(c for c in conditions if c.pretrain is None and c.labels == 1)
-    trained = {c.name: stack for c, stack, _ in run(conditions, splits, tmp_path / "all")}
+    trained = {c.name: networks for c, networks, _ in run(conditions, splits, tmp_path / "all")}
     start = tmp_path / "start.safetensors"
     population.save(
         population.initialize("digits", [20, 8, 6, 3], range(3), settings.activation("rectifier")),
         start,
     )
-    work = Finetuning("digits", splits.train, splits.valid, start, plain.finetune, plain.l1)
+    setup = FinetuningSetup("digits", splits.train, splits.valid, start, plain.finetune, plain.l1)
     (tmp_path / "arm").mkdir()
-    stack, _ = grid_search.finetune(work, Workers(CPU, tmp_path / "arm", "test"))
-    assert same(stack, trained[plain.name])
+    networks, _ = grid_search.finetune(setup, Workers(CPU, tmp_path / "arm", "test"))
+    assert same(networks, trained[plain.name])
     half = next(c for c in conditions if c.pretrain is None and c.labels == 0.5)
-    assert not same(stack, trained[half.name])
+    assert not same(networks, trained[half.name])
 
 
 def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -142,8 +142,8 @@ def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignor
     ((_, all_seeds, lines),) = run([condition], splits, tmp_path / "all")
     for seed in (0, 4, 9):
         alone = replace(condition, l1=(condition.l1[seed],), seeds=seed + 1)
-        ((_, stack, _),) = run([alone], splits, tmp_path / f"alone-{seed}")
-        assert same(stack.select([seed]), all_seeds.select([seed]))
+        ((_, networks, _),) = run([alone], splits, tmp_path / f"alone-{seed}")
+        assert same(networks.select([seed]), all_seeds.select([seed]))
     assert [line["l1"] for line in lines] == list(condition.l1)
     assert len({line["zeros_at_start"] for line in lines}) > 1
 
@@ -178,7 +178,7 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
     monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", 0.0)
     steps = {"left": 0}
-    step = grid_search.Supervised.train_epoch
+    step = grid_search.SupervisedObjective.train_epoch
 
     def killed(self, *args):  # type: ignore[no-untyped-def]
         steps["left"] -= 1
@@ -186,15 +186,15 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
             raise KeyboardInterrupt
         return step(self, *args)
 
-    monkeypatch.setattr(grid_search.Supervised, "train_epoch", killed)
+    monkeypatch.setattr(grid_search.SupervisedObjective, "train_epoch", killed)
     for allowed in (1, 2, 100):
         steps["left"] = allowed
         try:
             again = run(conditions, splits, tmp_path / "killed")
         except KeyboardInterrupt:
             continue
-    for (_, stack, lines), (_, other, others) in zip(whole, again, strict=True):
-        assert same(stack, other)
+    for (_, networks, lines), (_, other, others) in zip(whole, again, strict=True):
+        assert same(networks, other)
         assert lines == others
 
 
@@ -205,9 +205,9 @@ def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ign
     found = []
     for alpha in (1.0, 0.01, 30.0):
         condition = setting.condition({}, setting.unit("rectifier"), scale=alpha)
-        stack = training.random_start(condition, splits)
-        outputs = population.hidden_outputs(stack, x_KNI)
-        found.append(population.scores(stack, x_KNI, outputs))
+        networks = training.random_start(condition, splits)
+        outputs = population.hidden_outputs(networks, x_KNI)
+        found.append(population.scores(networks, x_KNI, outputs))
     for one, other in pairwise(found):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -215,10 +215,10 @@ def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ign
 def test_rescaled_layers_change_outputs_by_one_factor() -> None:
     """W_i / alpha_i and b_i / prod alpha_j divide the output by the product (section 3.1)."""
     unit = synthetic.settings().activation("rectifier")
-    stack = population.initialize("digits", [20, 8, 6, 3], [0], unit)
+    networks = population.initialize("digits", [20, 8, 6, 3], [0], unit)
     tensors = {
         name: tensor if name in ("hardness",) else tensor.double()
-        for name, tensor in stack.tensors.items()
+        for name, tensor in networks.tensors.items()
     }
     plain = population.Population(tensors | {"hardness": tensors["hardness"].double()}, "rectifier")
     draws = torch.Generator().manual_seed(1)
@@ -241,9 +241,9 @@ def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ign
     """A random start is symmetric: about half zeros in each layer (section 3.1)."""
     setting = Setting.of(small(), "digits", FORM)
     condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
-    stack = training.random_start(condition, splits)
+    networks = training.random_start(condition, splits)
     x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
-    for h_KNO in population.hidden_outputs(stack, x_KNI):
+    for h_KNO in population.hidden_outputs(networks, x_KNI):
         assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
 
 
@@ -266,11 +266,11 @@ def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: i
     block = {"alphas": [1.0, 2.0]}
     conditions = catalogue.conditions_of("hardness", "digits", small(hardness=block), FORM)
     test = examples.read(splits.train.with_name("test.npz"))
-    for condition, stack, lines in run(conditions, splits, tmp_path / "runs"):
-        rows = scoring.rows(stack, lines, test)
+    for condition, networks, lines in run(conditions, splits, tmp_path / "runs"):
+        rows = scoring.rows(networks, lines, test)
         assert [row["seed"] for row in rows] == [0, 1, 2]
         for k, row in enumerate(rows):
-            alone = stack.only(k)
+            alone = networks.only(k)
             x_1NI = test.inputs(slice(None)).unsqueeze(0)
             guess = population.scores(alone, x_1NI, population.hidden_outputs(alone, x_1NI))[
                 0
@@ -284,9 +284,9 @@ def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: 
     """Every rate diverged: the row is there, its errors are not, the rates are named."""
     setting = Setting.of(small(), "digits", FORM)
     condition = setting.condition({}, setting.unit("softplus"), finetune=setting.at_rates(1e30))
-    ((_, stack, lines),) = run([condition], splits, tmp_path / "runs")
+    ((_, networks, lines),) = run([condition], splits, tmp_path / "runs")
     test = examples.read(splits.train.with_name("test.npz"))
-    for row in scoring.rows(stack, lines, test):
+    for row in scoring.rows(networks, lines, test):
         assert row["test_error"] is None
         assert row["zeros"] is None
         assert row["diverged"] == [1e30]
@@ -318,8 +318,8 @@ def test_maxout_has_as_many_parameters(widths: tuple[int, ...], pieces: int) -> 
         unit = synthetic.settings().activation("rectifier")
         function = "maxout" if pieces > 1 else "rectifier"
         unit = unit.model_copy(update={"function": function, "pieces": pieces})
-        stack = population.initialize("test", [widths[0], *hidden, widths[-1]], [0], unit)
-        return sum(t.numel() for name, t in stack.tensors.items() if name[0] in "Wb")
+        networks = population.initialize("test", [widths[0], *hidden, widths[-1]], [0], unit)
+        return sum(t.numel() for name, t in networks.tensors.items() if name[0] in "Wb")
 
     plain = count(widths[1:-1], 1)
     narrower = equal_parameters(widths, pieces)

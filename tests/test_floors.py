@@ -72,7 +72,7 @@ def package(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES_OF_CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_import_from_lower_floors(path: Path) -> None:
-    """A file imports from its own package and from those that its package may import."""
+    """A file imports from its own package and from the packages that `FLOORS` allows it."""
     allowed = FLOORS[package(path)] | {package(path)}
     assert {package(file) for file in imported(path)} <= allowed
 

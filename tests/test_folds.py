@@ -13,7 +13,7 @@ from pipeline.data.text.corpus import Corpus, Parts, gather
 from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Review
 from pipeline.runtime.errors import Problem
-from pipeline.training.minibatches import Shuffled
+from pipeline.training.minibatches import ShuffledMinibatches
 
 LABELED, UNLABELED = 103, 20
 
@@ -117,8 +117,8 @@ def test_every_seed_reads_its_own_split(tmp_path: Path) -> None:
     assert isinstance(data, PerSeed)
     each = {seed: examples.read(path, seed) for seed in (1, 4)}
     assert data.of(1).encoding != data.of(4).encoding
-    batches = Shuffled("mine", "finetune", 8, data)
-    alone = {seed: Shuffled("mine", "finetune", 8, each[seed]) for seed in each}
+    batches = ShuffledMinibatches("mine", "finetune", 8, data)
+    alone = {seed: ShuffledMinibatches("mine", "finetune", 8, each[seed]) for seed in each}
     singles = {seed: [*alone[seed].epoch([seed], 1)] for seed in each}
     for t, (x_SBI, y_SB) in enumerate(batches.epoch([1, 4], 1)):
         assert isinstance(x_SBI, SparseBatch)

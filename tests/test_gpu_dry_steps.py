@@ -1,4 +1,4 @@
-"""Steps on a GPU that is none: recorded, by the pipeline and the benchmark, with the same bits."""
+"""SGD steps on a fake CUDA device: recorded as graphs, with the same bits as eager steps."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,80 +11,80 @@ from benchmarks import engine, torch_peers
 from benchmarks.task import Stepping, Task
 from pipeline.config.params import Activation
 from pipeline.data.splits.encoding import Encoding
-from pipeline.finetuning.supervised import Supervised
+from pipeline.finetuning.supervised import SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Tensors
 from pipeline.pretraining import layer_inputs
-from pipeline.pretraining.denoising import Denoising
+from pipeline.pretraining.denoising import DenoisingObjective
 from pipeline.training import minibatches
-from pipeline.training.minibatches import Minibatches, Shuffled
+from pipeline.training.minibatches import Minibatches, ShuffledMinibatches
 from pipeline.training.state import Trial
 from tests import dry_gpu
 from tests.same_bits import CPU, CUDA, assert_same
-from tests.test_gpu_graphs import TASKS, stored, trained
+from tests.test_gpu_graphs import OBJECTIVES, stored, trained
 
 pytestmark = pytest.mark.usefixtures("by_torch_alone")
 
 
 def on_cuda(batches: Any) -> Any:
-    """Return mini-batches whose examples, and codes, are on the GPU."""
-    if isinstance(batches, Shuffled):
+    """Return mini-batches whose examples and representations are on the GPU."""
+    if isinstance(batches, ShuffledMinibatches):
         return replace(batches, examples=batches.examples.to(CUDA))
-    if isinstance(batches, layer_inputs.Kept):
-        kept = {seed: code.to(CUDA) for seed, code in batches.codes.items()}
-        return replace(batches, batches=on_cuda(batches.batches), codes=kept)
-    if isinstance(batches, layer_inputs.Passed):
-        below = replace(batches.below, stack=batches.below.stack.to(CUDA))
+    if isinstance(batches, layer_inputs.StoredRepresentations):
+        stored = {seed: h_NO.to(CUDA) for seed, h_NO in batches.representations.items()}
+        return replace(batches, batches=on_cuda(batches.batches), representations=stored)
+    if isinstance(batches, layer_inputs.ComputedRepresentations):
+        below = replace(batches.below, networks=batches.below.networks.to(CUDA))
         return replace(batches, batches=on_cuda(batches.batches), below=below)
     return replace(batches, characters=batches.characters.to(CUDA))
 
 
-def epoch_on_cuda(task: Any, tensors: Tensors) -> tuple[Tensors, torch.Tensor]:
+def epoch_on_cuda(objective: Any, tensors: Tensors) -> tuple[Tensors, torch.Tensor]:
     """Train an epoch on the GPU; return the tensors and the costs on the CPU."""
-    batches: Minibatches = on_cuda(task.batches)
-    task = replace(task, batches=batches)
-    if isinstance(task, Denoising):
-        like = replace(task.like, tensors=population.moved(task.like.tensors, CUDA))
-        task = replace(task, like=like)
-    found, cost = trained(task, population.moved(tensors, CUDA))
+    batches: Minibatches = on_cuda(objective.batches)
+    objective = replace(objective, batches=batches)
+    if isinstance(objective, DenoisingObjective):
+        like = replace(objective.like, tensors=population.to_device(objective.like.tensors, CUDA))
+        objective = replace(objective, like=like)
+    found, cost = trained(objective, population.to_device(tensors, CUDA))
     assert dry_gpu.on_cuda([cost, *found.values()])
-    return population.moved(found, CPU), cost.cpu()
+    return population.to_device(found, CPU), cost.cpu()
 
 
 @pytest.mark.parametrize("many", [1, 3])
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_epoch_is_recorded_and_has_the_same_bits(
     name: str, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of four steps three are played, one by one or together, and no Python of theirs runs."""
-    monkeypatch.setattr(graphs, "together", lambda steps: many)
-    task, tensors = TASKS[name]()
-    plain, cost = trained(task, tensors)
+    """Three of four steps are replayed, one by one or together, without running their Python."""
+    monkeypatch.setattr(graphs, "steps_per_graph", lambda steps: many)
+    objective, tensors = OBJECTIVES[name]()
+    plain, cost = trained(objective, tensors)
     with dry_gpu.gpu() as gpu:
-        found, played = epoch_on_cuda(*TASKS[name]())
+        found, played = epoch_on_cuda(*OBJECTIVES[name]())
     assert [graph.plays for graph in gpu.graphs] == [3 // many]
     assert_same(plain | {"cost": cost}, found | {"cost": played})
 
 
 @pytest.mark.parametrize("name", ["networks, stored", "auto-encoders, stored"])
 def test_the_cpu_does_not_wait_for_a_step(name: str) -> None:
-    """However many steps an epoch has, the CPU waits as often, and in the same lines."""
+    """The number of synchronizations does not depend on the number of steps of an epoch."""
     waits = []
     for count in (43, 93):
-        task, tensors = TASKS[name]()
-        longer = stored(replace(task.batches.examples.encoding), count)
-        task = replace(task, batches=replace(task.batches, examples=longer))
+        objective, tensors = OBJECTIVES[name]()
+        longer = stored(replace(objective.batches.examples.encoding), count)
+        objective = replace(objective, batches=replace(objective.batches, examples=longer))
         with dry_gpu.gpu() as gpu:
-            epoch_on_cuda(task, tensors)
+            epoch_on_cuda(objective, tensors)
         waits.append(sorted(gpu.waits))
     assert waits[0] == waits[1]
 
 
-def test_fresh_images_come_in_larger_lots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times as many at once as on a CPU, for as many waits; the same images."""
+def test_generated_images_are_drawn_in_larger_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU draws ten times as many images at once as a CPU; the same images."""
     monkeypatch.setattr(minibatches, "DRAWN_STEPS", 1)
-    batches = TASKS["networks, generated"]()[0].batches
+    batches = OBJECTIVES["networks, generated"]()[0].batches
     plain = [*batches.draws([(0, 1)])]
     with dry_gpu.gpu() as gpu:
         here = on_cuda(batches)
@@ -98,7 +98,7 @@ def test_fresh_images_come_in_larger_lots(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_kernels_are_recorded_too() -> None:
-    """By Triton's interpreter: what they are given is on the GPU, and the graph plays them."""
+    """Triton's kernels get tensors on the GPU, and graphs replay them (Triton's interpreter)."""
     pytest.importorskip("triton")
     if torch.cuda.is_available():
         pytest.skip("Triton compiles for the GPU that is here")
@@ -106,15 +106,16 @@ def test_kernels_are_recorded_too() -> None:
     train = replace(stored(form, 9), x_NI=torch.rand(9, 6))
     unit = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
     start = population.initialize("test", [6, 5, 2], [0, 1], unit).tensors
-    task = Supervised("rectifier", Shuffled("test", "finetune", 3, train), train, train)
-    stack = [Trial(0, 0.1, 0.01), Trial(1, 0.1, 0.0)]
+    batches = ShuffledMinibatches("test", "finetune", 3, train)
+    objective = SupervisedObjective("rectifier", batches, train, train)
+    trials = [Trial(0, 0.1, 0.01), Trial(1, 0.1, 0.0)]
     plain = {name: tensor.clone() for name, tensor in start.items()}
-    cost = task.train_epoch(plain, stack, [1, 2])
+    cost = objective.train_epoch(plain, trials, [1, 2])
     with dry_gpu.gpu(fused=True) as gpu:
-        task = replace(task, batches=on_cuda(task.batches))
+        objective = replace(objective, batches=on_cuda(objective.batches))
         found = {name: tensor.to(CUDA) for name, tensor in start.items()}
-        other = task.train_epoch(found, stack, [1, 2]).cpu()
-        found = population.moved(found, CPU)
+        other = objective.train_epoch(found, trials, [1, 2]).cpu()
+        found = population.to_device(found, CPU)
     assert gpu.kernels == 2 * ["forward", "forward", "softmax_delta", "descend", "descend"]
     assert [graph.plays for graph in gpu.graphs] == [2]
     torch.testing.assert_close(other, cost)

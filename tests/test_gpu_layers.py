@@ -1,4 +1,4 @@
-"""The fused kernels: the same networks as plain torch's, whatever shares their stack.
+"""The fused kernels: the same networks as plain torch's, whatever shares their networks.
 
 Where there is no GPU, Triton's interpreter runs them on the CPU.
 """
@@ -16,7 +16,7 @@ from pipeline.finetuning import backprop
 from pipeline.networks import hidden_layer, linear, population
 from pipeline.networks.activations import functions
 from pipeline.networks.activations.units import Units
-from pipeline.networks.hidden_layer import Passage
+from pipeline.networks.hidden_layer import ActivationBackward
 from pipeline.networks.kernels import cpu
 from pipeline.networks.kernels.gpu import layers
 from pipeline.networks.population import Population, Tensors
@@ -46,7 +46,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(layers, "_launch", noted)
     monkeypatch.setattr(layers, "_triton", layers._Triton())
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
-    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
+    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
     yield ran
     assert not layers._triton.failed
 
@@ -89,16 +89,16 @@ def test_a_layer_equals_plain_torch(
         bias_K1O = bias.clone()
         up = hidden_layer.outputs(h, W_KIO, bias_K1O, make_units(function, k), signs_O)
         linear_up = linear.forward(h, W_KIO, bias_K1O)
-        passage = Passage(below, signs_I, None, step)
-        down = hidden_layer.descend_through_(h.clone(), W_KIO, bias_K1O, above, passage)
-        linear_down = linear.descend_(h, W_KIO, bias_K1O, above)
+        passage = ActivationBackward(below, signs_I, None, step)
+        down = hidden_layer.backward_and_update_(h.clone(), W_KIO, bias_K1O, above, passage)
+        linear_down = linear.backward_and_update_(h, W_KIO, bias_K1O, above)
         assert linear_down is not None
-        assert linear.descend_(h, W_KIO, bias_K1O, above, below=False) is None
+        assert linear.backward_and_update_(h, W_KIO, bias_K1O, above, below=False) is None
         return [up, linear_up, down, linear_down, W_KIO, bias_K1O]
 
     mine = run()
     assert fused.count("forward") == 3
-    assert fused.count("descend") == 3
+    assert fused.count("backward_and_update") == 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
         plain = run()
@@ -107,31 +107,31 @@ def test_a_layer_equals_plain_torch(
         torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5)
 
 
-def make_stack(function: str, negated: bool) -> Population:
+def make_population(function: str, negated: bool) -> Population:
     unit = Activation(
         function=function, l1=0.0, half_negated=negated, reconstruction="softplus", hardness=1.0
     )
-    stack = population.initialize("test", WIDTHS, range(K), unit)
-    stack.tensors["hardness"] = torch.tensor([1.0, 2.5]).view(K, 1, 1)
-    return stack.to(WHERE)
+    networks = population.initialize("test", WIDTHS, range(K), unit)
+    networks.tensors["hardness"] = torch.tensor([1.0, 2.5]).view(K, 1, 1)
+    return networks.to(WHERE)
 
 
 RATES, L1 = torch.tensor([0.1, 0.5]), torch.tensor([0.0, 0.1])
 
 
 def train(function: str, negated: bool, order: list[int]) -> Tensors:
-    stack = make_stack(function, negated).select(order)
+    networks = make_population(function, negated).select(order)
     y = torch.arange(K * B).view(K, B).remainder(WIDTHS[-1]).to(WHERE)
     step = Step.of(RATES[order].to(WHERE), L1[order].to(WHERE), B)
     for turn in range(STEPS):
         x = draw(K, B, WIDTHS[0], seed=turn)
-        backprop.supervised_step_(stack, x[order], y[order], step)
-    return stack.tensors
+        backprop.supervised_step_(networks, x[order], y[order], step)
+    return networks.tensors
 
 
 def make_autoencoder(function: str, negated: bool, tied: bool) -> Autoencoder:
     return autoencoder.autoencoder(
-        make_stack(function, negated),
+        make_population(function, negated),
         1,
         reconstruction="sigmoid" if function == "tanh" else "softplus",
         tied=tied,
@@ -180,7 +180,7 @@ def test_networks_are_the_same_on_both_paths(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
         plain = train(function, negated, [0, 1])
-    assert_close_to_plain(make_stack(function, negated).tensors, plain, mine)
+    assert_close_to_plain(make_population(function, negated).tensors, plain, mine)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -191,7 +191,7 @@ def test_autoencoders_are_the_same_on_both_paths(
     """As networks are; the tied decoder is the encoder's weights, transposed in place."""
     mine = denoise(function, negated, tied, [0, 1])
     others = {tuple(order): denoise(function, negated, tied, order) for order in ([1], [1, 0])}
-    assert fused.count("descend") == 3 * STEPS * 2
+    assert fused.count("backward_and_update") == 3 * STEPS * 2
     assert_independent_of_the_stack(mine, others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
@@ -202,7 +202,7 @@ def test_autoencoders_are_the_same_on_both_paths(
 def test_a_step_is_nine_kernels(fused: list[str]) -> None:
     """A step on three layers launches three up, three down and one softmax, and nothing else; it
     makes no tensor of the size of a layer's weights."""
-    stack, made = make_stack("rectifier", negated=True), []
+    networks, made = make_population("rectifier", negated=True), []
     x, y = draw(K, B, WIDTHS[0]), torch.zeros(K, B, dtype=torch.long, device=WHERE)
     step = Step.of(RATES.to(WHERE), L1.to(WHERE), B)
 
@@ -213,11 +213,11 @@ def test_a_step_is_nine_kernels(fused: list[str]) -> None:
             return out
 
     with Watch():
-        backprop.supervised_step_(stack, x, y, step)
-    assert sorted(fused) == ["descend"] * 3 + ["forward"] * 3 + ["softmax_delta"]
+        backprop.supervised_step_(networks, x, y, step)
+    assert sorted(fused) == ["backward_and_update"] * 3 + ["forward"] * 3 + ["softmax_delta"]
     assert {name for name, _ in made} <= {"aten::empty_like", "aten::new_empty", "aten::empty"}
     assert not {shape for _, shape in made} & {
-        tuple(stack.W_KIO(layer).shape) for layer in range(3)
+        tuple(networks.W_KIO(layer).shape) for layer in range(3)
     }
 
 
@@ -239,11 +239,11 @@ def test_large_batches_and_other_types_go_the_plain_way(fused: list[str]) -> Non
 def test_units_that_the_kernels_do_not_know(fused: list[str]) -> None:
     """The linear part is fused, the unit is torch's."""
     made = train("elu", False, [0, 1])
-    assert fused.count("descend") == 3 * STEPS
+    assert fused.count("backward_and_update") == 3 * STEPS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
         plain = train("elu", False, [0, 1])
-    assert_close_to_plain(make_stack("elu", False).tensors, plain, made)
+    assert_close_to_plain(make_population("elu", False).tensors, plain, made)
 
 
 @pytest.mark.parametrize("broken", ["missing", "does not compile"])
@@ -251,7 +251,7 @@ def test_without_kernels_training_goes_on_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     """Where Triton is missing, or a kernel fails to compile: plain torch's bits, one warning."""
-    monkeypatch.setattr(cpu.layers, "fits", lambda x, W: False)
+    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
     plain = train("rectifier", True, [0, 1])
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
     monkeypatch.setattr(layers, "_triton", layers._Triton())

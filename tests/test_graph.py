@@ -1,4 +1,4 @@
-"""The whole graph in miniature, by calling the stages' main functions in a folder of their own."""
+"""The whole pipeline in miniature, by calling the stages' main functions in a temporary folder."""
 
 import csv
 import filecmp
@@ -23,7 +23,7 @@ MODULES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compar
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
+    """Simulated kill, which the library does not catch."""
 
 
 def main(stage: str, *arguments: str) -> None:
@@ -32,7 +32,7 @@ def main(stage: str, *arguments: str) -> None:
 
 @pytest.fixture
 def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in an empty folder with a params.yaml for seconds; one process; no MLflow."""
+    """Change to an empty folder with a small params.yaml; one process; no MLflow."""
     params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     params["run"] |= {"activations": ["rectifier", "tanh"], "seeds": 2}
     for phase in ("pretrain", "finetune"):
@@ -91,8 +91,8 @@ def test_the_whole_graph(miniature: Path) -> None:
     assert len(starts) == 2 * 2 * 2  # seeds, layers, rates
 
 
-def test_generated_datasets_and_ones_own_run_alike(miniature: Path) -> None:
-    """Images that are drawn without end, and a folder of pictures, get their tables and cards."""
+def test_generated_and_own_datasets_run_alike(miniature: Path) -> None:
+    """Generated images and a folder of own pictures get their tables and cards."""
     for label in ("left", "right"):
         (miniature / "mine" / label).mkdir(parents=True)
         for n in range(40):
@@ -120,10 +120,10 @@ def test_generated_datasets_and_ones_own_run_alike(miniature: Path) -> None:
         ("glyphs", "finetune", 2),
     ],
 )
-def test_killed_stages_go_on(
+def test_killed_stages_resume(
     miniature: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, stage: str, die_at: int
 ) -> None:
-    """A stage killed after some epoch leaves no output, goes on, and ends with the same bytes."""
+    """A killed stage leaves no output; run again, it ends with the same bytes."""
     arm = (dataset, "rectifier", "pretrained")
     main("download", dataset)
     main("preprocess", dataset)
@@ -168,7 +168,7 @@ def test_all_rates_diverged_is_reported(miniature: Path) -> None:
 
 
 def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes with a stack each end with the bytes of one process with one stack."""
+    """Two processes with a population each end with the bytes of one process with all networks."""
     arm = ("digits", "rectifier", "pretrained")
     main("download", "digits")
     main("preprocess", "digits")
@@ -176,7 +176,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
     main("finetune", *arm)
     one = shutil.copytree("runs/networks/digits/rectifier-pretrained", miniature / "one")
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-    monkeypatch.setattr(workers, "CACHE_BYTES", 1)  # every network alone in its stack
+    monkeypatch.setattr(workers, "CACHE_BYTES", 1)  # one population per network
     main("finetune", *arm)
     two = Path("runs/networks/digits/rectifier-pretrained")
     names = [path.name for path in one.iterdir()]
@@ -184,7 +184,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
 
 
 def test_unknown_names_are_listed(miniature: Path) -> None:
-    """A dataset, activation or initialization that nobody knows: the known ones are named."""
+    """An unknown dataset, activation or initialization: the error lists the known ones."""
     with pytest.raises(Problem, match=r"params\.yaml has digits, mnist"):
         main("download", "mnsit")
     with pytest.raises(Problem, match=r"params\.yaml has digits, mnist"):

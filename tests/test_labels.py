@@ -9,7 +9,7 @@ from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.per_seed import labeled
 from pipeline.runtime.errors import Problem
-from pipeline.training.minibatches import Shuffled
+from pipeline.training.minibatches import ShuffledMinibatches
 
 Y_N = torch.arange(400) % 4 % 3  # twice as many of class 0
 SHARES = (0.01, 0.1, 0.5, 1.0)
@@ -43,7 +43,7 @@ def test_a_class_left_empty_is_refused() -> None:
 def test_an_epoch_has_as_many_steps_at_any_share(share: float) -> None:
     """The labeled examples repeat until the epoch is full, all equally often."""
     examples = Examples(torch.arange(400).view(-1, 1).float(), Y_N, Encoding((1,), ("a", "b", "c")))
-    batches = Shuffled("test", "finetune", 10, examples, share)
+    batches = ShuffledMinibatches("test", "finetune", 10, examples, share)
     x_N = torch.cat([x_SBI[0] for x_SBI, _ in batches.epoch([0], 1)]).flatten()
     used = labeled("test", 0, Y_N, share)
     assert len(x_N) == 400
@@ -55,7 +55,7 @@ def test_all_labels_are_the_arms_own_order() -> None:
     """A share of 1 changes nothing: the same examples in the same order."""
     examples = Examples(torch.arange(400).view(-1, 1).float(), Y_N, Encoding((1,), ("a", "b", "c")))
     all_labels, plain = (
-        Shuffled("test", "finetune", 10, examples, *share).rows_SN([(0, 2), (5, 2)])
+        ShuffledMinibatches("test", "finetune", 10, examples, *share).rows_SN([(0, 2), (5, 2)])
         for share in ([1.0], [])
     )
     assert torch.equal(all_labels, plain)

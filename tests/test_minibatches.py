@@ -1,4 +1,4 @@
-"""Mini-batches of stored splits and of images that are drawn without end."""
+"""Mini-batches of stored splits and of generated images."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.runtime.errors import Problem
 from pipeline.training import minibatches
-from pipeline.training.minibatches import Generated, Shuffled
+from pipeline.training.minibatches import GeneratedMinibatches, ShuffledMinibatches
 
 SCHEDULE = Finetune(learning_rates=[0.1], batch_size=10, epochs=4, patience=2)
 
@@ -25,8 +25,8 @@ PICTURES = Encoding((3, 4), ("a", "b", "c"), scale=1 / 255)
 CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, pipeline="nistp")
 
 
-def generated(epoch_images: int = 600) -> Generated:
-    return Generated("test", 10, epoch_images, stored(CHARACTERS))
+def generated(epoch_images: int = 600) -> GeneratedMinibatches:
+    return GeneratedMinibatches("test", 10, epoch_images, stored(CHARACTERS))
 
 
 def together(batches: minibatches.Minibatches, seeds: list[int], epoch: int) -> list[torch.Tensor]:
@@ -35,9 +35,9 @@ def together(batches: minibatches.Minibatches, seeds: list[int], epoch: int) -> 
 
 
 def test_shuffled_batches_are_the_examples_in_a_new_order() -> None:
-    """Each row of an epoch is an example with its label, as the network is to see it, once."""
+    """An epoch holds each example at most once, scaled, with its label."""
     examples = stored(PICTURES)
-    x_SNI, y_SN = together(Shuffled("test", "finetune", 10, examples), [4, 7], 1)
+    x_SNI, y_SN = together(ShuffledMinibatches("test", "finetune", 10, examples), [4, 7], 1)
     assert x_SNI.shape == (2, 20, 12)
     rows = {tuple(x.tolist()): int(y) for x, y in zip(examples.x_NI, examples.y_N, strict=True)}
     for s in (0, 1):
@@ -46,8 +46,8 @@ def test_shuffled_batches_are_the_examples_in_a_new_order() -> None:
         assert [rows[x] for x in seen] == y_SN[s].tolist()
 
 
-def test_generated_images_are_the_same_whoever_asks() -> None:
-    """A seed's images do not depend on which other seeds are drawn with it, nor on the chunks."""
+def test_generated_images_depend_on_the_seed_alone() -> None:
+    """A seed's images do not depend on the other seeds drawn with it."""
     both, labels = together(generated(), [3, 5], 2)
     alone, its_labels = together(generated(), [5], 2)
     assert torch.equal(both[1:], alone)
@@ -55,8 +55,8 @@ def test_generated_images_are_the_same_whoever_asks() -> None:
     assert not torch.equal(both[0], both[1])
 
 
-def test_an_epoch_goes_on_where_the_last_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two epochs of 300 images are one of 600, drawn in any number at a time."""
+def test_epochs_continue_one_stream_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two epochs of 300 images equal one of 600, for any number drawn at a time."""
     whole = together(generated(600), [1], 1)[0]
     monkeypatch.setattr(minibatches, "DRAWN_STEPS", 7)
     halves = [together(generated(300), [1], epoch)[0] for epoch in (1, 2)]
@@ -71,8 +71,8 @@ def test_generated_inputs_are_scaled() -> None:
     assert set(y_SN.flatten().tolist()) == {0, 1, 2}
 
 
-def test_the_schedule_says_how_many_images() -> None:
-    """Images are divided over the epochs; the paper's number has a name."""
+def test_the_schedule_sets_the_number_of_images() -> None:
+    """Images are divided over the epochs; `paper` stands for the paper's number."""
     some = SCHEDULE.model_copy(update={"images": 400})
     batches = minibatches.minibatches("test", "finetune", some, stored(CHARACTERS))
     assert batches.steps == 10
@@ -82,28 +82,30 @@ def test_the_schedule_says_how_many_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "images", "says"),
+    ("form", "images", "message"),
     [
         (CHARACTERS, None, "datasets.test.pretrain.images is missing"),
         (PICTURES, 100, "datasets.test.pretrain.images is for generated datasets alone"),
         (CHARACTERS, 30, "does not fill one mini-batch of 10"),
     ],
 )
-def test_wrong_numbers_of_images_are_refused(form: Encoding, images: int | None, says: str) -> None:
-    """A generated dataset needs a number of images, no other takes one, and it must be enough."""
+def test_wrong_numbers_of_images_are_refused(
+    form: Encoding, images: int | None, message: str
+) -> None:
+    """The number of images is required for generated datasets alone, and fills a mini-batch."""
     schedule = SCHEDULE.model_copy(update={"images": images})
-    with pytest.raises(Problem, match=says):
+    with pytest.raises(Problem, match=message):
         minibatches.minibatches("test", "pretrain-2", schedule, stored(form))
 
 
 def test_too_few_examples_for_a_mini_batch_are_refused() -> None:
-    """Nine examples make no mini-batch of ten."""
+    """Nine examples do not fill a mini-batch of ten."""
     with pytest.raises(Problem, match="does not fill one mini-batch"):
         minibatches.minibatches("test", "finetune", SCHEDULE, stored(PICTURES, 9))
 
 
 def test_reference_images_are_fixed_and_apart_from_training() -> None:
-    """Generated reference images repeat, and are no seed's; a stored split is its own reference."""
+    """Reference images are fixed and never trained on; a stored split is its own reference."""
     characters = stored(CHARACTERS)
     once, again = (minibatches.reference("test", characters, 50) for _ in range(2))
     assert torch.equal(once.x_NI, again.x_NI)

@@ -32,7 +32,7 @@ def unit(function: str = "rectifier") -> Activation:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> ModernTraining:
+def setup(tmp_path: Path) -> ModernTraining:
     rng = np.random.default_rng(0)
     for name, count in (("train", 60), ("valid", 30)):
         y_N = np.arange(count) % 3
@@ -43,46 +43,46 @@ def work(tmp_path: Path) -> ModernTraining:
 
 
 def with_recipe(
-    work: ModernTraining, recipe: Recipe, function: str = "rectifier"
+    setup: ModernTraining, recipe: Recipe, function: str = "rectifier"
 ) -> ModernTraining:
-    fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
+    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
     return ModernTraining(**fields | {"recipe": recipe, "unit": unit(function)})
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.02])
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_without_a_recipe_it_is_the_engine(work, function, l1) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_recipe_it_is_the_engine(setup, function, l1) -> None:  # type: ignore[no-untyped-def]
     """Plain SGD from our own start, on the same mini-batches, ends where the engine ends."""
-    candidate = [Trial(1, 0.05, l1)]
-    task, tensors = with_recipe(work, PLAIN, function).prepare(candidate, CPU)
-    stack = population.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
+    trial = [Trial(1, 0.05, l1)]
+    objective, tensors = with_recipe(setup, PLAIN, function).prepare(trial, CPU)
+    networks = population.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
     step = Step.of(torch.tensor([0.05]), torch.tensor([l1]), 10)
     for epoch in (1, 2):
-        cost = task.train_epoch(tensors, candidate, [epoch])
+        cost = objective.train_epoch(tensors, trial, [epoch])
         costs = [
-            backprop.supervised_step_(stack, x_1BI, y_1B, step)
-            for x_1BI, y_1B in task.batches.epoch([1], epoch)
+            backprop.supervised_step_(networks, x_1BI, y_1B, step)
+            for x_1BI, y_1B in objective.batches.epoch([1], epoch)
         ]
         torch.testing.assert_close(cost, torch.stack(costs).mean(0), rtol=1e-5, atol=1e-6)
     ours = modern_recipe.folded(tensors, function)
-    for name, tensor in stack.tensors.items():
+    for name, tensor in networks.tensors.items():
         torch.testing.assert_close(ours.tensors[name], tensor, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_folded_networks_are_the_modules_in_use(work, function) -> None:  # type: ignore[no-untyped-def]
+def test_folded_networks_are_the_modules_in_use(setup, function) -> None:  # type: ignore[no-untyped-def]
     """Normalization folds into the layer below, dropout goes: the same outputs as torch's eval."""
-    training = with_recipe(work, TODAY, function)
-    candidate = [Trial(0, 0.01, 0.0)]
-    task, tensors = training.prepare(candidate, CPU)
+    training = with_recipe(setup, TODAY, function)
+    trial = [Trial(0, 0.01, 0.0)]
+    objective, tensors = training.prepare(trial, CPU)
     for epoch in (1, 2):
-        task.train_epoch(tensors, candidate, [epoch])
-    net = modern_recipe.module(task.widths, task.unit, TODAY)
+        objective.train_epoch(tensors, trial, [epoch])
+    net = modern_recipe.module(objective.widths, objective.unit, TODAY)
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
-    stack = modern_recipe.folded(tensors, function)
+    networks = modern_recipe.folded(tensors, function)
     x_NI = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
     x_1NI = x_NI.unsqueeze(0)
-    found = population.scores(stack, x_1NI, population.hidden_outputs(stack, x_1NI))[0]
+    found = population.scores(networks, x_1NI, population.hidden_outputs(networks, x_1NI))[0]
     want = net.eval()(x_NI).detach()
     scale = float(want.abs().max())
     torch.testing.assert_close(found, want, rtol=0, atol=1e-6 * scale)
@@ -95,11 +95,13 @@ def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # typ
     """Autograd through torch.nn and hand-written backprop take the same steps."""
     widths, draws = [12, *HIDDEN, 3], torch.Generator().manual_seed(0)
     ours = population.initialize("test", widths, [0], unit(function))
-    stack = population.Population({name: t.double() for name, t in ours.tensors.items()}, function)
+    networks = population.Population(
+        {name: t.double() for name, t in ours.tensors.items()}, function
+    )
     net = modern_recipe.module(widths, unit(function), PLAIN).double()
     linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
     for index, layer in enumerate(linear):
-        layer.weight.data.copy_(stack.W_KIO(index)[0].T)
+        layer.weight.data.copy_(networks.W_KIO(index)[0].T)
         layer.bias.data.zero_()
     descent = torch.optim.SGD(net.parameters(), lr=0.1)
     step = Step.of(
@@ -109,46 +111,44 @@ def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # typ
         x_BI = torch.rand(10, 12, generator=draws).double()
         y_B = torch.randint(3, (10,), generator=draws)
         cost = modern_recipe.step_(net, descent, x_BI, y_B, l1=l1)
-        cost_K = backprop.supervised_step_(stack, x_BI[None], y_B[None], step)
+        cost_K = backprop.supervised_step_(networks, x_BI[None], y_B[None], step)
         torch.testing.assert_close(cost, cost_K[0], rtol=1e-12, atol=0)
     for index, layer in enumerate(linear):
-        torch.testing.assert_close(layer.weight.T, stack.W_KIO(index)[0], rtol=1e-10, atol=1e-13)
-        torch.testing.assert_close(layer.bias, stack.b_K1O(index)[0, 0], rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(layer.weight.T, networks.W_KIO(index)[0], rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(layer.bias, networks.b_K1O(index)[0, 0], rtol=1e-10, atol=1e-13)
 
 
-def test_a_stack_of_two_is_two_alone(work) -> None:  # type: ignore[no-untyped-def]
-    """A GPU gets all candidates in one stack: each is trained, and measured, as if alone."""
-    training = with_recipe(work, TODAY)
-    stack = [Trial(1, 0.01, 0.0), Trial(0, 0.003, 0.01)]
+def test_two_networks_equal_two_alone(setup) -> None:  # type: ignore[no-untyped-def]
+    """A GPU gets all trials in one population: each is trained, and measured, as if alone."""
+    training = with_recipe(setup, TODAY)
+    trials = [Trial(1, 0.01, 0.0), Trial(0, 0.003, 0.01)]
 
-    def run(candidates: list[Trial]) -> tuple[population.Tensors, dict[str, torch.Tensor]]:
-        task, tensors = training.prepare(candidates, CPU)
-        costs = [
-            task.train_epoch(tensors, candidates, [epoch] * len(candidates)) for epoch in (1, 2)
-        ]
-        return tensors, {**task.measure(tensors, candidates), "costs": torch.stack(costs, 1)}
+    def run(trials: list[Trial]) -> tuple[population.Tensors, dict[str, torch.Tensor]]:
+        objective, tensors = training.prepare(trials, CPU)
+        costs = [objective.train_epoch(tensors, trials, [epoch] * len(trials)) for epoch in (1, 2)]
+        return tensors, {**objective.measure(tensors, trials), "costs": torch.stack(costs, 1)}
 
-    together = run(stack)
-    for k, candidate in enumerate(stack):
-        for found, alone in zip(together, run([candidate]), strict=True):
+    together = run(trials)
+    for k, trial in enumerate(trials):
+        for found, alone in zip(together, run([trial]), strict=True):
             assert found.keys() == alone.keys()
             for name, value in alone.items():
                 assert torch.equal(found[name][k], value[0]), name
 
 
-def test_it_measures_what_the_arms_do(work) -> None:  # type: ignore[no-untyped-def]
+def test_it_measures_what_the_arms_do(setup) -> None:  # type: ignore[no-untyped-def]
     """The same names, one row a network, gradient norms one a layer."""
-    candidate = [Trial(0, 0.01, 0.0)]
-    task, tensors = with_recipe(work, TODAY).prepare(candidate, CPU)
-    measured = task.measure(tensors, candidate)
+    trial = [Trial(0, 0.01, 0.0)]
+    objective, tensors = with_recipe(setup, TODAY).prepare(trial, CPU)
+    measured = objective.measure(tensors, trial)
     assert measured.keys() == {"valid_errors", "valid_costs", "zeros", "gradient_norms"}
     assert measured["gradient_norms"].shape == (1, 3)
 
 
-def test_hardness_is_folded_too(work) -> None:  # type: ignore[no-untyped-def]
+def test_hardness_is_folded_too(setup) -> None:  # type: ignore[no-untyped-def]
     """A softplus of hardness 3 stays one."""
     soft = unit("softplus").model_copy(update={"hardness": 3.0})
-    fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
+    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
     training = ModernTraining(**fields | {"unit": soft})
     _, tensors = training.prepare([Trial(0, 0.01, 0.0)], CPU)
     assert modern_recipe.folded(tensors, "softplus").hardness_K11.item() == 3
@@ -164,25 +164,25 @@ def test_hardness_is_folded_too(work) -> None:  # type: ignore[no-untyped-def]
         (TODAY, {}, 1, "batch_size of 2"),
     ],
 )
-def test_what_it_cannot_train_is_refused(work, recipe, changes, batch_size, says) -> None:  # type: ignore[no-untyped-def]
+def test_what_it_cannot_train_is_refused(setup, recipe, changes, batch_size, says) -> None:  # type: ignore[no-untyped-def]
     """One line before training, not an error of torch in the middle of it."""
-    fields = {name: getattr(work, name) for name in work.__dataclass_fields__}
+    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
     settings = SETTINGS.model_copy(update={"batch_size": batch_size})
     fields |= {"recipe": recipe, "settings": settings, "unit": unit().model_copy(update=changes)}
     with pytest.raises(Problem, match=says):
         ModernTraining(**fields).prepare([Trial(0, 0.1, 0.0)], CPU)
 
 
-def test_adam_goes_on_from_epoch_to_epoch(work) -> None:  # type: ignore[no-untyped-def]
+def test_adam_goes_on_from_epoch_to_epoch(setup) -> None:  # type: ignore[no-untyped-def]
     """Two epochs are those of one optimizer of torch's that is never put away."""
-    candidate = [Trial(0, 0.01, 0.0)]
-    task, tensors = with_recipe(work, Recipe(True, True, False, 0.0)).prepare(candidate, CPU)
-    net = modern_recipe.module(task.widths, task.unit, task.recipe)
+    trial = [Trial(0, 0.01, 0.0)]
+    objective, tensors = with_recipe(setup, Recipe(True, True, False, 0.0)).prepare(trial, CPU)
+    net = modern_recipe.module(objective.widths, objective.unit, objective.recipe)
     net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     descent = torch.optim.Adam(net.parameters(), lr=0.01)
     for epoch in (1, 2):
-        task.train_epoch(tensors, candidate, [epoch])
-        for x_1BI, y_1B in task.batches.epoch([0], epoch):
+        objective.train_epoch(tensors, trial, [epoch])
+        for x_1BI, y_1B in objective.batches.epoch([0], epoch):
             descent.zero_grad()
             torch.nn.functional.cross_entropy(net(x_1BI[0]), y_1B[0]).backward()
             descent.step()
@@ -201,41 +201,41 @@ class Same:
         return ((x_1BI, torch.arange(10)[None] % 3) for _ in range(self.steps))
 
 
-def test_masks_depend_on_seed_and_epoch_alone(work) -> None:  # type: ignore[no-untyped-def]
+def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:  # type: ignore[no-untyped-def]
     """From one start and on the same inputs: other masks for another epoch or another seed."""
-    task, start = with_recipe(work, TODAY).prepare([Trial(0, 0.01, 0.0)], CPU)
-    task = replace(task, batches=Same())
+    objective, start = with_recipe(setup, TODAY).prepare([Trial(0, 0.01, 0.0)], CPU)
+    objective = replace(objective, batches=Same())
 
     def cost(seed: int, epoch: int, ambient: int) -> float:
         torch.manual_seed(ambient)
         tensors = {name: t.clone() for name, t in start.items()}
-        return float(task.train_epoch(tensors, [Trial(seed, 0.01, 0.0)], [epoch]))
+        return float(objective.train_epoch(tensors, [Trial(seed, 0.01, 0.0)], [epoch]))
 
     assert cost(0, 1, 0) == cost(0, 1, 1)
     assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3
 
 
-def test_normalized_layers_have_no_bias(work) -> None:  # type: ignore[no-untyped-def]
+def test_normalized_layers_have_no_bias(setup) -> None:  # type: ignore[no-untyped-def]
     """Its gradient is rounding alone, which Adam would make steps of."""
-    _, tensors = with_recipe(work, TODAY).prepare([Trial(0, 0.1, 0.0)], CPU)
+    _, tensors = with_recipe(setup, TODAY).prepare([Trial(0, 0.1, 0.0)], CPU)
     assert "0.bias" not in tensors
     assert "1.bias" in tensors
 
 
 @pytest.mark.parametrize("recipe", [TODAY, Recipe(False, True, False, 0.0), PLAIN])
-def test_resumed_is_uninterrupted(work, tmp_path, monkeypatch, recipe) -> None:  # type: ignore[no-untyped-def]
+def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:  # type: ignore[no-untyped-def]
     """Adam's state, running statistics and masks survive a kill: the same bits in the end."""
-    training, candidate = with_recipe(work, recipe), [Trial(0, 0.01, 0.001)]
+    training, trial = with_recipe(setup, recipe), [Trial(0, 0.01, 0.001)]
 
     def run(checkpoint: str, stop_after: int = 100) -> loop.Tensors:
-        task, tensors = training.prepare(candidate, CPU)
+        objective, tensors = training.prepare(trial, CPU)
 
         def report(epoch: int, live: int, done: int) -> None:
             if epoch == stop_after:
                 raise KeyboardInterrupt
 
-        options = {"epochs": 4, "patience": 4, "checkpoint": tmp_path / checkpoint}
-        return loop.train(task, tensors, candidate, report=report, **options)[0]
+        options = {"epochs": 4, "patience": 4, "files": [tmp_path / checkpoint]}
+        return loop.train(objective, tensors, trial, report=report, **options)[0]
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     whole = run("whole")
@@ -247,9 +247,9 @@ def test_resumed_is_uninterrupted(work, tmp_path, monkeypatch, recipe) -> None: 
         assert torch.equal(tensor, again[name]), name
 
 
-def test_he_start_has_its_variance(work) -> None:  # type: ignore[no-untyped-def]
+def test_he_start_has_its_variance(setup) -> None:  # type: ignore[no-untyped-def]
     """Hidden weights have variance 2 / fan-in (He et al., 2015), and depend on the seed."""
-    wide = ModernTraining("test", work.train, work.valid, (400, 400), 2, unit(), TODAY, SETTINGS)
+    wide = ModernTraining("test", setup.train, setup.valid, (400, 400), 2, unit(), TODAY, SETTINGS)
     (_, first), (_, second) = (wide.prepare([Trial(s, 0.1, 0.0)], CPU) for s in (0, 1))
     weight = first["4.weight"]
     assert float(weight.var()) == pytest.approx(2 / 400, rel=0.02)

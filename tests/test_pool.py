@@ -1,4 +1,4 @@
-"""How networks are split into stacks, and what is said of their progress."""
+"""Workers: split of trials into populations, progress display, failures of processes and GPUs."""
 
 import os
 from collections.abc import Sequence
@@ -14,88 +14,93 @@ from pipeline.networks.population import Tensors
 from pipeline.runtime.errors import Problem
 from pipeline.training import loop, progress, workers
 from pipeline.training.state import Trial
-from pipeline.training.workers import Workers, split
+from pipeline.training.workers import Job, Setup, Workers, split_networks
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-CANDIDATES = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
+TRIALS = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
 SCHEDULE = Finetune(learning_rates=[0.1], batch_size=10, epochs=4, patience=2)
 
 
 class Counting:
-    """A task that improves until its network's limit, then stops."""
+    """Objective whose cost falls until the epoch numbered as the trial's seed, then rises."""
 
     criteria = ("valid_costs",)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
+        self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         tensors["W"] += 1
-        return torch.zeros(len(stack))
+        return torch.zeros(len(trials))
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
-        limits = torch.tensor([candidate.seed for candidate in stack])
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, torch.Tensor]:
+        limits = torch.tensor([trial.seed for trial in trials])
         return {"valid_costs": (tensors["W"][:, 0] - limits).abs()}
 
 
-class CountingWork:
-    """Counting from zero, for any stack."""
+class CountingSetup:
+    """Setup of networks that count from zero."""
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
-        return Counting(), {"W": torch.zeros(len(stack), 1)}
+    def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
+        return Counting(), {"W": torch.zeros(len(trials), 1)}
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        return ["counting" for _ in seeds]
+
+
+def job(trials: list[Trial] = TRIALS, setup: Setup | None = None, *, network_bytes: int = 1) -> Job:
+    return Job(setup or CountingSetup(), trials, SCHEDULE, network_bytes)
 
 
 @pytest.mark.parametrize(
     ("cores", "network_bytes"), [(1, 1), (2, 1), (2, 1 << 21), (3, 1 << 30), (16, 1)]
 )
-def test_stacks_fit_the_cache_and_feed_the_cores(
+def test_populations_fit_the_cache_and_occupy_the_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, network_bytes: int
 ) -> None:
-    """Stacks hold every candidate once, in order, none too large, and no core has nothing to do."""
+    """The populations hold every trial once, in order; none exceeds the cache, no core is idle."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
-    stacks = split(CANDIDATES, network_bytes, CPU)
-    assert [candidate for stack in stacks for candidate in stack] == CANDIDATES
-    assert max(map(len, stacks)) <= max(1, workers.CACHE_BYTES // network_bytes)
-    assert len(stacks) >= min(cores, len(CANDIDATES)) // 2 + 1 or cores == 1
+    populations = split_networks([*range(len(TRIALS))], network_bytes, CPU)
+    assert [trial for population in populations for trial in population] == [*range(len(TRIALS))]
+    assert max(map(len, populations)) <= max(1, workers.CACHE_BYTES // network_bytes)
+    assert len(populations) >= min(cores, len(TRIALS)) // 2 + 1 or cores == 1
 
 
-def test_a_gpu_takes_all_at_once() -> None:
-    """One stack on a GPU."""
-    assert split(CANDIDATES, 1 << 30, CUDA) == [CANDIDATES]
+def test_a_gpu_trains_one_population() -> None:
+    """On a GPU all trials are in one population."""
+    assert split_networks([3, 4, 5], 1 << 30, CUDA) == [[3, 4, 5]]
 
 
 @pytest.mark.parametrize("network_bytes", [1 << 20, 1 << 30])
-def test_results_come_back_in_order(
+def test_histories_keep_the_order_of_the_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network_bytes: int
 ) -> None:
-    """However they were split, tensors and results stand in the order of the candidates."""
+    """For any split, tensors and histories have the order of the trials."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
     monkeypatch.setattr(workers, "CACHE_BYTES", 3 * network_bytes)
-    made = Workers(CPU, tmp_path, "test").train(
-        CountingWork(), CANDIDATES, SCHEDULE, network_bytes=network_bytes
-    )
-    best = [result.best_epoch for result in made.results]
-    assert best == [max(1, min(candidate.seed, 4)) for candidate in CANDIDATES]
+    made = Workers(CPU, tmp_path, "test").train(job(network_bytes=network_bytes))
+    best = [history.best_epoch for history in made.histories]
+    assert best == [max(1, min(trial.seed, 4)) for trial in TRIALS]
     assert made.tensors([*range(10)])["W"].flatten().tolist() == best
     assert made.tensors([3, 8])["W"].flatten().tolist() == [best[3], best[8]]
 
 
 def test_the_board_ends_full(tmp_path: Path) -> None:
-    """At the end every network-epoch is done or not needed, and none is in training."""
-    Workers(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
-    board = progress.Board(tmp_path / "progress", 1)
+    """At the end every network-epoch is done or not needed, and no network is live."""
+    Workers(CPU, tmp_path, "test").train(job(TRIALS[:1]))
+    board = progress.ProgressBoard(tmp_path / "progress", 1)
     epoch, live, done = board.rows[0].tolist()
     assert (live, done) == (0, SCHEDULE.epochs)
     assert epoch == 3
 
 
 def test_quiet_without_a_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where stderr is no terminal, training says nothing."""
-    Workers(CPU, tmp_path, "test").train(CountingWork(), CANDIDATES[:1], SCHEDULE, network_bytes=1)
+    """Without a terminal, training writes nothing to stdout or stderr."""
+    Workers(CPU, tmp_path, "test").train(job(TRIALS[:1]))
     assert capfd.readouterr() == ("", "")
 
 
 def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker whose main process is gone ends at its next epoch."""
+    """A worker exits at its next epoch if its main process is gone."""
     stopped: list[int] = []
 
     def stop(status: int) -> None:
@@ -103,97 +108,99 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise SystemExit
 
     monkeypatch.setattr(os, "_exit", stop)
-    progress.Board(tmp_path / "progress", 1, create=True)
-    job = workers._Task(
+    progress.ProgressBoard(tmp_path / "progress", 1, create=True)
+    training = workers._PopulationTraining(
         Workers(CPU, tmp_path, "test"),
-        0,
-        CountingWork(),
-        CANDIDATES[:1],
-        SCHEDULE,
+        job(TRIALS[:1]),
+        [0],
+        [tmp_path / "network"],
         0,
         1,
         main_process=1 << 30,
     )
     with pytest.raises(SystemExit):
-        job.run()
+        training.run()
     assert stopped == [1]
     assert loop.CHECKPOINT_SECONDS > 0
 
 
 class Failing(Counting):
-    """A task on a GPU that fails in its third epoch."""
+    """Objective that raises an error of the GPU in its third epoch."""
 
     def __init__(self, error: RuntimeError) -> None:
         self.error = error
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
+        self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         if epochs[0] == 3:
             raise self.error
-        return super().train_epoch(tensors, stack, epochs)
+        return super().train_epoch(tensors, trials, epochs)
 
 
 @dataclass
-class FailingWork:
-    """Failing from zero, or before it has begun."""
+class FailingSetup:
+    """Setup of a failing objective; with `at_once` the setup itself fails."""
 
     error: RuntimeError
     at_once: bool = False
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
+    def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
         if self.at_once:
             raise self.error
-        return Failing(self.error), {"W": torch.zeros(len(stack), 1)}
+        return Failing(self.error), {"W": torch.zeros(len(trials), 1)}
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        return ["counting" for _ in seeds]
 
 
 def test_a_gpu_that_fails_leaves_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line says what failed and that the run goes on; and it does, from where it was."""
+    """The error is one line; the next call continues from the checkpoint."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
-    some = CANDIDATES[-1:]
-    trained = Workers(CPU, tmp_path / "whole", "test").train(
-        CountingWork(), some, SCHEDULE, network_bytes=1
-    )
+    some = TRIALS[-1:]
+    trained = Workers(CPU, tmp_path / "whole", "test").train(job(some))
     cut = Workers(CPU, tmp_path / "cut", "test")
     for error in (
         torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"),
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     ):
         with pytest.raises(Problem, match=r"^the GPU failed \(.*\): run the same command again"):
-            cut.train(FailingWork(error), some, SCHEDULE, network_bytes=1)
+            cut.train(job(some, FailingSetup(error)))
     seen: list[int] = []
-    monkeypatch.setattr(progress.Board, "write", lambda self, *row: seen.append(row[1]))
-    again = cut.train(CountingWork(), some, SCHEDULE, network_bytes=1)
+    monkeypatch.setattr(progress.ProgressBoard, "write", lambda self, *row: seen.append(row[1]))
+    again = cut.train(job(some))
     assert seen[0] == 3
-    assert again.results == trained.results
+    assert again.histories == trained.histories
 
 
 def test_examples_that_do_not_fit_a_gpu_are_a_problem(tmp_path: Path) -> None:
-    """Where the data alone fill the memory, the error says what to do."""
-    work = FailingWork(torch.OutOfMemoryError("CUDA out of memory"), at_once=True)
+    """If the data alone fill the GPU's memory, the error names the remedy."""
+    setup = FailingSetup(torch.OutOfMemoryError("CUDA out of memory"), at_once=True)
     with pytest.raises(Problem, match="does not hold the examples"):
-        Workers(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+        Workers(CPU, tmp_path, "test").train(job(TRIALS[:1], setup))
 
 
-def test_other_errors_are_not_the_gpus(tmp_path: Path) -> None:
-    """A mistake of the program is shown as one."""
-    work = FailingWork(RuntimeError("shapes do not match"))
+def test_other_errors_are_raised_unchanged(tmp_path: Path) -> None:
+    """An error that is not the GPU's keeps its type."""
+    setup = FailingSetup(RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
-        Workers(CPU, tmp_path, "test").train(work, CANDIDATES[:1], SCHEDULE, network_bytes=1)
+        Workers(CPU, tmp_path, "test").train(job(TRIALS[:1], setup))
 
 
 def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs on a GPU run one after the other in this process."""
+    """Trainings on a GPU run one after the other in this process."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     ran: list[int] = []
-    monkeypatch.setattr(workers._Task, "run", lambda job: ran.append(os.getpid()) or [])
-    jobs = [
-        workers._Task(
-            Workers(CUDA, tmp_path, "test"), n, CountingWork(), [], SCHEDULE, n, 3, os.getpid()
+    monkeypatch.setattr(
+        workers._PopulationTraining, "run", lambda training: ran.append(os.getpid()) or []
+    )
+    trainings = [
+        workers._PopulationTraining(
+            Workers(CUDA, tmp_path, "test"), job([]), [], [], n, 3, os.getpid()
         )
         for n in range(3)
     ]
-    assert workers._run_all(jobs) == [[], [], []]
+    assert workers._run_all(trainings) == [[], [], []]
     assert ran == [os.getpid()] * 3

@@ -1,4 +1,4 @@
-"""The training loop: stopping, divergence, resume, and independence of the split into stacks."""
+"""Training loop: early stopping, divergence, resumption, model selection, checkpoints."""
 
 import weakref
 from collections.abc import Sequence
@@ -11,24 +11,28 @@ import torch
 from pipeline.config.params import Activation
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
-from pipeline.finetuning.supervised import Supervised
-from pipeline.networks.population import Population, Tensors, initialize
+from pipeline.finetuning.supervised import SupervisedObjective
+from pipeline.networks.population import Tensors, initialize
 from pipeline.runtime.errors import Problem
 from pipeline.training import checkpoints, loop
-from pipeline.training.minibatches import Shuffled
+from pipeline.training.minibatches import ShuffledMinibatches
+from pipeline.training.model_selection import choose, grid
 from pipeline.training.state import History, Objective, Trial
+from tests.imports import ROOT, closure
 
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing in the library catches it."""
+    """Simulated kill, which the library does not catch."""
 
 
-def make_task() -> Supervised:
+def make_objective() -> SupervisedObjective:
     draws = torch.Generator().manual_seed(0)
     train, valid = make_examples(57, draws), make_examples(31, draws)
-    return Supervised("rectifier", Shuffled("test", "finetune", 10, train), valid, train)
+    return SupervisedObjective(
+        "rectifier", ShuffledMinibatches("test", "finetune", 10, train), valid, train
+    )
 
 
 def make_examples(n: int, draws: torch.Generator) -> Examples:
@@ -36,24 +40,24 @@ def make_examples(n: int, draws: torch.Generator) -> Examples:
     return Examples(x, y, Encoding((3, 3), ("a", "b", "c")))
 
 
-def make_candidates() -> list[Trial]:
+def make_trials() -> list[Trial]:
     return [Trial(seed, rate, 0.001) for seed in (0, 1) for rate in (0.5, 0.05, 1e30)]
 
 
-def start(candidates: list[Trial]) -> Tensors:
-    stack = initialize("test", [9, 8, 8, 3], [0, 1], UNIT)
-    return stack.select([candidate.seed for candidate in candidates]).tensors
+def start(trials: list[Trial]) -> Tensors:
+    networks = initialize("test", [9, 8, 8, 3], [0, 1], UNIT)
+    return networks.select([trial.seed for trial in trials]).tensors
 
 
 def train(
     path: Path,
-    candidates: list[Trial],
+    trials: list[Trial],
     *,
     epochs: int = 12,
     patience: int = 4,
     die_at: int = 0,
     seen: list[int] | None = None,
-    task: Objective | None = None,
+    objective: Objective | None = None,
 ) -> tuple[Tensors, list[History]]:
     def report(epoch: int, live: int, done: int) -> None:
         if seen is not None:
@@ -62,12 +66,12 @@ def train(
             raise Killed
 
     return loop.train(
-        task or make_task(),
-        start(candidates),
-        candidates,
+        objective or make_objective(),
+        start(trials),
+        trials,
         epochs=epochs,
         patience=patience,
-        checkpoint=path,
+        files=[path / str(k) for k in range(len(trials))],
         report=report,
     )
 
@@ -82,83 +86,83 @@ def assert_same(one: tuple[Tensors, list[History]], other: tuple[Tensors, list[H
 def test_resumed_equals_uninterrupted(
     die_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed after any epoch, with a checkpoint after each, the run ends with the same bits."""
+    """Killed after any epoch and resumed, training ends with the same bits."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
-    whole = train(tmp_path / "whole", make_candidates())
+    whole = train(tmp_path / "whole", make_trials())
     with pytest.raises(Killed):
-        train(tmp_path / "killed", make_candidates(), die_at=die_at)
-    assert_same(whole, train(tmp_path / "killed", make_candidates()))
+        train(tmp_path / "killed", make_trials(), die_at=die_at)
+    assert_same(whole, train(tmp_path / "killed", make_trials()))
 
 
-def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
-    """What has ended is not trained again."""
-    whole = train(tmp_path / "run", make_candidates())
-    assert_same(whole, train(tmp_path / "run", make_candidates(), die_at=1))
+def test_a_finished_training_is_loaded(tmp_path: Path) -> None:
+    """A finished training is loaded from its checkpoint, not repeated."""
+    whole = train(tmp_path / "run", make_trials())
+    assert_same(whole, train(tmp_path / "run", make_trials(), die_at=1))
 
 
 def test_damaged_checkpoint_is_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flipped bit is noticed; work goes on from the checkpoint before it, to the same bits."""
+    """A flipped bit is detected; training resumes from the previous file, to the same bits."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
-    whole = train(tmp_path / "whole", make_candidates())
+    whole = train(tmp_path / "whole", make_trials())
     path = tmp_path / "run"
     with pytest.raises(Killed):
-        train(path, make_candidates(), die_at=5)
-    content = bytearray(path.read_bytes())
+        train(path, make_trials(), die_at=5)
+    trials = make_trials()
+    unfinished = [file for file in sorted(path.glob("?")) if checkpoints.previous(file).exists()]
+    content = bytearray(unfinished[0].read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    seen: list[int] = []
-    assert_same(whole, train(path, make_candidates(), seen=seen))
-    assert seen[0] == 5  # the damaged one held epoch 5: epoch 4 was read and 5 done again
+    unfinished[0].write_bytes(content)
+    assert_same(whole, train(path, trials))
     assert "is damaged: set aside" in caplog.text
-    assert (tmp_path / "run.damaged").exists()
+    assert unfinished[0].with_name(f"{unfinished[0].name}.damaged").exists()
 
 
 def test_truncated_checkpoints_are_set_aside(tmp_path: Path) -> None:
-    """Where no good checkpoint is left, there is none."""
+    """Without an intact checkpoint, none is loaded."""
     checkpoints.save(tmp_path / "run", {"W": torch.ones(2)}, {"epoch": 1})
     (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:20])
     assert checkpoints.load(tmp_path / "run") is None
 
 
 def test_networks_do_not_depend_on_the_split(tmp_path: Path) -> None:
-    """Each candidate alone ends with the bits and the curves that it has in the whole stack."""
-    candidates = make_candidates()
-    tensors, results = train(tmp_path / "together", candidates)
-    for k, candidate in enumerate(candidates):
-        lone = train(tmp_path / f"alone-{k}", [candidate])
+    """Each trial alone ends with the bits and the curves that it has among all trials."""
+    trials = make_trials()
+    tensors, histories = train(tmp_path / "together", trials)
+    for k, trial in enumerate(trials):
+        lone = train(tmp_path / f"alone-{k}", [trial])
         one = {name: tensor[k : k + 1] for name, tensor in tensors.items()}
-        assert_same((one, [results[k]]), lone)
+        assert_same((one, [histories[k]]), lone)
 
 
 @dataclass
 class Cramped:
-    """A task whose memory runs out, in the middle of an epoch, for more than three networks.
+    """Objective that runs out of memory for more than three networks, in the middle of an epoch.
 
-    It holds them until `later` epochs are done: other programs fill the memory then.
+    The error begins after `later` epochs, as if other programs filled the memory then.
     """
 
-    task: Supervised
+    objective: SupervisedObjective
     later: int
     error: RuntimeError = field(default_factory=torch.OutOfMemoryError)
-    most: list[int] = field(default_factory=list)  # networks that trained at once
-    apart: bool = False  # whether they were ever at different epochs
+    most: list[int] = field(default_factory=list)  # networks of each epoch
+    apart: bool = False  # whether networks of one epoch had different epoch numbers
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        return self.task.criteria
+        return self.objective.criteria
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
-        return self.task.measure(tensors, stack)
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, torch.Tensor]:
+        return self.objective.measure(tensors, trials)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
+        self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
-        cost_K = self.task.train_epoch(tensors, stack, epochs)
-        if len(stack) > 3 and max(epochs) > self.later:
+        cost_K = self.objective.train_epoch(tensors, trials, epochs)
+        if len(trials) > 3 and max(epochs) > self.later:
             raise self.error
-        self.most.append(len(stack))
+        self.most.append(len(trials))
         self.apart |= len({*epochs}) > 1
         return cost_K
 
@@ -172,54 +176,53 @@ def test_networks_that_do_not_fit_the_memory_wait(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Half of them train, the others take the room of those that stop: the same bits, killed or
-    not, and one line that says so."""
+    """Half of the networks train, the others wait: the same bits, killed or not, one warning."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
-    candidates = make_candidates()
-    whole = train(tmp_path / "whole", candidates)
-    cramped = Cramped(make_task(), later)
+    trials = make_trials()
+    whole = train(tmp_path / "whole", trials)
+    cramped = Cramped(make_objective(), later)
     if die_at:
         with pytest.raises(Killed):
-            train(tmp_path / "run", candidates, task=cramped, die_at=die_at)
+            train(tmp_path / "run", trials, objective=cramped, die_at=die_at)
         caplog.clear()
-    assert_same(whole, train(tmp_path / "run", candidates, task=cramped))
+    assert_same(whole, train(tmp_path / "run", trials, objective=cramped))
     assert max(cramped.most) == (6 if later else 3)
-    assert cramped.apart or later  # later, those that wait all wait from the same epoch on
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) <= 1
+    assert cramped.apart or later  # with `later`, all networks wait from the same epoch on
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) <= 1
     if not die_at:
-        assert ("6 networks" if not later else "4 networks") in said[0]
+        assert ("6 networks" if not later else "4 networks") in warnings[0]
 
 
 @pytest.mark.parametrize(
-    "says",
+    "message",
     [
         "CUDA error: out of memory",  # where a graph is made
         "Triton Error [CUDA]: out of memory",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     ],
 )
-def test_memory_runs_out_in_many_words(says: str, tmp_path: Path) -> None:
-    """Libraries and drivers have their own; another failure is none of it."""
-    candidates = make_candidates()
-    whole = train(tmp_path / "whole", candidates)
-    for error in (RuntimeError(says), torch.AcceleratorError(says)):
-        cramped = Cramped(make_task(), 0, error)
-        assert_same(whole, train(tmp_path / type(error).__name__, candidates, task=cramped))
-    cramped = Cramped(make_task(), 0, RuntimeError("CUDA error: an illegal memory access"))
+def test_out_of_memory_errors_of_all_libraries_are_recognized(message: str, tmp_path: Path) -> None:
+    """Each message counts as out of memory; another CUDA error does not."""
+    trials = make_trials()
+    whole = train(tmp_path / "whole", trials)
+    for error in (RuntimeError(message), torch.AcceleratorError(message)):
+        cramped = Cramped(make_objective(), 0, error)
+        assert_same(whole, train(tmp_path / type(error).__name__, trials, objective=cramped))
+    cramped = Cramped(make_objective(), 0, RuntimeError("CUDA error: an illegal memory access"))
     with pytest.raises(RuntimeError, match="illegal"):
-        train(tmp_path / "illegal", candidates, task=cramped)
+        train(tmp_path / "illegal", trials, objective=cramped)
 
 
-def test_what_filled_the_memory_is_gone_when_it_is_emptied(
+def test_no_network_is_referenced_when_the_cache_is_emptied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the run nor the error's traceback holds the networks any more."""
+    """Neither the training state nor the error's traceback holds the networks."""
     seen: list[weakref.ref[torch.Tensor]] = []
     left: list[int] = []
-    cramped = Cramped(make_task(), 0)
+    cramped = Cramped(make_objective(), 0)
 
-    def crowd(tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
+    def crowd(tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
         seen.extend(weakref.ref(tensor) for tensor in tensors.values())
         cramped.__dict__.pop("train_epoch")
         raise torch.OutOfMemoryError
@@ -228,51 +231,53 @@ def test_what_filled_the_memory_is_gone_when_it_is_emptied(
     monkeypatch.setattr(
         torch.cuda, "empty_cache", lambda: left.append(sum(ref() is not None for ref in seen))
     )
-    train(tmp_path / "run", make_candidates(), task=cramped)
+    train(tmp_path / "run", make_trials(), objective=cramped)
     assert seen
     assert left == [0]
 
 
 def test_a_network_that_does_not_fit_alone_is_a_problem(tmp_path: Path) -> None:
-    """Where there is no room for one, the error says what to do."""
-    cramped = Cramped(make_task(), 0)
+    """Without memory for one network, the error names the remedy."""
+    cramped = Cramped(make_objective(), 0)
     cramped.train_epoch = never  # type: ignore[method-assign]
     with pytest.raises(Problem, match=r"a single network.*DEVICE=cpu"):
-        train(tmp_path / "run", make_candidates(), task=cramped)
+        train(tmp_path / "run", make_trials(), objective=cramped)
 
 
-def never(tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
+def never(tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> torch.Tensor:
     raise torch.OutOfMemoryError
 
 
 def test_diverged_networks_are_frozen_and_recorded(tmp_path: Path) -> None:
-    """An absurd rate ends as diverged at once; its neighbors learn."""
-    _, results = train(tmp_path / "run", make_candidates())
-    assert [result.diverged for result in results] == [False, False, True] * 2
-    assert results[2].epochs == 1
-    assert min(result.epochs for result in results if not result.diverged) > 4
+    """A trial with a huge rate diverges in its first epoch; the other trials learn."""
+    _, histories = train(tmp_path / "run", make_trials())
+    assert [history.diverged for history in histories] == [False, False, True] * 2
+    assert histories[2].epochs == 1
+    assert min(history.epochs for history in histories if not history.diverged) > 4
 
 
 def test_early_stopping_keeps_the_best_epoch(tmp_path: Path) -> None:
     """A network stops `patience` epochs after its best, the lowest point of its curve."""
-    tensors, results = train(tmp_path / "run", make_candidates(), epochs=60, patience=4)
-    assert any(0 < result.epochs < 60 for result in results if not result.diverged)
-    for k, result in enumerate(results):
-        if result.diverged:
+    tensors, histories = train(tmp_path / "run", make_trials(), epochs=60, patience=4)
+    assert any(0 < history.epochs < 60 for history in histories if not history.diverged)
+    for k, history in enumerate(histories):
+        if history.diverged:
             continue
-        assert result.curves is not None
-        pairs = list(zip(result.curves["valid_errors"], result.curves["valid_costs"], strict=True))
-        assert result.best_epoch == pairs.index(min(pairs)) + 1
-        assert result.epochs == min(60, result.best_epoch + 4)
+        assert history.curves is not None
+        pairs = list(
+            zip(history.curves["valid_errors"], history.curves["valid_costs"], strict=True)
+        )
+        assert history.best_epoch == pairs.index(min(pairs)) + 1
+        assert history.epochs == min(60, history.best_epoch + 4)
         one = {name: tensor[k : k + 1] for name, tensor in tensors.items()}
-        found = make_task().measure(one, [make_candidates()[k]])
+        found = make_objective().measure(one, [make_trials()[k]])
         assert found["valid_errors"].item() == min(pairs)[0]
 
 
-def test_seeds_are_paired_over_rates_and_apart_over_epochs() -> None:
-    """Networks of a seed see the same examples in the same order; no two seeds or epochs do."""
-    batches = make_task().batches
-    assert isinstance(batches, Shuffled)
+def test_orders_depend_on_seed_and_epoch() -> None:
+    """A seed has one order of examples per epoch; seeds and epochs differ."""
+    batches = make_objective().batches
+    assert isinstance(batches, ShuffledMinibatches)
     orders = batches.rows_SN([(0, 1), (1, 1)])
     assert orders.shape == (2, 50)
     assert torch.equal(orders[1:], batches.rows_SN([(1, 1)]))
@@ -283,38 +288,94 @@ def test_seeds_are_paired_over_rates_and_apart_over_epochs() -> None:
 
 @dataclass
 class Recorder:
-    """A task that only moves its tensors by one each epoch, and gets worse from the third on."""
+    """Objective that adds 1 to its tensors in each epoch; its cost is lowest after the third."""
 
     criteria = ("valid_costs",)
 
     def train_epoch(
-        self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]
+        self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
         tensors["W"] += 1
-        return torch.zeros(len(stack))
+        return torch.zeros(len(trials))
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, torch.Tensor]:
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, torch.Tensor]:
         return {"valid_costs": (tensors["W"][:, 0] - 3).abs()}
 
 
 def test_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
-    """The tensors that come back are the ones after the best epoch, not the last."""
-    tensors, [result] = loop.train(
+    """The returned tensors are those of the best epoch, not of the last."""
+    tensors, [history] = loop.train(
         Recorder(),
         {"W": torch.zeros(1, 1)},
         [Trial(0, 0.1, 0.0)],
         epochs=50,
         patience=2,
-        checkpoint=tmp_path / "run",
+        files=[tmp_path / "run"],
         report=lambda *_: None,
     )
-    assert (result.best_epoch, result.epochs, tensors["W"].item()) == (3, 5, 3.0)
+    assert (history.best_epoch, history.epochs, tensors["W"].item()) == (3, 5, 3.0)
 
 
-def test_stack_of_one_layer_shapes() -> None:
-    """`only` shares memory, `select` copies."""
-    stack = Population(start(make_candidates()), "rectifier")
-    stack.only(1).W_KIO(0).zero_()
-    assert stack.W_KIO(0)[1].abs().sum() == 0
-    stack.select([0]).W_KIO(0).zero_()
-    assert stack.W_KIO(0)[0].abs().sum() > 0
+def test_checkpoint_folders_depend_on_the_code_of_training_alone() -> None:
+    """The hashed files hold all that the training stages import, and no code of reports."""
+    code = {*checkpoints.training_code()}
+    for stage in ("pretrain", "finetune", "sweep"):
+        files = closure(ROOT / f"stages/{stage}.py")
+        used = {file for file in files if file.is_relative_to(ROOT / "pipeline")}
+        assert {file for file in used - code if file.name != "__init__.py"} == set()
+    readers = ("report", "claims", "tracking", "analysis", "evaluation", "probes", "data/cards")
+    assert not [file for file in code for name in readers if f"/pipeline/{name}/" in str(file)]
+
+
+def test_checkpoint_folders_are_those_of_their_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other code of training, other data or settings: another folder; it is deleted at the end."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").write_text("1")
+    source = tmp_path / "source.py"
+    monkeypatch.setattr(checkpoints, "training_code", lambda: [source])
+
+    def folder(code: str = "a = 1", setting: int = 1) -> Path:
+        source.write_text(code)
+        with checkpoints.checkpoint_folder([Path("data")], setting) as path:
+            assert path.is_dir()
+        assert not path.exists()
+        return path
+
+    folders = [folder(), folder(code="a = 2"), folder(setting=2)]
+    (tmp_path / "data").write_text("2")
+    assert len({*folders, folder()}) == 4
+    (tmp_path / "data").write_text("1")
+    assert folder() == folders[0]
+
+
+def history(error: float, cost: float, *, diverged: bool = False) -> History:
+    return History(best={"valid_errors": error, "valid_costs": cost}, diverged=diverged)
+
+
+def test_lowest_error_then_lowest_cost_then_the_order_of_the_grid() -> None:
+    """Seeds are independent; ties are broken by the next criterion, then by the grid's order."""
+    trials = grid(3, [0.1, 0.01, 0.001], [0.0])
+    histories = [history(0.2, 1), history(0.1, 9), history(0.3, 0)]
+    histories += [history(0.1, 2), history(0.1, 3), history(0.1, 1)]
+    histories += [history(0.1, 1), history(0.1, 1), history(0.1, 1)]
+    assert choose(trials, histories) == {0: 1, 1: 5, 2: 6}
+
+
+def test_diverged_networks_are_not_eligible() -> None:
+    """A diverged network is not chosen, whatever its cost was; a seed may have no network."""
+    trials = grid(2, [0.1, 0.01], [0.0])
+    histories = [history(0.0, 0, diverged=True), history(0.5, 1)]
+    histories += [history(0.0, 0, diverged=True), History(diverged=True)]
+    assert choose(trials, histories) == {0: 1}
+
+
+def test_grid_pairs_seeds_and_rates() -> None:
+    """Every seed has a trial for every rate, with the arm's penalty."""
+    assert grid(2, [0.1, 0.01], [0.5]) == [
+        Trial(0, 0.1, 0.5),
+        Trial(0, 0.01, 0.5),
+        Trial(1, 0.1, 0.5),
+        Trial(1, 0.01, 0.5),
+    ]

@@ -30,10 +30,10 @@ def scorer(function: str = "rectifier", *, hidden=(7, 5), stars=True, **vocabula
     unit = Activation(
         function=function, l1=0, half_negated=function == "rectifier", reconstruction="linear"
     )
-    stack = population.initialize("mine", [10, *hidden, 3], [4], unit)
+    networks = population.initialize("mine", [10, *hidden, 3], [4], unit)
     vocabulary = {"terms": terms, "stars": stars} | vocabulary
     form = Encoding((10,), ("1", "2.5", "5"), vocabulary=Vocabulary(**vocabulary))
-    return Scorer(torch_module.module(stack, 0), form, 4)
+    return Scorer(torch_module.module(networks, 0), form, 4)
 
 
 @pytest.mark.parametrize("stars", [True, False])
@@ -131,8 +131,8 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
         line["valid_error"] = 0.1 if line["seed"] == 1 else 0.2
     storage.write_lines(arm.networks / "records.jsonl", lines)
     unit = params.activation(arm.activation)
-    stack = population.initialize("mine", [2, 3, 2], range(2), unit)
-    population.save(stack, arm.networks / "weights.safetensors")
+    networks = population.initialize("mine", [2, 3, 2], range(2), unit)
+    population.save(networks, arm.networks / "weights.safetensors")
     for part in ("train", "valid"):
         own = own_split(("aa", "bb"), own_split(("cc", "aa")))
         examples.write(own, arm.ready / f"{part}.npz")

@@ -43,7 +43,7 @@ def test_codes_of_all_chunks_are_those_of_all_examples(monkeypatch: pytest.Monke
     """Chunks change nothing."""
     network, split = stack(seeds=1), examples(25)
     whole = representations.of(network, split.inputs(slice(None)))
-    monkeypatch.setattr(representations, "ROWS", 7)
+    monkeypatch.setattr(representations, "CHUNK_ROWS", 7)
     for ours, theirs in zip(representations.every(network, split), whole, strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -156,7 +156,7 @@ def test_shift_is_the_length_of_the_mean_over_that_of_an_output() -> None:
     split, network = examples(30), stack(seeds=2)
     rows = shift.rows(network, split)
     assert [(row["seed"], row["layer"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    errors = metrics.classify(network, split).errors_K.tolist()
+    errors = metrics.evaluate(network, split).errors_K.tolist()
     for row in rows:
         h_NO = (
             representations.every(network.only(row["seed"]), split)[row["layer"] - 1]

@@ -1,4 +1,4 @@
-"""The report, from made-up records through compare to the page."""
+"""Results page, from synthetic records through compare to the HTML file."""
 
 import re
 from pathlib import Path
@@ -13,23 +13,24 @@ from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
-from pipeline.report.pages.results_page import FIGURES
+from pipeline.report.figures.arms import RESULTS_FIGURES
 from pipeline.report.text import summary
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from stages import compare, report
 from tests import synthetic
 
+FIGURES = "pipeline.report.figures.arms.RESULTS_FIGURES"
 HOSTILE = "<b>&'\"x"
 
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
-    """Return a function that compares made-up records in an empty folder, and reads the results."""
+    """Return a function that compares synthetic records, and reads the results."""
     monkeypatch.chdir(tmp_path)
 
     def make(dataset="digits", change=None, figures=4, **options):
-        monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:figures])
+        monkeypatch.setattr(FIGURES, RESULTS_FIGURES[:figures])
         settings = synthetic.settings(dataset, **options)
         monkeypatch.setattr("pipeline.config.params.load", lambda: settings)
         synthetic.write(settings, dataset)
@@ -76,7 +77,7 @@ def test_page_repeats_to_the_byte(make):
     )
 
 
-def test_compare_keeps_what_people_keep_beside_the_results(make):
+def test_compare_keeps_other_files_of_the_results_folder(make):
     """A README in the results folder survives a comparison."""
     readme = Path("results/digits/README.md")
     make(seeds=2, change=lambda: storage.write_bytes(readme, b"kept"))
@@ -152,7 +153,7 @@ def test_every_arm_may_fail(make):
 
 
 def test_one_seed_has_no_interval_and_no_test(make):
-    """One seed is said to be one seed."""
+    """With one seed there is no interval and no test, and the page says so."""
     found = make(seeds=1)
     assert "(one seed: no interval)" in summary.answer(found)
     assert summary.standing(found) == [
@@ -179,24 +180,22 @@ def test_papers_numbers_stand_beside_ours(make):
     )
 
 
-def test_missing_results_are_a_problem(make):
-    """The report names the file that is not there."""
+def test_missing_and_broken_files_are_problems(make):
+    """The report names a file that is not there, and one that was cut short."""
     make(seeds=2)
-    Path("results/digits/curves.json").unlink()
+    curves = Path("results/digits/curves.json")
+    content = curves.read_bytes()
+    curves.unlink()
     with pytest.raises(Problem, match=r"results/digits/curves\.json is missing"):
         report.main()
-
-
-def test_broken_filters_are_a_problem(make):
-    """A file cut short is named, not drawn."""
-    make(seeds=2)
+    curves.write_bytes(content)
     Path("results/digits/filters.npz").write_bytes(b"PK")
     with pytest.raises(Problem, match=r"filters\.npz cannot be read"):
         report.main()
 
 
 def write_card(shape=(4, 4), classes=("even", HOSTILE), recipe=""):
-    """Write the card of made-up data as preprocess does; its address is one to be fetched."""
+    """Write the card of synthetic data as preprocess does; its address could be fetched."""
     form = Encoding(shape, classes, 1 / 255, pipeline=recipe)
     x_NI = np.random.default_rng(0).integers(0, 256, (1200, form.inputs)).astype(np.uint8)
     split = Split(x_NI, np.arange(1200) % len(classes), form)

@@ -1,4 +1,4 @@
-"""What is said of reviews: RMSE in stars, baselines, folds, and networks of different depths."""
+"""Report of reviews: RMSE in stars, baselines, folds, and networks of different depths."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,8 @@ import pytest
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import arm_key
-from pipeline.report.figures import arm_captions, dataset_card, plots
+from pipeline.report.figures import arms, dataset_card, style
 from pipeline.report.markdown import readme
-from pipeline.report.pages.results_page import FIGURES
-from pipeline.report.text import baselines as beaten
 from pipeline.report.text import protocol, summary
 from stages import report
 from tests import rated
@@ -20,9 +18,9 @@ from tests import rated
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
-    """Return a function that compares made-up scores of reviews, and reads the results."""
+    """Return a function that compares synthetic scores of reviews, and reads the results."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.report.pages.results_page.FIGURES", FIGURES[:1])
+    monkeypatch.setattr("pipeline.report.figures.arms.RESULTS_FIGURES", arms.RESULTS_FIGURES[:1])
     return lambda **options: rated.write(monkeypatch, **options)
 
 
@@ -55,7 +53,7 @@ def test_ratings_are_ranked_by_their_rmse(make):
 
 
 def test_classes_are_ranked_by_their_error(make):
-    """Reviews without stars are told in percent and points."""
+    """Errors of reviews without stars are in percent and points."""
     found = make(dataset="reviews", stars=False)
     assert found.measure is ERROR
     assert re.search(r"lowest mean test error: 2\d\.\d\d% ", summary.answer(found))
@@ -93,7 +91,7 @@ def test_readme_tables_have_no_column_that_is_empty(make):
 
 
 @pytest.mark.parametrize(("folds", "word"), [(10, "lower"), (None, "higher")])
-def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word):
+def test_the_best_arm_is_compared_with_the_logistic_regression(make, folds, word):
     """The paired difference of the two, whichever is lower; one split has one fit for all seeds."""
 
     def change(arm, lines):
@@ -105,25 +103,25 @@ def test_the_best_arm_is_told_against_the_logistic_regression(make, folds, word)
     fits = [row["test_rmse"] for row in found.baselines if row["baseline"] == "logistic"]
     assert len(fits) == (4 if folds else 1)
     gap = abs(np.mean(fits) - best["test_rmse_mean"])
-    said = beaten.against(found)
+    said = summary.against_baseline(found)
     assert said == " ".join(said.split())
     assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in said
     low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", said).groups())
     assert low < gap < high
 
 
-def test_how_the_baselines_were_made_is_told(make):
-    """What chose C, and what was chosen; a fit that was stopped is told."""
+def test_the_note_of_the_baselines_names_their_choice(make):
+    """The note has the criterion that chose C, the chosen C, and the fits that were stopped."""
     found = make()
-    assert "lowest validation RMSE" in beaten.note(found)
-    assert "C: 0.1 (4 of 4)" in beaten.note(found)
-    assert "stopped" not in beaten.note(found)
+    assert "lowest validation RMSE" in summary.baselines_note(found)
+    assert "C: 0.1 (4 of 4)" in summary.baselines_note(found)
+    assert "stopped" not in summary.baselines_note(found)
     found.baselines[0]["converged"] = False
-    assert "1 fit stopped before the end." in beaten.note(found)
+    assert "1 fit stopped before the end." in summary.baselines_note(found)
 
 
-def test_results_without_baselines_are_told_without(make):
-    """A folder of before has no such file, images have no such rows."""
+def test_results_without_baselines_name_none(make):
+    """Folders of earlier versions have no such file, images have no such rows."""
     make()
     Path("results/stars/baselines.csv").unlink()
     html = page()
@@ -150,8 +148,8 @@ def test_the_interval_of_folds_is_said_to_be_narrow(make):
     assert "narrow" not in html
 
 
-def test_the_card_tells_the_folds_in_place_of_one_division(make):
-    """The rule and the share for testing of the split that folds replace are not told."""
+def test_the_card_has_the_folds_in_place_of_one_division(make):
+    """With folds the card has neither the rule nor the test share of a single split."""
     facts = dict(dataset_card.data(make()).facts)
     assert facts["Splits"].startswith("Each seed tests on its own fold of 10")
     assert "10% of the other labeled texts validate" in facts["Splits"]
@@ -161,21 +159,23 @@ def test_the_card_tells_the_folds_in_place_of_one_division(make):
     assert "test: 0.3" in facts["Options"]
 
 
-def test_the_noise_of_texts_is_told(make):
+def test_the_protocol_has_the_noise_of_texts(make):
     """Salt and pepper below, masking above, sampled reconstruction, and what rebuilds."""
-    told = dict(protocol.conditions(make()))
-    assert "80% of the terms dropped, 0.5% of the others turned on" in told["Pre-training"]
-    assert "above: 50% and 30% masked" in told["Pre-training"]
-    assert "20% of the terms rebuilt at a step (reconstruction sampling)" in told["Pre-training"]
-    assert "rectifier and rectifier-1: rebuilt by a sigmoid" in told["Pre-training"]
-    assert told["Hidden layers"] == (
+    conditions = dict(protocol.conditions(make()))
+    assert "80% of the terms dropped, 0.5% of the others turned on" in conditions["Pre-training"]
+    assert "above: 50% and 30% masked" in conditions["Pre-training"]
+    assert (
+        "20% of the terms rebuilt at a step (reconstruction sampling)" in conditions["Pre-training"]
+    )
+    assert "rectifier and rectifier-1: rebuilt by a sigmoid" in conditions["Pre-training"]
+    assert conditions["Hidden layers"] == (
         "64, 64 units; linear has none, rectifier-1 has the lowest alone"
     )
-    assert "10 folds in a division" in told["Seeds"]
+    assert "10 folds in a division" in conditions["Seeds"]
 
 
-def test_masking_alone_is_told_as_before(make):
-    """Protocols of before have none of the new keys."""
+def test_the_protocol_has_masking_alone(make):
+    """Protocols of earlier versions have no keys of other noise."""
     found = make()
     plain = {"learning_rates": [0.1], "batch_size": 10, "epochs": 2, "patience": 1}
     found.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
@@ -186,7 +186,7 @@ def test_masking_alone_is_told_as_before(make):
 def test_stars_are_drawn_in_stars_with_the_baselines(make):
     """Dots and bar are RMSEs; a dashed line at the regression, dotted at a constant in reach."""
     found = make()
-    axes = plots.errors_by_arm(found, plots.LIGHT).axes[0]
+    axes = arms.errors_by_arm(found, style.LIGHT).axes[0]
     assert axes.get_xlabel() == "test RMSE, stars"
     row = found.table[0]
     dots, bar, circle = axes.lines[:3]
@@ -201,23 +201,21 @@ def test_a_baseline_far_off_is_named_and_not_drawn(make):
     """A constant far to the right of all arms would leave them a corner of the figure."""
     found = make()
     assert [row["baseline"] for row in baselines.near(found)] == ["logistic"]
-    caption = arm_captions.errors_by_arm(found)
+    caption = arms.errors_caption(found)
     assert "Dashed line: logistic regression." in caption
     assert re.search(r"Far to the right: always the same answer, 1\.2\d\d stars\.", caption)
     for run in found.runs:
         run["test_rmse"] += 0.4 * (run["activation"] == "linear")
     assert len(baselines.near(found)) == 2
-    assert "Dotted line: always the same answer." in arm_captions.errors_by_arm(found)
+    assert "Dotted line: always the same answer." in arms.errors_caption(found)
 
 
 def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
     """Their row says so; their inputs' zeros are not among those of hidden outputs."""
     found = make()
-    axes = plots.zeros_by_layer(found, plots.LIGHT).axes[0]
+    axes = arms.sparsity_by_layer(found, style.LIGHT).axes[0]
     assert [text.get_text() for text in axes.texts].count("no layer") == 2
     assert len(axes.patches) == 2 * (0 + 1 + 2 + 2)
-    assert "98.5" not in arm_captions.zeros_by_layer(found)
-    assert "62.0% to 68.0%" in arm_captions.zeros_by_layer(found)
     assert "or of an arm without hidden layers inputs that are" in page()
 
 
@@ -227,12 +225,12 @@ def test_a_comparison_of_networks_without_hidden_layers_is_drawn(make):
     found.protocol["hidden"] = []
     for curve in found.curves["arms"].values():
         curve |= {"valid_error": curve["valid_error"][:1], "training": curve["training"][:1]}
-    plots.svg(plots.zeros_by_layer, found, plots.LIGHT)
-    panel = plots.validation_curves(found, plots.LIGHT).axes[0]
+    style.svg(arms.sparsity_by_layer, found, style.LIGHT)
+    panel = arms.validation_curves(found, style.LIGHT).axes[0]
     assert [line.get_marker() for line in panel.lines] == ["o", "o"]
 
 
-def test_a_failed_arm_of_ratings_is_told(make):
+def test_a_failed_arm_of_ratings_is_named(make):
     """Without a mean of the RMSE an arm is not ranked, and the page says that it failed."""
 
     def change(arm, lines):

@@ -15,7 +15,7 @@ from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
 from pipeline.data.splits.split import Split
 from pipeline.data.splits.vocabulary import Vocabulary
 from pipeline.runtime.errors import Problem
-from pipeline.training.minibatches import Shuffled
+from pipeline.training.minibatches import ShuffledMinibatches
 
 N, I = 40, 23  # noqa: E741
 FORM = Encoding((I,), ("bad", "good"), vocabulary=Vocabulary(tuple(f"term{n}" for n in range(I))))
@@ -87,7 +87,9 @@ def test_sparse_examples_behave_like_dense_ones(texts: Examples) -> None:
 def test_minibatches_agree_with_dense_ones(texts: Examples) -> None:
     """Mini-batches have the same rows and the same inputs."""
     dense = Examples(torch.from_numpy(bits()), torch.from_numpy(labels()), FORM)
-    one, other = (Shuffled("mine", "finetune", 6, examples) for examples in (texts, dense))
+    one, other = (
+        ShuffledMinibatches("mine", "finetune", 6, examples) for examples in (texts, dense)
+    )
     for (x, y), (dense_x, dense_y) in zip(
         one.epoch([0, 3], 2), other.epoch([0, 3], 2), strict=True
     ):

@@ -12,7 +12,7 @@ from pipeline.networks import linear, population
 from pipeline.networks.population import Population
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
-from pipeline.pretraining.noise import Noise
+from pipeline.pretraining.denoising import Noise
 
 K, B, I, WIDTHS = 3, 10, 60, [60, 14, 9, 4]  # noqa: E741
 UNIT = Activation(
@@ -42,9 +42,9 @@ def starts() -> Population:
     return population.initialize("test", WIDTHS, range(K), UNIT)
 
 
-def float64(stack: Population) -> Population:
+def float64(networks: Population) -> Population:
     return Population(
-        {name: tensor.double() for name, tensor in stack.tensors.items()}, stack.function
+        {name: tensor.double() for name, tensor in networks.tensors.items()}, networks.function
     )
 
 
@@ -64,16 +64,16 @@ def test_sparse_batches_agree_with_dense_inputs() -> None:
     assert whole.rows_QI.fault() is None
 
 
-def test_first_layer_agrees_with_dense_inputs() -> None:
-    """Forward and update agree to 1e-6 relative; weights of absent terms do not change at all."""
-    stack, x = starts(), terms()
-    W, b = stack.W_KIO(0), stack.b_K1O(0)
+def test_the_first_layer_is_that_of_dense_inputs() -> None:
+    """Forward and update, to 1e-6 relative; rows of absent terms are not touched at all."""
+    networks, x = starts(), terms()
+    W, b = networks.W_KIO(0), networks.b_K1O(0)
     dense = torch.baddbmm(b, x.dense(), W)
     torch.testing.assert_close(linear.forward(x, W, b), dense, rtol=1e-6, atol=1e-6)
     delta = torch.randn(K, B, 14, generator=torch.Generator().manual_seed(1))
     wanted_W, wanted_b = torch.baddbmm(W, x.dense().mT, delta), b + delta.sum(1, keepdim=True)
     before = W.clone()
-    assert linear.descend_(x, W, b, delta, below=False) is None
+    assert linear.backward_and_update_(x, W, b, delta, below=False) is None
     torch.testing.assert_close(W, wanted_W, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(b, wanted_b, rtol=1e-6, atol=1e-6)
     absent = x.dense().sum(1) == 0
@@ -87,8 +87,8 @@ def test_supervised_steps_agree_with_dense_inputs() -> None:
     for t in range(20):
         x, y = terms(t), torch.randint(4, (K, B), generator=torch.Generator().manual_seed(t))
         norms = [
-            backprop.gradient_norms(stack, inputs, y, torch.full((K,), 0.01))
-            for stack, inputs in ((one, x), (other, x.dense()))
+            backprop.gradient_norms(networks, inputs, y, torch.full((K,), 0.01))
+            for networks, inputs in ((one, x), (other, x.dense()))
         ]
         torch.testing.assert_close(*norms, rtol=1e-5, atol=1e-7)
         backprop.supervised_step_(one, x, y, STEP)
@@ -97,8 +97,8 @@ def test_supervised_steps_agree_with_dense_inputs() -> None:
         torch.testing.assert_close(tensor, other.tensors[name], rtol=1e-6, atol=1e-6)
 
 
-def auto_of(stack: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
-    return autoencoder.autoencoder(stack, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
+def auto_of(networks: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
+    return autoencoder.autoencoder(networks, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -30,12 +30,12 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 def small() -> Population:
     """Return two networks in float64 with half of the units negated, and biases."""
-    stack = population.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
-    for name, tensor in stack.tensors.items():
+    networks = population.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
+    for name, tensor in networks.tensors.items():
         if name.startswith("b."):
             tensor.copy_(drawn(*tensor.shape) * 0.2)
     return Population(
-        {name: tensor.double() for name, tensor in stack.tensors.items()}, "rectifier"
+        {name: tensor.double() for name, tensor in networks.tensors.items()}, "rectifier"
     )
 
 
@@ -44,17 +44,17 @@ def examples(n: int = 50) -> Examples:
     return Examples(drawn(n, 6, seed=1).float(), y, Encoding((6,), ("a", "b", "c")))
 
 
-def converted(stack: Population, k: int) -> SpikingNetwork:
+def converted(networks: Population, k: int) -> SpikingNetwork:
     """Return network k with thresholds from the examples; they are found in float32."""
     single = Population(
-        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
     )
     thresholds = spiking.convert(single, k, examples()).thresholds
-    weights, biases = [stack.W_KIO(0)[k]], [stack.b_K1O(0)[k, 0]]
+    weights, biases = [networks.W_KIO(0)[k]], [networks.b_K1O(0)[k, 0]]
     for layer, threshold in enumerate(thresholds):
-        signs = stack.signs_K1O(layer)[k, 0]
-        weights.append(torch.diag(signs * threshold) @ stack.W_KIO(layer + 1)[k])
-        biases.append(stack.b_K1O(layer + 1)[k, 0])
+        signs = networks.signs_K1O(layer)[k, 0]
+        weights.append(torch.diag(signs * threshold) @ networks.W_KIO(layer + 1)[k])
+        biases.append(networks.b_K1O(layer + 1)[k, 0])
     return SpikingNetwork(tuple(weights), tuple(biases), thresholds)
 
 
@@ -76,36 +76,36 @@ def test_spikes_are_a_rectifier_to_within_threshold_over_steps() -> None:
     torch.testing.assert_close(over[0, 0, z[0] >= 0], torch.full_like(z[z >= 0], threshold))
 
 
-def by_loops(stack: Population, k: int, x: Tensor, steps: int, thresholds: tuple[float, ...]):
+def by_loops(networks: Population, k: int, x: Tensor, steps: int, thresholds: tuple[float, ...]):
     """Return the mean softmax input and the spikes of each unit of one example, unit by unit."""
-    V = [[0.0] * stack.W_KIO(layer).shape[2] for layer in range(stack.depth)]
+    V = [[0.0] * networks.W_KIO(layer).shape[2] for layer in range(networks.depth)]
     spikes = [[0] * len(potentials) for potentials in V]
     total = torch.zeros(3, dtype=torch.float64)
     for _ in range(steps):
         below = x
-        for layer in range(stack.depth):
-            z = below @ stack.W_KIO(layer)[k] + stack.b_K1O(layer)[k, 0]
+        for layer in range(networks.depth):
+            z = below @ networks.W_KIO(layer)[k] + networks.b_K1O(layer)[k, 0]
             out = torch.zeros(len(V[layer]), dtype=torch.float64)
             for unit in range(len(out)):
                 V[layer][unit] += float(z[unit])
                 if V[layer][unit] >= thresholds[layer]:
                     V[layer][unit] -= thresholds[layer]
                     spikes[layer][unit] += 1
-                    out[unit] = thresholds[layer] * stack.signs_K1O(layer)[k, 0, unit]
+                    out[unit] = thresholds[layer] * networks.signs_K1O(layer)[k, 0, unit]
             below = out
-        total += below @ stack.W_KIO(stack.depth)[k] + stack.b_K1O(stack.depth)[k, 0]
+        total += below @ networks.W_KIO(networks.depth)[k] + networks.b_K1O(networks.depth)[k, 0]
     return total / steps, spikes
 
 
 @pytest.mark.parametrize("k", [0, 1])
 def test_simulation_is_that_of_unit_after_unit(k: int) -> None:
     """Scores, spikes and silence of two hidden layers with negated units, by plain loops."""
-    stack, x = small(), examples(4).x_NI.double()
-    network = converted(stack, k)
+    networks, x = small(), examples(4).x_NI.double()
+    network = converted(networks, k)
     found = spiking.simulate(network, x, [3, 20])
     for t, steps in enumerate((3, 20)):
         for n in range(4):
-            scores, spikes = by_loops(stack, k, x[n], steps, network.thresholds)
+            scores, spikes = by_loops(networks, k, x[n], steps, network.thresholds)
             torch.testing.assert_close(found.scores_TNC[t, n], scores)
             means = [np.mean(layer) for layer in spikes]
             silent = [np.mean([count == 0 for count in layer]) for layer in spikes]
@@ -116,12 +116,12 @@ def test_simulation_is_that_of_unit_after_unit(k: int) -> None:
 
 def test_conversion_folds_signs_and_thresholds() -> None:
     """Of each network its weights, with signs and thresholds of the layer below."""
-    stack = small()
+    networks = small()
     single = Population(
-        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
     )
     for k in range(2):
-        found, expected = spiking.convert(single, k, examples()), converted(stack, k)
+        found, expected = spiking.convert(single, k, examples()), converted(networks, k)
         for parts in ("weights", "biases"):
             for mine, other in zip(getattr(found, parts), getattr(expected, parts), strict=True):
                 torch.testing.assert_close(mine.double(), other, rtol=1e-6, atol=1e-6)
@@ -129,44 +129,44 @@ def test_conversion_folds_signs_and_thresholds() -> None:
 
 def test_thresholds_are_percentiles_of_positive_outputs_in_training() -> None:
     """Of the unsigned outputs, zeros apart; 1 where a layer is silent."""
-    stack, train = small(), examples()
-    stack = Population(
-        {name: tensor.float() for name, tensor in stack.tensors.items()}, "rectifier"
+    networks, train = small(), examples()
+    networks = Population(
+        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
     )
-    outputs = population.hidden_outputs(stack, train.x_NI.expand(2, -1, -1).contiguous())
+    outputs = population.hidden_outputs(networks, train.x_NI.expand(2, -1, -1).contiguous())
     for k in range(2):
-        found = spiking.convert(stack, k, train).thresholds
+        found = spiking.convert(networks, k, train).thresholds
         for threshold, h in zip(found, outputs, strict=True):
             sizes = h[k].abs().flatten().numpy()
             assert threshold == pytest.approx(np.percentile(sizes[sizes > 0], 99.9), rel=1e-5)
-    stack.b_K1O(1)[0] = -100
-    assert spiking.convert(stack, 0, train).thresholds[1] == 1
+    networks.b_K1O(1)[0] = -100
+    assert spiking.convert(networks, 0, train).thresholds[1] == 1
 
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[Population, Examples, Examples]:
     """Return two networks after some epochs on 1,000 of scikit-learn's digits, and all examples."""
     x, y = load_digits(return_X_y=True)
-    every = Examples(torch.tensor(x, dtype=torch.uint8), torch.tensor(y), digits.FORM)
+    every = Examples(torch.tensor(x, dtype=torch.uint8), torch.tensor(y), digits.ENCODING)
     train, test = every.select(torch.arange(1000)), every.select(torch.arange(1000, len(y)))
-    stack = population.initialize("test", [64, 40, 40, 10], [0, 1], UNIT)
+    networks = population.initialize("test", [64, 40, 40, 10], [0, 1], UNIT)
     step = Step.of(torch.tensor([0.1, 0.1]), torch.zeros(2), 10)
     for _ in range(10):
         for rows in torch.arange(1000).split(10):
             x_KBI = train.inputs(rows).expand(2, -1, -1).contiguous()
-            backprop.supervised_step_(stack, x_KBI, train.y_N[rows].expand(2, -1), step)
-    return stack, train, test
+            backprop.supervised_step_(networks, x_KBI, train.y_N[rows].expand(2, -1), step)
+    return networks, train, test
 
 
 def test_trained_network_keeps_its_error(trained: tuple[Population, Examples, Examples]) -> None:
     """At enough steps within 0.5 points of the rate network; at few it is at a loss."""
-    stack, train, test = trained
-    found = spiking.rows(stack, train, test)
+    networks, train, test = trained
+    found = spiking.rows(networks, train, test)
     assert [(row["seed"], row["steps"]) for row in found] == [
         (k, T) for k in range(2) for T in spiking.STEPS
     ]
     assert all([*row] == spiking.COLUMNS for row in found)
-    rates = metrics.classify(stack, test).errors_K.tolist()
+    rates = metrics.evaluate(networks, test).errors_K.tolist()
     for k in range(2):
         first, *_, last = [row for row in found if row["seed"] == k]
         assert last["rate_error"] == first["rate_error"] == rates[k] < 0.15
@@ -181,9 +181,9 @@ def test_silence_is_that_of_the_rate_network(
     trained: tuple[Population, Examples, Examples],
 ) -> None:
     """At many steps about as many units have not spiked as are zero."""
-    stack, train, test = trained
-    zeros = metrics.classify(stack, test).zeros_KL.mean(1)
-    for row in spiking.rows(stack, train, test, [256]):
+    networks, train, test = trained
+    zeros = metrics.evaluate(networks, test).zeros_KL.mean(1)
+    for row in spiking.rows(networks, train, test, [256]):
         assert row["silent_units"] == pytest.approx(float(zeros[row["seed"]]), abs=0.05)
 
 
@@ -191,20 +191,20 @@ def test_rows_do_not_depend_on_chunks(
     trained: tuple[Population, Examples, Examples], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All examples at once or some at a time: the same counts."""
-    stack, train, test = trained
+    networks, train, test = trained
     few = test.select(torch.arange(100))
-    whole = spiking.rows(stack, train, few, [1, 8])
-    monkeypatch.setattr(spiking, "ROWS", 33)
-    for cut, row in zip(spiking.rows(stack, train, few, [1, 8]), whole, strict=True):
+    whole = spiking.rows(networks, train, few, [1, 8])
+    monkeypatch.setattr(spiking, "CHUNK_ROWS", 33)
+    for cut, row in zip(spiking.rows(networks, train, few, [1, 8]), whole, strict=True):
         assert cut == pytest.approx(row, rel=1e-6)
 
 
 def test_only_rectifiers_and_ascending_steps() -> None:
     """One clear line each."""
-    stack = small()
+    networks = small()
     with pytest.raises(Problem, match="tanh units cannot be converted"):
-        spiking.rows(replace(stack, function="tanh"), examples(), examples())
-    network = converted(stack, 0)
+        spiking.rows(replace(networks, function="tanh"), examples(), examples())
+    network = converted(networks, 0)
     for steps in ([], [0, 1], [4, 2], [2, 2]):
         with pytest.raises(Problem, match="no ascending counts"):
             spiking.simulate(network, examples().x_NI.double(), steps)

@@ -67,17 +67,19 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
 def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, list[Record]]:
     """Train an arm as the stages do and return the records of its scores."""
     arm = Arm("mine", activation, start)
-    work = layerwise.work_for(arm, settings)
+    setup = layerwise.setup_for(arm, settings)
     for folder in (arm.start, arm.networks, Path("scratch", arm.key)):
         folder.mkdir(parents=True)
-    pool = Workers(CPU, Path("scratch", arm.key), "test")
-    stack, pretrained = layerwise.starting_networks(arm, settings, work, pool)
-    population.save(stack, arm.start / "weights.safetensors")
-    fine = grid_search.work_for(arm, settings)
-    stack, trained = grid_search.finetune(fine, replace(pool, scratch=pool.scratch / "fine"))
-    population.save(stack, arm.networks / "weights.safetensors")
+    workers = Workers(CPU, Path("scratch", arm.key), "test")
+    networks, pretrained = layerwise.starting_networks(arm, settings, setup, workers)
+    population.save(networks, arm.start / "weights.safetensors")
+    fine = grid_search.setup_for(arm, settings)
+    networks, trained = grid_search.finetune(
+        fine, replace(workers, scratch=workers.scratch / "fine")
+    )
+    population.save(networks, arm.networks / "weights.safetensors")
     test = read_for(arm.ready / "test.npz", range(SEEDS))
-    return arm, test_scores.evaluate(arm, stack, test, trained=trained, pretrained=pretrained)
+    return arm, test_scores.evaluate(arm, networks, test, trained=trained, pretrained=pretrained)
 
 
 @pytest.mark.parametrize("activation", ["linear", "rectifier-1", "rectifier"])
@@ -90,9 +92,9 @@ def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
     for line in lines:
         seed = line["seed"]
         test = examples.read(arm.ready / "test.npz", seed)
-        stack = population.load(arm.networks / "weights.safetensors", [seed])
-        assert stack.depth == depth
-        p_NC = torch_module.module(stack, 0)(test.inputs(slice(None))).double().detach()
+        networks = population.load(arm.networks / "weights.safetensors", [seed])
+        assert networks.depth == depth
+        p_NC = torch_module.module(networks, 0)(test.inputs(slice(None))).double().detach()
         stars_C = torch.arange(1, 6, dtype=torch.float64)
         rmse = (p_NC @ stars_C - stars_C[test.y_N]).square().mean().sqrt()
         assert line["test_error"] == float((p_NC.argmax(1) != test.y_N).double().mean())
@@ -110,10 +112,10 @@ def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:
     """Of the rates and epochs of a seed the one with the lowest validation RMSE is kept."""
     arm = Arm("mine", "rectifier", "random")
     _, lines = scored(settings, "rectifier", "random")
-    fine = grid_search.work_for(arm, settings)
-    pool = Workers(CPU, Path("scratch/again"), "test")
-    pool.scratch.mkdir()
-    _, trained = grid_search.finetune(fine, pool)
+    fine = grid_search.setup_for(arm, settings)
+    workers = Workers(CPU, Path("scratch/again"), "test")
+    workers.scratch.mkdir()
+    _, trained = grid_search.finetune(fine, workers)
     for line in lines:
         mine = [record for record in trained if record["seed"] == line["seed"]]
         best = min(min(record["valid_rmses"]) for record in mine)
@@ -130,7 +132,10 @@ def test_without_hidden_layers_there_is_nothing_to_pretrain(settings: params.Par
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"salt": 0.1}, "salt = 0.1 turns bits on"), ({"rebuilt": 0.5}, "rebuilt = 0.5 samples")],
+    [
+        ({"salt": 0.1}, "salt = 0.1 needs binary inputs"),
+        ({"rebuilt": 0.5}, "rebuilt = 0.5 samples"),
+    ],
 )
 def test_noise_of_bits_is_refused_elsewhere(
     settings: params.Params,
@@ -140,13 +145,13 @@ def test_noise_of_bits_is_refused_elsewhere(
 ) -> None:
     """Images have neither terms to turn on nor terms to sample."""
     synthetic.write_split(tmp_path / "images.npz")
-    work = layerwise.work_for(Arm("mine", "rectifier", "pretrained"), settings)
+    setup = layerwise.setup_for(Arm("mine", "rectifier", "pretrained"), settings)
     plain = settings.pretrain.model_copy(update={"batch_size": 2, **changes})
     images = tmp_path / "images.npz"
-    stack = population.initialize("mine", [64, 12, 2], [0], settings.activation("rectifier"))
-    population.save(stack, tmp_path / "start.safetensors")
-    work = replace(
-        work, train=images, valid=images, settings=plain, start=tmp_path / "start.safetensors"
+    networks = population.initialize("mine", [64, 12, 2], [0], settings.activation("rectifier"))
+    population.save(networks, tmp_path / "start.safetensors")
+    setup = replace(
+        setup, train=images, valid=images, settings=plain, start=tmp_path / "start.safetensors"
     )
     with pytest.raises(Problem, match=says):
-        work.prepare([Trial(0, 0.1, 0.0)], CPU)
+        setup.prepare([Trial(0, 0.1, 0.0)], CPU)

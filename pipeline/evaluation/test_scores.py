@@ -16,7 +16,7 @@ def evaluate(
     in [0, 1], is a mean over the hidden layers, or that of the inputs where there is no hidden
     layer (as in the paper's Table 2). Errors are None where every learning rate of a seed diverged.
     """
-    scores = metrics.classify(stack, test)
+    scores = metrics.evaluate(stack, test)
     lines = []
     for seed in range(len(stack)):
         zeros = scores.zeros_KL[seed].tolist()

@@ -1,4 +1,4 @@
-"""The supervised phase of an arm: a grid of rates for every seed, one chosen on validation."""
+"""Supervised fine-tuning over a grid of learning rates, with selection on validation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ import torch
 from pipeline.config.arms import Arm
 from pipeline.config.params import Finetune, Params
 from pipeline.data.splits.per_seed import read_for
-from pipeline.finetuning.supervised import PROBE, Supervised
+from pipeline.finetuning.supervised import PROBE, SupervisedObjective
 from pipeline.networks import metrics, population
 from pipeline.networks.population import Population, Tensors
+from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
-from pipeline.training.model_selection import choose, grid, kept
+from pipeline.training.model_selection import choose, chosen_or_first, grid
 from pipeline.training.state import History, Trial
 from pipeline.training.workers import Job, Setup, TrainedJob, Workers
 
 
 @dataclass(frozen=True)
-class Finetuning:
-    """What a process needs to train a stack: `start` holds one network a seed, in order.
+class FinetuningSetup:
+    """Setup of the fine-tuning of the networks in the file `start`, one per seed, in order.
 
-    `l1` holds the seeds' penalties on the activations: one for all, or one each. `labels` is the
-    share of the labels that is used, in (0, 1]. `follow` has the records tell after each epoch
-    which units are dead.
+    `l1` holds one penalty on the hidden outputs for all seeds, or one per seed. `labels` is the
+    share of the labels that is used, in (0, 1]. `follow` records the dead units after each epoch.
     """
 
     dataset: str
@@ -38,31 +38,41 @@ class Finetuning:
     labels: float = 1.0
     follow: bool = False
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Supervised, Tensors]:
-        """Read the splits, and give each candidate a copy of its seed's starting network."""
-        seeds, source_K = seeds_of(stack)
+    def prepare(
+        self, trials: list[Trial], device: torch.device
+    ) -> tuple[SupervisedObjective, Tensors]:
+        """Read the splits; return the objective and a copy of its seed's network per trial."""
+        seeds, source_K = seeds_of(trials)
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         start = population.load(self.start, seeds)
         batches = minibatches(self.dataset, "finetune", self.settings, train, self.labels)
         probe = reference(self.dataset, train, PROBE)
         follows = reference(self.dataset, train, REFERENCE_IMAGES) if self.follow else None
-        task = Supervised(start.function, batches, valid, probe, follows)
-        return task, start.select(source_K).tensors
+        objective = SupervisedObjective(start.function, batches, valid, probe, follows)
+        return objective, start.select(source_K).tensors
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return a hash per seed of data, settings and starting network."""
+        data = [storage.digest(path) for path in (self.train, self.valid)]
+        settings = self.settings.model_dump(exclude={"learning_rates"})
+        shared = ("finetune", self.dataset, data, settings, self.labels, self.follow)
+        starts = population.digests(population.load(self.start, seeds))
+        return [storage.fingerprint(shared, start) for start in starts]
 
     def job(self) -> Job:
-        """Return all networks: seeds x learning rates."""
+        """Return the job of all trials: seeds x learning rates."""
         start = population.load(self.start)
-        candidates = grid(len(start), self.settings.learning_rates, self.l1)
+        trials = grid(len(start), self.settings.learning_rates, self.l1)
         size = sum(tensor[0].nbytes for tensor in start.tensors.values())
-        return Job(self, candidates, self.settings, size)
+        return Job(self, trials, self.settings, size)
 
-    def stack(self, tensors: Tensors) -> Population:
+    def population(self, tensors: Tensors) -> Population:
         """Return trained tensors as networks."""
         return Population(tensors, population.load(self.start, [0]).function)
 
 
 class SupervisedSetup(Setup, Protocol):
-    """The supervised training of one network a seed, each from a grid of learning rates."""
+    """Setup of a supervised training with a grid of learning rates per seed."""
 
     @property
     def dataset(self) -> str:
@@ -75,17 +85,17 @@ class SupervisedSetup(Setup, Protocol):
         ...
 
     def job(self) -> Job:
-        """Return all networks: seeds x learning rates, the seeds in order."""
+        """Return the job of all trials: seeds x learning rates, ordered by seed."""
         ...
 
-    def stack(self, tensors: Tensors) -> Population:
+    def population(self, tensors: Tensors) -> Population:
         """Return trained tensors as networks."""
         ...
 
 
-def work_for(arm: Arm, params: Params) -> Finetuning:
-    """Return the fine-tuning of an arm, as params.yaml has it."""
-    return Finetuning(
+def setup_for(arm: Arm, params: Params) -> FinetuningSetup:
+    """Return the fine-tuning of an arm, with the settings of params.yaml."""
+    return FinetuningSetup(
         dataset=arm.dataset,
         train=arm.ready / "train.npz",
         valid=arm.ready / "valid.npz",
@@ -95,53 +105,53 @@ def work_for(arm: Arm, params: Params) -> Finetuning:
     )
 
 
-def finetune(work: SupervisedSetup, pool: Workers) -> tuple[Population, list[Record]]:
+def finetune(setup: SupervisedSetup, workers: Workers) -> tuple[Population, list[Record]]:
     """Train seeds x learning rates; return the chosen network of each seed, and all records.
 
-    Selection rule: the lowest validation error (where labels are ratings, that of the expected
-    stars), then the lowest validation cost, then the order of the grid; of each network its best
-    epoch by the same rule. A diverged network is not eligible.
-    A seed without an eligible network keeps its start in the stack, and no record of it is chosen.
+    Selection rule: the lowest validation error (if labels are ratings, the RMSE of the expected
+    rating), then the lowest validation cost, then the order of the grid; the best epoch of each
+    network by the same rule. Diverged networks are not eligible. A seed without an eligible network
+    returns its starting network, and none of its records is chosen.
     """
-    return next(finetune_all([work], pool))
+    return next(finetune_all([setup], workers))
 
 
 def finetune_all(
-    works: Sequence[SupervisedSetup], pool: Workers
+    setups: Sequence[SupervisedSetup], workers: Workers
 ) -> Iterator[tuple[Population, list[Record]]]:
-    """Do what `finetune` does for each of several, in turn, after all were trained in one queue."""
-    jobs = [work.job() for work in works]
-    for work, job, trained in zip(works, jobs, pool.train_all(jobs), strict=True):
-        yield _chosen(work, job.candidates, trained, pool.device)
+    """Train all setups in one queue; then yield what `finetune` returns, for each of them."""
+    jobs = [setup.job() for setup in setups]
+    for setup, job, trained in zip(setups, jobs, workers.train_all(jobs), strict=True):
+        yield _chosen(setup, job.trials, trained, workers.device)
 
 
 def _chosen(
-    work: SupervisedSetup, candidates: list[Trial], trained: TrainedJob, device: torch.device
+    setup: SupervisedSetup, trials: list[Trial], trained: TrainedJob, device: torch.device
 ) -> tuple[Population, list[Record]]:
-    chosen = choose(candidates, trained.results)
-    seeds = candidates[-1].seed + 1
-    rows = kept(chosen, seeds, len(candidates) // seeds)
-    stack = work.stack(trained.tensors(rows))
-    train = reference(work.dataset, read_for(work.train, range(seeds)), REFERENCE_IMAGES)
-    dead = metrics.dead_units(stack, train.to(device))
-    lines = [_record(*pair) for pair in zip(candidates, trained.results, strict=True)]
+    chosen = choose(trials, trained.histories)
+    seeds = trials[-1].seed + 1
+    rows = chosen_or_first(chosen, seeds, len(trials) // seeds)
+    networks = setup.population(trained.tensors(rows))
+    train = reference(setup.dataset, read_for(setup.train, range(seeds)), REFERENCE_IMAGES)
+    dead = metrics.dead_units(networks, train.to(device))
+    records = [_record(*pair) for pair in zip(trials, trained.histories, strict=True)]
     for seed, k in chosen.items():
-        lines[k] |= {"chosen": True, "dead_units": dead[seed]}
-    return stack, lines
+        records[k] |= {"chosen": True, "dead_units": dead[seed]}
+    return networks, records
 
 
-def _record(candidate: Trial, result: History) -> Record:
-    curves = result.curves or {}
-    best = {name: values[result.best_epoch - 1] for name, values in curves.items() if result.best}
+def _record(trial: Trial, history: History) -> Record:
+    curves = history.curves or {}
+    best = {name: values[history.best_epoch - 1] for name, values in curves.items() if history.best}
     record: Record = {
-        "seed": candidate.seed,
-        "learning_rate": candidate.learning_rate,
-        "best_epoch": result.best_epoch,
-        "epochs": result.epochs,
+        "seed": trial.seed,
+        "learning_rate": trial.learning_rate,
+        "best_epoch": history.best_epoch,
+        "epochs": history.epochs,
         "valid_error": best.get("valid_errors"),
         "valid_cost": best.get("valid_costs"),
         "dead_units": None,
-        "diverged": result.diverged,
+        "diverged": history.diverged,
         "chosen": False,
         **{
             name: curves.get(name, [])
@@ -150,14 +160,14 @@ def _record(candidate: Trial, result: History) -> Record:
     }
     if "valid_rmses" in curves:
         record |= {"valid_rmse": best.get("valid_rmses"), "valid_rmses": curves["valid_rmses"]}
-    return record | (_lives(curves["alive"]) if "alive" in curves else {})
+    return record | (_dead_and_revived(curves["alive"]) if "alive" in curves else {})
 
 
-def _lives(alive: list[list[int]]) -> Record:
-    """Return the shares of units that are dead after each epoch, and of those that came back."""
+def _dead_and_revived(alive: list[list[int]]) -> Record:
+    """Return the share of dead units after each epoch, and of units that were dead and revived."""
     alive_TU = torch.tensor(alive, dtype=torch.bool)
-    came_back_U = (alive_TU[1:] & ~alive_TU[:-1]).any(0)
+    revived_U = (alive_TU[1:] & ~alive_TU[:-1]).any(0)
     return {
         "dead_by_epoch": (~alive_TU).double().mean(1).tolist(),
-        "revived": float(came_back_U.double().mean()),
+        "revived": float(revived_U.double().mean()),
     }

@@ -1,1 +1,1 @@
-"""K networks of one shape side by side: layers, activations, kernels, metrics."""
+"""Populations of K networks of one shape: layers, activations, kernels, metrics."""

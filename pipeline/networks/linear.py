@@ -1,8 +1,8 @@
-"""The linear part of a layer, forward and back: all the arithmetic that reads weights.
+"""Linear part of a layer: forward, backward and update.
 
 Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its linear
-outputs, Q rows of all networks, K * B, R rows of weights of all networks, K * I, P ones of all
-rows; a 1 broadcasts.
+outputs, Q = K * B rows of all networks, R = K * I rows of weights of all networks, P non-zero
+inputs of all rows; a 1 broadcasts.
 """
 
 import torch
@@ -14,9 +14,10 @@ from pipeline.networks.kernels import dispatch
 
 
 def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
-    """Return the linear outputs b + x W [K, B, O]. Of texts only the rows of present terms count.
+    """Return the linear outputs b + x W [K, B, O].
 
-    The weights may be a transposed view: a tied decoder's.
+    A sparse batch reads only the weight rows of its non-zero inputs. The weights may be a
+    transposed view, as those of a tied decoder are.
     """
     if isinstance(x_KBI, SparseBatch):
         return _sum_rows(x_KBI, W_KIO).add_(b_K1O)
@@ -25,17 +26,17 @@ def forward(x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor) -> Tensor:
     return torch.baddbmm(b_K1O, x_KBI, W_KIO) if z_KBO is None else z_KBO
 
 
-def descend_(
+def backward_and_update_(
     x_KBI: Inputs, W_KIO: Tensor, b_K1O: Tensor, delta_KBO: Tensor, *, below: bool = True
 ) -> Tensor | None:
-    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
+    """Add x' delta to the weights and the sum of delta to the biases, in place.
 
-    `delta_KBO` is the gradient at the linear outputs, times what the step asks for. Returns the
-    gradient at the inputs [K, B, I] through the weights as they were, where it is asked for.
+    `delta_KBO` is the gradient at the linear outputs, scaled by -rate / B. With `below`, returns
+    the gradient at the inputs [K, B, I], computed from the weights before their update.
     """
     kernels = dispatch.kernels_for(x_KBI, W_KIO)
     if kernels and isinstance(x_KBI, Tensor):
-        done, below_KBI = kernels.descend_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
+        done, below_KBI = kernels.backward_and_update_(x_KBI, W_KIO, b_K1O, delta_KBO, below=below)
         if done:
             return below_KBI
     below_KBI = backward(W_KIO, delta_KBO) if below else None
@@ -45,7 +46,7 @@ def descend_(
 
 
 def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
-    """Return the gradient at the inputs [K, B, I] of that at the linear outputs."""
+    """Return the gradient at the inputs [K, B, I] from the gradient at the linear outputs."""
     return torch.bmm(delta_KBO, W_KIO.mT)
 
 
@@ -72,7 +73,7 @@ def _add_to_rows_(x_KBI: SparseBatch, W_KIO: Tensor, delta_KBO: Tensor) -> None:
     if dispatch.add_to_rows_(weights_RO, rows_QI.starts_M, places_P, delta_QO):
         return
     delta_PO = delta_QO[rows_QI.rows_P]
-    if W_KIO.is_cuda:  # index_add_ adds in any order there, this one in that of the rows
+    if W_KIO.is_cuda:  # there index_add_ adds in any order, index_put_ in the order of the rows
         weights_RO.index_put_((places_P,), delta_PO, accumulate=True)
     else:
         weights_RO.index_add_(0, places_P, delta_PO)

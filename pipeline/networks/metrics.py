@@ -1,4 +1,4 @@
-"""What is measured on a split: errors, costs, exact zeros, dead units.
+"""Metrics of networks on a split: errors, costs, sparsity (exact zeros), dead units.
 
 Legend of shape suffixes: K networks, N examples, I inputs, L hidden layers, U hidden units.
 """
@@ -15,41 +15,45 @@ from pipeline.data.splits.per_seed import Data
 from pipeline.networks import population
 from pipeline.networks.population import Population
 
-ROWS = 1000  # examples a forward pass takes at once on a CPU: bounds its memory
+CHUNK_ROWS = 1000  # examples per forward pass on a CPU: bounds its memory
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Of K networks on one split, as fractions in [0, 1] where nothing else is said."""
+class ClassificationMetrics:
+    """Metrics of K networks on one split; fractions in [0, 1] unless noted."""
 
-    errors_K: Tensor  # share of the examples given another class than theirs
+    errors_K: Tensor  # share of misclassified examples
     costs_K: Tensor  # mean of -log P(class), in nats
     zeros_KL: Tensor  # share of exact zeros among each hidden layer's outputs
-    rmses_K: Tensor  # of the expected stars, in stars; not a number where labels are no ratings
+    rmses_K: Tensor  # RMSE of the expected rating, in stars; NaN if labels are not ratings
 
 
-def rows_on(device: torch.device) -> int:
-    """Return how many examples a forward pass takes at once: on a GPU more, which fill it."""
-    return ROWS if device.type == "cpu" else 10 * ROWS
+def chunk_rows(device: torch.device) -> int:
+    """Return the number of examples per forward pass; a GPU takes ten times as many."""
+    return CHUNK_ROWS if device.type == "cpu" else 10 * CHUNK_ROWS
 
 
-def classify(stack: Population, examples: Data, seeds: Sequence[int] | None = None) -> Measures:
-    """Measure every network on the examples of its seed: the k-th of `seeds`, or else k.
+def evaluate(
+    networks: Population, examples: Data, seeds: Sequence[int] | None = None
+) -> ClassificationMetrics:
+    """Return the metrics of every network on the examples of its seed, `seeds[k]` (default k).
 
-    One by one, where the examples are: so nothing depends on their number, and on a GPU they need
-    not fit all at once.
+    Evaluates one network at a time, on the device of the examples, so that no result depends on K
+    and not all networks need to fit a GPU at once.
     """
-    sums = [_sums(*pair) for pair in _pairs(stack, examples, seeds)]
+    sums = [_sums(*pair) for pair in _pairs(networks, examples, seeds)]
     sums_KM, N = torch.stack(sums).cpu(), len(examples)
-    widths_L = sums_KM.new_tensor([stack.W_KIO(n + 1).shape[1] for n in range(stack.depth)])
+    widths_L = sums_KM.new_tensor([networks.W_KIO(n + 1).shape[1] for n in range(networks.depth)])
     errors_K, costs_K, squares_K = (sums_KM[:, :3] / N).unbind(1)
-    return Measures(errors_K, costs_K, sums_KM[:, 3:] / (N * widths_L), squares_K.sqrt())
+    return ClassificationMetrics(
+        errors_K, costs_K, sums_KM[:, 3:] / (N * widths_L), squares_K.sqrt()
+    )
 
 
 def _sums(network: Population, examples: Examples) -> Tensor:
-    """Return sums over the examples [3 + L], float64: how many are wrong, the costs, the squared
-    errors of the expected stars, and each hidden layer's zeros. The CPU does not wait for it."""
-    stars_C, rows = examples.encoding.stars_C, rows_on(examples.device)
+    """Return sums over the examples [3 + L], float64: errors, costs, squared errors of the expected
+    rating, and exact zeros of each hidden layer. Does not synchronize with a GPU."""
+    stars_C, rows = examples.encoding.stars_C, chunk_rows(examples.device)
     sums_M = torch.zeros(3 + network.depth, dtype=torch.float64, device=examples.device)
     for x_1NI, y_N in zip(examples.chunks(rows), examples.y_N.split(rows), strict=True):
         outputs = population.hidden_outputs(network, x_1NI)
@@ -65,12 +69,12 @@ def _sums(network: Population, examples: Examples) -> Tensor:
 
 
 def _zeros(h_1NO: Tensor) -> Tensor:
-    """Return how many outputs are 0. By way of floats: torch's own count is thirty times slower."""
+    """Return the number of zeros, counted in floats: torch's count is thirty times slower."""
     return torch.eq(h_1NO, 0, out=torch.empty_like(h_1NO)).sum(2).sum(dtype=torch.float64)
 
 
 def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Tensor:
-    """Return the squared errors, summed, of predicted ratings: the sum of stars times P(stars)."""
+    """Return the sum of squared errors of expected ratings, each the sum of stars * P(stars)."""
     if stars_C is None:
         return log_p_NC.new_full((), math.nan)
     stars_C = stars_C.to(log_p_NC.device)
@@ -79,33 +83,33 @@ def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Ten
 
 
 def _pairs(
-    stack: Population, examples: Data, seeds: Sequence[int] | None
+    networks: Population, examples: Data, seeds: Sequence[int] | None
 ) -> Iterator[tuple[Population, Examples]]:
-    """Yield each network, where the examples are, with those of its seed."""
-    for k, seed in enumerate(range(len(stack)) if seeds is None else seeds):
-        yield stack.only(k).to(examples.device), examples.of(seed)
+    """Yield each network with the examples of its seed, on the examples' device."""
+    for k, seed in enumerate(range(len(networks)) if seeds is None else seeds):
+        yield networks.only(k).to(examples.device), examples.of(seed)
 
 
-def dead_units(stack: Population, examples: Data) -> list[float]:
-    """Return the share of hidden units of each network, the k-th of seed k, that are 0 for every
-    example; 0 where there are none."""
-    if not stack.depth:
-        return [0.0] * len(stack)
-    return [float((~alive_U).double().mean()) for alive_U in alive_units(stack, examples)]
+def dead_units(networks: Population, examples: Data) -> list[float]:
+    """Return the share of dead hidden units (0 for every example) of each network, network k of
+    seed k; 0 without hidden units."""
+    if not networks.depth:
+        return [0.0] * len(networks)
+    return [float((~alive_U).double().mean()) for alive_U in alive_units(networks, examples)]
 
 
-def alive_units(stack: Population, examples: Data, seeds: Sequence[int] | None = None) -> Tensor:
-    """Return which hidden units [K, U], lowest layer first, are not 0 for every example; bool.
+def alive_units(networks: Population, examples: Data, seeds: Sequence[int] | None = None) -> Tensor:
+    """Return True for each hidden unit [K, U], lowest layer first, that is not 0 for every example.
 
-    The examples are those of the k-th of `seeds`, or else of seed k.
+    The examples of network k are those of seed `seeds[k]` (default k).
     """
-    found = [_alive(*pair) for pair in _pairs(stack, examples, seeds)]
-    return torch.stack(found).cpu()
+    alive = [_alive(*pair) for pair in _pairs(networks, examples, seeds)]
+    return torch.stack(alive).cpu()
 
 
 def _alive(network: Population, examples: Examples) -> Tensor:
     chunks = []
-    for x_1NI in examples.chunks(rows_on(examples.device)):
+    for x_1NI in examples.chunks(chunk_rows(examples.device)):
         outputs = population.hidden_outputs(network, x_1NI)
         chunks.append(torch.cat([(h_1NO[0] != 0).any(0) for h_1NO in outputs]))
     return torch.stack(chunks).any(0)

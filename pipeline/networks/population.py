@@ -1,9 +1,10 @@
-"""A stack: K networks of one shape whose weights lie side by side.
+"""K networks of one shape, trained at once: each parameter is one tensor [K, ...].
 
 Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs of a layer,
 O outputs of a layer; a 1 broadcasts.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -27,18 +28,18 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import generator
 
-Tensors = dict[str, Tensor]  # parameters by name; the first dimension of each is K
+Tensors = dict[str, Tensor]  # parameters by name; the first dimension is K
 
 
 @dataclass(frozen=True)
 class Population:
-    """K networks: hidden layers of one activation function, then the linear inputs of a softmax.
+    """K networks: hidden layers of one activation function, and a softmax output layer.
 
     `tensors` holds, for layer l from 0 up, `W.l` [K, I, O] and `b.l` [K, 1, O]; the last layer is
-    the softmax layer. Where half of the units are negated (paper, section 4.1) it also holds
-    `signs.l` [K, 1, O] of +-1 for each hidden layer, and of parametric rectifiers their learned
-    slopes `slope.l` [K, 1, O]. A maxout layer has P * O linear outputs, piece by piece. `hardness`
-    [K, 1, 1] is the a of softplus.
+    the softmax layer. Optional, for each hidden layer: `signs.l` [K, 1, O] of +-1 where half of
+    the units are negated (paper, section 4.1), and the learned slopes `slope.l` [K, 1, O] of
+    parametric rectifiers. A maxout layer has P * O linear outputs, stored piece by piece.
+    `hardness` [K, 1, 1] is the a of softplus.
     """
 
     tensors: Tensors
@@ -50,7 +51,7 @@ class Population:
 
     @property
     def hardness_K11(self) -> Tensor:
-        """The a of (1/a) softplus(a z), one a network."""
+        """The a of (1/a) softplus(a z), one per network."""
         return self.tensors["hardness"]
 
     def units(self, layer: int) -> Units:
@@ -59,7 +60,7 @@ class Population:
 
     @cached_property
     def _units(self) -> list[Units]:
-        """The units of all hidden layers: made once, asked for at every step."""
+        """The units of all hidden layers, cached: every step reads them."""
         function = functions.function(self.function)
         widths = [self.W_KIO(layer).shape[1:] for layer in range(self.depth + 1)]
         return [
@@ -81,62 +82,62 @@ class Population:
         return self.tensors[f"b.{layer}"]
 
     def signs_K1O(self, layer: int) -> Tensor | None:
-        """Return the signs of a hidden layer's outputs, None where all are +1."""
+        """Return the signs of a hidden layer's outputs, None if all are +1."""
         return self.tensors.get(f"signs.{layer}")
 
     def select(self, index: Sequence[int] | Tensor) -> "Population":
-        """Return copies of the networks at `index`, in its order."""
+        """Return copies of the networks at positions `index`, in this order."""
         return Population(select(self.tensors, index), self.function)
 
     def only(self, k: int) -> "Population":
-        """Return network k as a stack of one that shares its memory."""
+        """Return network k as a population of one that shares memory with this one."""
         return Population(only(self.tensors, k), self.function)
 
     def to(self, device: torch.device) -> "Population":
-        """Return the stack on a device."""
-        return Population(moved(self.tensors, device), self.function)
+        """Return the population on a device."""
+        return Population(to_device(self.tensors, device), self.function)
 
 
 def select(tensors: Tensors, index: Sequence[int] | Tensor) -> Tensors:
-    """Return copies of the rows `index` of each tensor."""
+    """Return copies of rows `index` of each tensor."""
     device = next(iter(tensors.values())).device
     rows = torch.as_tensor(index, dtype=torch.long, device=device)
     return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
 
 
-def moved(tensors: Tensors, device: torch.device) -> Tensors:
-    """Return tensors on a device: themselves where they are there."""
+def to_device(tensors: Tensors, device: torch.device) -> Tensors:
+    """Return tensors on a device, without a copy if they are already there."""
     return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
-def joined(first: Tensors, then: Tensors) -> Tensors:
-    """Return the rows of each tensor, those of `first` first; without tensors it has no rows."""
-    if not (first and then):
-        return first or then
-    return {name: torch.cat([tensor, then[name]]) for name, tensor in first.items()}
+def concatenated(first: Tensors, second: Tensors) -> Tensors:
+    """Return each tensor's rows of `first` and then of `second`; either may be empty."""
+    if not (first and second):
+        return first or second
+    return {name: torch.cat([tensor, second[name]]) for name, tensor in first.items()}
 
 
 def only(tensors: Tensors, k: int) -> Tensors:
-    """Return row k of each tensor, as a view that keeps its first dimension."""
+    """Return row k of each tensor as a view with first dimension 1."""
     return {name: tensor[k : k + 1] for name, tensor in tensors.items()}
 
 
 def initialize(
     dataset: str, widths: Sequence[int], seeds: Sequence[int], unit: Activation
 ) -> Population:
-    """Return one random network a seed on the CPU, in float32.
+    """Return one random network per seed on the CPU, in float32.
 
-    `widths` runs from the inputs over the hidden layers to the classes. Weights, the softmax
-    layer's too, are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0 (paper.md 1.2; Glorot and
-    Bengio, 2010). They depend on (dataset, seed, layer) alone: all arms of a seed start alike. A
-    maxout layer's fan-out is that of one piece.
+    `widths` lists the number of inputs, the hidden widths and the number of classes. Weights,
+    including the softmax layer's, are uniform in +-sqrt(6 / (fan-in + fan-out)), biases 0 (Glorot
+    and Bengio, 2010). Weights depend on (dataset, seed, layer) alone, so all arms of a seed start
+    with the same ones. The fan-out of a maxout layer counts one piece.
 
-    Raises Problem for pieces of a unit that has none.
+    Raises Problem if `unit.pieces` does not fit the activation function.
     """
-    if (unit.pieces > 1) != (unit.function in functions.PARTED):
+    if (unit.pieces > 1) != (unit.function in functions.MULTI_PIECE):
         raise Problem(
             f"params.yaml: {unit.function} with pieces = {unit.pieces}: "
-            f"only {', '.join(functions.PARTED)} has pieces, two or more"
+            f"only {', '.join(functions.MULTI_PIECE)} has pieces, two or more"
         )
     tensors: Tensors = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
@@ -148,7 +149,7 @@ def initialize(
         if unit.half_negated and is_hidden:
             signs = [half_negated(dataset, seed, layer, fan_out) for seed in seeds]
             tensors[f"signs.{layer}"] = torch.stack(signs)
-        if functions.function(unit.function).learn and is_hidden:
+        if functions.function(unit.function).slope_gradient and is_hidden:
             start = functions.LEARNED_SLOPE
             tensors[f"slope.{layer}"] = torch.full((len(seeds), 1, fan_out), start)
     tensors["hardness"] = torch.full((len(seeds), 1, 1), unit.hardness)
@@ -168,49 +169,61 @@ def half_negated(dataset: str, seed: int, layer: int, width: int) -> Tensor:
 
 
 def hidden_outputs(
-    stack: Population,
+    networks: Population,
     x_KBI: Inputs,
     layers: int | None = None,
     *,
-    memories: list[Tensor | None] | None = None,
+    saved: list[Tensor | None] | None = None,
 ) -> list[Tensor]:
     """Return the outputs [K, B, O] of the hidden layers (the lowest `layers`) for inputs [K, B, I].
 
-    To `memories`, where given, each layer adds what the way back needs beside the outputs.
+    Each layer appends the tensor that its backward needs beside the outputs to `saved`, if given.
     """
     outputs: list[Tensor] = []
     below: Inputs = x_KBI
-    for layer in range(stack.depth if layers is None else layers):
+    for layer in range(networks.depth if layers is None else layers):
         below = hidden_layer.outputs(
             below,
-            stack.W_KIO(layer),
-            stack.b_K1O(layer),
-            stack.units(layer),
-            stack.signs_K1O(layer),
-            memories=memories,
+            networks.W_KIO(layer),
+            networks.b_K1O(layer),
+            networks.units(layer),
+            networks.signs_K1O(layer),
+            saved=saved,
         )
         outputs.append(below)
     return outputs
 
 
-def scores(stack: Population, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor:
-    """Return the inputs [K, B, C] of the softmax from the outputs of the hidden layers; a network
-    without any takes its inputs."""
+def scores(networks: Population, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor:
+    """Return the softmax inputs [K, B, C] from the outputs of the hidden layers, or from the
+    networks' inputs if there is no hidden layer."""
     top: Inputs = outputs[-1] if outputs else x_KBI
-    return linear.forward(top, stack.W_KIO(stack.depth), stack.b_K1O(stack.depth))
+    return linear.forward(top, networks.W_KIO(networks.depth), networks.b_K1O(networks.depth))
 
 
-def save(stack: Population, path: Path) -> None:
-    """Write a stack as one safetensors file: same stack, same bytes."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in stack.tensors.items()}
-    about = {"stack": json.dumps({"function": stack.function})}
+def digests(networks: Population) -> list[str]:
+    """Return the SHA-256 of each network: its activation function, and its tensors by name."""
+    hashes = []
+    for k in range(len(networks)):
+        digest = hashlib.sha256(networks.function.encode())
+        for name, tensor in sorted(networks.tensors.items()):
+            digest.update(name.encode())
+            digest.update(tensor[k].cpu().contiguous().numpy().data)
+        hashes.append(digest.hexdigest())
+    return hashes
+
+
+def save(networks: Population, path: Path) -> None:
+    """Write a population as one safetensors file; equal populations give equal bytes."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in networks.tensors.items()}
+    about = {"stack": json.dumps({"function": networks.function})}
     storage.write_bytes(path, safetensors.torch.save(tensors, metadata=about))
 
 
 def load(path: Path, rows: Sequence[int] | None = None) -> Population:
-    """Read a stack, or the networks `rows` of it alone, onto the CPU.
+    """Read a population, or its networks `rows` alone, onto the CPU.
 
-    Raises Problem where the file is absent or broken.
+    Raises Problem if the file is absent or damaged.
     """
     storage.verify(path)
     try:
@@ -223,7 +236,7 @@ def load(path: Path, rows: Sequence[int] | None = None) -> Population:
 
 
 def _rows(stored: Any, rows: Sequence[int] | None) -> Tensor:
-    """Return rows of a tensor of a file, which is read no further than they need."""
+    """Return rows of a stored tensor; the other rows are not read."""
     if rows is None:
         return torch.as_tensor(stored[:])
     return torch.cat([stored[row : row + 1] for row in rows])

@@ -1,7 +1,7 @@
-"""Denoising auto-encoders, stacked side by side: corruption, reconstruction, one SGD step.
+"""K denoising auto-encoders: encoder, decoder, reconstruction costs, one SGD step.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of the layer, O its units;
-a 1 broadcasts. "Codes" are the layer's outputs h.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of the layer, O its units, M
+sampled inputs; a 1 broadcasts.
 """
 
 import math
@@ -16,7 +16,7 @@ from pipeline.data.splits.sparse_batch import Inputs, dense
 from pipeline.networks import hidden_layer, linear
 from pipeline.networks.activations import functions
 from pipeline.networks.activations.units import Units
-from pipeline.networks.hidden_layer import Passage, descend_through_
+from pipeline.networks.hidden_layer import ActivationBackward
 from pipeline.networks.population import Population, Tensors, only
 from pipeline.networks.step import Step
 from pipeline.pretraining.reconstruction_sampling import Sample
@@ -28,10 +28,10 @@ class Autoencoder:
     """K auto-encoders of one shape.
 
     `tensors` holds the encoder `W` [K, I, O] and `b` [K, 1, O], the decoder's bias `c` [K, 1, I],
-    and where the decoder has weights of its own (untied) `V` [K, O, I]; `signs` [K, 1, O] and
-    `signs_below` [K, 1, I] where units of this layer and of the layer below are negated; `most`
-    [K, 1, I] where targets are divided by the largest that training codes have; `hardness`
-    [K, 1, 1]. `symmetric`: the inputs x lie in [-1, 1] and are rebuilt as (x + 1) / 2.
+    `hardness` [K, 1, 1], and optionally: the weights `V` [K, O, I] of an untied decoder; the
+    `signs` [K, 1, O] and `signs_below` [K, 1, I] of this layer's and the layer below's units; the
+    `scale` [K, 1, I] that divides the targets, each input's largest absolute value in training.
+    `symmetric`: inputs x lie in [-1, 1] and their reconstruction target is (x + 1) / 2.
     """
 
     tensors: Tensors
@@ -51,11 +51,11 @@ class Autoencoder:
         return self.tensors["W"].shape[1]
 
     def only(self, k: int) -> "Autoencoder":
-        """Return auto-encoder k as a stack of one that shares its memory."""
+        """Return auto-encoder k as a population of one that shares memory with this one."""
         return replace(self, tensors=only(self.tensors, k))
 
     def decoder_KOI(self) -> Tensor:
-        """Return the decoder's weights: its own, or the encoder's transposed (tied)."""
+        """Return the decoder's weights: `V`, or the encoder's transposed if tied."""
         return self.tensors["V"] if "V" in self.tensors else self.tensors["W"].mT
 
 
@@ -63,10 +63,10 @@ Reconstruction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
-    rebuilt_KBI = functions.softplus(z_KBI)
-    error_KBI = rebuilt_KBI - t_KBI
+    output_KBI = functions.softplus(z_KBI)
+    error_KBI = output_KBI - t_KBI
     cost_KBI = error_KBI.square()
-    slope_KBI = rebuilt_KBI.neg_().expm1_().neg_()  # logistic(z) = 1 - exp(-softplus(z))
+    slope_KBI = output_KBI.neg_().expm1_().neg_()  # logistic(z) = 1 - exp(-softplus(z))
     return error_KBI.mul_(slope_KBI).mul_(2), cost_KBI
 
 
@@ -82,13 +82,13 @@ def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _rectifier_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
-    rebuilt_KBI = z_KBI.relu()
-    error_KBI = rebuilt_KBI - t_KBI
-    return error_KBI.mul(2).mul_(rebuilt_KBI > 0), error_KBI.square()
+    output_KBI = z_KBI.relu()
+    error_KBI = output_KBI - t_KBI
+    return error_KBI.mul(2).mul_(output_KBI > 0), error_KBI.square()
 
 
-# Linear outputs z and targets t to the gradient of the cost at z and the cost of each input (paper,
-# section 3.2, strategies 1 to 4; 4.1 for tanh). An example costs the sum over its inputs.
+# Functions from the decoder's linear outputs z and targets t to the gradient of the cost at z and
+# the cost of each input (paper, section 3.2, strategies 1 to 4; section 4.1 for tanh).
 RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
     "scaled": _sigmoid_crossentropy,
@@ -96,9 +96,9 @@ RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "rectifier": _rectifier_quadratic,
     "sigmoid": _sigmoid_crossentropy,
 }
-BOUNDED = {"sigmoid"}  # rebuild only what lies in [0, 1]
-ONE_SIDED = {name for name, low in functions.LOWEST.items() if low >= 0}
-SCALED = {"scaled"}  # rebuild codes divided by the largest of each unit
+BOUNDED = {"sigmoid"}  # targets must lie in [0, 1]
+ONE_SIDED = {name for name, low in functions.LOWER_BOUNDS.items() if low >= 0}
+SCALED = {"scaled"}  # targets are divided by `scale`
 
 
 def autoencoder(
@@ -108,16 +108,16 @@ def autoencoder(
     reconstruction: str,
     tied: bool,
     bounds: tuple[float, float],
-    most_K1I: Tensor | None = None,
+    scale_K1I: Tensor | None = None,
 ) -> Autoencoder:
     """Return auto-encoders whose encoders are layer `layer` of the starting networks.
 
-    `bounds` hold the dataset's inputs. Inputs in [-1, 1] are rebuilt as (x + 1) / 2; inputs without
-    bounds, which no other unit can rebuild, by linear units at the quadratic cost (paper, section
-    3.2, strategy 3). An untied decoder starts as the encoder transposed. `most_K1I` holds the
-    largest size of each input in training, which the reconstruction `scaled` divides codes by.
+    `bounds` are those of the dataset's inputs. Inputs in [-1, 1] have the targets (x + 1) / 2;
+    unbounded inputs are reconstructed by linear units at the quadratic cost (paper, section 3.2,
+    strategy 3), since no other unit can. An untied decoder starts as the transposed encoder.
+    `scale_K1I` divides the targets of the reconstruction `scaled`.
 
-    Raises Problem for an unknown reconstruction, and for a sigmoid one of codes that leave [-1, 1].
+    Raises Problem for an unknown reconstruction, or one that cannot reach the layer's inputs.
     """
     _check(start.function, reconstruction)
     W_KIO = start.W_KIO(layer)
@@ -132,9 +132,9 @@ def autoencoder(
     others = {"signs": start.signs_K1O(layer), "slope": start.tensors.get(f"slope.{layer}")}
     others["signs_below"] = start.signs_K1O(layer - 1) if layer else None
     tensors |= {name: other.clone() for name, other in others.items() if other is not None}
-    if most_K1I is not None:
-        tensors["most"] = most_K1I
-    low = functions.LOWEST.get(start.function, -math.inf) if layer else bounds[0]
+    if scale_K1I is not None:
+        tensors["scale"] = scale_K1I
+    low = functions.LOWER_BOUNDS.get(start.function, -math.inf) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
@@ -144,43 +144,41 @@ def _check(function: str, reconstruction: str) -> None:
     if reconstruction not in RECONSTRUCTIONS:
         known = ", ".join(RECONSTRUCTIONS)
         raise Problem(f"unknown reconstruction {reconstruction!r}: use one of {known}")
-    if function in functions.PARTED:
+    if function in functions.MULTI_PIECE:
         raise Problem(
-            f"{function} units cannot be pre-trained: a code of several pieces has no one decoder;"
-            " leave pretrained out of run.initializations, or the unit out of run.activations"
+            f"{function} units cannot be pre-trained, since several pieces have no decoder: remove"
+            " pretrained from run.initializations, or the unit from run.activations"
         )
     if reconstruction in BOUNDED and function not in functions.BOUNDED:
         raise Problem(
-            f"reconstruction {reconstruction} cannot rebuild the codes of {function}, which are not"
-            " bounded: use softplus"
+            f"reconstruction {reconstruction} cannot reconstruct the outputs of {function}, which"
+            " are not bounded: use softplus"
         )
     if reconstruction != "linear" and function not in {*functions.BOUNDED, *ONE_SIDED}:
         raise Problem(
-            f"reconstruction {reconstruction} cannot rebuild the codes of {function} below 0: "
+            f"reconstruction {reconstruction} cannot reconstruct outputs of {function} below 0: "
             "use linear"
         )
 
 
-def encode(
-    auto: Autoencoder, x_KBI: Inputs, *, memories: list[Tensor | None] | None = None
-) -> Tensor:
-    """Return the codes [K, B, O] of inputs [K, B, I].
+def encode(auto: Autoencoder, x_KBI: Inputs, *, saved: list[Tensor | None] | None = None) -> Tensor:
+    """Return the layer's outputs [K, B, O] for inputs [K, B, I].
 
-    To `memories`, where given, is added what the way back needs beside the codes.
+    Appends the tensor that backward needs beside the outputs to `saved`, if given.
     """
     tensors = auto.tensors
     signs_K1O = tensors.get("signs")
     return hidden_layer.outputs(
-        x_KBI, tensors["W"], tensors["b"], auto.units, signs_K1O, memories=memories
+        x_KBI, tensors["W"], tensors["b"], auto.units, signs_K1O, saved=saved
     )
 
 
 def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor, Tensor]:
-    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K]: of each
-    example the sum over its inputs, of all the mean.
+    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K].
 
-    Outputs of negated units of the layer below are rebuilt with their signs: a one-sided decoder
-    cannot rebuild negative targets, so reconstruction and target are compared before the sign.
+    The cost of an example is the sum over its inputs; the cost [K] is the mean over examples.
+    Targets are the layer below's outputs without their signs: a one-sided decoder cannot reach
+    negative targets.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
     below_K1I = auto.tensors.get("signs_below")
@@ -189,8 +187,8 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor
         t_KBI = t_KBI * below_K1I
     if auto.symmetric:
         t_KBI = (t_KBI + 1) / 2
-    if "most" in auto.tensors:
-        t_KBI = (t_KBI / auto.tensors["most"]).clamp_(max=1)
+    if "scale" in auto.tensors:
+        t_KBI = (t_KBI / auto.tensors["scale"]).clamp_(max=1)
     delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
     return delta_KBI, cost_KBI.sum(2).mean(1)
 
@@ -204,39 +202,43 @@ def denoising_step_(
 ) -> Tensor:
     """Take one SGD step on reconstruction + l1 * sum |h|, in place; return the cost before it [K].
 
-    `noisy_KBI` is what noise made of the inputs. With a `sample` only its inputs are rebuilt, and
-    the cost is estimated from theirs.
+    `noisy_KBI` are the corrupted inputs. With a `sample` only its inputs are reconstructed, and the
+    cost is an estimate.
     """
     tensors = auto.tensors
-    memories: list[Tensor | None] = []
-    h_KBO = encode(auto, noisy_KBI, memories=memories)
-    codes = Passage(auto.units, tensors.get("signs"), memories[0], step)
+    saved: list[Tensor | None] = []
+    h_KBO = encode(auto, noisy_KBI, saved=saved)
+    encoder = ActivationBackward(auto.units, tensors.get("signs"), saved[0], step)
     if sample is None:
         delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
         delta_KBI.mul_(step.rate_K11)
-        delta_KBO = descend_through_(h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, codes)
+        delta_KBO = hidden_layer.backward_and_update_(
+            h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, encoder
+        )
     else:
-        delta_KBO, cost_K = _rebuild_sample_(auto, h_KBO, x_KBI, step, sample=sample)
-        codes.through_(delta_KBO, h_KBO)
-    linear.descend_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
+        delta_KBO, cost_K = _reconstruct_sample_(auto, h_KBO, x_KBI, step, sample=sample)
+        encoder.backward_(delta_KBO, h_KBO)
+    linear.backward_and_update_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
     return cost_K
 
 
-def _rebuild_sample_(
+def _reconstruct_sample_(
     auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, step: Step, *, sample: Sample
 ) -> tuple[Tensor, Tensor]:
-    """Rebuild some inputs by a tied decoder and let it take its step; return the gradient at the
-    codes [K, B, O], and an estimate of the cost of all inputs [K]."""
+    """Take the step of a tied decoder on the sampled inputs alone.
+
+    Returns the gradient at the layer's outputs [K, B, O], and the estimated cost [K].
+    """
     W_KIO, c_K1I = auto.tensors["W"], auto.tensors["c"]
     K, I, O = W_KIO.shape  # noqa: E741
     rows = sample.rows(I)
-    some_KMO = W_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
-    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, some_KMO.mT)
+    W_KMO = W_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
+    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, W_KMO.mT)
     t_KBM = sample.pick(dense(x_KBI))
     delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
     weight_K1M = sample.weight_SM.unsqueeze(1)
     delta_KBM.mul_(weight_K1M).mul_(step.rate_K11)
-    delta_KBO = torch.bmm(delta_KBM, some_KMO)
+    delta_KBO = torch.bmm(delta_KBM, W_KMO)
     W_KIO.view(-1, O).index_add_(0, rows, torch.bmm(delta_KBM.mT, h_KBO).view(-1, O))
     c_K1I.view(-1).index_add_(0, rows, delta_KBM.sum(1).view(-1))
     return delta_KBO, (cost_KBM * weight_K1M).sum(2).mean(1)

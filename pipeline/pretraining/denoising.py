@@ -1,7 +1,7 @@
-"""Denoising of one layer's inputs by a stack: the task of the pre-training phase.
+"""Pre-training objective: denoising of one layer's inputs, and the noise.
 
 Legend of shape suffixes: K networks, S seeds, N examples, B rows of a mini-batch, T mini-batches,
-I inputs of the layer, O its units.
+I inputs of the layer, O its units, P non-zero inputs of all rows, Q inputs turned on by noise.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,67 +10,115 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pipeline.data.splits.sparse_batch import Inputs, SparseBatch, dense, of_networks
+from pipeline.data.splits.sparse_batch import Inputs, SparseBatch, SparseRows, dense, of_networks
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Tensors
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
 from pipeline.pretraining.autoencoder import Autoencoder, denoising_step_
-from pipeline.pretraining.noise import Noise
 from pipeline.pretraining.reconstruction_sampling import Sample
 from pipeline.runtime.seeds import generator
-from pipeline.training.minibatches import Minibatches, Turn, turns_of
-from pipeline.training.state import Trial, settings_K
+from pipeline.training.minibatches import Minibatches, SeedEpoch, seed_epochs_of
+from pipeline.training.state import Trial, rates_and_penalties_K
 
-NOISE_STEPS = 50  # mini-batches whose noise is drawn at once: bounds the memory it takes
+NOISE_STEPS = 50  # mini-batches whose noise is drawn at once: bounds its memory
 
 
 @dataclass(frozen=True)
-class Denoising:
-    """Lower reconstruction + l1 * sum |h| on train; the best epoch is that of the lowest
-    reconstruction error of the validation inputs, under noise that is drawn once a seed."""
+class Noise:
+    """Corruption of a layer's inputs: masking noise, and on binary inputs salt-and-pepper noise.
 
-    like: Autoencoder  # the shape and place of what is trained; its numbers are not used
+    `hide` is the probability in [0, 1) that an input (of sparse rows: a one) is set to 0, `salt`
+    the probability in [0, 1) that a zero of sparse rows is set to 1.
+    """
+
+    hide: float
+    salt: float = 0.0
+
+    def kept(self, shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
+        """Return a mask, float32: 0 hides an input, 1 keeps it."""
+        kept = torch.empty(shape, device=draws.device)
+        return kept.bernoulli_(1 - self.hide, generator=draws)
+
+    def bits(self, x_BI: SparseRows, draws: torch.Generator) -> SparseRows:
+        """Return sparse rows under salt-and-pepper noise, drawn independently for each input."""
+        places_P = x_BI.rows_P * x_BI.inputs + x_BI.ones_P
+        stays_P = self.kept(places_P.shape, draws).bool()
+        salted_Q = _hits(len(x_BI) * x_BI.inputs, self.salt, draws)
+        salted_Q = salted_Q[~torch.isin(salted_Q, places_P, assume_unique=True)]
+        places = torch.cat([places_P[stays_P], salted_Q]).sort().values
+        rows = places // x_BI.inputs
+        ends_B = torch.bincount(rows, minlength=len(x_BI)).cumsum(0)
+        starts_M = torch.cat([ends_B.new_zeros(1), ends_B])
+        return SparseRows(starts_M, (places % x_BI.inputs).int(), x_BI.inputs)
+
+
+def _hits(trials: int, probability: float, draws: torch.Generator) -> Tensor:
+    """Return the successes of independent trials, ascending, from their geometric gaps."""
+    if not probability:
+        return torch.empty(0, dtype=torch.int64, device=draws.device)
+    last, parts = -1, []
+    while last < trials - 1:
+        more = 16 + int(1.2 * probability * (trials - last))
+        gaps = torch.empty(more, dtype=torch.float64, device=draws.device)
+        gaps.geometric_(probability, generator=draws)
+        parts.append(last + gaps.long().cumsum(0))
+        last = int(parts[-1][-1])
+    hits = torch.cat(parts)
+    return hits[hits < trials]
+
+
+@dataclass(frozen=True)
+class DenoisingObjective:
+    """Minimizes reconstruction error + l1 * sum |h| on the training inputs.
+
+    The best epoch has the lowest reconstruction error on the validation inputs, whose noise is
+    drawn once per seed.
+    """
+
+    like: Autoencoder  # shape and device of the auto-encoders; its numbers are not used
     dataset: str
-    phase: str  # names the noise
+    phase: str  # part of the names of the noise's random streams
     noise: Noise
-    batches: Minibatches  # of the layer's inputs: the dataset's, or codes of the layers below
-    valid: Callable[[int], Iterable[Inputs]]  # a seed to its validation inputs, [1, n, I] at a time
-    rebuilt: int | None = None  # of a text's terms, how many are rebuilt at a step; None: all
+    batches: Minibatches  # of the layer's inputs
+    valid: Callable[[int], Iterable[Inputs]]  # a seed's validation inputs, in chunks [1, n, I]
+    rebuilt: int | None = None  # number of a text's terms reconstructed per step; None: all
     criteria = ("valid_costs",)
 
-    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
-        """Train every auto-encoder by its next epoch, in place; return its mean cost [K]."""
+    def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
+        """Train every auto-encoder by one epoch, in place; return its mean cost [K]."""
         auto = replace(self.like, tensors=tensors)
-        rates_K, l1_K = settings_K(stack, tensors["W"])
+        rates_K, l1_K = rates_and_penalties_K(trials, tensors["W"])
         step = Step.of(rates_K, l1_K, self.batches.size)
-        turns, source_K = turns_of(stack, epochs)
+        seed_epochs, source_K = seed_epochs_of(trials, epochs)
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
 
         def learn_(x_SBI: Inputs, noisy_SBI: Inputs, sample: Sample | None = None) -> None:
             x_KBI, noisy_KBI = (of_networks(part, source_K) for part in (x_SBI, noisy_SBI))
-            mine = None if sample is None else sample.of(source_K)
-            total_K.add_(denoising_step_(auto, x_KBI, noisy_KBI, step, mine))
+            sample_K = None if sample is None else sample.of(source_K)
+            total_K.add_(denoising_step_(auto, x_KBI, noisy_KBI, step, sample_K))
 
         if self.batches.steady:
-            self._train_steadily(turns, learn_)
+            self._train_masked(seed_epochs, learn_)
         else:
-            for corrupted in self._corrupted(turns):
+            for corrupted in self._corrupted(seed_epochs):
                 learn_(*corrupted)
         return total_K / self.batches.steps
 
-    def _train_steadily(self, turns: list[Turn], learn_: Callable[[Tensor, Tensor], None]) -> None:
-        """Take the steps of an epoch on inputs that masks hide."""
-        look = self.batches.lookup([seed for seed, _ in turns])
+    def _train_masked(
+        self, seed_epochs: list[SeedEpoch], learn_: Callable[[Tensor, Tensor], None]
+    ) -> None:
+        """Take the steps of an epoch on inputs under masking noise."""
+        look = self.batches.lookup([seed for seed, _ in seed_epochs])
 
         def learn_masked_(keep_SBI: Tensor, *draw: Tensor) -> None:
             x_SBI, _ = look(*draw)
             x_SBI = dense(x_SBI)
             learn_(x_SBI, x_SBI * keep_SBI)
 
-        pairs = zip(self._masks(turns), self.batches.draws(turns), strict=True)
-        graphs.take(
+        pairs = zip(self._masks(seed_epochs), self.batches.draws(seed_epochs), strict=True)
+        graphs.run_steps(
             learn_masked_,
             ((keep_SBI, *draw) for keep_SBI, draw in pairs),
             self.like.tensors["W"].device,
@@ -78,18 +126,18 @@ class Denoising:
             steady=True,
         )
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
-        """Return the reconstruction error on the validation inputs: a sum over the inputs."""
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
+        """Return the reconstruction error on the validation inputs, summed over the inputs."""
         auto = replace(self.like, tensors=tensors)
-        costs = [self._valid_cost(auto, k, candidate) for k, candidate in enumerate(stack)]
+        costs = [self._valid_cost(auto, k, trial) for k, trial in enumerate(trials)]
         return {"valid_costs": torch.cat(costs)}
 
-    def _valid_cost(self, auto: Autoencoder, k: int, candidate: Trial) -> Tensor:
-        """Return the error of one network [1], float64. The CPU does not wait for it."""
+    def _valid_cost(self, auto: Autoencoder, k: int, trial: Trial) -> Tensor:
+        """Return the error of one network [1], float64. Does not synchronize with a GPU."""
         one = auto.only(k)
-        draws = self._draws(candidate.seed, "valid-corruption", 0)
+        draws = self._draws(trial.seed, "valid-corruption", 0)
         total_1, rows = torch.zeros(1, dtype=torch.float64, device=auto.tensors["W"].device), 0
-        for x_1NI in self.valid(candidate.seed):
+        for x_1NI in self.valid(trial.seed):
             if isinstance(x_1NI, SparseBatch):
                 noisy_1NI: Inputs = SparseBatch(self.noise.bits(x_1NI.rows_QI, draws), 1)
             else:
@@ -100,37 +148,38 @@ class Denoising:
             rows += x_1NI.shape[1]
         return total_1 / rows
 
-    def _corrupted(self, turns: list[Turn]) -> Iterator[tuple[Inputs, Inputs, Sample | None]]:
-        """Yield the inputs of an epoch's mini-batches, what noise makes of them, what is rebuilt.
+    def _corrupted(
+        self, seed_epochs: list[SeedEpoch]
+    ) -> Iterator[tuple[Inputs, Inputs, Sample | None]]:
+        """Yield the inputs, corrupted inputs and reconstruction sample of each mini-batch.
 
-        Noise of bits is drawn for each mini-batch, that of other inputs for many at once.
+        Noise of sparse batches is drawn for each mini-batch, masking noise for many at once.
         """
-        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in turns]
-        chosen = [self._draws(seed, "rebuilt", epoch) for seed, epoch in turns]
-        masks, look = self._masks(turns), self.batches.lookup([seed for seed, _ in turns])
-        for draw in self.batches.draws(turns):
+        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in seed_epochs]
+        sampled = [self._draws(seed, "rebuilt", epoch) for seed, epoch in seed_epochs]
+        masks, look = (
+            self._masks(seed_epochs),
+            self.batches.lookup([seed for seed, _ in seed_epochs]),
+        )
+        for draw in self.batches.draws(seed_epochs):
             x_SBI, _ = look(*draw)
             if not isinstance(x_SBI, SparseBatch):
                 yield x_SBI, x_SBI * next(masks), None
                 continue
-            each = zip(x_SBI.by_seed(), draws, strict=True)
-            noisy_SBI = SparseBatch.joined([self.noise.bits(bits_BI, one) for bits_BI, one in each])
-            rebuilt = self.rebuilt
-            yield (
-                x_SBI,
-                noisy_SBI,
-                reconstruction_sampling.draw(x_SBI, noisy_SBI, rebuilt, chosen)
-                if rebuilt
-                else None,
-            )
+            pairs = zip(x_SBI.by_seed(), draws, strict=True)
+            noisy_SBI = SparseBatch.joined([self.noise.bits(bits_BI, g) for bits_BI, g in pairs])
+            sample = None
+            if self.rebuilt:
+                sample = reconstruction_sampling.draw(x_SBI, noisy_SBI, self.rebuilt, sampled)
+            yield x_SBI, noisy_SBI, sample
 
-    def _masks(self, turns: list[Turn]) -> Iterator[Tensor]:
-        """Yield what masking noise keeps [S, B, I] in each mini-batch of an epoch."""
-        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in turns]
+    def _masks(self, seed_epochs: list[SeedEpoch]) -> Iterator[Tensor]:
+        """Yield the mask [S, B, I] of each mini-batch of an epoch: 0 hides an input."""
+        draws = [self._draws(seed, "corruption", epoch) for seed, epoch in seed_epochs]
         shape = (self.batches.size, self.like.inputs)
         for first in range(0, self.batches.steps, NOISE_STEPS):
             steps = min(NOISE_STEPS, self.batches.steps - first)
-            yield from torch.stack([self.noise.kept((steps, *shape), one) for one in draws], 1)
+            yield from torch.stack([self.noise.kept((steps, *shape), g) for g in draws], 1)
 
     def _draws(self, seed: int, use: str, epoch: int) -> torch.Generator:
         device = str(self.like.tensors["W"].device)

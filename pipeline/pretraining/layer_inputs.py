@@ -1,7 +1,7 @@
-"""The inputs of a layer above the first: what the trained layers below make of clean images.
+"""Inputs of a layer above the first: representations of clean inputs by the trained layers below.
 
-Codes of a whole split are computed once and kept where they fit; where they do not (NORB's, or
-those of images that never come again) they are computed as they are needed.
+Representations of a whole split are computed once if they fit in memory; otherwise (NORB's, or
+those of generated images) they are computed for each mini-batch.
 
 Legend of shape suffixes: S seeds, N examples, B rows of a mini-batch, I inputs, O units of a layer.
 """
@@ -14,53 +14,53 @@ from torch import Tensor
 
 from pipeline.data.splits.examples import Batch
 from pipeline.data.splits.per_seed import Data
-from pipeline.data.splits.sparse_batch import Inputs
 from pipeline.networks import population
-from pipeline.networks.metrics import rows_on
+from pipeline.networks.metrics import chunk_rows
 from pipeline.networks.population import Population
-from pipeline.training.minibatches import Draw, Epochs, Minibatches, Shuffled, Turn
+from pipeline.training.minibatches import (
+    Draw,
+    Epochs,
+    Minibatches,
+    SeedEpoch,
+    ShuffledMinibatches,
+)
 
-KEPT_BYTES = (
-    1 << 28
-)  # of one split's codes of one seed; it may not depend on the stack's other seeds
+# Of one seed's representations of one split that are kept in memory. A limit on all seeds together
+# would let the path of a network depend on the others of its population.
+STORED_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Below:
-    """The trained layers below: of one network a seed, in the order of `seeds`."""
+class TrainedLayers:
+    """The trained layers below: one network per seed, in the order of `seeds`."""
 
-    stack: Population
+    networks: Population
     seeds: list[int]
-    layers: int  # how many are trained; at least 1
+    layers: int  # number of trained layers, at least 1
 
     @property
     def width(self) -> int:
         """O, the units of the topmost trained layer."""
-        return self.stack.W_KIO(self.layers - 1).shape[2]
+        return self.networks.W_KIO(self.layers - 1).shape[2]
 
     def of(self, seeds: list[int]) -> Population:
-        """Return the networks of some seeds, in that order."""
-        return self.stack.select([self.seeds.index(seed) for seed in seeds])
+        """Return the networks of some seeds, in the given order."""
+        return self.networks.select([self.seeds.index(seed) for seed in seeds])
 
     def chunks(self, seed: int, examples: Data) -> Iterator[Tensor]:
-        """Yield the codes [1, n, O] of a seed's split, some rows at a time."""
+        """Yield the representations [1, n, O] of a seed's split, some examples at a time."""
         network = self.of([seed])
-        for x_1NI in examples.of(seed).chunks(rows_on(examples.device)):
-            yield top(network, self.layers, x_1NI)
+        for x_1NI in examples.of(seed).chunks(chunk_rows(examples.device)):
+            yield population.hidden_outputs(network, x_1NI, self.layers)[-1]
 
     def fits(self, examples: Data) -> bool:
-        """Tell whether the codes of a split are few enough to be kept."""
-        return len(examples) * self.width * torch.float32.itemsize <= KEPT_BYTES
-
-
-def top(stack: Population, layers: int, x_SBI: Inputs) -> Tensor:
-    """Return the outputs [S, B, O] of hidden layer `layers` (1 the lowest)."""
-    return population.hidden_outputs(stack, x_SBI, layers)[-1]
+        """Return whether the representations of a split fit in memory."""
+        return len(examples) * self.width * torch.float32.itemsize <= STORED_BYTES
 
 
 @dataclass(frozen=True)
-class Coded(Epochs):
-    """Mini-batches of codes: as many, and as large, as those of the images that they are of."""
+class RepresentationMinibatches(Epochs):
+    """Mini-batches of representations, one for each mini-batch of the dataset's inputs."""
 
     batches: Minibatches
 
@@ -74,17 +74,17 @@ class Coded(Epochs):
         """Mini-batches in an epoch."""
         return self.batches.steps
 
-    def draws(self, turns: Sequence[Turn]) -> Iterator[Draw]:
-        """Yield what an epoch's mini-batches are told by."""
-        return self.batches.draws(turns)
+    def draws(self, seed_epochs: Sequence[SeedEpoch]) -> Iterator[Draw]:
+        """Yield the indices, or images, of each mini-batch of an epoch, for all seeds at once."""
+        return self.batches.draws(seed_epochs)
 
 
 @dataclass(frozen=True)
-class Kept(Coded):
-    """Mini-batches of codes that were computed once; `codes` holds [N, O] by seed."""
+class StoredRepresentations(RepresentationMinibatches):
+    """Mini-batches of stored representations [N, O], by seed."""
 
-    batches: Shuffled
-    codes: dict[int, Tensor]
+    batches: ShuffledMinibatches
+    representations: dict[int, Tensor]
 
     @property
     def steady(self) -> bool:
@@ -92,22 +92,22 @@ class Kept(Coded):
         return True
 
     def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
-        """Return what looks codes up."""
+        """Return a function from indices [S, B] to a mini-batch of representations."""
         examples = self.batches.examples
 
         def look(rows_SB: Tensor) -> Batch:
             pairs = [*zip(seeds, rows_SB, strict=True)]
-            h_SBO = torch.stack([self.codes[seed].index_select(0, rows) for seed, rows in pairs])
-            return h_SBO, torch.stack([examples.of(seed).y_N[rows] for seed, rows in pairs])
+            stored = [self.representations[seed].index_select(0, rows) for seed, rows in pairs]
+            return torch.stack(stored), torch.stack([examples.of(s).y_N[rows] for s, rows in pairs])
 
         return look
 
 
 @dataclass(frozen=True)
-class Passed(Coded):
-    """Mini-batches of codes, computed as they are needed."""
+class ComputedRepresentations(RepresentationMinibatches):
+    """Mini-batches of representations that are computed at each step."""
 
-    below: Below
+    below: TrainedLayers
 
     @property
     def steady(self) -> bool:
@@ -115,40 +115,42 @@ class Passed(Coded):
         return self.batches.steady
 
     def lookup(self, seeds: list[int]) -> Callable[..., Batch]:
-        """Return what computes codes."""
-        stack, look = self.below.of(seeds), self.batches.lookup(seeds)
+        """Return a function from a draw to a mini-batch of representations."""
+        networks, look = self.below.of(seeds), self.batches.lookup(seeds)
 
-        def code(*draw: Tensor) -> Batch:
+        def compute(*draw: Tensor) -> Batch:
             x_SBI, y_SB = look(*draw)
-            return top(stack, self.below.layers, x_SBI), y_SB
+            return population.hidden_outputs(networks, x_SBI, self.below.layers)[-1], y_SB
 
-        return code
+        return compute
 
 
-def training(batches: Minibatches, below: Below) -> Minibatches:
+def training_batches(batches: Minibatches, below: TrainedLayers) -> Minibatches:
     """Return the mini-batches of the layer above the trained ones."""
-    if not (isinstance(batches, Shuffled) and below.fits(batches.examples)):
-        return Passed(batches, below)
+    if not (isinstance(batches, ShuffledMinibatches) and below.fits(batches.examples)):
+        return ComputedRepresentations(batches, below)
     examples = batches.examples
-    codes = {}
+    stored = {}
     for seed in below.seeds:
-        codes[seed] = torch.empty(len(examples), below.width, device=examples.device)
+        stored[seed] = torch.empty(len(examples), below.width, device=examples.device)
         for rows_NO, h_1NO in zip(
-            codes[seed].split(rows_on(examples.device)), below.chunks(seed, examples), strict=True
+            stored[seed].split(chunk_rows(examples.device)),
+            below.chunks(seed, examples),
+            strict=True,
         ):
             rows_NO.copy_(h_1NO[0])
-    return Kept(batches, codes)
+    return StoredRepresentations(batches, stored)
 
 
-def validation(valid: Data, below: Below) -> Callable[[int], Iterable[Tensor]]:
-    """Return what gives the codes of a seed's validation split, some rows [1, n, O] at a time."""
+def validation_inputs(valid: Data, below: TrainedLayers) -> Callable[[int], Iterable[Tensor]]:
+    """Return a function from a seed to its validation representations, in chunks [1, n, O]."""
     if not below.fits(valid):
         return lambda seed: below.chunks(seed, valid)
-    kept = {seed: list(below.chunks(seed, valid)) for seed in below.seeds}
-    return kept.__getitem__
+    stored = {seed: list(below.chunks(seed, valid)) for seed in below.seeds}
+    return stored.__getitem__
 
 
-def most(below: Below, seed: int, examples: Data) -> Tensor:
-    """Return the largest size [1, O] of each code of a split; 1 where all are 0."""
-    most_O = torch.cat([h_1NO.abs().amax(1) for h_1NO in below.chunks(seed, examples)]).amax(0)
-    return torch.where(most_O > 0, most_O, 1).unsqueeze(0)
+def largest_outputs(below: TrainedLayers, seed: int, examples: Data) -> Tensor:
+    """Return each unit's largest absolute output on a split [1, O]; 1 for a dead unit."""
+    largest_O = torch.cat([h_1NO.abs().amax(1) for h_1NO in below.chunks(seed, examples)]).amax(0)
+    return torch.where(largest_O > 0, largest_O, 1).unsqueeze(0)

@@ -1,11 +1,11 @@
-"""Reconstruction sampling: of a text's terms only some are rebuilt, and weighted so that the
-gradient is right on average (Dauphin, Glorot and Bengio, ICML 2011).
+"""Reconstruction sampling: a step reconstructs a sample of a text's terms, with weights that make
+the gradient unbiased (Dauphin, Glorot and Bengio, ICML 2011).
 
-The terms that a mini-batch has, before noise or after it, are rebuilt, and as many others drawn at
-random as fill the sample; each stands for as many as there were to draw from.
+The sample holds the terms that occur in the mini-batch, before or after noise, filled up with other
+terms drawn at random. The weight of a term is the inverse of its probability to be drawn.
 
-Legend of shape suffixes: S seeds, K networks, B rows of a mini-batch, I inputs, M inputs that are
-rebuilt, O units of the layer.
+Legend of shape suffixes: S seeds, K networks, B rows of a mini-batch, I inputs, M sampled inputs, O
+units of the layer.
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import SparseBatch
 
-OTHERS = 4  # at least one in so many of the sample is of the terms that no text has
+OTHERS = 4  # at least 1 / OTHERS of the sample are terms that do not occur in the mini-batch
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The inputs `places_SM`, int64, that are rebuilt, and the weight `weight_SM` of each."""
+    """Indices `places_SM` (int64) of the sampled inputs, and the weight `weight_SM` of each."""
 
     places_SM: Tensor
     weight_SM: Tensor
 
     def of(self, source_K: Tensor) -> "Sample":
-        """Return the sample [K, M] of networks, each that of the seed in place `source_K`."""
+        """Return the sample [K, M] of networks; network k has that of seed `source_K[k]`."""
         return Sample(self.places_SM[source_K], self.weight_SM[source_K])
 
     def pick(self, x_SBI: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class Sample:
         return x_SBI.gather(2, places_SBM)
 
     def rows(self, inputs: int) -> Tensor:
-        """Return where each place [S * M] is in the rows of weights [S * I] of a stack."""
+        """Return the index [S * M] of each input among the weight rows [S * I] of all networks."""
         first_S1 = torch.arange(len(self.places_SM), device=self.places_SM.device).unsqueeze(1)
         return (self.places_SM + first_S1 * inputs).flatten()
 
@@ -43,10 +43,10 @@ class Sample:
 def draw(
     x_SBI: SparseBatch, noisy_SBI: SparseBatch, size: int, draws: list[torch.Generator]
 ) -> Sample:
-    """Return M = `size` inputs for each seed, fewer than I, from a generator each."""
+    """Return a sample of M = `size` < I inputs for each seed, drawn by its own generator."""
     seen_SI = _seen(x_SBI) | _seen(noisy_SBI)
-    each = [_draw(seen_I, size, one) for seen_I, one in zip(seen_SI, draws, strict=True)]
-    places, weights = zip(*each, strict=True)
+    samples = [_draw(seen_I, size, g) for seen_I, g in zip(seen_SI, draws, strict=True)]
+    places, weights = zip(*samples, strict=True)
     return Sample(torch.stack(places), torch.stack(weights))
 
 
@@ -61,8 +61,8 @@ def _draw(seen_I: Tensor, size: int, draws: torch.Generator) -> tuple[Tensor, Te
     ones, others = seen_I.nonzero()[:, 0], (~seen_I).nonzero()[:, 0]
     taken = min(len(ones), max(size - -(-size // OTHERS), size - len(others)))
     parts, weights = [], []
-    for some, count in ((ones, taken), (others, size - taken)):
-        order = torch.randperm(len(some), generator=draws, device=draws.device)
-        parts.append(some[order[:count]])
-        weights.append(torch.full((count,), len(some) / max(1, count), device=seen_I.device))
+    for terms, count in ((ones, taken), (others, size - taken)):
+        order = torch.randperm(len(terms), generator=draws, device=draws.device)
+        parts.append(terms[order[:count]])
+        weights.append(torch.full((count,), len(terms) / max(1, count), device=seen_I.device))
     return torch.cat(parts), torch.cat(weights)

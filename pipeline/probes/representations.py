@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.data.splits.examples import Examples
 from pipeline.networks import population
-from pipeline.networks.metrics import ROWS
+from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
 
 
@@ -20,8 +20,8 @@ def of(network: Population, x_NI: Tensor) -> list[Tensor]:
 
 
 def chunks(network: Population, examples: Examples) -> Iterator[list[Tensor]]:
-    """Yield the outputs of each hidden layer, ROWS examples at a time."""
-    for x_1NI in examples.chunks(ROWS):
+    """Yield the outputs of each hidden layer, CHUNK_ROWS examples at a time."""
+    for x_1NI in examples.chunks(CHUNK_ROWS):
         yield [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_1NI)]
 
 

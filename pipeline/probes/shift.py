@@ -22,7 +22,7 @@ COLUMNS = ["seed", "layer", "shift", "test_error"]
 
 def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; errors are fractions."""
-    errors = metrics.classify(stack, test).errors_K.tolist()
+    errors = metrics.evaluate(stack, test).errors_K.tolist()
     return [
         {"seed": k, "layer": layer, "shift": shift(h_NO), "test_error": errors[k]}
         for k in range(len(stack))

@@ -29,7 +29,7 @@ from torch import Tensor
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.sparse_batch import Inputs, dense
 from pipeline.networks import population
-from pipeline.networks.metrics import ROWS
+from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
 from pipeline.probes.probe import Probe
 from pipeline.runtime.errors import Problem
@@ -92,7 +92,7 @@ def _thresholds(network: Population, train: Examples) -> list[float]:
     rows_N = torch.arange(min(SAMPLE, len(train))) * len(train) // min(SAMPLE, len(train))
     sample = train.select(rows_N)
     layers: list[list[Tensor]] = [[] for _ in range(network.depth)]
-    for x_1NI in sample.chunks(ROWS):
+    for x_1NI in sample.chunks(CHUNK_ROWS):
         outputs = population.hidden_outputs(network, x_1NI)
         for kept, h_1NO in zip(layers, outputs, strict=True):
             kept.append(h_1NO[h_1NO != 0].abs())
@@ -165,7 +165,8 @@ def rows(
     found = []
     for k in range(len(stack)):
         network = convert(stack, k, train)
-        parts = [_compare(stack.only(k), network, x_1NI, steps) for x_1NI in test.chunks(ROWS)]
+        chunks = test.chunks(CHUNK_ROWS)
+        parts = [_compare(stack.only(k), network, x_1NI, steps) for x_1NI in chunks]
         rates_N, classes_TN, spikes_TN, silent_TN = (
             torch.cat(each, -1) for each in zip(*parts, strict=True)
         )

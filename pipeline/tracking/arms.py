@@ -9,7 +9,7 @@ from pipeline.analysis import comparison
 from pipeline.analysis.results import folds_of
 from pipeline.config.arms import Arm
 from pipeline.config.params import Params
-from pipeline.report.figures import plots
+from pipeline.report.figures import style
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.tracking import artifacts, finished_arm, runs
@@ -166,6 +166,5 @@ def _curve(name: str, values: list[float | None]) -> Iterator[Point]:
 
 def _color(finished: FinishedArm) -> str:
     """Return the report's color of the arm's activation, lighter for random starts."""
-    theme = plots.LIGHT if finished.arm.initialization == "pretrained" else plots.DARK
-    order = finished.activations.index(finished.arm.activation)
-    return theme.hues[order % len(theme.hues)]
+    theme = style.LIGHT if finished.arm.initialization == "pretrained" else style.DARK
+    return style.hues(finished.activations, theme)[finished.arm.activation]

@@ -14,7 +14,7 @@ from pipeline.data.splits import examples
 from pipeline.evaluation import first_filters
 from pipeline.networks import population
 from pipeline.networks.population import Population
-from pipeline.report.figures import dataset_card, image_grids, plots
+from pipeline.report.figures import arms, dataset_card, image_grids, style
 from pipeline.runtime import storage
 from pipeline.tracking import models
 from pipeline.tracking.finished_arm import FinishedArm
@@ -96,9 +96,9 @@ def figures(finished: FinishedArm, best: Population, *, shape: tuple[int, ...]) 
         shape=shape,
     )
     draws: dict[str, Any] = {
-        "validation-curve.svg": plots.validation_curves,
-        "zeros-by-layer.svg": plots.zeros_by_layer,
+        "validation-curve.svg": arms.validation_curves,
+        "zeros-by-layer.svg": arms.sparsity_by_layer,
     }
     if image_grids.drawable(shape):
-        draws["first-layer-filters.svg"] = plots.first_filters
-    return {name: plots.svg(draw, results, plots.LIGHT) for name, draw in draws.items()}
+        draws["first-layer-filters.svg"] = arms.first_filters
+    return {name: style.svg(draw, results, style.LIGHT) for name, draw in draws.items()}

@@ -1,12 +1,8 @@
-"""The training loop of a stack: epochs, early stopping, room for the next, checkpoint, resume.
-
-What is trained (a supervised network, an auto-encoder) is a Task; this loop only knows that each
-network has tensors, a criterion on the validation split, and curves.
-"""
+"""Training loop of a population: epochs, early stopping, checkpoints, out-of-memory recovery."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -18,74 +14,75 @@ from pipeline.training.state import CPU, History, Objective, TrainingState, Tria
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 5.0  # at most this much work, or one epoch, is lost to a kill
-QUICK_SECONDS = 0.5  # a checkpoint that takes longer, of hundreds of networks, is as much rarer
+CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much work, or one epoch
+QUICK_SECONDS = 0.5  # checkpoints that take longer are proportionally rarer
 
 
-Report = Callable[[int, int, int], None]  # epoch, networks still training, epochs done in all
+Report = Callable[[int, int, int], None]  # largest epoch, live networks, epochs done by all
 
 
 def train(
-    task: Objective,
+    objective: Objective,
     tensors: Tensors,
-    stack: list[Trial],
+    trials: list[Trial],
     *,
     epochs: int,
     patience: int,
-    checkpoint: Path,
+    files: Sequence[Path],
     report: Report,
     device: torch.device = CPU,
 ) -> tuple[Tensors, list[History]]:
-    """Train K networks until each has stopped; return those of the best epochs, and the results.
+    """Train K networks until all have stopped; return them at their best epochs, with histories.
 
-    A network stops `patience` epochs after its best one, at `epochs`, or at once where a cost is
-    not finite: it has diverged, and the others go on. Stopped networks leave the stack. The same
-    arguments continue from `checkpoint`, and end with the same bits as an uninterrupted run.
+    A network stops `patience` epochs after its best one, after `epochs`, or when a cost is not
+    finite: it has diverged, and the others go on. Stopped networks leave the population. The same
+    arguments continue from `files`, one per network, and end with the same bits as an uninterrupted
+    training, whichever networks share a population then.
 
-    `tensors` are on the CPU, and so is what comes back. Where the device's memory does not hold all
-    networks at once, the others wait for the room of those that stop: no result depends on it.
+    The given and the returned tensors are on the CPU. If the device's memory does not hold all
+    networks at once, some wait until others have stopped: no result depends on it.
 
-    Raises Problem where there is no room for a single one.
+    Raises Problem if the memory does not hold a single network.
     """
-    room, run = len(stack), TrainingState.start(checkpoint, tensors, device)
+    room, state = len(trials), TrainingState.start(files, tensors, device)
     saved, took = time.monotonic(), 0.0
-    while run.unfinished:
-        networks = min(room, len(run.unfinished))
-        if not _trained(
-            run, task, stack, room=room, device=device, epochs=epochs, patience=patience
+    while state.unfinished:
+        networks = min(room, len(state.unfinished))
+        if not _train_epoch(
+            state, objective, trials, room=room, device=device, epochs=epochs, patience=patience
         ):
-            del run  # what fills the memory
+            del state  # frees the memory
             torch.cuda.empty_cache()
-            room, run = _less_room(networks), TrainingState.start(checkpoint, tensors, device)
+            room, state = _less_room(networks), TrainingState.start(files, tensors, device)
             continue
         now = time.monotonic()
-        if not run.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):
-            run.save(checkpoint)
+        if not state.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):
+            state.save(files)
             saved = time.monotonic()
             took = saved - now
-        report(run.epoch, len(run.live), run.epochs_done(epochs))
-    return run.best, run.results
+        report(state.epoch, len(state.live), state.epochs_done(epochs))
+    return state.best, state.histories
 
 
-def _trained(
-    run: TrainingState,
-    task: Objective,
-    stack: list[Trial],
+def _train_epoch(
+    state: TrainingState,
+    objective: Objective,
+    trials: list[Trial],
     *,
     room: int,
     device: torch.device,
     epochs: int,
     patience: int,
 ) -> bool:
-    """Train those that there is room for by an epoch, and let those that have stopped leave.
+    """Train at most `room` networks by an epoch, and remove those that have stopped.
 
-    Returns whether the GPU's memory held it. Where it did not, the caller frees memory: only when
-    the error is gone do the calls on its traceback let go of theirs.
+    Returns False if the GPU's memory did not hold them. The caller frees memory then, after the
+    error is gone: its traceback holds tensors.
     """
     try:
-        run.admit(room, device)
-        run.train_epoch(task, stack)
-        run.release(epochs, patience)
+        state.admit(room, device)
+        state.train_epoch(objective, trials)
+        state.release(epochs, patience)
     except RuntimeError as error:
         if not devices.is_out_of_memory(error):
             raise
@@ -94,7 +91,7 @@ def _trained(
 
 
 def _less_room(networks: int) -> int:
-    """Return how many networks may train at once, after so many were too many; say so."""
+    """Return the number of networks to train at once after `networks` were too many; warn."""
     if networks < 2:
         raise Problem(
             "the GPU's memory does not hold a single network with its data: free some, or train on"
@@ -105,13 +102,3 @@ def _less_room(networks: int) -> int:
         " others wait until some have stopped", networks, networks // 2,
     )  # fmt: skip
     return networks // 2
-
-
-def best(checkpoint: Path) -> Tensors:
-    """Return the networks at their best epochs, in order, from where `train` left them."""
-    run = TrainingState.resume(checkpoint)
-    if run is None or run.waiting:
-        raise Problem(
-            f"{checkpoint} is not that of a finished training: run the same command again"
-        )
-    return run.best

@@ -1,4 +1,4 @@
-"""The grid of learning rates, and which of its networks is kept."""
+"""Grid of learning rates, and selection of one network per seed."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from pipeline.training.state import History, Trial
 
 
 def grid(seeds: int, learning_rates: Sequence[float], l1: Sequence[float]) -> list[Trial]:
-    """Return a candidate for each seed and rate, the seeds in order.
+    """Return a trial for each seed and learning rate, ordered by seed.
 
-    `l1` holds the seeds' penalties on the activations: one for all, or one each.
+    `l1` holds one penalty on the hidden outputs for all seeds, or one per seed.
     """
     penalties = list(l1) * (seeds if len(l1) == 1 else 1)
     return [
@@ -18,23 +18,26 @@ def grid(seeds: int, learning_rates: Sequence[float], l1: Sequence[float]) -> li
     ]
 
 
-def choose(candidates: list[Trial], results: list[History]) -> dict[int, int]:
-    """Return, for each seed that has one, the position of its best network by its criteria."""
+def choose(trials: list[Trial], histories: list[History]) -> dict[int, int]:
+    """Return, by seed, the position of its best trial; ties go to the earlier trial.
+
+    Diverged trials are not eligible: a seed without an eligible trial is missing.
+    """
     chosen: dict[int, int] = {}
-    for k, (candidate, result) in enumerate(zip(candidates, results, strict=True)):
-        if result.diverged or result.best is None:
+    for k, (trial, history) in enumerate(zip(trials, histories, strict=True)):
+        if history.diverged or history.best is None:
             continue
-        rival = chosen.get(candidate.seed)
-        if rival is None or _criteria(result) < _criteria(results[rival]):
-            chosen[candidate.seed] = k
+        rival = chosen.get(trial.seed)
+        if rival is None or _criteria(history) < _criteria(histories[rival]):
+            chosen[trial.seed] = k
     return chosen
 
 
-def kept(chosen: dict[int, int], seeds: int, rates: int) -> list[int]:
-    """Return one position a seed: of its chosen network, or of its first where none is eligible."""
+def chosen_or_first(chosen: dict[int, int], seeds: int, rates: int) -> list[int]:
+    """Return one position per seed: its chosen trial, or its first if none is eligible."""
     return [chosen.get(seed, seed * rates) for seed in range(seeds)]
 
 
-def _criteria(result: History) -> tuple[float, ...]:
-    assert result.best is not None
-    return tuple(result.best.values())
+def _criteria(history: History) -> tuple[float, ...]:
+    assert history.best is not None
+    return tuple(history.best.values())

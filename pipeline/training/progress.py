@@ -1,4 +1,4 @@
-"""How far a population is: a board that its processes write and one terminal reads."""
+"""Progress display of training, shared between processes."""
 
 import sys
 import threading
@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 REFRESH_SECONDS = 0.5
 
 
-class Board:
-    """One row a stack: epoch, networks still training, network-epochs done.
+class ProgressBoard:
+    """One row per population: largest epoch, live networks, network-epochs done.
 
-    A small file in shared memory: each process writes its own row and nothing waits.
+    A memory-mapped file: each process writes rows of its own, without locks.
     """
 
-    def __init__(self, path: Path, stacks: int, *, create: bool = False) -> None:
-        """Open the board of `stacks` rows at `path`; `create` starts it anew."""
+    def __init__(self, path: Path, rows: int, *, create: bool = False) -> None:
+        """Open the board of `rows` rows at `path`; `create` sets all rows to 0."""
         path.parent.mkdir(parents=True, exist_ok=True)
         mode: Literal["w+", "r+"] = "w+" if create else "r+"
-        self.rows: NDArray[np.int64] = np.memmap(path, np.int64, mode, shape=(stacks, 3))
+        self.rows: NDArray[np.int64] = np.memmap(path, np.int64, mode, shape=(rows, 3))
 
-    def write(self, stack: int, epoch: int, live: int, done: int) -> None:
-        """Say how far a stack is."""
-        self.rows[stack] = epoch, live, done
+    def write(self, row: int, epoch: int, live: int, done: int) -> None:
+        """Set the row of a population."""
+        self.rows[row] = epoch, live, done
 
 
 @contextmanager
-def shown(board: Board, title: str, total: int) -> Iterator[None]:
-    """Show the board on the terminal while the block runs; nothing where there is no terminal.
+def progress_bar(board: ProgressBoard, title: str, total: int) -> Iterator[None]:
+    """Show the board on stderr while the block runs, if stderr is a terminal.
 
     `total` is the number of network-epochs if no network stops early.
     """

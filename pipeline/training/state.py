@@ -1,4 +1,4 @@
-"""A stack in training: the networks that train, those that wait, what became of each, the file."""
+"""Training state of a population, and the files of its networks."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pipeline.networks.population import Tensors, joined, moved, select
+from pipeline.networks.population import Tensors, concatenated, only, select, to_device
+from pipeline.runtime.errors import Problem
 from pipeline.training import checkpoints
 
 CPU = torch.device("cpu")
@@ -17,156 +18,222 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Trial:
-    """One network of a stack: whose draws it sees, and how it is trained."""
+    """One network to train: its seed, learning rate and L1 penalty on the hidden outputs."""
 
     seed: int
     learning_rate: float
     l1: float
 
 
-def settings_K(stack: list[Trial], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the learning rates [K] and L1 coefficients [K], of the type and place of `like`."""
-    rates_K = like.new_tensor([candidate.learning_rate for candidate in stack])
-    return rates_K, like.new_tensor([candidate.l1 for candidate in stack])
+def rates_and_penalties_K(trials: list[Trial], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return learning rates [K] and L1 coefficients [K], with dtype and device of `like`."""
+    rates_K = like.new_tensor([trial.learning_rate for trial in trials])
+    return rates_K, like.new_tensor([trial.l1 for trial in trials])
 
 
 class Objective(Protocol):
-    """What a stack learns."""
+    """Objective of a population: one epoch of training, and the validation metrics."""
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """The measures that decide which epoch is better: the lowest, in this order."""
+        """Names of the metrics that rank epochs, lower is better, the most important first."""
         ...
 
-    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
-        """Train every network by its next epoch, in place; return its mean cost a network [K].
+    def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
+        """Train every network by one epoch, in place; return its mean training cost [K].
 
-        `epochs` says for each which epoch that is, from 1 up.
+        `epochs` holds the number of each network's epoch, from 1 up.
         """
         ...
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
-        """Return what is recorded after an epoch, by name; each has K first."""
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
+        """Return the metrics recorded after an epoch, by name; first dimension K."""
         ...
 
 
 @dataclass
 class History:
-    """What became of one network; the curves have one entry an epoch."""
+    """Training history of one network; each curve has one entry per epoch."""
 
     epochs: int = 0
-    best_epoch: int = 0  # counts from 1; 0 where no epoch ended with finite costs
+    best_epoch: int = 0  # from 1 up; 0 if no epoch ended with finite costs
     diverged: bool = False
     best: dict[str, float] | None = None  # the criteria at the best epoch
     curves: dict[str, list[Any]] | None = None
 
 
 @dataclass
-class TrainingState:
-    """Everything that training continues from."""
+class TrainedNetwork:
+    """One network and its history, as its file holds them; tensors are [1, ...], on the CPU."""
 
-    results: list[History]
-    best: Tensors  # of all networks, each at its best epoch; on the CPU, pinned for a GPU
-    waiting: list[int]  # positions in the whole stack of those that wait for room, in order
-    resting: Tensors  # of those; on the CPU
-    live: list[int] = field(default_factory=list)  # positions of those that train
-    tensors: Tensors = field(default_factory=dict)  # of those; on the device
+    history: History
+    best: Tensors  # at its best epoch
+    unfinished: Tensors  # where training continues; empty if it has stopped
 
     @classmethod
-    def start(cls, checkpoint: Path, tensors: Tensors, device: torch.device) -> "TrainingState":
-        """Return the run that a checkpoint holds, or else a new one. All networks wait."""
-        run = cls.resume(checkpoint)
-        if run is None:
-            size = len(next(iter(tensors.values())))
-            best = {name: tensor.clone() for name, tensor in tensors.items()}
-            run = cls([History() for _ in range(size)], best, list(range(size)), tensors)
-        if device.type != "cpu":  # which writes there itself: other memory it reaches by a buffer
-            run.best = {name: tensor.pin_memory() for name, tensor in run.best.items()}
-        return run
-
-    @classmethod
-    def resume(cls, checkpoint: Path) -> "TrainingState | None":
-        """Return the run that a checkpoint holds, None where there is none. All networks wait."""
-        found = checkpoints.load(checkpoint)
-        if found is None:
+    def load(cls, file: Path) -> "TrainedNetwork | None":
+        """Return the content of a network's file, None if there is no intact one."""
+        loaded = checkpoints.load(file)
+        if loaded is None:
             return None
-        tensors, state = found
-        parts: dict[str, Tensors] = {"unfinished": {}, "best": {}}
-        for name, tensor in tensors.items():
+        parts: dict[str, Tensors] = {"best": {}, "unfinished": {}}
+        for name, tensor in loaded[0].items():
             part, _, key = name.partition("/")
             parts[part][key] = tensor
-        results = [History(**result) for result in state["results"]]
-        return cls(results, parts["best"], state["unfinished"], parts["unfinished"])
+        return cls(History(**loaded[1]), **parts)
 
-    def save(self, checkpoint: Path) -> None:
-        """Write everything to a file that `resume` reads."""
-        unfinished = joined(moved(self.tensors, CPU), self.resting)
-        tensors = {f"unfinished/{name}": tensor for name, tensor in unfinished.items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
-        results = [asdict(result) for result in self.results]
-        state = {"unfinished": self.unfinished, "results": results}
-        checkpoints.save(checkpoint, tensors, state)
+    @classmethod
+    def finished(cls, file: Path) -> "TrainedNetwork | None":
+        """Return a network that has stopped, None if its file is absent or its training goes on."""
+        network = cls.load(file)
+        return None if network is None or network.unfinished else network
+
+    def save(self, file: Path) -> None:
+        """Write the file; the previous one is kept beside it until the training has stopped."""
+        tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"unfinished/{name}": tensor for name, tensor in self.unfinished.items()}
+        checkpoints.save(file, tensors, asdict(self.history))
+        if not self.unfinished:
+            checkpoints.previous(file).unlink(missing_ok=True)
+
+
+def best_networks(files: Sequence[Path]) -> Tensors:
+    """Return networks at their best epochs from their files, in order.
+
+    Raises Problem if the training of one is not finished.
+    """
+    networks = []
+    for file in files:
+        network = TrainedNetwork.finished(file)
+        if network is None:
+            raise Problem(f"{file}: its training is not finished: run the same command again")
+        networks.append(network.best)
+    return _joined(networks)
+
+
+def _joined(networks: list[Tensors]) -> Tensors:
+    """Return copies of networks [1, ...] as one population; no tensors if there are none."""
+    names = networks[0] if networks else {}
+    return {name: torch.cat([network[name] for network in networks]) for name in names}
+
+
+@dataclass
+class TrainingState:
+    """State of a population in training.
+
+    Networks are numbered by their position among the trials. Live networks train; waiting ones
+    have not stopped, but the device's memory has no room for them.
+    """
+
+    histories: list[History]
+    best: Tensors  # of all networks at their best epochs; on the CPU, pinned if training on a GPU
+    waiting: list[int]
+    waiting_tensors: Tensors  # on the CPU
+    live: list[int] = field(default_factory=list)
+    tensors: Tensors = field(default_factory=dict)  # of the live networks; on the device
+    finished_files: set[int] = field(default_factory=set)  # networks whose files are final
+
+    @classmethod
+    def start(
+        cls, files: Sequence[Path], tensors: Tensors, device: torch.device
+    ) -> "TrainingState":
+        """Return the state that the networks' files hold; a network without a file is new.
+
+        `tensors` are the initial ones. All unfinished networks wait.
+        """
+        histories, best, unfinished, waiting, finished = [], [], [], [], set()
+        for k, file in enumerate(files):
+            network = TrainedNetwork.load(file)
+            if network is None:
+                initial = only(tensors, k)
+                network = TrainedNetwork(History(), initial, initial)
+            histories.append(network.history)
+            best.append(network.best)
+            if network.unfinished:
+                waiting.append(k)
+                unfinished.append(network.unfinished)
+            else:
+                finished.add(k)
+        state = cls(histories, _joined(best), waiting, _joined(unfinished))
+        state.finished_files = finished
+        if device.type != "cpu":  # a GPU copies to pinned memory without a staging buffer
+            state.best = {name: tensor.pin_memory() for name, tensor in state.best.items()}
+        return state
+
+    def save(self, files: Sequence[Path]) -> None:
+        """Write the files of the live networks and of those that stopped since the last call."""
+        live = to_device(self.tensors, CPU)
+        rows = {k: row for row, k in enumerate(self.live)}
+        for k, file in enumerate(files):
+            if k in self.finished_files or k in self.waiting:  # its file has not changed
+                continue
+            unfinished = only(live, rows[k]) if k in rows else {}
+            TrainedNetwork(self.histories[k], only(self.best, k), unfinished).save(file)
+            if not unfinished:
+                self.finished_files.add(k)
 
     @property
     def unfinished(self) -> list[int]:
-        """The positions of all networks that have not stopped."""
+        """Networks that have not stopped."""
         return self.live + self.waiting
 
     @property
     def epoch(self) -> int:
-        """The most epochs that any network has had."""
-        return max(result.epochs for result in self.results)
+        """The largest number of epochs of any network."""
+        return max(history.epochs for history in self.histories)
 
     def admit(self, room: int, device: torch.device) -> None:
-        """Let networks that wait take what room there is."""
+        """Move waiting networks to the device while fewer than `room` networks are live."""
         entering = min(room - len(self.live), len(self.waiting))
         if entering <= 0:
             return
-        new = {name: rows[:entering].to(device, copy=True) for name, rows in self.resting.items()}
-        self.tensors = joined(self.tensors, new)
+        waiting = self.waiting_tensors.items()
+        new = {name: rows[:entering].to(device, copy=True) for name, rows in waiting}
+        self.tensors = concatenated(self.tensors, new)
         self.live += self.waiting[:entering]
         self.waiting = self.waiting[entering:]
-        rest = {name: rows[entering:] for name, rows in self.resting.items()}
-        self.resting = rest if self.waiting else {}
+        rest = {name: rows[entering:] for name, rows in waiting}
+        self.waiting_tensors = rest if self.waiting else {}
 
-    def train_epoch(self, task: Objective, stack: list[Trial]) -> None:
-        """Train each live network by its next epoch, and keep those that are better than ever."""
-        networks = [stack[k] for k in self.live]
-        epochs = [self.results[k].epochs + 1 for k in self.live]
-        cost_K = task.train_epoch(self.tensors, networks, epochs)
-        measures = task.measure(self.tensors, networks)
-        columns = {name: values.tolist() for name, values in measures.items()}
+    def train_epoch(self, objective: Objective, trials: list[Trial]) -> None:
+        """Train each live network by one epoch; copy it to `best` if it is its best epoch."""
+        live_trials = [trials[k] for k in self.live]
+        epochs = [self.histories[k].epochs + 1 for k in self.live]
+        cost_K = objective.train_epoch(self.tensors, live_trials, epochs)
+        metrics = objective.measure(self.tensors, live_trials)
+        columns = {name: values.tolist() for name, values in metrics.items()}
         columns["train_costs"] = cost_K.tolist()
-        better = []
+        improved = []
         for row, k in enumerate(self.live):
             values = {name: column[row] for name, column in columns.items()}
-            criterion = {name: values[name] for name in task.criteria}
-            if self._record(self.results[k], values, criterion):
-                better.append(row)
-        for row in better:
+            criteria = {name: values[name] for name in objective.criteria}
+            if self._record(self.histories[k], values, criteria):
+                improved.append(row)
+        for row in improved:
             for name, tensor in self.tensors.items():
                 self.best[name][self.live[row]] = tensor[row]
 
-    def _record(self, result: History, values: dict[str, Any], criterion: dict[str, float]) -> bool:
-        result.epochs += 1
-        result.curves = result.curves or {name: [] for name in values}
+    def _record(self, history: History, values: dict[str, Any], criteria: dict[str, float]) -> bool:
+        """Append an epoch to a history; return whether it is the best one so far."""
+        history.epochs += 1
+        history.curves = history.curves or {name: [] for name in values}
         for name, value in values.items():
-            result.curves[name].append(value)
-        judged = (values["train_costs"], *criterion.values())
-        result.diverged = not all(map(math.isfinite, judged))
-        if result.diverged:
+            history.curves[name].append(value)
+        costs = (values["train_costs"], *criteria.values())
+        history.diverged = not all(map(math.isfinite, costs))
+        if history.diverged:
             return False
-        is_better = result.best is None or tuple(criterion.values()) < tuple(result.best.values())
+        is_better = history.best is None or tuple(criteria.values()) < tuple(history.best.values())
         if is_better:
-            result.best, result.best_epoch = criterion, result.epochs
+            history.best, history.best_epoch = criteria, history.epochs
         return is_better
 
     def release(self, epochs: int, patience: int) -> None:
-        """Let the networks that have stopped leave the stack: the others get their room."""
+        """Remove the networks that have stopped, which makes room for waiting ones."""
         rows = [
             row
             for row, k in enumerate(self.live)
-            if not _stopped(self.results[k], epochs, patience)
+            if not _stopped(self.histories[k], epochs, patience)
         ]
         if len(rows) < len(self.live):
             self.live = [self.live[row] for row in rows]
@@ -174,10 +241,10 @@ class TrainingState:
 
     def epochs_done(self, epochs: int) -> int:
         """Return the epochs trained or no longer needed, summed over the networks."""
-        trained = sum(self.results[k].epochs for k in self.unfinished)
-        return trained + epochs * (len(self.results) - len(self.unfinished))
+        trained = sum(self.histories[k].epochs for k in self.unfinished)
+        return trained + epochs * (len(self.histories) - len(self.unfinished))
 
 
-def _stopped(result: History, epochs: int, patience: int) -> bool:
-    late = result.epochs - result.best_epoch >= patience
-    return result.diverged or late or result.epochs >= epochs
+def _stopped(history: History, epochs: int, patience: int) -> bool:
+    without_gain = history.epochs - history.best_epoch
+    return history.diverged or without_gain >= patience or history.epochs >= epochs

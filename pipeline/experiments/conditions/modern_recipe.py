@@ -20,10 +20,11 @@ from torch.nn import functional as F
 from pipeline.config.params import Activation, Finetune
 from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.sparse_batch import dense
-from pipeline.finetuning.supervised import PROBE, Supervised
+from pipeline.finetuning.supervised import PROBE, SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.activations import functions
 from pipeline.networks.population import Population, Tensors, only
+from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import generator
 from pipeline.training.minibatches import Minibatches, minibatches, reference
@@ -69,7 +70,7 @@ class Recipe:
         """Raise Problem for a share outside [0, 1), and for units that the recipe cannot train."""
         if not 0 <= self.dropout < 1:
             raise Problem(f"dropout = {self.dropout}: use a share of at least 0 and below 1")
-        if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).learn:
+        if unit.half_negated or unit.pieces > 1 or functions.function(unit.function).slope_gradient:
             raise Problem(
                 f"the modern recipe trains no negated, maxout or learned units ({unit.function}):"
                 " use another activation"
@@ -93,54 +94,54 @@ def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequ
 
 @dataclass(frozen=True)
 class Modern:
-    """Minimization of -log P(class) + l1 * sum |h| by a recipe; selection as of `Supervised`."""
+    """Minimizes -log P(class) + l1 * sum |h| by a recipe; criteria as of `SupervisedObjective`."""
 
     dataset: str
     widths: list[int]
     unit: Activation
     recipe: Recipe
     batches: Minibatches
-    supervised: Supervised  # measures the networks
+    supervised: SupervisedObjective  # measures the networks
 
     @property
     def criteria(self) -> tuple[str, ...]:
         """The selection criteria of `supervised`."""
         return self.supervised.criteria
 
-    def train_epoch(self, tensors: Tensors, stack: list[Trial], epochs: Sequence[int]) -> Tensor:
-        """Train every network for one epoch, in place; return its mean -log P(class) [K]."""
-        networks = (only(tensors, k) for k in range(len(stack)))
-        trials = zip(networks, stack, epochs, strict=True)
-        return torch.stack([self._train_one(*trial) for trial in trials])
+    def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
+        """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
+        each = (only(tensors, k) for k in range(len(trials)))
+        turns = zip(each, trials, epochs, strict=True)
+        return torch.stack([self._train_one(*turn) for turn in turns])
 
-    def measure(self, tensors: Tensors, stack: list[Trial]) -> dict[str, Tensor]:
-        """Return the measurements of `Supervised`, of the networks as they will be used."""
-        return self.supervised.measure(folded(tensors, self.unit.function).tensors, stack)
+    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
+        """Return the metrics of `SupervisedObjective` for the folded networks."""
+        return self.supervised.measure(folded(tensors, self.unit.function).tensors, trials)
 
-    def _train_one(self, tensors: Tensors, candidate: Trial, epoch: int) -> Tensor:
+    def _train_one(self, tensors: Tensors, trial: Trial, epoch: int) -> Tensor:
         device = tensors["0.weight"].device
         net = module(self.widths, self.unit, self.recipe).to(device)
         net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
-        descent = self._descent(net, tensors, candidate)
-        draws = generator(self.dataset, candidate.seed, "dropout", epoch, device=str(device))
+        descent = self._descent(net, tensors, trial)
+        draws = generator(self.dataset, trial.seed, "dropout", epoch, device=str(device))
         for layer in net:
             if isinstance(layer, Dropout):
                 layer.draws = draws
         total = torch.zeros((), device=device)
         net.train()
-        for x_1BI, y_1B in self.batches.epoch([candidate.seed], epoch):
-            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=candidate.l1)
+        for x_1BI, y_1B in self.batches.epoch([trial.seed], epoch):
+            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=trial.l1)
         for name, tensor in _state(net, descent):
             tensors[name][0] = tensor
         return total / self.batches.steps
 
     def _descent(
-        self, net: torch.nn.Module, tensors: Tensors, candidate: Trial
+        self, net: torch.nn.Module, tensors: Tensors, trial: Trial
     ) -> torch.optim.Optimizer:
         if not self.recipe.adam:
-            return torch.optim.SGD(net.parameters(), lr=candidate.learning_rate)
+            return torch.optim.SGD(net.parameters(), lr=trial.learning_rate)
         # Fused: on a CPU its step takes a quarter of the time of the others.
-        descent = torch.optim.Adam(net.parameters(), lr=candidate.learning_rate, fused=True)
+        descent = torch.optim.Adam(net.parameters(), lr=trial.learning_rate, fused=True)
         for name, parameter in net.named_parameters():
             descent.state[parameter] = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
         return descent
@@ -215,18 +216,26 @@ class ModernTraining:
     settings: Finetune
     l1: tuple[float, ...] = (0.0,)
 
-    def prepare(self, stack: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
-        """Initialize one network a trial. Raises Problem for units that the recipe cannot train."""
+    def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Modern, Tensors]:
+        """Initialize a network per trial. Raises Problem for units that the recipe lacks."""
         self.recipe.check(self.unit, self.settings.batch_size)
-        seeds = [candidate.seed for candidate in stack]
+        seeds = [trial.seed for trial in trials]
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
         widths = [train.encoding.inputs, *self.hidden, train.encoding.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)
-        supervised = Supervised(self.unit.function, batches, valid, probe)
-        task = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
-        starts = [self._start(candidate.seed, widths) for candidate in stack]
-        return task, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+        supervised = SupervisedObjective(self.unit.function, batches, valid, probe)
+        objective = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
+        starts = [self._start(trial.seed, widths) for trial in trials]
+        return objective, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return a hash per seed of data and settings, which the initial networks depend on too."""
+        data = [storage.digest(path) for path in (self.train, self.valid)]
+        settings = self.settings.model_dump(exclude={"learning_rates"})
+        unit = self.unit.model_dump()
+        shared = ("modern", self.dataset, data, settings, self.hidden, unit, vars(self.recipe))
+        return [storage.fingerprint(shared, seed) for seed in seeds]
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
         """Return the initial training state of one network, without the dimension K."""
@@ -250,10 +259,10 @@ class ModernTraining:
         return tensors
 
     def job(self) -> Job:
-        """Return the job of all networks: seeds x learning rates, one at a time."""
-        candidates = grid(self.seeds, self.settings.learning_rates, self.l1)
-        return Job(self, candidates, self.settings, CACHE_BYTES)
+        """Return all networks: seeds x learning rates, one population each."""
+        trials = grid(self.seeds, self.settings.learning_rates, self.l1)
+        return Job(self, trials, self.settings, CACHE_BYTES)
 
-    def stack(self, tensors: Tensors) -> Population:
-        """Return trained tensors as a population."""
+    def population(self, tensors: Tensors) -> Population:
+        """Return trained tensors as networks of our own."""
         return folded(tensors, self.unit.function)

@@ -21,7 +21,7 @@ def rows(stack: Population, lines: Sequence[Record], test: Data) -> list[Record]
 
     Errors and shares are fractions. A seed whose every learning rate diverged has no errors.
     """
-    found = metrics.classify(stack, test)
+    found = metrics.evaluate(stack, test)
     return [
         _row(
             [line for line in lines if line["seed"] == seed],

@@ -12,11 +12,11 @@ from pipeline.data.splits.per_seed import labeled, read_for
 from pipeline.experiments.conditions.condition import Condition
 from pipeline.experiments.conditions.modern_recipe import ModernTraining
 from pipeline.finetuning import grid_search
-from pipeline.finetuning.grid_search import Finetuning
+from pipeline.finetuning.grid_search import FinetuningSetup
 from pipeline.networks import metrics, population
-from pipeline.networks.metrics import ROWS
+from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
-from pipeline.pretraining.layerwise import Pretraining, pretrain
+from pipeline.pretraining.layerwise import PretrainingSetup, pretrain
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import reference
@@ -39,12 +39,12 @@ class Start:
     """The starting networks of some conditions, one a seed, and what their making left behind."""
 
     file: Path
-    zeros: list[float]  # share of exact zeros of each, mean over hidden layers, on ROWS inputs
+    zeros: list[float]  # of each network: mean over hidden layers and CHUNK_ROWS inputs
     records: list[Record]  # of pre-training
 
 
 def train(
-    conditions: Sequence[Condition], splits: Splits, pool: Workers
+    conditions: Sequence[Condition], splits: Splits, workers: Workers
 ) -> Iterator[tuple[Condition, Population, list[Record]]]:
     """Yield each condition with the chosen network of each seed, and the records of all networks.
 
@@ -60,17 +60,17 @@ def train(
     for condition in conditions:
         name = storage.fingerprint(condition.start)
         if name not in starts:
-            place = replace(pool, scratch=pool.scratch / name)
+            place = replace(workers, scratch=workers.scratch / name)
             starts[name] = _start(condition, splits, place)
     found = [starts[storage.fingerprint(condition.start)] for condition in conditions]
-    works = [
+    setups = [
         _learner(condition, splits, start)
         for condition, start in zip(conditions, found, strict=True)
     ]
-    trained = grid_search.finetune_all(works, pool)
-    for condition, start, (stack, lines) in zip(conditions, found, trained, strict=True):
+    trained = grid_search.finetune_all(setups, workers)
+    for condition, start, (networks, lines) in zip(conditions, found, trained, strict=True):
         _warn_of_the_dead(condition, lines)
-        yield condition, stack, [_with_start(line, condition, start) for line in lines]
+        yield condition, networks, [_with_start(line, condition, start) for line in lines]
 
 
 def _warn_of_the_dead(condition: Condition, lines: Sequence[Record]) -> None:
@@ -96,7 +96,7 @@ def _learner(condition: Condition, splits: Splits, start: Start) -> grid_search.
             settings=condition.finetune,
             l1=condition.l1,
         )
-    return Finetuning(
+    return FinetuningSetup(
         dataset=splits.dataset,
         train=splits.train,
         valid=splits.valid,
@@ -108,14 +108,14 @@ def _learner(condition: Condition, splits: Splits, start: Start) -> grid_search.
     )
 
 
-def _start(condition: Condition, splits: Splits, pool: Workers) -> Start:
+def _start(condition: Condition, splits: Splits, workers: Workers) -> Start:
     """Make the starting networks of a condition, or find them where they were made before."""
-    pool.scratch.mkdir(parents=True, exist_ok=True)
-    file = pool.scratch / "start.safetensors"
+    workers.scratch.mkdir(parents=True, exist_ok=True)
+    file = workers.scratch / "start.safetensors"
     population.save(random_start(condition, splits), file)
     lines: list[Record] = []
     if condition.pretrain is not None:
-        work = Pretraining(
+        setup = PretrainingSetup(
             dataset=splits.dataset,
             train=splits.train,
             valid=splits.valid,
@@ -124,15 +124,14 @@ def _start(condition: Condition, splits: Splits, pool: Workers) -> Start:
             l1=condition.unit.l1,
             start=file,
         )
-        title = f"{pool.title}: {condition.unit.function}"
-        stack, lines = pretrain(work, replace(pool, title=title), seeds=condition.seeds)
-        file = pool.scratch / "pretrained.safetensors"
-        population.save(stack, file)
+        title = f"{workers.title}: {condition.unit.function}"
+        networks, lines = pretrain(setup, replace(workers, title=title), seeds=condition.seeds)
+        file = workers.scratch / "pretrained.safetensors"
+        population.save(networks, file)
     train = read_for(splits.train, range(condition.seeds))
-    seen = reference(splits.dataset, train, ROWS)
-    zeros_KL = metrics.classify(
-        population.load(file), seen.select(torch.arange(min(ROWS, len(seen)))).to(pool.device)
-    ).zeros_KL
+    seen = reference(splits.dataset, train, CHUNK_ROWS)
+    seen = seen.select(torch.arange(min(CHUNK_ROWS, len(seen)))).to(workers.device)
+    zeros_KL = metrics.evaluate(population.load(file), seen).zeros_KL
     return Start(file, zeros_KL.mean(1).tolist(), lines)
 
 
@@ -143,12 +142,12 @@ def random_start(condition: Condition, splits: Splits) -> Population:
     """
     form = examples.read_encoding(splits.train)
     widths = [form.inputs, *condition.hidden, form.classes]
-    stack = population.initialize(splits.dataset, widths, range(condition.seeds), condition.unit)
-    for layer in range(stack.depth):
-        stack.b_K1O(layer).add_(condition.bias)
-    stack.W_KIO(0).div_(condition.scale)
-    stack.W_KIO(stack.depth).mul_(condition.scale)
-    return stack
+    networks = population.initialize(splits.dataset, widths, range(condition.seeds), condition.unit)
+    for layer in range(networks.depth):
+        networks.b_K1O(layer).add_(condition.bias)
+    networks.W_KIO(0).div_(condition.scale)
+    networks.W_KIO(networks.depth).mul_(condition.scale)
+    return networks
 
 
 def _with_start(line: Record, condition: Condition, start: Start) -> Record:

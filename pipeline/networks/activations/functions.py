@@ -1,7 +1,7 @@
-"""The activation functions: each applied in place, with its slope and its torch module.
+"""Activation functions: in-place forward, backward, and the equivalent torch module.
 
 Legend of shape suffixes: K networks, B rows of a mini-batch, O outputs of a layer, P pieces of a
-maxout unit, Z linear outputs of a layer: P * O, piece by piece.
+maxout unit, Z = P * O linear outputs of a layer, stored piece by piece.
 """
 
 import math
@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.networks.activations.units import Function, Units
+from pipeline.networks.activations.units import ActivationFunction, Units
 from pipeline.runtime.errors import Problem
 
 # The paper's units
 
 
-def _rectify_(z: Tensor, units: Units) -> Tensor:
+def _rectifier_(z: Tensor, units: Units) -> Tensor:
     return z.relu_()
 
 
-def _chain_rectifier_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _rectifier_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     blocked = torch.ops.aten.threshold_backward.grad_input
     return blocked(delta, h, 0, grad_input=delta)  # type: ignore[no-any-return]
 
@@ -30,7 +30,7 @@ def _tanh_(z: Tensor, units: Units) -> Tensor:
     return z.tanh_()
 
 
-def _chain_tanh_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _tanh_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     chained = torch.ops.aten.tanh_backward.grad_input
     return chained(delta, h, grad_input=delta)  # type: ignore[no-any-return]
 
@@ -38,8 +38,8 @@ def _chain_tanh_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
 def softplus(z: Tensor) -> Tensor:
     """Return log(1 + exp(z)), elementwise.
 
-    By way of logsigmoid: torch's own softplus and sigmoid round an element one way inside a vector
-    register and another way at a tensor's end, so a network would depend on its place in the stack.
+    Computed by logsigmoid: torch's own softplus and sigmoid round an element differently inside a
+    vector register and at a tensor's end, so results would depend on a network's position k.
     """
     return F.logsigmoid(-z).neg_()
 
@@ -48,16 +48,16 @@ def _softplus_(z: Tensor, units: Units) -> Tensor:
     return z.copy_(softplus(z.mul_(units.hardness_K11))).div_(units.hardness_K11)
 
 
-def _chain_softplus_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _softplus_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     # f'(z) = logistic(a z) = 1 - exp(-a f(z))
     return delta.mul_((h * -units.hardness_K11).expm1_().neg_())
 
 
-# Units before and since
+# Other units
 
 
 def logistic(z: Tensor) -> Tensor:
-    """Return 1 / (1 + exp(-z)), elementwise; as `softplus` by way of logsigmoid."""
+    """Return 1 / (1 + exp(-z)), elementwise, computed by logsigmoid as `softplus` is."""
     return F.logsigmoid(z).exp_()
 
 
@@ -65,18 +65,18 @@ def _sigmoid_(z: Tensor, units: Units) -> Tensor:
     return z.copy_(logistic(z))
 
 
-def _chain_sigmoid_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _sigmoid_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     return delta.mul_(h).mul_(1 - h)
 
 
 LEAK = 0.01  # slope of the leaky rectifier below 0 (Maas et al., 2013)
 
 
-def _leak_(z: Tensor, units: Units) -> Tensor:
+def _leaky_(z: Tensor, units: Units) -> Tensor:
     return F.leaky_relu_(z, LEAK)
 
 
-def _chain_leaky_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _leaky_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     return delta.mul_((h > 0).to(h.dtype).mul_(1 - LEAK).add_(LEAK))
 
 
@@ -84,7 +84,7 @@ def _elu_(z: Tensor, units: Units) -> Tensor:
     return z.copy_(torch.where(z > 0, z, z.clamp(max=0).expm1_()))
 
 
-def _chain_elu_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
+def _elu_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     return delta.mul_(h.clamp(max=0).add_(1))
 
 
@@ -111,8 +111,8 @@ def _silu_(z: Tensor, units: Units) -> Tensor:
 
 
 def _slope_of_silu(z: Tensor, units: Units) -> Tensor:
-    gate = logistic(z)
-    return (1 - gate).mul_(z).add_(1).mul_(gate)
+    s = logistic(z)
+    return (1 - s).mul_(z).add_(1).mul_(s)
 
 
 # Units with parameters
@@ -127,11 +127,11 @@ def _prelu_(z: Tensor, units: Units) -> Tensor:
     return z.copy_(torch.where(z > 0, z, z * _slope(units)))
 
 
-def _chain_prelu_(delta: Tensor, z: Tensor, units: Units) -> Tensor:
+def _prelu_backward_(delta: Tensor, z: Tensor, units: Units) -> Tensor:
     return delta.copy_(torch.where(z > 0, delta, delta * _slope(units)))
 
 
-def _learn_prelu(delta: Tensor, z: Tensor) -> Tensor:
+def _prelu_slope_gradient(delta: Tensor, z: Tensor) -> Tensor:
     return (delta * z.clamp(max=0)).sum(1, keepdim=True)
 
 
@@ -151,7 +151,7 @@ def _largest_piece(z: Tensor, units: Units) -> Tensor:
     return _parted(z, units).argmax(2, keepdim=True)
 
 
-def _chain_maxout_(delta: Tensor, piece: Tensor, units: Units) -> Tensor:
+def _maxout_backward_(delta: Tensor, piece: Tensor, units: Units) -> Tensor:
     spread_KBPO = delta.new_zeros(*delta.shape[:2], units.pieces, delta.shape[2])
     return spread_KBPO.scatter_(2, piece, delta.unsqueeze(2)).flatten(2)
 
@@ -170,7 +170,7 @@ def _softplus_module(hardness: float, pieces: int, outputs: int) -> torch.nn.Mod
 
 
 class _Elementwise(torch.nn.Module):
-    """A function of each number alone, where torch has no module for it."""
+    """Torch module of an elementwise function."""
 
     def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -180,10 +180,10 @@ class _Elementwise(torch.nn.Module):
         return self._f(z)
 
 
-def elementwise(f: Callable[[Tensor], Tensor]) -> Function:
-    """Return a function of each number alone, with the slope that autograd finds: all it takes.
+def elementwise(f: Callable[[Tensor], Tensor]) -> ActivationFunction:
+    """Return the activation function of an elementwise f, differentiated by autograd.
 
-    Slower than a slope written by hand. `LOWEST` and `BOUNDED` may say what its outputs keep to.
+    Slower than a hand-written derivative. Bounds of its outputs go into `LOWER_BOUNDS`, `BOUNDED`.
     """
 
     def apply_(z: Tensor, units: Units) -> Tensor:
@@ -194,28 +194,30 @@ def elementwise(f: Callable[[Tensor], Tensor]) -> Function:
             z = z.detach().requires_grad_()
             return torch.autograd.grad(f(z).sum(), z)[0]
 
-    return Function(apply_, _multiply_, _plain(lambda: _Elementwise(f)), slope)
+    return ActivationFunction(apply_, _multiply_, _plain(lambda: _Elementwise(f)), slope)
 
 
 # (1/a) log(1 + exp(a z)) tends to the rectifier as a grows (paper, section 4.1).
 FUNCTIONS = {
-    "rectifier": Function(_rectify_, _chain_rectifier_, _plain(torch.nn.ReLU)),
-    "tanh": Function(_tanh_, _chain_tanh_, _plain(torch.nn.Tanh)),
-    "softplus": Function(_softplus_, _chain_softplus_, _softplus_module),
-    "sigmoid": Function(_sigmoid_, _chain_sigmoid_, _plain(torch.nn.Sigmoid)),
-    "leaky": Function(_leak_, _chain_leaky_, _plain(lambda: torch.nn.LeakyReLU(LEAK))),
-    "elu": Function(_elu_, _chain_elu_, _plain(torch.nn.ELU)),
-    "gelu": Function(_gelu_, _multiply_, _plain(torch.nn.GELU), _slope_of_gelu),
-    "silu": Function(_silu_, _multiply_, _plain(torch.nn.SiLU), _slope_of_silu),
-    "absolute": elementwise(torch.abs),
-    "prelu": Function(
-        _prelu_, _chain_prelu_, _prelu_module, lambda z, units: z.clone(), _learn_prelu
+    "rectifier": ActivationFunction(_rectifier_, _rectifier_backward_, _plain(torch.nn.ReLU)),
+    "tanh": ActivationFunction(_tanh_, _tanh_backward_, _plain(torch.nn.Tanh)),
+    "softplus": ActivationFunction(_softplus_, _softplus_backward_, _softplus_module),
+    "sigmoid": ActivationFunction(_sigmoid_, _sigmoid_backward_, _plain(torch.nn.Sigmoid)),
+    "leaky": ActivationFunction(
+        _leaky_, _leaky_backward_, _plain(lambda: torch.nn.LeakyReLU(LEAK))
     ),
-    "maxout": Function(_maxout_, _chain_maxout_, _maxout_module, _largest_piece),
+    "elu": ActivationFunction(_elu_, _elu_backward_, _plain(torch.nn.ELU)),
+    "gelu": ActivationFunction(_gelu_, _multiply_, _plain(torch.nn.GELU), _slope_of_gelu),
+    "silu": ActivationFunction(_silu_, _multiply_, _plain(torch.nn.SiLU), _slope_of_silu),
+    "absolute": elementwise(torch.abs),
+    "prelu": ActivationFunction(
+        _prelu_, _prelu_backward_, _prelu_module, lambda z, units: z.clone(), _prelu_slope_gradient
+    ),
+    "maxout": ActivationFunction(_maxout_, _maxout_backward_, _maxout_module, _largest_piece),
 }
-LEARNED_SLOPE = 0.25  # of a parametric rectifier at the start (He et al., 2015)
-PARTED = {"maxout"}  # units of several linear pieces
-LOWEST = {
+LEARNED_SLOPE = 0.25  # initial slope of a parametric rectifier (He et al., 2015)
+MULTI_PIECE = {"maxout"}  # units with several linear pieces
+LOWER_BOUNDS = {
     "rectifier": 0.0,
     "tanh": -1.0,
     "softplus": 0.0,
@@ -224,12 +226,12 @@ LOWEST = {
     "gelu": -0.17,
     "silu": -0.279,
     "absolute": 0.0,
-}  # the least output, of units that have one
-BOUNDED = {"tanh", "sigmoid"}  # no output above 1
+}  # infimum of the outputs, for functions bounded below
+BOUNDED = {"tanh", "sigmoid"}  # outputs at most 1
 
 
-def function(name: str) -> Function:
-    """Return a function by name. Raises Problem that lists the known ones."""
+def function(name: str) -> ActivationFunction:
+    """Return an activation function by name. Raises Problem that lists the known names."""
     if name not in FUNCTIONS:
         raise Problem(f"unknown activation function {name!r}: use one of {', '.join(FUNCTIONS)}")
     return FUNCTIONS[name]

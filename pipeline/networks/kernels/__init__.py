@@ -1,1 +1,1 @@
-"""Compiled kernels of a layer for CPU and GPU, and their dispatch."""
+"""Fused kernels of a layer for CPU and GPU, and their dispatch."""

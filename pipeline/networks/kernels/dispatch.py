@@ -1,7 +1,8 @@
-"""Who has kernels for a layer: what those of the CPU and of the GPU have in common.
+"""Kernel dispatch: selects CPU or GPU kernels for a layer.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
-1 broadcasts.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
+rows of weights, Q rows of gradients, M = Q + 1 row pointers, P row indices, C classes; a 1
+broadcasts.
 """
 
 from typing import Protocol
@@ -9,19 +10,20 @@ from typing import Protocol
 from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import Inputs
-from pipeline.networks.activations.units import Gate, Units
+from pipeline.networks.activations.units import ActivationGradient, Units
 from pipeline.networks.kernels.cpu import layers as cpu
 from pipeline.networks.kernels.gpu import layers as gpu
 
 
 class Kernels(Protocol):
-    """The layers of a stack, each by one function that reads its weights once.
+    """Fused kernels of a layer of K networks, which read its weights once.
 
-    Whatever a function cannot do it leaves undone and says so: torch does it then.
+    A function returns None or False, with nothing changed, for what it does not support: torch
+    computes it then.
     """
 
-    def fits(self, x_KBI: object, W_KIO: Tensor) -> bool:
-        """Tell whether inputs and weights are where and as the kernels take them."""
+    def supports(self, x_KBI: object, W_KIO: Tensor) -> bool:
+        """Return whether the kernels support these inputs and weights."""
         ...
 
     def forward(
@@ -32,10 +34,10 @@ class Kernels(Protocol):
         units: Units | None = None,
         signs_K1O: Tensor | None = None,
     ) -> Tensor | None:
-        """Return f(b + x W) * signs [K, B, O], without units b + x W."""
+        """Return f(b + x W) * signs [K, B, O], or b + x W without units."""
         ...
 
-    def descend_(
+    def backward_and_update_(
         self,
         x_KBI: Tensor,
         W_KIO: Tensor,
@@ -43,27 +45,26 @@ class Kernels(Protocol):
         delta_KBO: Tensor,
         *,
         below: bool,
-        gate: Gate | None = None,
+        activation: ActivationGradient | None = None,
     ) -> tuple[bool, Tensor | None]:
-        """Take a layer's step in place; return whether it was done, and where asked for the
-        gradient [K, B, I] at the inputs, or at the linear outputs of the gate's units."""
+        """Take a layer's step in place; return whether it is supported, and with `below` the
+        gradient [K, B, I] at the inputs, or at the linear outputs of `activation`."""
         ...
 
 
 def kernels_for(x_KBI: Inputs, W_KIO: Tensor) -> Kernels | None:
-    """Return who has kernels for inputs and weights as they are, None where torch has to do."""
-    every: tuple[Kernels, ...] = (cpu, gpu)
-    for kernels in every:
-        if kernels.fits(x_KBI, W_KIO):
+    """Return the kernels that support inputs and weights, None if torch has to compute."""
+    backends: tuple[Kernels, ...] = (cpu, gpu)
+    for kernels in backends:
+        if kernels.supports(x_KBI, W_KIO):
             return kernels
     return None
 
 
 def add_to_rows_(weights_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
-    """Add each row of `delta_QO` to the rows of the weights at its places, in place.
+    """Add row q of delta to the rows `places_P[starts_M[q] : starts_M[q + 1]]` of the weights.
 
-    Row q's places are `places_P[starts_M[q]:starts_M[q + 1]]`. Returns False, with nothing done,
-    where no kernel takes these tensors.
+    In place. Returns False, with nothing changed, if no kernel supports these tensors.
     """
     return cpu.add_to_rows_(weights_RO, starts_M, places_P, delta_QO)
 
@@ -73,8 +74,8 @@ def softmax_delta(
 ) -> tuple[Tensor, Tensor] | None:
     """Return the scaled gradient [K, B, C] at the softmax inputs and the cost [K], by one kernel.
 
-    Returns None where no kernel takes these tensors.
+    Returns None if no kernel supports these tensors.
     """
-    if not gpu.fits(scores_KBC, scores_KBC):
+    if not gpu.supports(scores_KBC, scores_KBC):
         return None
     return gpu.softmax_delta(scores_KBC, y_KB, rate_K11)

@@ -1,162 +1,33 @@
-"""The figures of the claims' page: each one's question, the table it needs, drawing and caption.
+"""Figures of the claims page: every module of this package that exports `FIGURES`, in one loop.
 
-A new figure is one function that draws, one that says what to see, and one entry here.
+The module's name is that of its experiment or probe, and of the table that it draws.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from pkgutil import iter_modules
 
 from pipeline.analysis.results import Row
-from pipeline.report.figures import (
-    experiment_captions,
-    experiment_plots,
-    experiment_rows,
-    probe_captions,
-    probe_plots,
-    row_captions,
-    training_captions,
-    training_plots,
-)
-from pipeline.report.figures.conditions import Table
-from pipeline.report.figures.html_figures import Picture, picture
-from pipeline.report.figures.plots import Theme
+from pipeline.report import figures
+from pipeline.report.figures.plot import Picture, Plot, picture
+from pipeline.report.figures.table import Numbers, Table
+from pipeline.report.text.wording import UNKNOWN
 from pipeline.runtime import storage
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+
+def _plots() -> dict[str, tuple[Plot, ...]]:
+    names = {module.name for module in iter_modules(figures.__path__)} - {"catalogue"}
+    modules = {name: import_module(f"pipeline.report.figures.{name}") for name in sorted(names)}
+    return {name: module.FIGURES for name, module in modules.items() if hasattr(module, "FIGURES")}
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """One figure: the table it is drawn from, its question, how it is drawn, what it says.
-
-    `needs` names the columns it is drawn from. Links lead to a table's first figure.
-    What is `redrawn` is a figure of the paper's, and stands with those.
-    """
-
-    table: str
-    question: str
-    needs: str
-    draw: Callable[[Table, Theme], "Figure"]
-    caption: Callable[[Table], str]
-    redrawn: bool = False
-
-
-EXHIBITS = (
-    Exhibit(
-        "arms", "Which unit, from which start, makes the fewest errors?",
-        "seed activation initialization test_error",
-        experiment_rows.arms, row_captions.arms,
-    ),
-    Exhibit(
-        "arms", "Which networks are sparse, and which have dead units?",
-        "seed zeros dead_units",
-        experiment_rows.arm_zeros, row_captions.arm_zeros,
-    ),
-    Exhibit(
-        "sparsity", "How sparse may a network be?",
-        "seed zeros test_error l1",
-        experiment_plots.sparsity, experiment_captions.sparsity, redrawn=True,
-    ),
-    Exhibit(
-        "hardness", "Is a harder nonlinearity better?",
-        "seed alpha test_error",
-        experiment_plots.hardness, experiment_captions.hardness, redrawn=True,
-    ),
-    Exhibit(
-        "labels", "What are unlabeled examples worth?",
-        "seed activation initialization share test_error",
-        experiment_plots.labels, experiment_captions.labels, redrawn=True,
-    ),
-    Exhibit(
-        "reconstruction", "How should a one-sided unit be rebuilt?",
-        "seed reconstruction test_error",
-        experiment_rows.reconstruction, row_captions.reconstruction,
-    ),
-    Exhibit(
-        "ablation", "Do the sign trick and the L1 penalty matter?",
-        "seed activation initialization signs penalty test_error",
-        experiment_rows.ablation, row_captions.ablation,
-    ),
-    Exhibit(
-        "depth", "Do gradients reach the bottom of a deep network?",
-        "seed activation depth test_error gradient_norms",
-        training_plots.depth, training_captions.depth,
-    ),
-    Exhibit(
-        "width", "Does a one-sided unit need twice as many?",
-        "seed activation multiple test_error",
-        experiment_plots.width, experiment_captions.width,
-    ),
-    Exhibit(
-        "rates", "Does the grid of learning rates favor a unit?",
-        "seed activation rate test_error",
-        experiment_plots.rates, experiment_captions.rates,
-    ),
-    Exhibit(
-        "units", "Are the units since 2011 better?",
-        "seed activation test_error zeros",
-        experiment_rows.units, row_captions.units
-    ),
-    Exhibit(
-        "recipe", "Does today's recipe close the gap between units?",
-        "seed activation recipe test_error",
-        experiment_rows.recipe, row_captions.recipe,
-    ),
-    Exhibit(
-        "dying", "When do rectifiers die, and do they come back?",
-        "seed varied level test_error dead_units dead_by_epoch revived",
-        training_plots.dying, training_captions.dying,
-    ),
-    Exhibit(
-        "conditioning", "Does it matter how a rectifier network is parametrized?",
-        "seed alpha test_error",
-        experiment_plots.conditioning, experiment_captions.conditioning,
-    ),
-    Exhibit(
-        "overlap", "Do small changes of the input leave active units as they are?",
-        "seed activation initialization layer change noise overlap relative_change",
-        probe_plots.overlap, probe_captions.overlap,
-    ),
-    Exhibit(
-        "complexity", "Does a richer input take more active units?",
-        "seed activation initialization layer measure correlation active_by_tenth",
-        probe_plots.complexity, probe_captions.complexity,
-    ),
-    Exhibit(
-        "separability", "Is a higher layer easier for a linear classifier?",
-        "seed activation initialization layer test_error",
-        probe_plots.separability, probe_captions.separability,
-    ),
-    Exhibit(
-        "patterns", "Is the code distributed, though sparse?",
-        "seed activation initialization layer distinct information_bits",
-        probe_plots.patterns, probe_captions.patterns,
-    ),
-    Exhibit(
-        "shift", "Are outputs of mean 0 better?",
-        "seed activation initialization layer shift test_error",
-        probe_plots.shift, probe_captions.shift,
-    ),
-    Exhibit(
-        "spiking", "Does a rectifier network survive as spiking neurons?",
-        "seed activation initialization steps test_error rate_error silent_units",
-        probe_plots.spiking, probe_captions.spiking,
-    ),
-    Exhibit(
-        "neuron", "Which unit is nearest to a neuron's firing rate?",
-        "activation t_ref_ms most_rate_hz least_mv misfit scale_hz gain_per_na threshold_na",
-        probe_plots.rate_curve, probe_captions.rate_curve, redrawn=True,
-    ),
-)  # fmt: skip
-
-ALIKE = ("neuron",)  # tables that are the same on every dataset
+PLOTS = _plots()
 
 
 def anchor(dataset: str, table: str) -> str:
-    """Return where on the page the first figure of a dataset's table is.
+    """Return the anchor on the page of the first figure of a dataset's table.
 
     >>> anchor("digits", "sparsity")
     'digits-sparsity'
@@ -164,34 +35,86 @@ def anchor(dataset: str, table: str) -> str:
     return f"{dataset}-{table}"
 
 
-def pictures(tables: Mapping[str, Table], *, redrawn: bool = False) -> list[Picture]:
-    """Return the figures that these tables allow, in the order of `EXHIBITS`.
+def pictures(tables: Mapping[str, Table]) -> list[Picture]:
+    """Return the figures of these tables, in their order; the paper's figures are not among them.
 
-    Either those of the paper, or all others.
+    The first figure of a table is the target of links.
     """
-    found, linked = [], set[str]()
-    for exhibit in EXHIBITS:
-        if exhibit.table not in tables or exhibit.redrawn != redrawn:
-            continue
-        table = tables[exhibit.table]
-        named = redrawn and exhibit.table not in ALIKE
-        title = f"{exhibit.question} On {table.dataset}" if named else exhibit.question
-        where = "" if exhibit.table in linked else anchor(table.dataset, exhibit.table)
-        linked.add(exhibit.table)
-        found.append(picture(title, exhibit.draw, table, exhibit.caption(table), anchor=where))
-    return found
+    drawn = []
+    for name, table in tables.items():
+        plots = [plot for plot in PLOTS.get(name, ()) if plot.paper is None]
+        drawn += [_picture(name, plot, table, first=plot is plots[0]) for plot in plots]
+    return drawn
+
+
+def _picture(name: str, plot: Plot, table: Table, *, first: bool, title: str = "") -> Picture:
+    return picture(
+        title or plot.question,
+        plot.draw,
+        table,
+        plot.caption(table),
+        numbers=plot.numbers(table) if plot.numbers else None,
+        anchor=anchor(table.dataset, name) if first else "",
+    )
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """A figure of the paper redrawn: its place there, a table of numbers, and our drawings."""
+
+    place: str
+    about: str
+    datasets: list[str]
+    numbers: Numbers
+    pictures: list[Picture]
+
+
+def paper_figures(tables: Sequence[Mapping[str, Table]]) -> list[Redrawn]:
+    """Return the paper's figures that some dataset has records of: figures, then sections."""
+    plots = [
+        (name, plot) for name, group in PLOTS.items() for plot in group if plot.paper is not None
+    ]
+    drawn = [
+        _redrawn(name, plot, [by[name] for by in tables if name in by]) for name, plot in plots
+    ]
+    return sorted((one for one in drawn if one is not None), key=lambda one: one.place)
+
+
+def _redrawn(name: str, plot: Plot, tables: Sequence[Table]) -> Redrawn | None:
+    paper = plot.paper
+    if not tables or paper is None:
+        return None
+    tables = tables[:1] if paper.alike else tables
+    here = [paper.lines(table) for table in tables]
+    names = dict.fromkeys([*paper.numbers, *(name for lines in here for name in lines)])
+    head = ("", "Paper", *("Here" if paper.alike else table.dataset for table in tables))
+    rows = [
+        (line, paper.numbers.get(line, UNKNOWN), *(lines.get(line, UNKNOWN) for lines in here))
+        for line in names
+    ]
+    return Redrawn(
+        paper.place,
+        paper.about,
+        [table.dataset for table in tables],
+        [head, *rows],
+        [
+            _picture(
+                name, plot, table, first=True,
+                title=plot.question if paper.alike else f"{plot.question} On {table.dataset}",
+            )
+            for table in tables
+        ],
+    )  # fmt: skip
 
 
 def checked(name: str, path: Path, dataset: str, rows: Sequence[Row], confidence: float) -> Table:
-    """Return a table that its figures can be drawn from; one that has no figure is let through.
+    """Return a table that its figures can be drawn from; any other table passes unchecked.
 
-    Raises Problem where it has no rows, or lacks a column that a figure needs.
+    Raises Problem where the table has no rows, or lacks a column that a figure needs.
     """
     if not rows:
         raise storage.unreadable(path, ValueError("it has no rows"))
-    needed = {
-        column for exhibit in EXHIBITS if exhibit.table == name for column in exhibit.needs.split()
-    }
+    needed = {column for plot in PLOTS.get(name, ()) for column in plot.needs.split()}
     if absent := sorted(needed - rows[0].keys()):
         raise storage.unreadable(path, ValueError(f"it has no column {', '.join(absent)}"))
     return Table(dataset, rows, confidence)

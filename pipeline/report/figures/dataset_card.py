@@ -1,7 +1,7 @@
-"""The data card as the report shows it: a sentence, some facts, counts, and sheets of pictures."""
+"""Data card as the report shows it: a sentence, facts, counts, and sheets of example images."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.results import Results, folds_of
 from pipeline.report.figures import image_grids
-from pipeline.report.text import reviews
-from pipeline.report.text.summary import plural, sentence
+from pipeline.report.text.wording import MINUS, percent, plural, sentence
 
-TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 NAMES = {"train": "Training", "valid": "Validation", "test": "Test"}
-SHARPEST = 270  # pixels of a sheet's width; wider ones are not shown at twice their size or more
+SHARPEST = 270  # pixels of a sheet's width; wider sheets are enlarged less than twofold
+MOST_CAUSES = 3  # causes of skipped lines that are written out
 
 Card = Mapping[str, Any]
 Samples = Mapping[str, NDArray[Any]]
@@ -23,7 +23,7 @@ Samples = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures side by side: a data address, the names of its rows if any, and its caption."""
+    """Images side by side: a data address, the names of its rows if any, and its caption."""
 
     title: str
     address: str
@@ -39,10 +39,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Data:
-    """What the report says of a dataset's data."""
+    """A dataset's card in words."""
 
     sentence: str
-    numbers: list[tuple[str, str]]  # what, and how many
+    numbers: list[tuple[str, str]]  # name, and count
     facts: list[tuple[str, str]]
     classes: list[tuple[str, list[int]]]  # name, and examples in each split
     files: list[dict[str, Any]]
@@ -50,7 +50,7 @@ class Data:
 
 
 def data(results: Results) -> Data | None:
-    """Return what the report says of a dataset's data; None without a card."""
+    """Return a dataset's card in words; None without a card."""
     card = results.card
     if card is None:
         return None
@@ -69,15 +69,15 @@ def pictures(samples: Samples) -> dict[str, bytes]:
     """Return the sheets of samples.npz as PNG: `samples`, and of a generator `draws`."""
     if not samples or not samples["x"].size:
         return {}
-    found = {"samples": image_grids.sheet(samples["x"], samples["y"] >= 0)}
+    sheets = {"samples": image_grids.sheet(samples["x"], samples["y"] >= 0)}
     if "draws" in samples:
         draws = samples["draws"]
-        found["draws"] = image_grids.sheet(draws, np.ones(draws.shape[:2], bool))
-    return found
+        sheets["draws"] = image_grids.sheet(draws, np.ones(draws.shape[:2], bool))
+    return sheets
 
 
 def introduction(card: Card) -> str:
-    """Return one sentence: what the data are, and how many."""
+    """Return one sentence: the kind and the number of the examples."""
     classes = f"{len(card['class_names'])} classes"
     if card["generator"] is not None:
         characters = f"{card['generator']['characters']:,}"
@@ -91,7 +91,7 @@ def introduction(card: Card) -> str:
 
 
 def _kind(shape: list[int]) -> str:
-    """Say what an example of this shape is.
+    """Return the kind of examples of a shape.
 
     >>> _kind([64])
     'rows of 64 numbers'
@@ -126,17 +126,17 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Citation", card["citation"]),
         ("License", _shown(card["license"])),
         ("Files", _files(card)),
-        ("Splits", card["rule"] if folds_of(card) is None else reviews.folds(card["options"])),
-        ("Options", "" if card["generator"] else _options(_mattering(card))),
+        ("Splits", card["rule"] if folds_of(card) is None else _folds(card["options"])),
+        ("Options", "" if card["generator"] else _options(card)),
         ("Inputs", f"{prepared}; from {low} to {high} in training"),
         ("Generator", _recipe(card["generator"])),
-        *(reviews.facts(card["text"]) if card.get("text") else ()),
+        *(text_facts(card["text"]) if card.get("text") else ()),
     ]
     return [(term, text) for term, text in facts if text]
 
 
 def _shown(address: str) -> str:
-    """Return an address as people read it: the page holds none that could be fetched."""
+    """Return an address without its scheme: the page holds no address that could be fetched."""
     return address.removeprefix("https://").removeprefix("http://").removesuffix("/")
 
 
@@ -144,14 +144,12 @@ def _number(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def _options(options: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name}: {_option(value)}" for name, value in options.items())
-
-
-def _mattering(card: Card) -> dict[str, Any]:
-    """Return the options that had a part: folds take the place of a share for testing."""
-    unused = set() if folds_of(card) is None else {"test"}
-    return {name: value for name, value in card["options"].items() if name not in unused}
+def _options(card: Card) -> str:
+    """Return the options in use: with folds no share is held out for testing."""
+    unused = "" if folds_of(card) is None else "test"
+    return "; ".join(
+        f"{name}: {_option(value)}" for name, value in card["options"].items() if name != unused
+    )
 
 
 def _option(value: Any) -> str:
@@ -175,7 +173,7 @@ def _files(card: Card) -> str:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as people say it.
+    """Return a number of bytes with a unit that fits.
 
     >>> size(512), size(170_052_171), size(6_200_000_000)
     ('512 bytes', '170 MB', '6.2 GB')
@@ -198,21 +196,21 @@ def _recipe(generator: Mapping[str, Any] | None) -> str:
 
 
 def _sheets(card: Card, samples: Samples) -> list[Sheet]:
-    found = pictures(samples)
+    images = pictures(samples)
     sheets = []
-    if "samples" in found:
+    if "samples" in images:
         title = "Training images" if card["generator"] is None else "What each module does"
         rows = [str(name) for name in samples["rows"]]
-        sheets.append(_sheet(title, found["samples"], rows, _caption(card, samples)))
-    if "draws" in found:
-        caption = "Draws of the whole recipe, like those that a network trains on."
-        sheets.append(_sheet("Training images", found["draws"], [], caption))
+        sheets.append(_sheet(title, images["samples"], rows, _caption(card, samples)))
+    if "draws" in images:
+        caption = "Draws of the whole recipe, as a network trains on."
+        sheets.append(_sheet("Training images", images["draws"], [], caption))
     return sheets
 
 
-def _sheet(title: str, picture: bytes, rows: list[str], caption: str) -> Sheet:
-    address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-    width = int.from_bytes(picture[16:20])  # of a PNG's header
+def _sheet(title: str, png: bytes, rows: list[str], caption: str) -> Sheet:
+    address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    width = int.from_bytes(png[16:20])  # of a PNG's header
     return Sheet(title, address, rows, caption, width)
 
 
@@ -225,8 +223,8 @@ def _caption(card: Card, samples: Samples) -> str:
             "they are, it does so here. Last row: all together, at random complexities."
         )
     shown, classes = len(np.unique(samples["y"][samples["y"] >= 0])), len(card["class_names"])
-    each = int(np.unique(samples["y"][samples["y"] >= 0], return_counts=True)[1].max())
-    first = "first training image" if each == 1 else f"first {each} training images"
+    most = int(np.unique(samples["y"][samples["y"] >= 0], return_counts=True)[1].max())
+    first = "first training image" if most == 1 else f"first {most} training images"
     text = f"The {first} of each class" if shown == classes else (
         f"The {first} of each of {shown} of the {classes} classes"
     )  # fmt: skip
@@ -236,3 +234,51 @@ def _caption(card: Card, samples: Samples) -> str:
     if list(samples["x"].shape[2:]) != card["shape"]:
         text += " Reduced: networks see larger ones."
     return text
+
+
+def _folds(options: Mapping[str, Any]) -> str:
+    """Return the division of labeled texts into folds, from the options of preprocess."""
+    labels, of_the_others = options.get("labels"), "of the other labeled texts"
+    text = f"Each seed tests on its own fold of {options['folds']} that share the classes alike"
+    if labels is not None:
+        text += f"; {labels:,} {of_the_others} keep their labels, the rest are unlabeled"
+        of_the_others = "of those"
+    valid = percent(options["valid"], 0)
+    return (
+        f"{text}; {valid}% {of_the_others} validate; each seed has the terms of its own training "
+        "part. Counts are those of seed 0."
+    )
+
+
+def text_facts(text: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return facts about texts, by name, from the card's part about text."""
+    fewest, most = text["ngrams"]
+    words = plural(most, "word") if fewest == most else f"to {most} words"
+    terms = (
+        f"the {text['terms']:,} of {fewest} {words} that most training texts have; a text has "
+        f"{text['terms_per_text']:g} of them ({100 * text['ones']:.2g}% of the inputs are not "
+        f"zero); most often: {', '.join(text['frequent'])}"
+    )
+    n = text["repeated"]
+    repeated = f"{n:,} {plural(n, 'text')} word for word like an earlier one" if n else ""
+    return [
+        ("Terms", terms),
+        ("Repeated", repeated),
+        ("Bad lines", skipped_lines(text["bad_lines"])),
+    ]
+
+
+def skipped_lines(causes: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many lines of the files were skipped, and why; `none` where none was.
+
+    >>> skipped_lines([])
+    'none'
+    """
+    parts = [
+        f"{cause['lines']:,} in {cause['file']} from line {cause['first']} on: {cause['what']}"
+        for cause in causes[:MOST_CAUSES]
+    ]
+    others = len(causes) - MOST_CAUSES
+    return "; ".join([*parts, *([f"{others} more causes in card.json"] if others > 0 else [])]) or (
+        "none"
+    )

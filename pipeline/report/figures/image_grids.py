@@ -1,4 +1,4 @@
-"""Filters and examples as pictures, side by side."""
+"""Image grids: filters or examples side by side."""
 
 import io
 from typing import Any
@@ -9,15 +9,15 @@ from PIL import Image
 
 
 def drawable(shape: tuple[int, ...]) -> bool:
-    """Tell whether an input of this shape is a picture: [H, W], or with channels first or last."""
+    """Return whether inputs of this shape are images: [H, W], or with channels first or last."""
     return len(shape) == 2 or (len(shape) == 3 and (shape[0] <= 4 or shape[2] <= 4))
 
 
 def mosaic(filters: NDArray[Any], shape: tuple[int, ...], columns: int = 8) -> NDArray[np.float64]:
-    """Return filters [units, I] side by side as one RGBA picture [H, W, 4] in [0, 1].
+    """Return filters [units, I] side by side as one RGBA image [H, W, 4] in [0, 1].
 
     Each filter is divided by twice its own largest weight and moved to 0.5. Gaps are transparent.
-    Two planes, the eyes of a stereo pair, show as the first of them.
+    Of two planes, the eyes of a stereo pair, the first is shown.
     """
     tiles = [_tile(weights, shape) for weights in filters.astype(np.float64)]
     height, width = tiles[0].shape[0] + 1, tiles[0].shape[1] + 1
@@ -38,10 +38,10 @@ def _tile(weights: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.fl
 
 
 def sheet(tiles: NDArray[np.uint8], filled: NDArray[np.bool_]) -> bytes:
-    """Return tiles [rows, columns, *shape] as one PNG; gaps and what is not filled are transparent.
+    """Return tiles [rows, columns, *shape] as one PNG; gaps and empty tiles are transparent.
 
-    Tiles are [H, W] or planes first: two are the eyes of a stereo pair and stand side by side,
-    three are colors, of four the first three are.
+    Tiles are [H, W], or planes first: two are the eyes of a stereo pair and stand side by side,
+    three are colors, of four the first three are colors.
     """
     colors = _colors(tiles)
     rows, columns, height, width, _ = colors.shape
@@ -57,7 +57,7 @@ def sheet(tiles: NDArray[np.uint8], filled: NDArray[np.bool_]) -> bytes:
 
 
 def _colors(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return tiles [rows, columns, H, W, 3]; grey ones have three equal colors."""
+    """Return tiles [rows, columns, H, W, 3]; gray ones have three equal colors."""
     if tiles.ndim == 4:
         planes = tiles[:, :, None]
     elif tiles.shape[2] == 2:

@@ -1,32 +1,29 @@
-"""The figure of the benchmark: time of a net-step over the number of networks, floors drawn in."""
+"""Benchmark figure: time of a net-step over the number of networks, with lower bounds."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.report.figures import chart_elements
-from pipeline.report.figures.plots import WIDTH, Theme
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from pipeline.report.figures import style
+from pipeline.report.figures.style import WIDTH, Theme
 
-HUES = {"engine": 0, "sequential": 1, "torch.func": 2, "JAX": 3}  # by how a name begins
-DASHES = {  # by what it holds
+HUES = {"engine": 0, "sequential": 1, "torch.func": 2, "JAX": 3}  # by the start of a name
+DASHES = {  # by a part of a name
     "again": ":",
-    "no graph": chart_elements.DASHED, "1 thread": chart_elements.DASHED,
-    "compiled": chart_elements.DASHED,
-    "CUDA graph": chart_elements.DASHED, "numpy": chart_elements.DASHED, "scikit-learn": ":",
+    "no graph": style.DASHED, "1 thread": style.DASHED,
+    "compiled": style.DASHED,
+    "CUDA graph": style.DASHED, "numpy": style.DASHED, "scikit-learn": ":",
 }  # fmt: skip
 FLOORS = {"one sweep": "3 passes", "autograd": "6 passes", "arithmetic": "arithmetic"}
 APART = 0.058  # of the height of a panel: one line of letters
 SHARE = 0.5  # of the figure's width that a panel has, beside the names
 
 
-def speed(bench: Mapping[str, Any], theme: Theme) -> "Figure":
-    """Draw a panel for each size: ms a net-step over K, a line for each contender."""
-    from matplotlib.figure import Figure
-
+def speed(bench: Mapping[str, Any], theme: Theme) -> Figure:
+    """Draw one panel a size: milliseconds a net-step over K, one line a contender."""
     sizes = list(dict.fromkeys(row["size"] for row in bench["net_steps"]))
     figure = Figure(figsize=(WIDTH, 0.3 + 3.9 * len(sizes)))  # names stand outside the panels
     panels = figure.subplots(len(sizes), 1, squeeze=False)[:, 0]
@@ -41,34 +38,36 @@ def speed(bench: Mapping[str, Any], theme: Theme) -> "Figure":
 
 
 def _panel(
-    axes: "Axes", rows: Sequence[Mapping[str, Any]], floors: Mapping[str, float], theme: Theme
+    axes: Axes, rows: Sequence[Mapping[str, Any]], floors: Mapping[str, float], theme: Theme
 ) -> None:
     networks = sorted({row["networks"] for row in rows})
     ends: list[tuple[float, str, str]] = []  # last value, name, color
     for name in dict.fromkeys(row["contender"] for row in rows):
-        mine = {row["networks"]: row["ms_per_net_step"] for row in rows if row["contender"] == name}
+        times = {
+            row["networks"]: row["ms_per_net_step"] for row in rows if row["contender"] == name
+        }
         hue = next((theme.hues[HUES[key]] for key in HUES if name.startswith(key)), theme.ink)
         dashes = next((DASHES[key] for key in DASHES if key in name), "-")
         width = 3.0 if name == "engine" else 1.4
-        xs = list(mine)
+        xs = list(times)
         axes.plot(
-            xs, list(mine.values()), color=hue, linestyle=dashes, linewidth=width, marker="o",
+            xs, list(times.values()), color=hue, linestyle=dashes, linewidth=width, marker="o",
             markersize=4,
         )  # fmt: skip
         if not name.endswith("again"):
-            ends.append((mine[xs[-1]], name.removeprefix("sequential "), hue))
+            ends.append((times[xs[-1]], name.removeprefix("sequential "), hue))
     for name, value in floors.items():
         axes.axhline(value, color=theme.ink, linewidth=0.9, linestyle=(0, (1, 2)))
         ends.append((value, f"floor: {name}", theme.ink))
     axes.set_xscale("log")
-    chart_elements.plain_ticks(axes.xaxis, networks, [str(K) for K in networks])
-    chart_elements.log_scale(axes)
-    chart_elements.grid(axes)
+    style.ticks(axes.xaxis, {K: str(K) for K in networks})
+    style.log_scale(axes)
+    style.grid(axes)
     _names(axes, ends)
 
 
-def _names(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write the names beside the ends of their lines, apart from each other."""
+def _names(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write the names beside the ends of their lines, without overlap."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     ordered = sorted(ends)
     wanted = [(math.log(value) - low) / (high - low) for value, *_ in ordered]
@@ -96,5 +95,5 @@ def apart(wanted: Sequence[float]) -> list[float]:
 
 
 def _foot(group: Sequence[float]) -> float:
-    """Return where the lowest of a group stands."""
+    """Return the place of the lowest name of a group."""
     return sum(group) / len(group) - APART * (len(group) - 1) / 2

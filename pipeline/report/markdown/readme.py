@@ -8,8 +8,7 @@ from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN, Criterion
 from pipeline.analysis.results import Results, Row
 from pipeline.config.params import Compare
 from pipeline.report.markdown.blocks import table
-from pipeline.report.text import summary, verdicts
-from pipeline.report.text.baselines import against, note
+from pipeline.report.text import summary, verdicts, wording
 from pipeline.report.text.protocol import tested_on
 
 SHARES = {"exact zeros, %": "zeros_mean", "dead units, %": "dead_units_mean"}
@@ -28,11 +27,15 @@ def comparison(results: Results) -> str:
     """
     columns = _columns(results)
     measured = baselines.table(results)
-    rows = [(summary.spoken(row), row) for row in results.table]
+    rows = [(wording.spoken(row), row) for row in results.table]
     rows += [(row["name"], row) for row in measured]
     lines = [[name, *(cell(row) for cell in columns.values())] for name, row in rows]
-    result = [summary.answer(results), *summary.standing(results), against(results)]
-    protocol = [_protocol(results), note(results) if measured else None]
+    result = [
+        summary.answer(results),
+        *summary.standing(results),
+        summary.against_baseline(results),
+    ]
+    protocol = [_protocol(results), summary.baselines_note(results) if measured else None]
     return "\n\n".join(
         [
             table([results.dataset, *columns], lines),
@@ -59,18 +62,18 @@ def _with_margin(measure: Criterion, row: Row) -> str:
 
 
 def _share(column: str, digits: int, row: Row) -> str:
-    return summary.percent(row[column], digits) if column in row else ""
+    return wording.percent(row[column], digits) if column in row else ""
 
 
 def _protocol(results: Results) -> str:
     """Return the protocol of a dataset's table in words."""
     protocol = results.protocol
-    confidence = summary.percent(protocol["confidence"], 0)
+    confidence = wording.percent(protocol["confidence"], 0)
     grid = ", ".join(f"{rate:g}" for rate in protocol["finetune"]["learning_rates"])
     text = (
         f"Mean ± half of the {confidence}% interval over {protocol['seeds']} paired seeds, on"
         f" {tested_on(results, 'test examples')}. Selection: {protocol['selection']};"
-        f" learning rates {grid}, at most {summary.epochs(protocol['finetune'])}."
+        f" learning rates {grid}, at most {wording.epochs(protocol['finetune'])}."
     )
     if results.folds:
         text += " Training parts of folds overlap, so the intervals are somewhat too narrow."
@@ -82,7 +85,7 @@ def _protocol(results: Results) -> str:
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     """Return the claims of a dataset that have records there, each with verdict and interval."""
     tested = _tested(judged)
-    here = f"here ({summary.percent(compare.confidence, 0)}% interval)"
+    here = f"here ({wording.percent(compare.confidence, 0)}% interval)"
     rows = [
         [row.claim, f"**{row.verdict}**", f"{row.here} {row.interval}".strip(), row.paper]
         for row in verdicts.judged(tested)
@@ -94,7 +97,7 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
         " of seeds and the intervals that decide."
     )
     if others := len(judged) - len(tested):
-        small += f" {others} other {summary.plural(others, 'claim')} lack records on this dataset."
+        small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."
     return f"{table(['claim', 'verdict', here, 'paper'], rows)}\n\n<sub>{small}</sub>"
 
 

@@ -7,9 +7,9 @@ from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
 from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.paper.published import AMAZON, TABLE_2
 from pipeline.report.markdown.blocks import table
-from pipeline.report.text import summary
+from pipeline.report.text import summary, wording
 from pipeline.report.text.protocol import tested_on
-from pipeline.report.text.summary import percent
+from pipeline.report.text.wording import percent
 
 KINDS = {
     "books": "books", "dvd": "DVDs", "electronics": "electronics", "kitchen": "kitchen",
@@ -137,7 +137,7 @@ def _network(key: tuple[str, str], counts: Mapping[str, int]) -> str:
     if layers == 0:
         return "no hidden layer"
     unit = activation.removesuffix("-1")
-    depth = "failed" if layers is None else f"{layers} {summary.plural(layers, 'layer')}"
+    depth = "failed" if layers is None else f"{layers} {wording.plural(layers, 'layer')}"
     return f"{unit}, {depth}{', not pre-trained' if initialization == 'random' else ''}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.markdown.blocks import table
-from pipeline.report.text import summary
+from pipeline.report.text import wording
 
 Measured = Mapping[str, Any]
 
@@ -94,12 +94,12 @@ def _limits(engine: Measured, limits: Measured) -> str:
     floors, ms = limits["floors_ms"], engine["ms_per_net_step"]
     text = (
         f"The engine at K = {engine['networks']} moves its weights, three passes a step, at"
-        f" {summary.percent(floors['one sweep'] / ms, 0)}% of the copy rate measured in the same"
+        f" {wording.percent(floors['one sweep'] / ms, 0)}% of the copy rate measured in the same"
         f" run ({limits['copied_gb_per_s']:.0f} GB/s)"
     )
     if "arithmetic" in floors:
         text += (
-            f", and multiplies at {summary.percent(floors['arithmetic'] / ms, 0)}% of the measured"
+            f", and multiplies at {wording.percent(floors['arithmetic'] / ms, 0)}% of the measured"
             f" arithmetic rate ({limits['gflop_per_s']:.0f} GFLOP/s)"
         )
     return text + "."
@@ -112,7 +112,7 @@ def _jobs(jobs: Sequence[Measured]) -> str:
         shares = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
         name = f"{row['size']} size, K = {row['networks']}, n = {row['repeats']}"
         time = _with_quartiles(row, "ms_per_net_step")
-        rows.append([name, time, *(f"{summary.percent(share, 0)}%" for share in shares)])
+        rows.append([name, time, *(f"{wording.percent(share, 0)}%" for share in shares)])
     return table([*heads, "steps", "evaluation", "the rest"], rows)
 
 

@@ -1,4 +1,4 @@
-"""The claims' page: each claim of the paper with its verdict, and the figures behind it."""
+"""Claims page: each claim of the paper with its verdict, and the figures behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,21 +6,22 @@ from typing import Any
 
 from pipeline.analysis.results import Results, Row
 from pipeline.claims.sparse_products import CPU, CUDA
-from pipeline.report.figures import catalogue, html_figures, paper_figures, sparse_products
-from pipeline.report.figures.conditions import Table
-from pipeline.report.figures.html_figures import Picture
+from pipeline.report.figures import catalogue, paper_tables, sparse_products
+from pipeline.report.figures.plot import Picture, picture
 from pipeline.report.figures.sparse_products import Cost
-from pipeline.report.text import takeaways, verdicts
-from pipeline.report.text.summary import UNKNOWN, percent, plural
-from pipeline.report.text.verdicts import Judged
+from pipeline.report.figures.table import Table
+from pipeline.report.pages.render import render
+from pipeline.report.text import verdicts
+from pipeline.report.text.verdicts import JudgedClaim
+from pipeline.report.text.wording import UNKNOWN, percent
 
-NAMES = {"cpu": "CPU", "cuda": "GPU"}
+DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 COSTS = {CPU: "cpu", CUDA: "cuda"}
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What was found on one dataset: the rows of claims.csv, and the tables by their names."""
+    """Claims and records of one dataset: the rows of claims.csv, and the tables by name."""
 
     dataset: str
     claims: Sequence[Row]
@@ -29,10 +30,10 @@ class Tested:
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim as the table shows it, with where its figure is: empty where it has none."""
+    """One claim of the page's table; `figure` is the anchor of its figure, or empty."""
 
     number: str
-    judged: Judged
+    judged: JudgedClaim
     measured: str
     paper: str
     n: str
@@ -41,7 +42,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """One dataset's part of the page; `untested` are claims without records, with the reason."""
+    """One dataset's part of the page; `untested` are claims without records, with the reason.
+
+    Figures are in the order of the claims.
+    """
 
     dataset: str
     headline: str
@@ -62,65 +66,66 @@ def page(
 ) -> str:
     """Return the whole page: a section a dataset, in the order given, then the paper's figures.
 
-    `results` are the comparisons of arms that there are, for Table 1; `cost` is cost.json.
+    `results` are the comparisons of arms for Table 1; `cost` is cost.json.
     """
-    arms, columns = paper_figures.table_1(results)
-    return html_figures.render(
+    columns, table_1 = paper_tables.table_1(results)
+    return render(
         "claims.html",
-        sections=[_section(each, confidence) for each in tested],
-        arms=arms,
+        sections=[_section(one, confidence) for one in tested],
         columns=columns,
-        elsewhere=_elsewhere(tested),
+        datasets=table_1,
+        without_rule=_without_rule(tested),
         costs=[_cost(device, times) for device, times in sorted(cost.items())],
-        redrawn=paper_figures.figures([each.tables for each in tested]),
+        redrawn=catalogue.paper_figures([one.tables for one in tested]),
         significance=significance,
-        plural=plural,
         unknown=UNKNOWN,
     )
 
 
 def _cost(device: str, times: Mapping[str, Any]) -> Picture:
     measured = Cost(times["products"], times["units"], times["machine"])
-    title = f"Do zeros save computation on a {NAMES.get(device, device)}?"
-    caption = sparse_products.caption(measured)
-    anchor = catalogue.anchor("cost", device)
-    return html_figures.picture(title, sparse_products.cost, measured, caption, anchor=anchor)
+    return picture(
+        f"Do zeros save computation on a {DEVICES.get(device, device)}?",
+        sparse_products.cost,
+        measured,
+        sparse_products.caption(measured),
+        numbers=sparse_products.speeds(measured),
+        anchor=catalogue.anchor("cost", device),
+    )
 
 
-def _elsewhere(tested: Sequence[Tested]) -> list[Entry]:
+def _without_rule(tested: Sequence[Tested]) -> list[Entry]:
     """Return the claims that have no rule: the same whatever the dataset."""
-    return [_entry(row, each) for each in tested[:1] for row in each.claims if not row["records"]]
+    return [_entry(row, one) for one in tested[:1] for row in one.claims if not row["records"]]
 
 
 def _section(tested: Tested, confidence: float) -> Section:
-    shown = [row for row in tested.claims if row["estimate"] is not None]
-    entries = {row["key"]: _entry(row, tested) for row in tested.claims}
+    estimated = [row for row in tested.claims if row["estimate"] is not None]
+    untested = [row for row in tested.claims if row["records"] and row["estimate"] is None]
+    names = dict.fromkeys([*(row["records"] for row in tested.claims), *sorted(tested.tables)])
+    tables = {name: tested.tables[name] for name in names if name in tested.tables}
     return Section(
         dataset=tested.dataset,
-        headline=takeaways.headline(tested.dataset, shown),
-        consequence=takeaways.consequence(shown),
-        entries=[entries[row["key"]] for row in shown],
-        untested=[
-            entries[row["key"]]
-            for row in tested.claims
-            if row["records"] and row["estimate"] is None
-        ],
-        pictures=catalogue.pictures(tested.tables),
+        headline=verdicts.headline(tested.dataset, estimated),
+        consequence=verdicts.consequence(estimated),
+        entries=[_entry(row, tested) for row in estimated],
+        untested=[_entry(row, tested) for row in untested],
+        pictures=catalogue.pictures(tables),
         confidence=percent(confidence, 0),
     )
 
 
 def _entry(row: Row, tested: Tested) -> Entry:
-    drawn = {exhibit.table for exhibit in catalogue.EXHIBITS} & set(tested.tables)
     records = row["records"]
-    anchor = catalogue.anchor(tested.dataset, records) if records in drawn else ""
+    drawn = records in catalogue.PLOTS and records in tested.tables
+    anchor = catalogue.anchor(tested.dataset, records) if drawn else ""
     if row["estimate"] is not None and records in COSTS:
         anchor = catalogue.anchor("cost", COSTS[records])
     return Entry(
         number=row["number"],
-        measured=row["statistic"],
         judged=verdicts.judged([row])[0],
-        paper=takeaways.paper(row),
+        measured=row["statistic"],
+        paper=verdicts.paper(row),
         n="" if row["n"] is None else f"n = {row['n']:g}",
         figure=anchor,
     )

@@ -1,22 +1,15 @@
-"""The report: one HTML page that holds everything and loads nothing."""
+"""Results page: one HTML file that compares the arms of each dataset and loads nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report.figures import (
-    arm_captions,
-    dataset_card,
-    html_figures,
-    image_grids,
-    plots,
-)
-from pipeline.report.figures.html_figures import Picture
-from pipeline.report.text import baselines as beaten
-from pipeline.report.text import protocol, summary
-from pipeline.report.text.summary import plural
+from pipeline.report.figures import arms, dataset_card, image_grids
+from pipeline.report.figures.plot import Picture, picture
+from pipeline.report.pages.render import render
+from pipeline.report.text import protocol, summary, wording
 
 
 @dataclass(frozen=True)
@@ -29,24 +22,14 @@ class Section:
     data: dataset_card.Data | None
 
 
-FIGURES: list[tuple[str, plots.Draw, Callable[[Results], str]]] = [
-    ("{} by arm", plots.errors_by_arm, arm_captions.errors_by_arm),
-    ("Validation error by epoch", plots.validation_curves, arm_captions.validation_curves),
-    ("Zeros by hidden layer", plots.zeros_by_layer, arm_captions.zeros_by_layer),
-    ("First-layer filters", plots.first_filters, arm_captions.first_filters),
-]
-
-
 def page(datasets: Sequence[Results]) -> str:
     """Return the whole page, one section a dataset, in the order given."""
-    return html_figures.render(
+    return render(
         "page.html",
         sections=[_section(results) for results in datasets],
-        findings=summary,
+        summary=summary,
+        wording=wording,
         arm_key=arm_key,
-        plural=plural,
-        against=beaten.against,
-        note=beaten.note,
         baselines=baselines.table,
         error=ERROR,
         span=span,
@@ -62,10 +45,11 @@ def span(results: Results, test: Row) -> str:
 
 
 def _section(results: Results) -> Section:
-    shown = FIGURES if results.filters and image_grids.drawable(results.shape) else FIGURES[:-1]
-    what = summary.sentence(results.measure.name)
+    has_filters = results.filters and image_grids.drawable(results.shape)
+    figures = arms.RESULTS_FIGURES if has_filters else arms.RESULTS_FIGURES[:-1]
+    measure = wording.sentence(results.measure.name)
     drawn = [
-        html_figures.picture(title.format(what), draw, results, caption(results))
-        for title, draw, caption in shown
+        picture(title.format(measure), draw, results, caption(results))
+        for title, draw, caption in figures
     ]
     return Section(results, drawn, protocol.conditions(results), dataset_card.data(results))

@@ -1,13 +1,13 @@
-"""How a dataset's numbers were made: the protocol in words."""
+"""Protocol of a dataset's comparison in words."""
 
 from typing import Any
 
 from pipeline.analysis.results import Results
 from pipeline.report.text import summary
-from pipeline.report.text.summary import percent
+from pipeline.report.text.wording import epochs, percent
 
 REBUILT_WITH = {
-    "scaled": "a sigmoid with cross-entropy, from codes scaled to [0, 1]",
+    "scaled": "a sigmoid with cross-entropy, from representations scaled to [0, 1]",
     "sigmoid": "a sigmoid with cross-entropy",
     "softplus": "softplus with quadratic cost",
     "linear": "a linear decoder with quadratic cost",
@@ -22,10 +22,10 @@ def conditions(results: Results) -> list[tuple[str, str]]:
     items = [
         ("Selection", protocol["selection"]),
         ("Seeds", _seeds(results)),
-        ("Test split", f"{tested_on(results, 'examples')}{_one_run(protocol)}"),
+        ("Test split", f"{tested_on(results, 'examples')}{_binomial_error(protocol)}"),
         ("Hidden layers", ", ".join(map(str, protocol["hidden"])) + f" units{_fewer(results)}"),
         ("Fine-tuning", _schedule(protocol["finetune"])),
-        ("L1 on hidden outputs", l1),
+        ("L1 penalty on hidden outputs", l1),
     ]
     if (pretrain := protocol["pretrain"]) is not None:
         tied = "tied" if pretrain["tied"] else "separate"
@@ -35,31 +35,31 @@ def conditions(results: Results) -> list[tuple[str, str]]:
 
 
 def tested_on(results: Results, noun: str) -> str:
-    """Return how many test examples there are, and that they are a fold where they are one.
+    """Return the number of test examples, e.g. `297 examples`.
 
-    Of texts with folds: `a fold of 200 examples for each seed`.
+    With cross-validation it is `a fold of 200 examples for each seed`.
     """
     examples = f"{results.protocol['test_examples']} {noun}"
     return f"a fold of {examples} for each seed" if results.folds else examples
 
 
 def _seeds(results: Results) -> str:
-    told = (
+    seeds = (
         f"{results.protocol['seeds']}, each a full repetition, tuning included; the same seed has "
         "the same starting weights, mini-batch order and corruption noise in every arm"
     )
     if results.folds is None:
-        return told
+        return seeds
     fold = "holds out the same fold, and has the same terms, in every arm"
-    return f"{told}; it {fold}; {results.folds} folds in a division"
+    return f"{seeds}; it {fold}; {results.folds} folds in a division"
 
 
 def _fewer(results: Results) -> str:
-    """Return which activations have networks of fewer layers than the dataset's."""
+    """Return the activations whose networks have fewer hidden layers than the dataset's."""
     most, counts = len(results.protocol["hidden"]), summary.layers(results)
     fewer = {arm.rpartition("-")[0]: n for arm, n in counts.items() if n < most}
-    told = [f"{activation} has {_lowest(n)}" for activation, n in fewer.items()]
-    return f"; {', '.join(told)}" if told else ""
+    parts = [f"{activation} has {_lowest(n)}" for activation, n in fewer.items()]
+    return f"; {', '.join(parts)}" if parts else ""
 
 
 def _lowest(layers: int) -> str:
@@ -88,12 +88,12 @@ def _rebuilding(pretrain: dict[str, Any]) -> str:
         text += f"; {share}% of the terms rebuilt at a step (reconstruction sampling)"
     asked = pretrain.get("reconstructions") or {}
     for how in dict.fromkeys(asked.values()):
-        names = " and ".join(name for name, each in asked.items() if each == how)
+        names = " and ".join(name for name, kind in asked.items() if kind == how)
         text += f"; {names}: rebuilt by {REBUILT_WITH[how]}"
     return text
 
 
-def _one_run(protocol: dict[str, Any]) -> str:
+def _binomial_error(protocol: dict[str, Any]) -> str:
     error = protocol["binomial_standard_error"]
     if error is None:
         return ""
@@ -107,5 +107,5 @@ def _schedule(schedule: dict[str, Any]) -> str:
     rates = ", ".join(f"{rate:g}" for rate in schedule["learning_rates"])
     return (
         f"learning rates {rates}; mini-batches of {schedule['batch_size']}; at most "
-        f"{summary.epochs(schedule)}, stopped after {schedule['patience']} without a better one"
+        f"{epochs(schedule)}, stopped after {schedule['patience']} without a better one"
     )

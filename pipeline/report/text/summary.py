@@ -1,85 +1,13 @@
-"""What a dataset's results say, in words: every number in a sentence comes from the results."""
+"""Results of one dataset in sentences: every number in them comes from the results."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from pipeline.analysis import criterion
+from pipeline.analysis import baselines, statistics
+from pipeline.analysis.criterion import RMSE
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.config import arms
-from pipeline.config.params import PAPER_IMAGES
-from pipeline.report.text.names import label
-
-UNKNOWN = criterion.UNKNOWN
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """Return a share in [0, 1] in percent, without the sign; `UNKNOWN` for None.
-
-    >>> percent(0.0314), percent(0.5, 0)
-    ('3.14', '50')
-    """
-    return criterion.written(None if share is None else share * 100, digits)
-
-
-def p_value(p: float | None) -> str:
-    """Return a p-value to three digits, with a floor; `UNKNOWN` for None.
-
-    >>> p_value(0.0471), p_value(0.00002), p_value(1.0)
-    ('0.0471', '< 0.001', '1')
-    """
-    if p is None:
-        return UNKNOWN
-    return "< 0.001" if p < 0.001 else f"{p:.3g}"
-
-
-def equals(p: float | None) -> str:
-    """Return `p = 0.0471`, or `p < 0.001`."""
-    text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def epochs(schedule: Mapping[str, Any]) -> str:
-    """Return the most epochs of a schedule, and of a generated dataset how many images they take.
-
-    >>> epochs({"epochs": 10, "images": 20000})
-    '10 epochs (20,000 fresh images)'
-    """
-    images = schedule.get("images")
-    total = PAPER_IMAGES if images == "paper" else images
-    fresh = f" ({total:,} fresh images)" if total else ""
-    return f"{schedule['epochs']} {plural(schedule['epochs'], 'epoch')}{fresh}"
-
-
-def name(row: Row) -> str:
-    """Return the arm of a row of table.csv or runs.csv as tables name it: `tanh, random`."""
-    return label(row["activation"], row["initialization"])
-
-
-def spoken(row: Row) -> str:
-    """Return the arm of a row of table.csv or runs.csv as sentences name it: `random tanh`."""
-    return arms.spoken(arm_key(row))
-
-
-def sentence(text: str) -> str:
-    """Return text with a capital at its start and everything else as it was.
-
-    >>> sentence("random ELU")
-    'Random ELU'
-    """
-    return text[:1].upper() + text[1:]
-
-
-def pair(results: Results, test: Row) -> tuple[str, str]:
-    """Return the two arms of a row of tests.csv, e.g. `tanh: random` and `pre-trained`."""
-    rows = {arm_key(row): row for row in results.table}
-    first, second = (name(rows[test[end]]) for end in ("first", "second"))
-    activation = rows[test["first"]]["activation"]
-    if activation == rows[test["second"]]["activation"]:
-        first, second = (text.removeprefix(f"{activation}, ") for text in (first, second))
-        first = f"{activation}: {first}"
-    return first, second
+from pipeline.report.text.wording import equals, name, percent, plural, sentence, spoken
 
 
 def ranked(results: Results) -> list[Row]:
@@ -94,22 +22,33 @@ def failed(results: Results) -> list[Row]:
     return [row for row in results.table if row["test_error_mean"] is None]
 
 
+def pair(results: Results, test: Row) -> tuple[str, str]:
+    """Return the two arms of a row of tests.csv, e.g. `tanh: random` and `pre-trained`."""
+    rows = {arm_key(row): row for row in results.table}
+    first, second = (name(rows[test[end]]) for end in ("first", "second"))
+    activation = rows[test["first"]]["activation"]
+    if activation == rows[test["second"]]["activation"]:
+        first, second = (text.removeprefix(f"{activation}, ") for text in (first, second))
+        first = f"{activation}: {first}"
+    return first, second
+
+
 def answer(results: Results) -> str:
-    """Return one sentence: which arm has the lowest mean of the measure, and how low."""
-    rows, what = ranked(results), results.measure
+    """Return one sentence: the arm with the lowest mean of the measure, and this mean."""
+    rows, measure = ranked(results), results.measure
     if not rows:
         return "No arm has a result for each seed, so none can be called the best."
     best, confidence = rows[0], percent(results.protocol["confidence"], 0)
     spread = "one seed: no interval"
-    if (ends := what.ends(best)) is not None:
-        low, high = map(what.shown, ends)
+    if (ends := measure.ends(best)) is not None:
+        low, high = map(measure.shown, ends)
         spread = f"{confidence}% interval {low} to {high}, {best['seeds']:g} seeds"
-    mean = what.with_unit(what.mean(best))
-    return f"{sentence(spoken(best))} has the lowest mean {what.name}: {mean} ({spread})."
+    mean = measure.with_unit(measure.mean(best))
+    return f"{sentence(spoken(best))} has the lowest mean {measure.name}: {mean} ({spread})."
 
 
 def standing(results: Results) -> list[str]:
-    """Return sentences that say how surely the best arm differs from the others."""
+    """Return sentences on how surely the best arm differs from the others."""
     rows = ranked(results)
     if len(rows) < 2:
         return ["There is no second arm to compare it with."] if rows else []
@@ -136,15 +75,15 @@ def _test(results: Results, best: str, other: str) -> Row:
 
 
 def _against_next(results: Results, second: Row, test: Row) -> str:
-    what = results.measure
-    gap, low, high = (what.shown(test[column]) for column in ("difference_mean", "low", "high"))
+    measure = results.measure
+    gap, low, high = (measure.shown(test[key]) for key in ("difference_mean", "low", "high"))
     pairs = sum(row["p"] is not None for row in results.tests)
     confidence = percent(results.protocol["confidence"], 0)
     facts = (
-        f"{gap} {what.difference} higher ({confidence}% interval {low} to {high}; "
+        f"{gap} {measure.difference} higher ({confidence}% interval {low} to {high}; "
         f"{equals(test['p_holm'])} after Holm's correction over {pairs} {plural(pairs, 'pair')})"
     )
-    arm = f"{spoken(second)} ({what.with_unit(what.mean(second))})"
+    arm = f"{spoken(second)} ({measure.with_unit(measure.mean(second))})"
     if test["significant"]:
         return f"The next arm, {arm}, is {facts}: a significant difference."
     return (
@@ -153,17 +92,8 @@ def _against_next(results: Results, second: Row, test: Row) -> str:
     )
 
 
-def plural(n: int, noun: str) -> str:
-    """Return the noun for n things.
-
-    >>> plural(1, "seed"), plural(2, "seed")
-    ('seed', 'seeds')
-    """
-    return noun if n == 1 else f"{noun}s"
-
-
 def agreement(results: Results) -> str | None:
-    """Return how many of the paper's numbers lie in our intervals; None where there are none."""
+    """Return how many of the paper's errors lie in our intervals; None where there are none."""
     known = [row for row in ranked(results) if row["paper_test_error"] is not None]
     bounded = [row for row in known if row["test_error_low"] is not None]
     if not bounded:
@@ -175,22 +105,10 @@ def agreement(results: Results) -> str | None:
     return f"The paper's test error lies inside our interval for {inside} of {len(bounded)} arms."
 
 
-def divergence(results: Results) -> str:
-    """Return one sentence: at which rates, and for how many seeds, which arms diverged."""
-    seeds = results.protocol["seeds"]
-    parts = [
-        f"{each.arm}, at "
-        + ", ".join(f"{rate:g} ({n} of {seeds} seeds)" for rate, n in each.diverged)
-        for each in rates(results)
-        if each.diverged
-    ]
-    return f"Diverged in fine-tuning: {'; '.join(parts) or 'no arm at any learning rate'}."
-
-
 def layers(results: Results) -> dict[str, int]:
-    """Return the number of hidden layers of the arms' networks, by arm key; failed arms have none.
+    """Return the number of hidden layers of the arms' networks, by arm key; failed arms are absent.
 
-    Networks without any have the zeros of their inputs in table.csv.
+    For networks without hidden layers table.csv has the sparsity of their inputs.
     """
     return {
         arm_key(run): len(run["zeros_by_layer"])
@@ -201,20 +119,104 @@ def layers(results: Results) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Rates:
-    """How many seeds of an arm chose each fine-tuning learning rate, and diverged at it."""
+    """Learning rates of an arm, highest first, each with a number of seeds.
+
+    `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has the hidden layer before the
+    rate; it is empty where pre-training diverged nowhere, and where the records do not have it.
+    """
 
     arm: str
     chosen: list[tuple[float, int]]
     diverged: list[tuple[float, int]]
+    pretrain_diverged: list[tuple[str, int]]
 
 
 def rates(results: Results) -> list[Rates]:
-    """Return the learning rates of each arm, highest rate first."""
+    """Return the learning rates of each arm."""
     return [_rates(results, row) for row in results.table]
 
 
 def _rates(results: Results, row: Row) -> Rates:
     runs = [run for run in results.runs if arm_key(run) == arm_key(row)]
-    chosen = Counter(run["learning_rate"] for run in runs if run["learning_rate"] is not None)
-    diverged = Counter(rate for run in runs for rate in run["diverged"])
-    return Rates(name(row), *(sorted(n.items(), reverse=True) for n in (chosen, diverged)))
+    return Rates(
+        name(row),
+        _counted(run["learning_rate"] for run in runs if run["learning_rate"] is not None),
+        _counted(rate for run in runs for rate in run["diverged"]),
+        _pretraining(runs),
+    )
+
+
+def _pretraining(runs: Iterable[Row]) -> list[tuple[str, int]]:
+    """Return diverged layers and rates of runs; `2:0.1` in a record is rate 0.1 in layer 2."""
+    places = Counter(place for run in runs for place in run.get("pretrain_diverged", "").split())
+    ordered = sorted(places.items(), key=lambda item: [float(x) for x in item[0].split(":")])
+    return [(f"layer {'{}, {}'.format(*place.split(':'))}", n) for place, n in ordered]
+
+
+def _counted(found: Iterable[float]) -> list[tuple[float, int]]:
+    return sorted(Counter(found).items(), reverse=True)
+
+
+def divergence(results: Results) -> str:
+    """Return one sentence: the arms that diverged, at which rates and for how many seeds."""
+    seeds = results.protocol["seeds"]
+    parts = [
+        f"{arm.arm}, at "
+        + ", ".join(f"{rate:g} ({n} of {seeds} seeds)" for rate, n in arm.diverged)
+        for arm in rates(results)
+        if arm.diverged
+    ]
+    text = f"Diverged in fine-tuning: {'; '.join(parts) or 'no arm at any learning rate'}."
+    before = [arm.arm for arm in rates(results) if arm.pretrain_diverged]
+    return text + (
+        f" Diverged in pre-training (details below): {'; '.join(before)}." if before else ""
+    )
+
+
+def against_baseline(results: Results) -> str | None:
+    """Return one sentence: the logistic regression against the best arm, paired over seeds.
+
+    None where the dataset has no such baseline, or no arm has a mean.
+    """
+    best, measure = ranked(results)[:1], results.measure
+    theirs = baselines.by_seed(results, "logistic", measure.key) if results.of_texts else {}
+    if not best or not theirs:
+        return None
+    confidence = results.protocol["confidence"]
+    ours = baselines.of_arm(results, arm_key(best[0]), measure.key)
+    test, word = statistics.paired_test(theirs, ours, confidence), "higher"
+    if test.difference < 0:
+        test, word = statistics.paired_test(ours, theirs, confidence), "lower"
+    spread = "one seed: no interval"
+    if test.low is not None:
+        ends = f"{measure.shown(test.low)} to {measure.shown(test.high)}"
+        spread = f"{percent(confidence, 0)}% interval {ends}, paired over {test.n} seeds"
+    mean = measure.with_unit(statistics.mean(list(theirs.values())))
+    gap = f"{measure.shown(test.difference)} {measure.difference}"
+    return f"Logistic regression on the same terms has {mean}: {gap} {word} ({spread})."
+
+
+def baselines_note(results: Results) -> str | None:
+    """Return how the baselines were made, and what was chosen; None where there are none."""
+    if not baselines.table(results):
+        return None
+    parts = []
+    if baselines.rows_of(results, "logistic"):
+        parts.append(_regression(results))
+    if baselines.rows_of(results, "constant"):
+        stars = ", for the RMSE its mean stars" if results.measure is RMSE else ""
+        parts.append(f"Always the same answer: the training part's most frequent class{stars}.")
+    return " ".join(parts)
+
+
+def _regression(results: Results) -> str:
+    fits = baselines.rows_of(results, "logistic")
+    strengths = ", ".join(f"{C:g} ({n} of {len(fits)})" for C, n in _counted(f["C"] for f in fits))
+    measure = "RMSE" if results.measure is RMSE else "error"
+    text = (
+        "Logistic regression: scikit-learn's with an L2 penalty, on the same terms, labels and "
+        f"splits; the lowest validation {measure} (ties: lower validation cost) chose its inverse "
+        f"strength C: {strengths}."
+    )
+    stopped = sum(not row["converged"] for row in fits)
+    return f"{text} {stopped} {plural(stopped, 'fit')} stopped before the end." if stopped else text

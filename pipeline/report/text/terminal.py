@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.analysis.results import Row
-from pipeline.report.text.summary import name, percent
+from pipeline.report.text.wording import name, percent
 from pipeline.runtime import storage
 
 if TYPE_CHECKING:

@@ -1,18 +1,56 @@
-"""The paper's claims with their verdicts, as the report and the README show them."""
+"""Claims with their verdicts in words: paper against measurement, headline, consequence."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.analysis.results import Row
-from pipeline.report.text.summary import UNKNOWN, percent, plural
+from pipeline.claims.catalogue import CLAIMS, STATED
+from pipeline.paper import published
+from pipeline.report.text.wording import UNKNOWN, percent, plural, sentence
 
 VERDICTS = ("supported", "contradicted", "undecided")
 
+# Rules of claims.csv that are a test with a margin: the test's name, and the margin in the rule.
+TESTS = {
+    "non-inferiority": re.compile(r"interval lies at or below (.+?), contradicted .* The margin"),
+    "equivalence": re.compile(r"interval lies within (.+?) of 0, contradicted"),
+}
+
+# Advice to practitioners where a claim is supported, and where it is contradicted, by its key.
+ADVICE: dict[str, tuple[str, str]] = {
+    "rectifier-as-good-as-tanh": (
+        "from a random start rectifiers are as safe a choice as tanh",
+        "from a random start rectifiers cost errors against tanh",
+    ),
+    "rectifier-matches-pretrained-tanh": (
+        "rectifiers need no pre-training to keep up with pre-trained tanh",
+        "without pre-training rectifiers do not keep up with pre-trained tanh",
+    ),
+    "unlabeled-help-rectifier": (
+        "pre-training pays where labels are few",
+        "pre-training does not pay even where labels are few",
+    ),
+    "sparsity-does-no-harm": (
+        "a sparsity of 70 to 85% costs no errors beyond the margin",
+        "a sparsity of 70 to 85% costs errors",
+    ),
+    "later-units-do-as-well": (
+        "later units (leaky to SiLU) are no worse than the rectifier",
+        "later units (leaky to SiLU) are worse than the rectifier",
+    ),
+    "gradients-do-not-vanish": (
+        "gradients reach the bottom of the deepest rectifier networks tried",
+        "gradients fade on their way down deep rectifier networks",
+    ),
+}
+MOST_ADVICE = 4  # pieces in one sentence
+
 
 @dataclass(frozen=True)
-class Judged:
-    """One claim in words: what the paper has, what is found here, and what follows."""
+class JudgedClaim:
+    """A row of claims.csv in words; `test` names its test and margin, empty for other rules."""
 
     claim: str
     source: str
@@ -20,38 +58,45 @@ class Judged:
     here: str
     interval: str
     verdict: str
+    test: str
     rule: str
     reason: str
 
 
-def judged(claims: Sequence[Row]) -> list[Judged]:
+def judged(claims: Sequence[Row]) -> list[JudgedClaim]:
     """Return the rows of claims.csv in words."""
     return [_judged(row) for row in claims]
 
 
-def count(claims: Sequence[Row]) -> str:
-    """Return how many claims have which verdict, e.g. `2 claims: 1 supported, 1 undecided`."""
-    found = Counter(row["verdict"] for row in claims)
-    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
-    return f"{len(claims)} {plural(len(claims), 'claim')}: {told}"
-
-
-def _judged(row: Row) -> Judged:
+def _judged(row: Row) -> JudgedClaim:
     unit, low, high = row["unit"], row["low"], row["high"]
-    return Judged(
+    return JudgedClaim(
         claim=row["claim"],
         source=row["source"],
         paper=_with_unit(row["paper"], unit),
         here=here(row),
         interval="" if low is None else f"({_number(low, unit)} to {_number(high, unit)})",
         verdict=row["verdict"],
+        test=margin_test(row["rule"]),
         rule=row["rule"],
         reason=row["reason"],
     )
 
 
+def margin_test(rule: str) -> str:
+    """Return the name and the margin of a rule's test; empty for a rule without a margin.
+
+    >>> margin_test("Supported if the whole interval lies within 0.6 points of 0, contradicted if")
+    'equivalence, margin 0.6 points'
+    """
+    for name, pattern in TESTS.items():
+        if (match := pattern.search(rule)) is not None:
+            return f"{name}, margin {match[1]}"
+    return ""
+
+
 def here(row: Row) -> str:
-    """Return what was found for a row of claims.csv, e.g. `2.00 points`."""
+    """Return the estimate of a row of claims.csv, e.g. `2.00 points`."""
     return _with_unit(row["estimate"], row["unit"])
 
 
@@ -63,3 +108,55 @@ def _with_unit(value: float | None, unit: str) -> str:
     return (
         UNKNOWN if value is None else _number(value, unit) + {"points": " points"}.get(unit, unit)
     )
+
+
+def paper(row: Row) -> str:
+    """Return the paper's value for a claim: its number on this dataset, or others, or words.
+
+    A star marks numbers without a second source.
+    """
+    if row["paper"] is not None:
+        return _with_unit(row["paper"], row["unit"]) + ("*" if row["paper_mark"] == "M" else "")
+    if row["key"] in STATED:
+        return STATED[row["key"]]
+    claim = next((claim for claim in CLAIMS if claim.key == row["key"]), None)
+    numbers = [claim.paper(dataset) for dataset in published.ZEROS] if claim else []
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return UNKNOWN
+    values, mark = [number.value for number in known], any(number.mark == "M" for number in known)
+    ends = f"{_number(min(values), row['unit'])} to {_with_unit(max(values), row['unit'])}"
+    return sentence(f"{ends}{'*' if mark else ''} on its 4 data sets")
+
+
+def count(claims: Sequence[Row]) -> str:
+    """Return how many claims have which verdict, e.g. `2 claims: 1 supported, 1 undecided`."""
+    counts = Counter(row["verdict"] for row in claims)
+    parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    return f"{len(claims)} {plural(len(claims), 'claim')}: {parts}"
+
+
+def headline(dataset: str, tested: Sequence[Row]) -> str:
+    """Return how many of a dataset's claims have which verdict.
+
+    >>> headline("digits", [])
+    'On digits no claim has records yet.'
+    """
+    if not tested:
+        return f"On {dataset} no claim has records yet."
+    counts = Counter(row["verdict"] for row in tested)
+    parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+    return f"On {dataset}, {len(tested)} {plural(len(tested), 'claim')} tested: {parts}."
+
+
+def consequence(tested: Sequence[Row]) -> str:
+    """Return one sentence of advice for practice, from the verdicts that are decided."""
+    by_key = {row["key"]: row["verdict"] for row in tested}
+    advice = [
+        words[VERDICTS.index(by_key[key])]
+        for key, words in ADVICE.items()
+        if by_key.get(key) in VERDICTS[:2]
+    ][:MOST_ADVICE]
+    if not advice:
+        return "Nothing follows for practice: none of the claims that bear on it is decided here."
+    return f"For practice, on data like these: {'; '.join(advice)}."

@@ -1,1 +1,1 @@
-"""Products of a mini-batch with large weights, compiled for the processor at hand."""
+"""Kernels for CPUs, compiled by LLVM for the processor at run time."""

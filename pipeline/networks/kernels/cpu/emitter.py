@@ -1,7 +1,7 @@
-"""The code of one function in LLVM's language: vectors of floats, loops, fused multiply-adds.
+"""LLVM code of one function: vectors of floats, loops, fused multiply-adds.
 
-A loop in Python that calls the emitter is unrolled; `Emitter.loop` makes one that runs. Indices are
-64-bit integers and count floats.
+A Python loop around emitter calls is unrolled in the emitted code; `Emitter.loop` emits a loop.
+Indices are 64-bit integers that count floats.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +12,17 @@ from llvmlite import ir
 
 FLOAT, BIT, INT, LONG = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()
-ALIGNMENT = 4  # bytes: a matrix may begin at any float
-Value: TypeAlias = Any  # an ir.Value: llvmlite says nothing of types
+ALIGNMENT = 4  # bytes: a matrix may start at any float
+Value: TypeAlias = Any  # an ir.Value: llvmlite has no type hints
 Index: TypeAlias = Any  # a Value or an int
-Columns: TypeAlias = list[tuple[Value, Value | None]]  # where each vector begins, and its mask
+Columns: TypeAlias = list[tuple[Value, Value | None]]  # first column of each vector, and its mask
 
 
 class Emitter:
-    """Writes one function."""
+    """Builder of one LLVM function."""
 
     def __init__(self, name: str, pointers: int, integers: int, *, lanes: int) -> None:
-        """Begin the function `name` of so many pointers to floats, then so many integers."""
+        """Start the function `name`, whose arguments are pointers to floats, then integers."""
         self.module, self.name, self.lanes = ir.Module(name), name, lanes
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [LONG] * integers)
         self.function = ir.Function(self.module, kind, name)
@@ -34,7 +34,7 @@ class Emitter:
         self._build = ir.IRBuilder(self.function.append_basic_block())
 
     def text(self) -> str:
-        """Return the finished code."""
+        """Return the LLVM code of the finished function."""
         self._build.ret_void()
         return str(self.module)
 
@@ -49,24 +49,24 @@ class Emitter:
         return self._build.sub(_long(a), _long(b))
 
     def times(self, a: Index, *others: Index) -> Value:
-        """Return the product of all."""
+        """Return the product of a and all others."""
         for other in others:
             a = self._build.mul(_long(a), _long(other))
         return a
 
     def multiple(self, a: Index, step: int) -> Value:
-        """Return the largest multiple of `step` that is not above a."""
+        """Return the largest multiple of `step` that is at most a."""
         return self.minus(a, self._build.urem(_long(a), _long(step)))
 
-    def least(self, a: Index, b: Index) -> Value:
-        """Return the lesser of a and b."""
+    def minimum(self, a: Index, b: Index) -> Value:
+        """Return the minimum of a and b."""
         return self._build.select(
             self._build.icmp_signed("<", _long(a), _long(b)), _long(a), _long(b)
         )
 
     @contextmanager
     def loop(self, start: Index, stop: Index, step: int = 1) -> Iterator[Value]:
-        """Run what is emitted inside for each index from `start` up to `stop`."""
+        """Emit a loop over indices from `start` up to `stop`; its body is emitted in the block."""
         before, build = self._build.block, self._build
         head, body, after = (self.function.append_basic_block() for _ in range(3))
         build.branch(head)
@@ -80,10 +80,10 @@ class Emitter:
         build.branch(head)
         build.position_at_end(after)
 
-    def each_panel(self, count: Value, vectors: int, act: Callable[[Columns], None]) -> None:
-        """Emit what `act` does for each panel of `count` floats, from the first one on.
+    def for_panels(self, count: Value, vectors: int, act: Callable[[Columns], None]) -> None:
+        """Emit `act` for all panels of `vectors` vectors that cover `count` floats, in order.
 
-        A panel has so many vectors; what is left has one, the last of all with a mask.
+        The remainder is covered by panels of one vector, the last of them masked.
         """
         wide = self.multiple(count, vectors * self.lanes)
         whole = self.multiple(count, self.lanes)
@@ -95,49 +95,49 @@ class Emitter:
         with self.loop(whole, count, self.lanes) as first:
             act([(first, self.first(self.minus(count, whole)))])
 
-    def each_vector(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
-        """Emit what `act` does for each vector of `count` floats, the last of all with a mask."""
-        self.each_panel(count, 1, lambda columns: act(*columns[0]))
+    def for_vectors(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
+        """Emit `act` for all vectors that cover `count` floats, the last of them masked."""
+        self.for_panels(count, 1, lambda columns: act(*columns[0]))
 
     def integer(self, pointer: Value, place: Index) -> Value:
-        """Return a 64-bit integer of those at a pointer."""
+        """Return element `place` of an array of 64-bit integers."""
         here = self._build.gep(pointer, [_long(place)], source_etype=LONG)
         return self._build.load(here, typ=LONG, align=8)
 
     # Floats in memory
 
     def at(self, pointer: Value, *offsets: Index) -> Value:
-        """Return the pointer moved on by the sum of the offsets."""
+        """Return the pointer plus the sum of the offsets, in floats."""
         for offset in offsets:
             pointer = self._build.gep(pointer, [_long(offset)], source_etype=FLOAT)
         return pointer
 
     def first(self, count: Index) -> Value:
         """Return the mask of the first `count` lanes."""
-        counts = self._same(self._build.trunc(_long(count), INT), self.ints)
+        counts = self._splat(self._build.trunc(_long(count), INT), self.ints)
         return self._build.icmp_signed("<", self.ints([*range(self.lanes)]), counts)
 
     def load(self, pointer: Value, mask: Value | None = None) -> Value:
-        """Return the vector at a pointer: 0 where it is masked, and not read there."""
+        """Return the vector at a pointer; masked lanes are 0 and not read."""
         if mask is None:
             return self._build.load(pointer, typ=self.vector, align=ALIGNMENT)
-        told = [pointer, INT(ALIGNMENT), mask, self.zeros()]
-        return self._call(f"llvm.masked.load.{self._suffix}.p0", self.vector, told)
+        arguments = [pointer, INT(ALIGNMENT), mask, self.zeros()]
+        return self._call(f"llvm.masked.load.{self._suffix}.p0", self.vector, arguments)
 
     def store(self, vector: Value, pointer: Value, mask: Value | None = None) -> None:
-        """Write a vector: only where the mask says so."""
+        """Write a vector; masked lanes are not written."""
         if mask is None:
             self._build.store(vector, pointer, align=ALIGNMENT)
         else:
-            told = [vector, pointer, INT(ALIGNMENT), mask]
-            self._call(f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), told)
+            arguments = [vector, pointer, INT(ALIGNMENT), mask]
+            self._call(f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), arguments)
 
-    def spread(self, pointer: Value) -> Value:
+    def broadcast(self, pointer: Value) -> Value:
         """Return the float at a pointer in every lane."""
-        return self._same(self._build.load(pointer, typ=FLOAT, align=ALIGNMENT), self.vector)
+        return self._splat(self._build.load(pointer, typ=FLOAT, align=ALIGNMENT), self.vector)
 
-    def fetch(self, pointer: Value) -> None:
-        """Ask for what lies at a pointer, which need not exist, to be brought near."""
+    def prefetch(self, pointer: Value) -> None:
+        """Prefetch the cache line at a pointer, which may lie outside the array."""
         read, near, data = INT(0), INT(2), INT(1)
         self._call("llvm.prefetch.p0", ir.VoidType(), [pointer, read, near, data])
 
@@ -161,23 +161,23 @@ class Emitter:
         """Return a + b."""
         return self._build.fadd(a, b)
 
-    def below(self, a: Value, b: Value) -> Value:
-        """Return the mask of the lanes where a < b; not where one is NaN."""
+    def less(self, a: Value, b: Value) -> Value:
+        """Return the mask of the lanes where a < b; False where either is NaN."""
         return self._build.fcmp_ordered("<", a, b)
 
     def where(self, mask: Value, a: Value, b: Value) -> Value:
-        """Return a where the mask says so, else b."""
+        """Return a where the mask is set, else b."""
         return self._build.select(mask, a, b)
 
     def add_lanes_to(self, pointer: Value, vector: Value) -> None:
         """Add the sum of a vector's lanes to the float at a pointer."""
-        told, name = [FLOAT(-0.0), vector], f"llvm.vector.reduce.fadd.{self._suffix}"
-        total = self._call(name, FLOAT, told, ["reassoc"])
+        name = f"llvm.vector.reduce.fadd.{self._suffix}"
+        total = self._call(name, FLOAT, [FLOAT(-0.0), vector], ["reassoc"])
         before = self._build.load(pointer, typ=FLOAT, align=ALIGNMENT)
         self._build.store(self._build.fadd(before, total), pointer, align=ALIGNMENT)
 
     def accumulator(self) -> Value:
-        """Return a place for a vector that loops change, now 0; LLVM finds it a register."""
+        """Return a vector variable, initially 0; LLVM keeps it in a register."""
         with self._build.goto_entry_block():
             place = self._build.alloca(self.vector)
         self._build.store(self.zeros(), place)
@@ -195,21 +195,21 @@ class Emitter:
     def _suffix(self) -> str:
         return f"v{self.lanes}f32"
 
-    def _same(self, scalar: Value, kind: ir.VectorType) -> Value:
+    def _splat(self, scalar: Value, kind: ir.VectorType) -> Value:
         """Return a scalar in every lane."""
-        nothing = kind(ir.Undefined)
-        one = self._build.insert_element(nothing, scalar, INT(0))
-        return self._build.shuffle_vector(one, nothing, self.ints([0] * self.lanes))
+        undefined = kind(ir.Undefined)
+        first = self._build.insert_element(undefined, scalar, INT(0))
+        return self._build.shuffle_vector(first, undefined, self.ints([0] * self.lanes))
 
     def _call(
-        self, name: str, kind: ir.Type, told: list[Value], fastmath: Sequence[str] = ()
+        self, name: str, kind: ir.Type, arguments: list[Value], fastmath: Sequence[str] = ()
     ) -> Value:
-        """Call one of LLVM's own functions."""
+        """Call an LLVM intrinsic."""
         function = self.module.globals.get(name)
         if function is None:
-            taken = ir.FunctionType(kind, [value.type for value in told])
-            function = ir.Function(self.module, taken, name)
-        return self._build.call(function, told, fastmath=fastmath)
+            signature = ir.FunctionType(kind, [value.type for value in arguments])
+            function = ir.Function(self.module, signature, name)
+        return self._build.call(function, arguments, fastmath=fastmath)
 
 
 def _long(index: Index) -> Value:

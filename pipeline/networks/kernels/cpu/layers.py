@@ -1,10 +1,10 @@
-"""The layers of a stack on a CPU: forward, and back with the update, by sweeps over the weights.
+"""Layers on a CPU by compiled kernels: forward, and backward with the update.
 
-Same results as plain torch's up to rounding, with less traffic and fewer calls; kernels.py says
-how. Where nothing can be compiled, everything goes the plain way.
+Results equal torch's up to rounding, with less memory traffic and fewer calls (kernels.py). If no
+kernel can be compiled, torch computes everything.
 
 Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
-rows of weights, Q rows of gradients, M their ends (Q + 1), P places of them all; a 1 broadcasts.
+rows of weights, Q rows of gradients, M = Q + 1 row pointers, P row indices; a 1 broadcasts.
 """
 
 import logging
@@ -16,42 +16,42 @@ import torch
 from torch import Tensor
 
 from pipeline.networks.activations import functions
-from pipeline.networks.activations.units import Gate, Units
+from pipeline.networks.activations.units import ActivationGradient, Units
 
 log = logging.getLogger(__name__)
 
-LEAST_SIDE = 8  # inputs and outputs; of fewer most of a register would be empty
-MOST_ROWS = 16  # of a mini-batch: the sums of more would not fit the registers
-RECTIFIER = functions.FUNCTIONS["rectifier"]  # the unit that the kernels know
+MIN_WIDTH = 8  # inputs and outputs; with fewer most of a register is empty
+MAX_ROWS = 16  # of a mini-batch: the sums of more do not fit the registers
+RECTIFIER = functions.FUNCTIONS["rectifier"]  # the activation function of the kernels
 
 
 @cache
-def compiler() -> ModuleType | None:
-    """Return what compiles kernels here, None where nothing does; the log says once why."""
+def compiled_kernels() -> ModuleType | None:
+    """Return the module of the kernels, None (with one warning) if they cannot be compiled."""
     try:
-        from pipeline.networks.kernels.cpu import compiled
+        from pipeline.networks.kernels.cpu import kernels
 
-        compiled.compiled("forward", 1, transposed=False, rectifier=False, negated=False)
+        kernels.compiled_kernel("forward", 1, transposed=False, rectifier=False, negated=False)
     except (ImportError, RuntimeError, OSError) as error:
         if multiprocessing.parent_process() is None:
             log.warning("warning: training without compiled kernels, more slowly: %s", error)
         return None
-    return compiled
+    return kernels
 
 
-def fits(x_KBI: object, W_KIO: Tensor) -> bool:
-    """Tell whether the kernels take inputs and weights: float32 on a CPU.
+def supports(x_KBI: object, W_KIO: Tensor) -> bool:
+    """Return whether the kernels support these inputs and weights: float32 on a CPU.
 
-    That depends on a layer's shape, never on K or the place in a stack, so that a network's numbers
-    do not depend on who shares its stack.
+    Depends on a layer's shape and never on K, so that a network's numbers do not depend on the
+    other networks of its population.
     """
     return (
         W_KIO.device.type == "cpu"
         and isinstance(x_KBI, Tensor)
         and x_KBI.dtype == W_KIO.dtype == torch.float32
-        and min(W_KIO.shape[1:]) >= LEAST_SIDE
+        and min(W_KIO.shape[1:]) >= MIN_WIDTH
         and (W_KIO.is_contiguous() or W_KIO.mT.is_contiguous())
-        and compiler() is not None
+        and compiled_kernels() is not None
     )
 
 
@@ -62,10 +62,11 @@ def forward(
     units: Units | None = None,
     signs_K1O: Tensor | None = None,
 ) -> Tensor | None:
-    """Return f(b + x W) * signs [K, B, O], without units b + x W; None where it cannot be done."""
-    batch = x_KBI.shape[1] if x_KBI.shape[1] <= MOST_ROWS else None
-    knows = units is None or units.function is RECTIFIER
-    if not knows or (batch is None and not W_KIO.is_contiguous()):
+    """Return f(b + x W) * signs [K, B, O], or b + x W without units; None if not supported."""
+    batch = x_KBI.shape[1] if x_KBI.shape[1] <= MAX_ROWS else None
+    if units is not None and units.function is not RECTIFIER:
+        return None
+    if batch is None and not W_KIO.is_contiguous():
         return None
     h_KBO = torch.empty(*x_KBI.shape[:2], W_KIO.shape[2])
     _run(
@@ -79,27 +80,30 @@ def forward(
     return h_KBO
 
 
-def descend_(
+def backward_and_update_(
     x_KBI: Tensor,
     W_KIO: Tensor,
     b_K1O: Tensor,
     delta_KBO: Tensor,
     *,
     below: bool,
-    gate: Gate | None = None,
+    activation: ActivationGradient | None = None,
 ) -> tuple[bool, Tensor | None]:
-    """Add the step x' delta to the weights and the sum of delta to the biases, in place.
+    """Add x' delta to the weights and the sum of delta to the biases, in place.
 
-    Returns whether it was done, and where asked for the gradient [K, B, I] through the weights as
-    they were: that at the inputs, or with a `gate` that at the linear outputs of its units.
+    Returns whether the kernels support it. With `below`, also returns the gradient [K, B, I] from
+    the weights before their update: at the inputs, or at the linear outputs of `activation`.
     """
-    knows = gate is None or gate.units.function is RECTIFIER
-    if not knows or x_KBI.shape[1] > MOST_ROWS:
+    if activation is not None and activation.units.function is not RECTIFIER:
+        return False, None
+    if x_KBI.shape[1] > MAX_ROWS:
         return False, None
     below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
-    signs_K1I, l1_K11 = (None, None) if gate is None else (gate.signs_K1O, gate.l1_K11)
+    signs_K1I, l1_K11 = (
+        (None, None) if activation is None else (activation.signs_K1O, activation.l1_K11)
+    )
     _run(
-        "descend",
+        "backward_and_update",
         (
             x_KBI.contiguous(), W_KIO, b_K1O, delta_KBO.contiguous(),
             below_KBI, signs_K1I, l1_K11,
@@ -107,7 +111,7 @@ def descend_(
         W_KIO,
         x_KBI.shape[1],
         below=below,
-        rectifier=gate is not None,
+        rectifier=activation is not None,
         negated=signs_K1I is not None,
         penalized=l1_K11 is not None,
     )  # fmt: skip
@@ -115,18 +119,19 @@ def descend_(
 
 
 def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
-    """Add each row of delta to the rows of W at `places_P[starts_M[q] : starts_M[q + 1]]`, int64.
+    """Add row q of delta to the rows `places_P[starts_M[q] : starts_M[q + 1]]` (int64) of W.
 
-    In this order, as `index_add_` does, so with the same bits. Returns whether it was done.
+    Adds in this order, so that the bits equal those of `index_add_`. Returns whether the kernels
+    support it.
     """
-    given = (W_RO, starts_M, places_P, delta_QO)
-    if not all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in given):
+    tensors = (W_RO, starts_M, places_P, delta_QO)
+    if not all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in tensors):
         return False
-    compiled = compiler()
-    if compiled is None or not W_RO.dtype == delta_QO.dtype == torch.float32:
+    kernels = compiled_kernels()
+    if kernels is None or not W_RO.dtype == delta_QO.dtype == torch.float32:
         return False
-    run = compiled.compiled("scatter", None)
-    run(*(tensor.data_ptr() for tensor in given), W_RO.shape[1], len(delta_QO))
+    run = kernels.compiled_kernel("scatter", None)
+    run(*(tensor.data_ptr() for tensor in tensors), W_RO.shape[1], len(delta_QO))
     return True
 
 
@@ -137,10 +142,10 @@ def _run(
     batch: int | None,
     **options: bool,
 ) -> None:
-    """Run a kernel on all networks; tensors that are not given are not used."""
-    compiled = compiler()
-    assert compiled is not None
+    """Run a kernel on all networks; it does not read tensors that are None."""
+    kernels = compiled_kernels()
+    assert kernels is not None
     assert tensors[0] is not None
     (K, I, O), B = W_KIO.shape, tensors[0].shape[1]  # noqa: E741
-    run = compiled.compiled(name, batch, transposed=not W_KIO.is_contiguous(), **options)
+    run = kernels.compiled_kernel(name, batch, transposed=not W_KIO.is_contiguous(), **options)
     run(*(None if tensor is None else tensor.data_ptr() for tensor in tensors), B, I, O, K)

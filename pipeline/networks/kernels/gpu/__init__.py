@@ -1,1 +1,1 @@
-"""What runs on a GPU alone: fused kernels, and steps that are recorded and played again."""
+"""Fused Triton kernels of a layer, and CUDA graphs of SGD steps."""

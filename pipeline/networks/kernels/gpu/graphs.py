@@ -1,8 +1,8 @@
-"""Steps that are recorded once and played again: one launch in the place of hundreds.
+"""CUDA graphs of SGD steps: recorded once, replayed by one launch in place of hundreds.
 
-What a step costs on a GPU is, for few or small networks, mostly the launching of its kernels from
-Python. A CUDA graph holds those of several steps, with their addresses: so inputs are copied to a
-place of their own first, and everything else that steps read or write has to stay where it is.
+For few or small networks, most of a step's time on a GPU is the launching of its kernels from
+Python. A CUDA graph holds the kernels of several steps with fixed addresses: inputs are copied into
+static buffers first, and all other tensors of a step have to keep their memory.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,90 +14,95 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-Step = Callable[..., None]  # from tensors, each of one shape at all times; writes in place
-Inputs = tuple[Tensor, ...]  # of a step
+StepFunction = Callable[..., None]  # takes tensors of constant shapes; writes in place
+StepInputs = tuple[Tensor, ...]
 
 
 class Recording(Protocol):
-    """What has been recorded."""
+    """A recorded graph."""
 
     def replay(self) -> None:
-        """Do again what was recorded, with what lies now at the same addresses."""
+        """Run the recorded kernels again, on the present contents of the same addresses."""
         ...
 
 
 def record(act: Callable[[], None]) -> Recording:
-    """Return the kernels that an act launches, as a CUDA graph. None of them runs."""
+    """Return the kernels that `act` launches as a CUDA graph, without running them."""
     graph = torch.cuda.CUDAGraph()
-    # Where a recording ends in an error, torch.cuda.graph leaves its own stream the current one.
+    # After an error, torch.cuda.graph leaves its own stream as the current one.
     with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
         act()
     return graph
 
 
 @dataclass
-class Recorded:
-    """Steps that are recorded, `many` together, and then played.
+class RecordedSteps:
+    """Steps that are recorded in groups of `many`, and then replayed.
 
-    The first one runs as it is: it compiles kernels and lets libraries set themselves up, which
-    cannot be recorded. So do those at the end that are fewer than `many`.
+    The first step runs eagerly: compiling kernels and setting up libraries cannot be recorded. The
+    last steps run eagerly too if they are fewer than `many`.
     """
 
-    step: Step
+    step: StepFunction
     many: int = 1
     record: Callable[[Callable[[], None]], Recording] = record
     begun: bool = False
-    places: list[Tensor] = field(default_factory=list)  # of the inputs, each of `many` steps
+    buffers: list[Tensor] = field(default_factory=list)  # inputs [many, ...] of a group of steps
     recording: Recording | None = None
 
-    def take(self, inputs: Iterable[Inputs]) -> None:
+    def take(self, inputs: Iterable[StepInputs]) -> None:
         """Take a step on each of the inputs, in order."""
-        each = iter(inputs)
+        remaining = iter(inputs)
         if not self.begun:
-            self._run(islice(each, 1))
+            self._run(islice(remaining, 1))
             self.begun = True
-        while group := list(islice(each, self.many)):
+        while group := list(islice(remaining, self.many)):
             if len(group) == self.many:
-                self._play(group)
+                self._replay(group)
             else:
                 self._run(group)
 
-    def _run(self, inputs: Iterable[Inputs]) -> None:
-        for given in inputs:
-            self.step(*given)
+    def _run(self, inputs: Iterable[StepInputs]) -> None:
+        for step_inputs in inputs:
+            self.step(*step_inputs)
 
-    def _play(self, group: list[Inputs]) -> None:
+    def _replay(self, group: list[StepInputs]) -> None:
         parts = zip(*group, strict=True)
         if self.recording is None:
-            self.places = [torch.stack(part) for part in parts]
-            self.recording = self.record(lambda: self._run(zip(*self.places, strict=True)))
+            self.buffers = [torch.stack(part) for part in parts]
+            self.recording = self.record(lambda: self._run(zip(*self.buffers, strict=True)))
         else:
-            for place, part in zip(self.places, parts, strict=True):
-                torch.stack(part, out=place)
+            for buffer, part in zip(self.buffers, parts, strict=True):
+                torch.stack(part, out=buffer)
         self.recording.replay()
 
 
-def together(steps: int) -> int:
-    """Return how many steps of an epoch are recorded together.
+def steps_per_graph(steps: int) -> int:
+    """Return the number of steps of an epoch that are recorded together.
 
-    Many share a launch, but each is recorded, in every epoch: both grow as the root of the steps.
+    More steps share a launch, but more are recorded in every epoch: the square root balances both.
 
-    >>> [together(steps) for steps in (100, 5000, 60_000)]
+    >>> [steps_per_graph(steps) for steps in (100, 5000, 60_000)]
     [1, 7, 24]
     """
     return max(1, isqrt(steps) // 10)
 
 
-def take(
-    step: Step, inputs: Iterable[Inputs], device: torch.device, *, steps: int, steady: bool
+def run_steps(
+    step: StepFunction,
+    inputs: Iterable[StepInputs],
+    device: torch.device,
+    *,
+    steps: int,
+    steady: bool,
 ) -> None:
-    """Take an epoch's `steps` in the fastest way: recorded, on a GPU and where they are `steady`.
+    """Take an epoch's `steps`: recorded as CUDA graphs if on a GPU and `steady`, else eagerly.
 
-    A steady step launches the same kernels on tensors of the same shapes each time, and the CPU
-    waits for none of them.
+    A steady step launches the same kernels on tensors of the same shapes each time, without
+    synchronization of CPU and GPU.
     """
     if steady and device.type == "cuda":
-        Recorded(step, together(steps)).take(inputs)
+        RecordedSteps(step, steps_per_graph(steps)).take(inputs)
         return
-    for given in inputs:
-        step(*given)
+    for step_inputs in inputs:
+        step(*step_inputs)

@@ -1,17 +1,16 @@
-"""Triton kernels: a layer forward, a layer back with its update, the softmax. All in IEEE float32.
+"""Triton kernels: a layer forward, backward with its update, the softmax. All in IEEE float32.
 
-What bounds training on a GPU is the traffic of the weights: forward reads each once, and the way
-back reads and writes each once, where a product for the gradient and one for the update would read
-it twice. A tile of weights goes straight to registers and meets the B rows of the mini-batch one
-after the other: padding them to 16 for a matrix unit would waste its exactness and a third of the
-work.
+The traffic of the weights bounds training on a GPU: forward reads each weight once, backward reads
+and writes it once, where separate products for gradient and update read it twice. A tile of weights
+is loaded into registers and multiplied with the B rows of the mini-batch one by one: padding them
+to 16 for a matrix unit would lose precision and waste a third of the work.
 
-A program owns a strip of the layer's outputs (forward) or inputs (back) and loops over the other
-side, so that each sum has one order: no atomics. Nothing depends on K or on a network's place.
+A program owns a strip of the layer's outputs (forward) or inputs (backward) and loops over the
+other dimension, so that each sum has one order, without atomics. Nothing depends on K or on k.
 
-Shapes are compiled in, so that the compiler knows how memory is aligned. Pointers have the names
-of what they point to; suffixes as in linear.py, with C classes. TRANSPOSED: the weights lie in
-memory as [O, I], as those of a tied decoder do.
+Shapes are compile-time constants, so that the compiler knows the alignment. Pointers are named
+after their tensors; suffixes as in linear.py, with C classes. TRANSPOSED: the weights lie in memory
+as [O, I], as those of a tied decoder do.
 """
 
 import triton
@@ -27,7 +26,7 @@ def _log1p(x):
 
 @triton.jit
 def _expm1(x):
-    """Return exp(x) - 1 for x <= 0, by the same trick."""
+    """Return exp(x) - 1 for x <= 0: the rounding of exp(x) cancels as in `_log1p`."""
     u = tl.exp(x)
     end = (u == 1) | (u == 0)
     inside = (u - 1) * (x / tl.log(tl.where(end, 2.0, u)))
@@ -36,7 +35,7 @@ def _expm1(x):
 
 @triton.jit
 def _unit(z, hardness, FUNCTION: tl.constexpr):
-    """Return f(z); NaN stays NaN, so that a network that diverges is seen to."""
+    """Return f(z); NaN stays NaN, so that divergence is detected."""
     if FUNCTION == "rectifier":
         h = tl.where(z < 0, 0.0, z)
     elif FUNCTION == "tanh":
@@ -51,7 +50,7 @@ def _unit(z, hardness, FUNCTION: tl.constexpr):
 
 @triton.jit
 def _slope(h, hardness, FUNCTION: tl.constexpr):
-    """Return f'(z), told from h = f(z)."""
+    """Return f'(z), computed from h = f(z)."""
     if FUNCTION == "rectifier":
         slope = tl.where(h > 0, 1.0, 0.0)
     elif FUNCTION == "tanh":
@@ -63,10 +62,10 @@ def _slope(h, hardness, FUNCTION: tl.constexpr):
 
 @triton.jit
 def _strip(ROWS: tl.constexpr, ACROSS: tl.constexpr, LOOP: tl.constexpr, GROUP: tl.constexpr):
-    """Return the offsets of a tile: of what a program owns, and of what it loops over, as [:, :].
+    """Return the offsets of a tile: along the owned dimension, and along the loop, as [:, :].
 
-    A thread sums GROUP weights of the loop before it adds them to what it keeps. ACROSS: the loop
-    runs along rows of memory, so that these are one vector of it.
+    A thread sums GROUP weights of the loop before it adds them to its accumulator. ACROSS: the
+    loop runs along rows of memory, so that these weights are one vector.
     """
     if ACROSS:
         own = tl.arange(0, ROWS)[:, None, None]
@@ -90,7 +89,7 @@ def _zeros(ROWS: tl.constexpr, ACROSS: tl.constexpr, LOOP: tl.constexpr, GROUP: 
 
 @triton.jit
 def _spread(values, ACROSS: tl.constexpr):
-    """Return what is the same for all that a program owns, in the form of a tile."""
+    """Return values that are constant along the owned dimension, in the shape of a tile."""
     return values[None, :, :] if ACROSS else values[:, :, None]
 
 
@@ -131,7 +130,7 @@ def forward(
 
 
 @triton.jit
-def descend(
+def backward_and_update(
     x_KBI, W_KIO, b_K1O, delta_KBO, below_KBI, signs_K1I, hardness_K11, l1_K11,
     B: tl.constexpr, I: tl.constexpr, O: tl.constexpr, TRANSPOSED: tl.constexpr,
     BELOW: tl.constexpr, FUNCTION: tl.constexpr, NEGATED: tl.constexpr, PENALIZED: tl.constexpr,
@@ -139,8 +138,8 @@ def descend(
 ):  # fmt: skip
     """Add x' delta to the weights and the sum of delta to the biases.
 
-    BELOW: write delta W' too, from the weights as they were. With a FUNCTION the inputs x are the
-    outputs of such units, and what is written is the gradient at their linear outputs.
+    BELOW: also write delta W', computed from the weights before their update. FUNCTION: the inputs
+    x are outputs of such units, and the gradient at their linear outputs is written.
     """
     k = tl.program_id(1).to(tl.int64)
     W_IO = W_KIO + k * I * O
@@ -174,13 +173,13 @@ def descend(
         for b in tl.static_range(B):
             below = tl.sum(sums[b], 0 if TRANSPOSED else 1)
             if FUNCTION != "":
-                h = rows[b] * signs  # f(z) itself: the slope is told from it
+                h = rows[b] * signs  # f(z) without its sign: f'(z) is computed from f(z)
                 below *= signs
                 if PENALIZED:
                     below += tl.where(h > 0, l1, tl.where(h < 0, -l1, 0.0))
                 below *= _slope(h, hardness, FUNCTION)
             tl.store(below_KBI + (k * B + b) * I + column, below, mask=column < I)
-    # There are at least as many programs as strips of biases: each takes one of those as well.
+    # There are at least as many programs as strips of biases: each program updates one strip.
     bias = tl.load(b_K1O + k * O + column, mask=column < O, other=0.0)
     step = tl.zeros([OWN], tl.float32)
     for b in tl.static_range(B):
