@@ -107,7 +107,7 @@ def test_artifacts_follow_the_project(client, tmp_path, monkeypatch, copied):
 @pytest.mark.parametrize(
     ("uri", "remedy"),
     [
-        ("mysql+pymysql://me:secret@h/db", "No module named 'pymysql'): correct this"),
+        ("mysql+pymysql://me:secret@h/db", "No module named 'pymysql'): install this package"),
         ("./mlruns", "mlflow migrate-filestore"),
         ("sqlite:///old.db", "run 'mlflow db upgrade <database_uri>' to migrate your database"),
     ],

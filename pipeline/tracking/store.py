@@ -207,6 +207,7 @@ def _message(uri: str, error: Exception, *, reading: bool) -> str:
         )
     else:
         first = "correct this" if refused else "wait until the server answers"
+        first = "install this package" if isinstance(error, ImportError) else first
         message = (
             f"nothing sent to MLflow at {uri} ({cause}): {first}, then run `python -m stages.track`"
         )
