@@ -122,6 +122,7 @@ def wait_for_write(path: Path, process: subprocess.Popen[bytes]) -> None:
     size = path.stat().st_size
     while process.poll() is None and path.stat().st_size >= size:
         size = path.stat().st_size
+        time.sleep(0.0005)
 
 
 def damage(path: Path, how: str) -> bytes:
