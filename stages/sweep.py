@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Train every condition of an experiment, each learning rate for every seed.
+    """Train every condition of an experiment, with every learning rate for every seed.
 
-    As in `pretrain` and `finetune`, validation alone chooses. The test split is not read.
+    Validation alone selects, as in `pretrain` and `finetune`. The test split is not read.
     """
     from pipeline.config import params
     from pipeline.data.splits import examples
@@ -38,6 +38,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             storage.write_lines(out / condition.name / "records.jsonl", lines)
         about = {
             "factors": catalogue.experiment(experiment).factors,
+            "columns": catalogue.experiment(experiment).columns,
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }

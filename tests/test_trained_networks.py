@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipeline.config.arms import Arm
 from pipeline.training import trained_networks, workers
 from pipeline.training.state import TrainingState
-from tests.imports import ROOT
+from tests import committed
 
 ARM = Arm("digits", "rectifier", "pretrained")
 
@@ -43,7 +43,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01)) -> None:
-    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params = YAML(typ="safe", pure=True).load(committed.params())
     params["run"] |= {"seeds": seeds}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
     for phase in ("pretrain", "finetune"):
