@@ -11,6 +11,7 @@ from stages import dvc_runs
 from stages.shell import run
 
 CACHE = Path(".dvc/cache/files/md5")
+NAME = 30  # hexadecimal digits of a file name; 2 more are that of its folder
 QUICK = 2**30  # bytes of cache that are verified before every run, in seconds
 
 
@@ -35,7 +36,8 @@ def delete_damaged_objects(most_bytes: int | None = None) -> None:
 
     Nothing is verified where the cache is larger than `most_bytes`.
     """
-    objects = sorted(CACHE.glob("??/*"))
+    files = sorted(CACHE.glob("??/*"))  # DVC's temporary files have longer names
+    objects = [path for path in files if len(path.name.removesuffix(".dir")) == NAME]
     if most_bytes is not None and sum(path.stat().st_size for path in objects) > most_bytes:
         return
     for path in objects:

@@ -160,11 +160,14 @@ def test_a_damaged_cache_object_is_not_restored(project: Path) -> None:
     (cached,) = project.glob(".dvc/cache/files/md5/*/*")
     cached.chmod(0o644)
     cached.write_text("b: 2\n")
+    temporary = cached.with_name(f"{cached.name}.tmp")
+    temporary.write_text("another process at work")
     (project / "out").unlink()
     done = reproduced(project)
     assert done.returncode == 0, done.stderr
     assert "damaged" in done.stderr
     assert (project / "out").read_text() == "a: 1\n"
+    assert temporary.exists()
 
 
 def test_repair_deletes_outputs_that_differ_from_the_lock(project: Path) -> None:
