@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from stages import project
+from stages import paper, project
 from stages.arguments import Command
 from stages.shell import guarded, program
 
@@ -12,7 +12,7 @@ STAGES = (
     *("compare", "report"),
 )
 STAGES_OF_CLAIMS = ("sweep", "score", "probe", "judge", "claims-page")
-TOOLS = ("track", "ui", "datasets", "predict", "prune", "bench", "cost", "readme")
+TOOLS = ("track", "ui", "datasets", "predict", "prune", "repair", "bench", "cost", "readme")
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the whole pipeline, its stages, and tools.",
@@ -25,8 +25,11 @@ def add(panel: str, name: str, main: Callable[..., None]) -> None:
     app.command(name, cls=Command, rich_help_panel=panel)(guarded(main))
 
 
-for main in (project.repro, project.claims, project.paper, project.test, project.lint):
-    add("Project", main.__name__, main)
+for name, main in (
+    *(("repro", project.repro), ("claims", project.claims), ("paper", paper.main)),
+    *(("test", project.test), ("lint", project.lint)),
+):
+    add("Project", name, main)
 for panel, names in (
     ("Tools", TOOLS),
     ("Stages of the pipeline", STAGES),

@@ -19,12 +19,12 @@ def main(
     from pipeline.runtime.locks import exclusive
     from pipeline.tracking import arms as arm_runs
     from pipeline.tracking import runs
-    from stages.track import tracking_uri
+    from stages.tracking import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
     device.prepare_for_training()
-    with exclusive(arm.scores), storage.whole_folder(arm.scores) as out:
+    with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
         stack = population.load(arm.networks / "weights.safetensors")
         lines = test_scores.evaluate(
             arm,

@@ -27,7 +27,7 @@ def main(
     with (
         exclusive(arm.networks),
         checkpoints.checkpoint_folder(files, arm, setup, where) as scratch,
-        storage.whole_folder(arm.networks) as out,
+        storage.whole_folder(arm.networks, hashes=True) as out,
     ):
         workers = Workers(where, scratch, f"finetune {arm.name}", trained_networks.FOLDER)
         networks, lines = grid_search.finetune(setup, workers)

@@ -36,7 +36,8 @@ def main(
     """Classify texts: class, probabilities, expected stars, and the terms of largest effect.
 
     The effect of a term is the change of the expected stars, or of the log-odds of the predicted
-    class, when the term alone is left out.
+    class, when the term alone is left out. With --run the network is read as safetensors: no code
+    of the server runs. (`mlflow.pytorch.load_model` unpickles it: only for a server you trust.)
     """
     from pipeline.config import arms, params
     from pipeline.data import catalogue
@@ -45,7 +46,7 @@ def main(
     from pipeline.report.text import terminal
     from pipeline.runtime import device
     from pipeline.tracking import models
-    from stages.track import tracking_uri
+    from stages.tracking import tracking_uri
 
     inputs = unlabeled_texts.read(texts or [], file, unlabeled_texts.Layout(column, encoding))
     device.prepare_for_training()

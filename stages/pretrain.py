@@ -27,7 +27,7 @@ def main(
     with (
         exclusive(arm.start),
         checkpoints.checkpoint_folder([setup.train, setup.valid], arm, setup, where) as scratch,
-        storage.whole_folder(arm.start) as out,
+        storage.whole_folder(arm.start, hashes=True) as out,
     ):
         workers = Workers(where, scratch, f"pretrain {arm.name}", trained_networks.FOLDER)
         networks, lines = layerwise.starting_networks(arm, settings, setup, workers)

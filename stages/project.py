@@ -3,28 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from stages import dvc_runs
-
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="overrides of params.yaml, e.g. run.seeds=2")
-]
-
-# MNIST as the paper trained it: the column of Table 1, and the networks of Figure 3.
-PAPER = (
-    *("run.datasets=[mnist]", "run.seeds=5", "run.experiments=[sparsity]"),
-    *("pretrain.epochs=30", "pretrain.patience=30", "finetune.epochs=100", "finetune.patience=20"),
-    "experiments.sparsity.networks=200",
-)
+from stages import dvc_runs, repair
 
 
 def repro() -> None:
     """Run the pipeline on params.yaml, only the stages that changed; print a table of the arms."""
     settings = dvc_runs.checked_params()
-    dvc_runs.reproduce("dvc.yaml")
+    _run_stages("dvc.yaml")
     from pipeline.analysis import results
     from pipeline.report.text.terminal import arms_table
 
@@ -38,7 +26,7 @@ def repro() -> None:
 def claims() -> None:
     """Test the paper's claims by experiments and probes; print how many have which verdict."""
     dvc_runs.checked_params()
-    dvc_runs.reproduce("claims/dvc.yaml")
+    _run_stages("claims/dvc.yaml")
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
 
@@ -48,13 +36,10 @@ def claims() -> None:
     typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
 
 
-def paper(overrides: Overrides = None) -> None:
-    """Run MNIST at the paper's scale, on a GPU; after a kill the same command continues."""
-    settings = [*PAPER, *(overrides or [])]
-    dvc_runs.experiment([], settings)
-    dvc_runs.experiment(["claims/dvc.yaml:score@mnist-sparsity"], settings)
-    for command in (["stages.judge", "mnist"], ["stages.readme"]):
-        dvc_runs.run([sys.executable, "-m", *command])
+def _run_stages(file: str) -> None:
+    """Run the stages of a file that are out of date, from a cache that is not damaged."""
+    repair.delete_damaged_objects(repair.QUICK)
+    dvc_runs.reproduce(file)
 
 
 def test() -> None:

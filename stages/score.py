@@ -17,7 +17,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.networks import population
     from pipeline.runtime import csv_files, device, storage
     from pipeline.tracking import runs, tables
-    from stages.track import tracking_uri
+    from stages.tracking import tracking_uri
 
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -9,19 +10,18 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.runtime.errors import Problem, printable
-from stages import terminal
+from stages import dvc_state, terminal
 from stages.arguments import Command, check
+from stages.tracking import leave_abandoned_uploads
 
-REMEDIES = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EROFS: "make the disk writable",
-    errno.EACCES: "make it writable",
-}
+REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
+REMEDIES |= {errno.EROFS: "make the disk writable", errno.EACCES: "make it writable"}
 
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage's main as a command line program."""
+    if "DVC_ROOT" in os.environ:  # DVC runs the stage
+        dvc_state.keep_copies()
     app = program()
     app.command(cls=Command)(guarded(main))
     app()
@@ -46,6 +46,7 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
         try:
             check(options)
             main(*args, **options)
+            leave_abandoned_uploads()
         except Problem as problem:
             _fail(str(problem))
         except OSError as error:

@@ -30,7 +30,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     with (
         exclusive(folder),
         checkpoints.checkpoint_folder([splits.train, splits.valid], conditions, where) as scratch,
-        storage.whole_folder(folder) as out,
+        storage.whole_folder(folder, hashes=True) as out,
     ):
         workers = Workers(where, scratch, f"{dataset} / {experiment}", trained_networks.FOLDER)
         for condition, networks, lines in training.train(conditions, splits, workers):

@@ -16,9 +16,13 @@ class PrintableFormatter(logging.Formatter):
 
 
 def prepare() -> None:
-    """Escape control characters in warnings, and characters that the terminal's encoding lacks."""
+    """Print the library's warnings on stderr, printable in the encoding of the terminal."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if logging.lastResort:
-        logging.lastResort.setFormatter(PrintableFormatter())
+    # A handler of the library's own: other packages (mlflow.pytorch) silence the root logger.
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    log = logging.getLogger("pipeline")
+    log.handlers[:], log.propagate = [handler], False
+    log.setLevel(logging.WARNING)

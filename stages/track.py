@@ -1,35 +1,16 @@
 """Publish finished arms, baselines and experiments to MLflow."""
 
-import os
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from stages.shell import run
+from stages.tracking import tracking_uri
 
 if TYPE_CHECKING:
     from pipeline.config.params import Params
-
-# By default MLflow sends telemetry, waits four minutes for a server that is down, and prints a link
-# for each run.
-MLFLOW_ENV_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-
-
-def tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, by default the root's sqlite store; set MLflow's defaults."""
-    for name, value in MLFLOW_ENV_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    root = Path(os.environ.get("DVC_ROOT") or ".").resolve()  # of `dvc exp run --temp` as well
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from stages import track
 from stages.shell import run
+from stages.tracking import tracking_uri
 
 Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 
@@ -15,7 +16,7 @@ Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 def main(port: Port = 5000) -> None:
     """Publish to MLflow, then serve its UI on 127.0.0.1 until Ctrl-C; print where arms compare."""
     track.main()
-    uri = track.tracking_uri()
+    uri = tracking_uri()
     from pipeline.config import params
     from pipeline.tracking import store
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.arms import Arm
 from pipeline.tracking import arms, artifacts, runs, store
-from stages import track
+from stages import tracking
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def empty_store(tmp_path_factory):
 
 def with_mlflow_defaults(patch):
     """Set the environment of MLflow that the stages set; the store is the current folder's."""
-    for name, value in track.MLFLOW_ENV_DEFAULTS.items():
+    for name, value in tracking.MLFLOW_ENV_DEFAULTS.items():
         patch.setenv(name, value)
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.delenv("DVC_ROOT", raising=False)
@@ -35,11 +35,11 @@ def client(tmp_path, monkeypatch, empty_store):
     monkeypatch.setattr(artifacts, "figures", lambda *_, **__: {})
     with_mlflow_defaults(monkeypatch)
     Path("mlflow.db").write_bytes(empty_store)
-    return MlflowClient(track.tracking_uri())
+    return MlflowClient(tracking.tracking_uri())
 
 
 def publish(arm, params):
-    return runs.publish(arms.read(arm, params), uri=track.tracking_uri())
+    return runs.publish(arms.read(arm, params), uri=tracking.tracking_uri())
 
 
 def runs_of(client, where=""):
@@ -54,7 +54,7 @@ def one(client, where):
 
 def run_of(arm: Arm, kind: str = "arm") -> str:
     """Return the id of an arm's run in the store that the stages use."""
-    with store.opened(track.tracking_uri()) as client:
+    with store.opened(tracking.tracking_uri()) as client:
         experiment = client.get_experiment_by_name(arm.dataset)
         query = f"tags.kind = '{kind}' and tags.arm = '{arm.name}'"
         return str(client.search_runs([experiment.experiment_id], query)[0].info.run_id)

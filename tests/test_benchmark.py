@@ -87,7 +87,7 @@ def test_torch_compiles_the_same_networks() -> None:
 
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_the_engine_checks_a_network_of_every_process(k: int) -> None:
-    """Each process's first network and last are among those that are compared."""
+    """Each process's first network and last are among the compared ones."""
     trainer = engine.Processes(TASK)
     trainer.train(2)
     weights = trainer.weights()

@@ -113,9 +113,10 @@ def spoil(change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.splitlines()[0], "it has no rows"),
+        (lambda text: text.splitlines()[0] + "\n", "it has no rows"),
         (lambda text: text.replace("test_error", "error", 1), "it has no column test_error"),
-        (lambda text: text[: len(text) // 2], "a row has not as many cells as the header"),
+        (lambda text: text[: len(text) // 2] + "\n", "a row has not as many cells as the header"),
+        (lambda text: text[: len(text) // 2], "its last line is cut"),
         (lambda text: text.replace("0.1,0,", "many,0,", 1), "could not convert"),
     ],
 )

@@ -23,7 +23,7 @@ STAGES = {
 NO_OUTPUT = {
     *(
         ROOT / f"stages/{name}.py"
-        for name in ("__init__", "arguments", "shell", "terminal", "track")
+        for name in ("__init__", "arguments", "dvc_state", "shell", "terminal", "tracking")
     ),
     *ROOT.glob("pipeline/tracking/*.py"),
 }

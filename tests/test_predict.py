@@ -1,6 +1,7 @@
 """New texts scored with trained networks, from disk and from MLflow."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from pipeline.config.arms import Arm
@@ -22,7 +24,8 @@ from pipeline.evaluation import prediction
 from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from stages import predict, track
+from stages import predict
+from stages.tracking import tracking_uri
 from tests import committed
 from tests.imports import ROOT
 from tests.mlflow_runs import run_of, with_mlflow_defaults
@@ -83,7 +86,9 @@ def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     return trained
 
 
-def told(capsys: pytest.CaptureFixture[str], *texts: str, dataset="rated", **options) -> list[Any]:
+def records(
+    capsys: pytest.CaptureFixture[str], *texts: str, dataset="rated", **options
+) -> list[Any]:
     capsys.readouterr()
     predict.main(dataset, "rectifier", "random", [*texts], form="json", **options)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -107,17 +112,45 @@ def test_disk_and_mlflow_give_the_same_predictions(here, capsys, tmp_path, monke
     """A run is enough: in an empty folder, without params.yaml, the same bytes come out."""
     for dataset in ("rated", "sorted"):
         arm = Arm(dataset, "rectifier", "random")
-        from_disk = told(capsys, TEXT, "nothing known", dataset=dataset)
-        run_id, uri = run_of(arm), track.tracking_uri()
+        from_disk = records(capsys, TEXT, "nothing known", dataset=dataset)
+        run_id, uri = run_of(arm), tracking_uri()
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
             patch.setenv("MLFLOW_TRACKING_URI", uri)
-            assert told(capsys, TEXT, "nothing known", dataset=dataset, run_id=run_id) == from_disk
+            assert (
+                records(capsys, TEXT, "nothing known", dataset=dataset, run_id=run_id) == from_disk
+            )
+
+
+class Code:
+    """Code in a pickle: it makes a folder when it is loaded."""
+
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+def test_runs_execute_no_code(here, capsys, tmp_path, monkeypatch):
+    """The command reads data alone; a pickle of the tracking server is not loaded."""
+    run_id, uri = run_of(STARS), tracking_uri()
+    (pickled,) = [
+        path
+        for path in here.glob("mlartifacts/rated/models/*/artifacts/data/model.pth")
+        if run_id in (path.parents[1] / "MLmodel").read_text()
+    ]
+    content = pickled.read_bytes()
+    try:
+        torch.save(Code(), pickled)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert records(capsys, TEXT, run_id=run_id)
+        assert not Path("executed").exists()
+    finally:
+        pickled.write_bytes(content)
 
 
 def test_json_has_all_fields(here, capsys):
     """An object a text: class, probabilities, stars, terms with their effects, counts."""
-    (said,) = told(capsys, TEXT, top=2)
+    (said,) = records(capsys, TEXT, top=2)
     assert said["text"] == TEXT
     assert sum(said["probabilities"].values()) == pytest.approx(1)
     expected = sum(float(name) * p for name, p in said["probabilities"].items())
@@ -126,7 +159,7 @@ def test_json_has_all_fields(here, capsys):
     assert said["effect_on"] == "expected stars"
     assert [sorted(term) for term in said["terms"]] == [["effect", "term"]] * 2
     assert said["known"] + said["unknown"] == 8
-    (polarity,) = told(capsys, TEXT, dataset="sorted")
+    (polarity,) = records(capsys, TEXT, dataset="sorted")
     assert polarity["stars"] is None
     assert polarity["effect_on"] == "log-odds of yes"
     assert polarity["predicted"] == "yes"
@@ -156,13 +189,13 @@ def test_the_seed_is_chosen_on_validation_or_given(here, capsys):
     assert best is not None
     assert best["seed"] == 2
     assert prediction.best(lines[3:]) is None
-    seeds = [told(capsys, TEXT, seed=seed)[0] for seed in range(3)]
+    seeds = [records(capsys, TEXT, seed=seed)[0] for seed in range(3)]
     assert [one["seed"] for one in seeds] == [0, 1, 2]
     assert seeds[0]["probabilities"] != seeds[1]["probabilities"]
-    (default,) = told(capsys, TEXT)
+    (default,) = records(capsys, TEXT)
     assert default == seeds[default["seed"]]
     run_id = run_of(STARS)
-    assert told(capsys, TEXT, seed=default["seed"], run_id=run_id) == [default]
+    assert records(capsys, TEXT, seed=default["seed"], run_id=run_id) == [default]
     with pytest.raises(Problem, match=r"holds the network of its best seed, ., alone"):
         predict.main("rated", "rectifier", "random", [TEXT], seed=7, run_id=run_id)
 
@@ -170,14 +203,14 @@ def test_the_seed_is_chosen_on_validation_or_given(here, capsys):
 def test_files_and_streams_equal_arguments(here, capsys, tmp_path, monkeypatch):
     """JSON Lines, CSV, TSV, plain text and standard input hold the same two texts."""
     texts = [TEXT, 'so "good"']
-    wanted = told(capsys, *texts)
+    wanted = records(capsys, *texts)
     cells = ['"so ""good"""', f'"{TEXT}"']
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"said": t}) + "\n" for t in texts))
     (tmp_path / "a.csv").write_text(f"n,said\n1,{cells[1]}\n2,{cells[0]}\n")
     (tmp_path / "a.tsv").write_text(f"n\tsaid\n1\t{cells[1]}\n2\t{cells[0]}\n")
     (tmp_path / "a.txt").write_text(f"{texts[0]}\n\n{texts[1]}\n")
     for suffix in ("jsonl", "csv", "tsv", "txt"):
-        assert told(capsys, file=tmp_path / f"a.{suffix}", column="said") == wanted
+        assert records(capsys, file=tmp_path / f"a.{suffix}", column="said") == wanted
     (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
     assert unlabeled_texts.of_file(tmp_path / "latin.txt", Layout(encoding="latin-1")) == ["café"]
 

@@ -19,7 +19,7 @@ from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.tracking import arms, models, runs
-from stages import track
+from stages.tracking import tracking_uri
 from tests import finished
 from tests.mlflow_runs import run_of
 
@@ -140,7 +140,7 @@ def test_each_seed_has_the_vocabulary_of_its_split(tmp_path, monkeypatch):
     best = prediction.from_disk(arm)
     assert (best.seed, best.vocabulary.terms) == (1, ("cc", "aa"))
     monkeypatch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
-    uri = track.tracking_uri()
+    uri = tracking_uri()
     runs.publish(arms.read(arm, params), uri=uri)
     again = models.from_run(arm, run_of(arm), uri=uri)
     assert (again.seed, again.encoding) == (1, dataclasses.replace(best.encoding, repeats=1))

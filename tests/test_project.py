@@ -1,5 +1,6 @@
 """Commands of the project: the Makefile's targets, runs of DVC, and what they print."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.report.text.terminal import arms_table
+from stages import dvc_state
 from stages.__main__ import app
 from tests.imports import ROOT
 
@@ -38,7 +40,7 @@ def test_each_target_is_a_command() -> None:
 
 def test_the_arms_are_a_table() -> None:
     """Test error with its interval and n, and sparsity; a failed arm has dashes."""
-    arm = {"dataset": "digits", "activation": "tanh", "initialization": "pretrained", "seeds": 3}
+    arm = {"dataset": "digits", "activation": "tanh", "initialization": "pretrained", "seeds": 3.0}
     columns = ("test_error_mean", "test_error_low", "test_error_high", "zeros_mean")
     rows = [
         arm | dict(zip(columns, (0.0314, 0.03, 0.0328, 0.5), strict=True)),
@@ -67,9 +69,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the stage in a new process."""
-    code = "from stages.dvc_runs import reproduce; reproduce('dvc.yaml')"
+def reproduced(
+    folder: Path, code: str = "from stages.project import _run_stages as run; run('dvc.yaml')"
+) -> subprocess.CompletedProcess[str]:
+    """Run the stage, or other code, in a new process."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -87,6 +90,101 @@ def test_runs_print_no_advice(project: Path, git: bool) -> None:
     assert "git" not in done.stdout
     assert "dvc push" not in done.stdout
     assert "didn't change" in reproduced(project).stdout
+
+
+@pytest.mark.parametrize(("size", "copied"), [(0, True), (70, True), (-1, False)])
+def test_a_cut_lock_file_is_restored(project: Path, size: int, copied: bool) -> None:
+    """The copy of a stage, or the last commit, replaces a lock that a kill has cut."""
+    reproduced(project)
+    lock = project / "dvc.lock"
+    whole = lock.read_bytes()
+    if copied:
+        copies = project / ".dvc/tmp/copies"
+        copies.mkdir(parents=True)
+        (copies / "dvc.lock").write_bytes(whole)
+    else:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+        subprocess.run(["git", "add", "dvc.lock"], cwd=project, check=True)
+        author = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
+        subprocess.run(["git", *author, "commit", "-qm", "lock"], cwd=project, check=True)
+    lock.write_bytes(whole[:size])
+    done = reproduced(project)
+    assert done.returncode == 0, done.stderr
+    origin = "the copy of the last run" if copied else "the last commit"
+    assert done.stderr == f"dvc.lock was broken by a kill or a full disk: restored from {origin}\n"
+    assert "didn't change" in done.stdout
+    assert lock.read_bytes() == whole
+
+
+def test_a_lock_file_without_a_copy_is_removed(project: Path) -> None:
+    """The stages run again."""
+    reproduced(project)
+    (project / "dvc.lock").write_bytes(b"")
+    done = reproduced(project)
+    assert "removed, all its stages run again" in done.stderr
+    assert done.returncode == 0
+    assert (project / "dvc.lock").read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"write": {', b"[]"])
+def test_a_broken_rwlock_is_removed(project: Path, content: bytes) -> None:
+    """DVC's own message is that the JSON structure is corrupted, for every later run."""
+    reproduced(project)
+    (project / ".dvc/tmp/rwlock").write_bytes(content)
+    done = reproduced(project)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("rwlock was broken by a kill or a full disk: removed\n")
+
+
+@pytest.mark.parametrize("size", [0, 1, 70, 145, -12, -1])
+def test_cut_lock_files_are_not_whole(size: int) -> None:
+    """A cut within a line is seen; DVC itself copes with a cut between two."""
+    entry = b"schema: '2.0'\nstages:\n  copy:\n    cmd: copy\n    deps:\n    - path: params.yaml\n"
+    entry += b"      hash: md5\n      md5: 8cd0e4adbf7ab3a2ccc8c4a3eb2b8f4f\n      size: 5\n"
+    assert dvc_state.is_whole(entry)
+    assert not dvc_state.is_whole(entry[:size])
+
+
+def test_stages_keep_copies_of_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole lock is copied; a cut one leaves the copy as it was."""
+    monkeypatch.chdir(tmp_path)
+    for content in (b"stages: {}\n", b"stages: {"):
+        Path("dvc.lock").write_bytes(content)
+        dvc_state.keep_copies()
+        assert Path(".dvc/tmp/copies/dvc.lock").read_bytes() == b"stages: {}\n"
+
+
+def test_a_damaged_cache_object_is_not_restored(project: Path) -> None:
+    """DVC would restore it without a word; deleted first, it is made again by its stage."""
+    reproduced(project)
+    (cached,) = project.glob(".dvc/cache/files/md5/*/*")
+    cached.chmod(0o644)
+    cached.write_text("b: 2\n")
+    temporary = cached.with_name(f"{cached.name}.tmp")
+    temporary.write_text("another process at work")
+    (project / "out").unlink()
+    done = reproduced(project)
+    assert done.returncode == 0, done.stderr
+    assert "damaged" in done.stderr
+    assert (project / "out").read_text() == "a: 1\n"
+    assert temporary.exists()
+
+
+def test_repair_deletes_outputs_that_differ_from_the_lock(project: Path) -> None:
+    """Damage that DVC does not see, since size and time of the file are the same."""
+    reproduced(project)
+    out = project / "out"
+    times = out.stat().st_atime_ns, out.stat().st_mtime_ns
+    out.chmod(0o644)
+    out.write_text("b: 2\n")
+    os.utime(out, ns=times)
+    reproduced(project)
+    assert out.read_text() == "b: 2\n"
+    done = reproduced(project, "from stages.repair import main; main()")
+    assert "deleted out" in done.stdout, done.stderr
+    assert not out.exists()
+    reproduced(project)
+    assert out.read_text() == "a: 1\n"
 
 
 def test_a_failed_stage_fails_the_command(project: Path) -> None:

@@ -11,6 +11,7 @@ from pipeline.config.arms import Arm
 from pipeline.tracking import arms, runs
 from pipeline.tracking.store import Unreachable
 from stages import track
+from stages.tracking import tracking_uri
 from tests.finished import PRETRAINED, RANDOM, settings, write
 from tests.mlflow_runs import runs_of
 
@@ -33,11 +34,11 @@ def test_publishing_prints_nothing(capfd, caplog):
 @pytest.mark.usefixtures("client")
 def test_the_store_is_the_environments_or_the_roots(monkeypatch):
     """MLFLOW_TRACKING_URI comes first; a temporary experiment of DVC writes to the real root."""
-    assert track.tracking_uri() == f"sqlite:///{Path.cwd()}/mlflow.db"
+    assert tracking_uri() == f"sqlite:///{Path.cwd()}/mlflow.db"
     monkeypatch.setenv("DVC_ROOT", "/somewhere")
-    assert track.tracking_uri() == "sqlite:////somewhere/mlflow.db"
+    assert tracking_uri() == "sqlite:////somewhere/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", DOWN)
-    assert track.tracking_uri() == DOWN
+    assert tracking_uri() == DOWN
 
 
 @pytest.mark.usefixtures("client")

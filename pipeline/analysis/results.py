@@ -80,12 +80,19 @@ def read(folder: Path, *, figures: bool = True) -> Results:
     )
     card, samples = read_card(folder, figures=figures)
     baselines = folder / "baselines.csv"
+    table, runs = (read_table(folder / f"{name}.csv") for name in ("table", "runs"))
+    protocol = storage.read_json(folder / "protocol.json")
+    if len(runs) != len(table) * protocol["seeds"]:
+        what = (
+            f"{len(runs)} rows for {len(table)} arms in table.csv, {protocol['seeds']} seeds each"
+        )
+        raise storage.unreadable(folder / "runs.csv", ValueError(what))
     return Results(
-        table=read_table(folder / "table.csv"),
-        runs=read_table(folder / "runs.csv"),
+        table=table,
+        runs=runs,
         tests=read_table(folder / "tests.csv"),
         curves=storage.read_json(folder / "curves.json") if figures else {},
-        protocol=storage.read_json(folder / "protocol.json"),
+        protocol=protocol,
         filters={key: array for key, array in arrays.items() if key != "shape"},
         shape=tuple(int(length) for length in arrays["shape"]),
         card=card,
@@ -126,7 +133,10 @@ def read_table(path: Path, words: Sequence[str] = (), lists: Sequence[str] = ())
     common ones.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+        text = path.read_text("utf-8")
+        if not text.endswith("\n"):
+            raise ValueError("its last line is cut")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row has not as many cells as the header")
         kinds = dict.fromkeys({*WORDS, *words}, str) | dict.fromkeys({*LISTS, *lists}, _numbers)

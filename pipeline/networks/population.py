@@ -225,6 +225,7 @@ def load(path: Path, rows: Sequence[int] | None = None) -> Population:
 
     Raises Problem if the file is absent or damaged.
     """
+    storage.verify(path)
     try:
         with safe_open(path, framework="pt") as file:
             function = json.loads(file.metadata()["stack"])["function"]

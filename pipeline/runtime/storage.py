@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.runtime.errors import Problem
 
 Record = dict[str, Any]
+HASHES = "hashes.json"  # SHA-256 by file name, in folders of runs/
 
 
 @contextmanager
@@ -45,6 +46,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON document. Raises Problem where it is absent or damaged."""
+    verify(path)
     try:
         return json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError) as error:
@@ -59,6 +61,7 @@ def write_lines(path: Path, records: Iterable[Record]) -> None:
 
 def read_lines(path: Path) -> list[Record]:
     """Read JSON Lines. Raises Problem where the file is absent or damaged."""
+    verify(path)
     try:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     except (FileNotFoundError, ValueError) as error:
@@ -74,12 +77,28 @@ def digest(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
+def verify(path: Path) -> None:
+    """Compare a file with the hashes of its folder, if `whole_folder` wrote them there.
+
+    Raises Problem where the file has another content, which may still be valid JSON.
+    """
+    for folder in (path.parent, path.parent.parent):
+        hashes = folder / HASHES
+        if path.name == HASHES or not (path.exists() and hashes.exists()):
+            continue
+        expected = read_json(hashes).get(path.relative_to(folder).as_posix())
+        if expected not in (None, digest(path)):
+            raise unreadable(path, ValueError(f"damaged: its SHA-256 is not that in {hashes}"))
+
+
 def unreadable(path: Path, error: Exception) -> Problem:
     """Return the Problem for a file of a stage that is absent or damaged."""
     what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
     of_claims = {"claims", "experiments"} & {*path.parts}
     command = "make claims" if of_claims else "dvc repro"
-    return Problem(f"{path} {what}: run `{command}` to make it again")
+    again = f"{path} {what}: run `{command}` to make it again"
+    damaged = not isinstance(error, FileNotFoundError)
+    return Problem(f"{again}, `python -m stages repair` before if it recurs" if damaged else again)
 
 
 def finite(value: Any) -> Any:
@@ -108,9 +127,10 @@ def fingerprint(*parts: Any) -> str:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, hashes: bool = False) -> Iterator[Path]:
     """Yield a new folder that replaces `path` when the block ends without an error.
 
+    With `hashes`, readers refuse a file of the folder that is damaged later (see `verify`).
     A block that fails, or a process that is killed, leaves `path` as it was. Folders that killed
     processes left beside `path` are removed: hold the lock of `path` around the block. Raises
     Problem where `path` has files of other names than the new folder has: it would delete them.
@@ -121,6 +141,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir(parents=True)
     try:
         yield temporary
+        if hashes:
+            files = sorted(file for file in temporary.rglob("*") if file.is_file())
+            digests = {file.relative_to(temporary).as_posix(): digest(file) for file in files}
+            write_json(temporary / HASHES, digests)
         if foreign := foreign_files(path, {file.name for file in temporary.rglob("*")}):
             raise Problem(
                 f"{foreign[0]} is not a file of this command, which replaces {path}: "

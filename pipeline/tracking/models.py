@@ -1,4 +1,8 @@
-"""The best network of an arm in MLflow: a torch model and, for texts, the vocabulary."""
+"""The best network of an arm in MLflow: a torch model and, for texts, data to predict with.
+
+The torch model is a pickle, for `mlflow.pytorch.load_model`, which runs code of the server: only
+users who trust their server should call it. `from_run` reads safetensors and JSON, and runs none.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +18,7 @@ from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.vocabulary import Vocabulary
 from pipeline.evaluation import torch_module
 from pipeline.evaluation.prediction import Scorer
+from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-FOLDER, FILE = "text", "vocabulary.json"
+FOLDER, FILE, NETWORK = "text", "vocabulary.json", "network.safetensors"
 EXAMPLES = 3  # validation inputs that are kept with the model
 GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -31,7 +36,7 @@ GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 def log(
     client: "MlflowClient", run: "Run", best: Population, valid: Examples, *, seed: int
 ) -> None:
-    """Log the one network of `best`, three inputs of `valid` and, for texts, the vocabulary."""
+    """Log the one network of `best` as a model and, for texts, as data with the vocabulary."""
     if valid.encoding.vocabulary is not None:
         content = {
             "seed": seed,
@@ -40,6 +45,7 @@ def log(
         }
         with TemporaryDirectory() as folder:
             storage.write_json(Path(folder, FILE), content)
+            population.save(best, Path(folder, NETWORK))
             client.log_artifacts(run.info.run_id, folder, FOLDER)
     _log_model(client, run, torch_module.module(best, 0), examples_NI=valid.inputs(slice(EXAMPLES)))
 
@@ -80,27 +86,24 @@ def _log_model(
 def from_run(arm: Arm, run_id: str, seed: int | None = None, *, uri: str) -> Scorer:
     """Return the network of the best seed of an arm of texts, from its MLflow run alone.
 
-    Raises Problem where the run is not of this arm, has no network of texts, or has the network of
-    another seed, and Unreachable where the store fails.
+    No code of the server runs. Raises Problem where the run is not of this arm, has no network of
+    texts, or has the network of another seed, and Unreachable where the store fails.
     """
     with store.opened(uri, reading=True) as client, TemporaryDirectory() as folder:
         run = _run(client, run_id, arm)
-        stored = _vocabulary(client, run, arm, folder=folder)
+        stored, stack = _stored(client, run, arm, folder=folder)
         if seed not in (None, stored["seed"]):
             raise Problem(
                 f"run {run_id} holds the network of its best seed, {stored['seed']}, alone: "
                 "leave out --seed, or leave out --run"
             )
-        import mlflow.artifacts
-        import mlflow.pytorch
-
-        model = mlflow.artifacts.download_artifacts(
-            f"runs:/{run_id}/model", dst_path=folder, tracking_uri=uri
-        )
-        network = mlflow.pytorch.load_model(model, map_location="cpu")
     vocabulary = Vocabulary.of(stored["vocabulary"])
     names, inputs = tuple(stored["class_names"]), (len(vocabulary.terms),)
-    return Scorer(network, Encoding(inputs, names, vocabulary=vocabulary), stored["seed"])
+    return Scorer(
+        torch_module.module(stack, 0),
+        Encoding(inputs, names, vocabulary=vocabulary),
+        stored["seed"],
+    )
 
 
 def _run(client: "MlflowClient", run_id: str, arm: Arm) -> "Run":
@@ -123,13 +126,21 @@ def _run(client: "MlflowClient", run_id: str, arm: Arm) -> "Run":
     return run
 
 
-def _vocabulary(client: "MlflowClient", run: "Run", arm: Arm, *, folder: str) -> dict[str, Any]:
+def _stored(
+    client: "MlflowClient", run: "Run", arm: Arm, *, folder: str
+) -> tuple[dict[str, Any], Population]:
+    """Download and return the vocabulary with its seed, and the population of one network."""
     run_id = run.info.run_id
-    if not client.list_artifacts(run_id, FOLDER):
+    paths = {file.path for file in client.list_artifacts(run_id, FOLDER)}
+    if not {f"{FOLDER}/{FILE}", f"{FOLDER}/{NETWORK}"} <= paths:
         raise Problem(
             f"run {run_id} of {arm.name} has no network with a vocabulary: it is not of texts, its "
-            "training failed, or it is an old one, which `make track` publishes anew"
+            "training failed, or it is an old one, which `make track` publishes again"
         )
-    path = client.download_artifacts(run_id, f"{FOLDER}/{FILE}", folder)
-    stored: dict[str, Any] = storage.read_json(Path(path))
-    return stored
+    content = Path(client.download_artifacts(run_id, FOLDER, folder))
+    try:
+        return storage.read_json(content / FILE), population.load(content / NETWORK)
+    except Problem as problem:
+        raise Problem(
+            f"run {run_id}: {FOLDER}/ is damaged: delete the run, `make track` publishes it again"
+        ) from problem

@@ -11,9 +11,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
@@ -27,6 +29,11 @@ log = logging.getLogger(__name__)
 
 ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
 COMPLETE = ("FINISHED", "FAILED")
+LIMIT = 60  # seconds of a stage for tracking
+THREAD = "tracking"  # name of its thread
+ROUNDS = 5  # of agreement on the current run with other publishers
+
+Result = TypeVar("Result")
 
 
 class Point(NamedTuple):
@@ -56,15 +63,40 @@ class Content:
     log_artifacts: Callable[["MlflowClient", "Run"], None] | None = None
 
 
-def publish_or_warn(name: str, read: Callable[[], Sequence[Content]], *, uri: str) -> None:
+def publish_or_warn(
+    name: str, read: Callable[[], Sequence[Content]], *, uri: str, seconds: float = LIMIT
+) -> None:
     """Publish what `read` returns; where that fails, log one warning line that begins with `name`.
 
-    Results are on disk: no fault of a tracker may stop a stage.
+    Results are on disk: no fault of a tracker may stop a stage, nor hold it for over `seconds`.
     """
     try:
-        publish(read(), uri=uri)
+        within(seconds, lambda: publish(read(), uri=uri), uri=uri)
     except Exception as error:
         log.warning("warning: %s: %s", name, error)
+
+
+def within(seconds: float, act: Callable[[], Result], *, uri: str) -> Result:
+    """Return what `act` returns, or raises, in a thread.
+
+    Raises Unreachable where that takes too long: the timeouts of requests do not bound a server
+    that sends a byte a second. The thread is a daemon and ends with the process.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(act())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name=THREAD, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError as error:
+        if future.done():
+            raise
+        raise store.too_slow(uri, seconds) from error
 
 
 def publish(contents: Sequence[Content], *, uri: str) -> int:
@@ -83,14 +115,12 @@ def _publish(client: "MlflowClient", experiment: str, content: Content) -> bool:
     """Publish one content unless it is there, and make its run the current one of its name."""
     same = _search(client, experiment, content, f"tags.fingerprint = '{content.fingerprint}'")
     running = _search(client, experiment, content, "attributes.status = 'RUNNING'")
-    complete = [run for run in same if run.info.status in COMPLETE]
-    known = next((run for run in complete if run.data.tags.get("kind") == content.kind), None)
+    known = _complete(same, content)
     _delete_remains(client, same + running, known)
     if known is None:
         tags = {
             content.kind: content.name,
             "fingerprint": content.fingerprint,
-            "current": "true",
             "checkout": checkout(),
             "mlflow.source.type": "LOCAL",
             **_commit(),
@@ -124,7 +154,8 @@ def _send(client: "MlflowClient", experiment: str, content: Content, tags: dict[
     """Create a run and its children, in as few calls as MLflow allows."""
     from mlflow.entities import Metric, Param
 
-    own = tags | content.tags | {"kind": content.kind}
+    current = "true" if "mlflow.parentRunId" in tags else "false"  # true when it is complete
+    own = tags | content.tags | {"kind": content.kind, "current": current}
     run = client.create_run(experiment, tags=own, run_name=content.name)
     for child in content.children:
         _send(client, experiment, child, tags | {"mlflow.parentRunId": run.info.run_id})
@@ -139,14 +170,37 @@ def _send(client: "MlflowClient", experiment: str, content: Content, tags: dict[
     client.set_terminated(run.info.run_id, "FAILED" if content.failed else "FINISHED")
 
 
+def _complete(same: "Sequence[Run]", content: Content) -> "Run | None":
+    """Return the oldest complete run of this content, the same one for all publishers."""
+    complete = [
+        run
+        for run in same
+        if run.info.status in COMPLETE and run.data.tags.get("kind") == content.kind
+    ]
+    return min(complete, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+
 def _make_current(client: "MlflowClient", experiment: str, content: Content) -> None:
-    """Turn the tag `current` off on other content's runs of the name, and on on this content's."""
-    same = f"= '{content.fingerprint}'"
-    stale = f"tags.fingerprint !{same} and tags.current = 'true'"
-    back = f"tags.fingerprint {same} and tags.current = 'false'"
-    for where, current in ((stale, "false"), (back, "true")):
-        for run in _search(client, experiment, content, where):
-            client.set_tag(run.info.run_id, "current", current)
+    """Set the tag `current` of all runs of the name: true for this content's complete run alone.
+
+    Another machine may publish the same name meanwhile: tags are read again until none is wrong.
+    """
+    same = f"tags.fingerprint = '{content.fingerprint}'"
+    others = f"tags.fingerprint != '{content.fingerprint}' and tags.current = 'true'"
+    for _ in range(ROUNDS):
+        runs = _search(client, experiment, content, same)
+        complete = _complete(runs, content)
+        current = complete.info.run_id if complete else None
+        wrong = {run.info.run_id: "false" for run in _search(client, experiment, content, others)}
+        for run in runs:
+            ids = (run.info.run_id, run.data.tags.get("mlflow.parentRunId"))
+            tag = "true" if current in ids else "false"
+            if run.data.tags.get("current") != tag and run.info.status in COMPLETE:
+                wrong[run.info.run_id] = tag
+        if not wrong:
+            return
+        for run_id, tag in wrong.items():
+            client.set_tag(run_id, "current", tag)
 
 
 def source(about: Record, *, command: str) -> dict[str, str]:

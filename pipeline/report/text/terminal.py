@@ -54,7 +54,7 @@ def arms_table(rows: Sequence[Row], confidence: float) -> str:
             name(row),
             _percent(row["test_error_mean"]),
             f"{_percent(row['test_error_low'])} to {_percent(row['test_error_high'])}",
-            str(row["seeds"]),
+            f"{row['seeds']:g}",
             _percent(row["zeros_mean"], 0),
         )
         for row in rows

@@ -1,0 +1,69 @@
+"""Repair of DVC's lock files and `.dvc/tmp/rwlock`, which a kill or a full disk can leave cut."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pipeline.runtime import storage
+
+COPIES = Path(".dvc/tmp/copies")  # of the lock files, made by the stages
+LOCKS = {Path(name): COPIES / name.replace("/", "-") for name in ("dvc.lock", "claims/dvc.lock")}
+BROKEN = "was broken by a kill or a full disk"
+
+
+def keep_copies() -> None:
+    """Copy the lock files. Called by stages that DVC runs: it has read them, so they are whole."""
+    for lock, copy in LOCKS.items():
+        try:
+            if (content := lock.read_bytes()).endswith(b"\n"):
+                storage.write_bytes(copy, content)
+        except OSError:  # absent, or a full disk
+            continue
+
+
+def repair(repo: Any) -> None:
+    """Restore broken lock files and remove a broken rwlock, holding the locks of DVC's `repo`."""
+    from dvc.lock import make_lock
+    from dvc.rwlock import SCHEMA
+    from voluptuous import Invalid
+
+    with repo.lock:
+        for lock, copy in LOCKS.items():
+            if lock.exists() and not is_whole(lock.read_bytes()):
+                typer.echo(f"{lock} {BROKEN}: {_restore(lock, copy)}", err=True)
+    rwlock = Path(repo.tmp_dir, "rwlock")
+    with make_lock(f"{rwlock}.lock", tmp_dir=repo.tmp_dir):
+        try:
+            SCHEMA(json.loads(rwlock.read_text() if rwlock.exists() else "{}"))
+        except (ValueError, Invalid):
+            rwlock.unlink()
+            typer.echo(f"{rwlock} {BROKEN}: removed", err=True)
+
+
+def is_whole(content: bytes) -> bool:
+    """Return whether a lock file is valid to DVC, and its last line is complete."""
+    from dvc.exceptions import DvcException
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import parse_yaml
+    from voluptuous import Invalid
+
+    try:
+        return bool(COMPILED_LOCKFILE_SCHEMA(parse_yaml(content, ""))) and content[-1:] == b"\n"
+    except (DvcException, Invalid, UnicodeDecodeError):
+        return False
+
+
+def _restore(lock: Path, copy: Path) -> str:
+    """Restore a lock file from its copy, else from git; return what was done."""
+    show = ["git", "show", f"HEAD:./{lock.as_posix()}"]
+    committed = subprocess.run(show, capture_output=True, check=False).stdout
+    copied = copy.read_bytes() if copy.exists() else b""
+    for origin, content in {"copy of the last run": copied, "last commit": committed}.items():
+        if is_whole(content):
+            storage.write_bytes(lock, content)
+            return f"restored from the {origin}"
+    lock.unlink()
+    return "removed, all its stages run again"

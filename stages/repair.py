@@ -1,0 +1,62 @@
+"""Removal of damaged data, from DVC's cache and from the outputs of stages."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import typer
+
+from stages import dvc_runs
+from stages.shell import run
+
+CACHE = Path(".dvc/cache/files/md5")
+NAME = 30  # hexadecimal digits of a file name; 2 more are that of its folder
+QUICK = 2**30  # bytes of cache that are verified before every run, in seconds
+
+
+def main() -> None:
+    """Delete damaged files of DVC's cache and outputs that differ from the lock files.
+
+    DVC trusts its cache: a damaged file there replaces good data. What is deleted is made again by
+    `make repro` or `make claims`.
+    """
+    with dvc_runs.opened() as repo:
+        delete_damaged_objects()
+        for out in repo.index.outs:
+            path = Path(out.fs_path)
+            if not (out.use_cache and path.exists()) or md5(path) == out.hash_info.value:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            typer.echo(f"deleted {path.relative_to(Path.cwd())}: it differs from its lock file")
+
+
+def delete_damaged_objects(most_bytes: int | None = None) -> None:
+    """Delete files of DVC's cache whose content has another hash than their name.
+
+    Nothing is verified where the cache is larger than `most_bytes`.
+    """
+    files = sorted(CACHE.glob("??/*"))  # DVC's temporary files have longer names
+    objects = [path for path in files if len(path.name.removesuffix(".dir")) == NAME]
+    if most_bytes is not None and sum(path.stat().st_size for path in objects) > most_bytes:
+        return
+    for path in objects:
+        if md5(path) != path.parent.name + path.name.removesuffix(".dir"):
+            path.chmod(0o644)  # Windows deletes no read-only file
+            path.unlink()
+            typer.echo(f"deleted {path}: damaged", err=True)
+
+
+def md5(path: Path) -> str:
+    """Return DVC's hash of a file, or of a folder: that of the list of its files."""
+    if path.is_dir():
+        files = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+        entries = [{"md5": md5(path / file), "relpath": file.as_posix()} for file in files]
+        content = json.dumps(entries, sort_keys=True).encode()
+        return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+if __name__ == "__main__":
+    run(main)
