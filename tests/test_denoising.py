@@ -1,20 +1,33 @@
 """Denoising objective: noise, inputs, validation error."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
 import pytest
 import torch
 
-from pipeline.config.params import Activation
+from pipeline.config.params import Activation, Pretrain
+from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.split import Split
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs
 from pipeline.pretraining.denoising import DenoisingObjective, Noise
 from pipeline.pretraining.layer_inputs import TrainedLayers
+from pipeline.pretraining.layerwise import PretrainingSetup, pretrain
+from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import ShuffledMinibatches
-from pipeline.training.state import Trial
+from pipeline.training.state import CPU, Trial
+from pipeline.training.workers import Workers
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
+PRETRAIN = Pretrain(
+    learning_rates=[0.01, 0.001], batch_size=10, epochs=3, patience=3, corruption=0.25, tied=True
+)
 WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
 TRIALS = [Trial(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
 
@@ -40,7 +53,6 @@ def make(layer: int, corruption: float = 0.25) -> DenoisingObjective:
         start.select([trial.seed for trial in TRIALS]),
         layer,
         reconstruction="softplus",
-        tied=True,
         bounds=(0, 1),
     )
     batches = ShuffledMinibatches("test", phase, 10, train())
@@ -117,3 +129,49 @@ def test_rates_are_compared_on_the_same_noise() -> None:
 def test_without_corruption_nothing_is_hidden() -> None:
     """Corruption 0 trains a plain auto-encoder."""
     assert all(keep.all() for keep in masks(make(0, corruption=0.0), 1))
+
+
+@pytest.mark.parametrize("reconstruction", ["softplus", "scaled", "linear"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_signs_change_no_cost_of_pretraining(
+    tied: bool, reconstruction: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks with negated units, and the same functions by mirrored weights without signs, have
+    the same costs and the same trained weights up to mirroring, bit for bit."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    for name in ("train", "valid"):
+        form = Encoding((3, 3), ("a", "b", "c"))
+        examples.write(Split(inputs().numpy(), np.arange(30) % 3, form), Path(f"{name}.npz"))
+    setup = PretrainingSetup(
+        "test",
+        Path("train.npz"),
+        Path("valid.npz"),
+        reconstruction,
+        PRETRAIN.model_copy(update={"tied": tied}),
+        0.01,
+        Path("start"),
+    )
+
+    def pretrained(name: str, start: Population) -> tuple[Population, list[Record]]:
+        Path(name).mkdir()
+        population.save(start, Path(name, "start"))
+        return pretrain(
+            replace(setup, start=Path(name, "start")), Workers(CPU, Path(name), ""), seeds=2
+        )
+
+    negated, records = pretrained("negated", starts())
+    plain, expected = pretrained("plain", mirrored(starts()))
+    assert repr(records) == repr(expected)
+    assert not any(record["diverged"] for record in records)
+    for name, tensor in mirrored(negated).tensors.items():
+        assert torch.equal(tensor, plain.tensors[name]), name
+    assert not torch.equal(plain.W_KIO(1), mirrored(starts()).W_KIO(1))
+
+
+def mirrored(networks: Population) -> Population:
+    """Return the networks without signs, the signs of each layer moved into the weights above."""
+    tensors = dict(networks.tensors)
+    for layer in range(networks.depth):
+        tensors[f"W.{layer + 1}"] = tensors[f"W.{layer + 1}"] * tensors.pop(f"signs.{layer}").mT
+    return Population(tensors, networks.function)

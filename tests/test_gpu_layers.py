@@ -134,7 +134,7 @@ def make_autoencoder(function: str, negated: bool, tied: bool) -> Autoencoder:
         make_population(function, negated),
         1,
         reconstruction="sigmoid" if function == "tanh" else "softplus",
-        tied=tied,
+        decoder_KIO=None if tied else draw(K, *WIDTHS[1:3], seed=5) / 5,
         bounds=(0, 1),
     )
 

@@ -98,7 +98,15 @@ def test_supervised_steps_agree_with_dense_inputs() -> None:
 
 
 def auto_of(networks: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
-    return autoencoder.autoencoder(networks, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
+    draws = torch.Generator().manual_seed(5)
+    decoder_KIO = torch.randn(networks.W_KIO(0).shape, generator=draws).to(networks.W_KIO(0)) / 5
+    return autoencoder.autoencoder(
+        networks,
+        0,
+        reconstruction="scaled",
+        bounds=(0, 1),
+        decoder_KIO=None if tied else decoder_KIO,
+    )
 
 
 @pytest.mark.parametrize("tied", [True, False])
