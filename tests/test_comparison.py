@@ -20,7 +20,7 @@ TABLE = (
 )
 RUNS = (
     "dataset,activation,initialization,seed,learning_rate,pretrain_learning_rates,best_epoch,"
-    "valid_error,test_error,zeros,zeros_by_layer,dead_units,diverged"
+    "valid_error,test_error,zeros,zeros_by_layer,dead_units,diverged,pretrain_diverged"
 )
 
 
@@ -74,6 +74,8 @@ def test_runs_join_lists_by_spaces():
     assert rows[0]["zeros_by_layer"] == "0.62 0.74"
     assert rows[0]["diverged"] == ""
     assert rows[8]["diverged"] == "0.1"
+    assert {row["activation"] for row in rows if row["pretrain_diverged"]} == {"tanh"}
+    assert rows[6]["pretrain_diverged"] == "2:0.1"
 
 
 def test_failed_arm_is_kept_and_not_averaged():

@@ -21,7 +21,7 @@ Row = dict[str, Any]  # a cell of any of these types under each column
 WORDS = {
     *("dataset", "activation", "initialization", "first", "second", "baseline"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
-    *("rule", "verdict", "reason"),
+    *("rule", "verdict", "reason", "pretrain_diverged"),
     *("reconstruction", "signs", "penalty", "recipe", "varied", "change", "measure"),
 }
 LISTS = {
