@@ -13,7 +13,6 @@ from pipeline.networks.population import Population
 from pipeline.networks.step import Step
 from pipeline.runtime import device
 from pipeline.training import workers
-from pipeline.training.state import Trial
 
 EPOCH_STEPS = {
     64: 100,
@@ -84,9 +83,10 @@ class Processes:
     def __init__(self, task: Task) -> None:
         """Divide the networks into shares."""
         self.task, self.steps = task, 0
-        candidates = [Trial(k, RATE, L1) for k in range(task.networks)]
-        stacks = workers.split_trials(candidates, 4 * task.weights, torch.device("cpu"))
-        self.sizes = [len(stack) for stack in stacks][: joblib.cpu_count()]
+        populations = workers.split_networks(
+            [*range(task.networks)], 4 * task.weights, torch.device("cpu")
+        )
+        self.sizes = [len(networks) for networks in populations][: joblib.cpu_count()]
 
     def train(self, steps: int) -> tuple[int, float]:
         """Train, timed from the first start to the last end of a process."""

@@ -63,6 +63,10 @@ class Clocked:
         path = self.folder / f"{storage.fingerprint([vars(each) for each in trials])}.json"
         return Clock(objective, path, device), tensors
 
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return the hashes of the setup itself: time changes no network."""
+        return self.setup.identities(seeds)
+
 
 @dataclass
 class Clock:

@@ -8,6 +8,7 @@ from stages.shell import run
 def main() -> None:
     """Write `report/claims.html`: the datasets of params.yaml first, then others with verdicts."""
     from pipeline.analysis import results
+    from pipeline.claims import records
     from pipeline.config import params
     from pipeline.report.figures.catalogue import checked
     from pipeline.report.pages import claims_page
@@ -22,7 +23,7 @@ def main() -> None:
         if (runs := Path("results", dataset, "runs.csv")).exists():
             files["arms"] = runs
         tables = {
-            name: checked(name, path, dataset, results.read_table(path), compare.confidence)
+            name: checked(name, path, dataset, records.read_rows(path), compare.confidence)
             for name, path in files.items()
         }
         claims = results.read_table(folder / "claims.csv")

@@ -1,4 +1,4 @@
-"""Compare the arms of one dataset: tables, intervals, paired tests, and what the figures show."""
+"""Compare the arms of one dataset: tables, intervals, paired tests, and data of the figures."""
 
 from pathlib import Path
 

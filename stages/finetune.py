@@ -17,7 +17,7 @@ def main(
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     settings = params.load()
@@ -29,7 +29,7 @@ def main(
         checkpoints.checkpoint_folder(files, arm, setup, where) as scratch,
         storage.whole_folder(arm.networks) as out,
     ):
-        workers = Workers(where, scratch, f"finetune {arm.name}")
+        workers = Workers(where, scratch, f"finetune {arm.name}", trained_networks.FOLDER)
         networks, lines = grid_search.finetune(setup, workers)
         population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)

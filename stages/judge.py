@@ -10,8 +10,7 @@ def main(dataset: DatasetName) -> None:
     """Write `claims/<dataset>/claims.csv`: every claim with its verdict, from the tables on disk.
 
     The tables are those of the arms (`results/<dataset>`), of the experiments and probes that were
-    run, and of times (`results/cost.json`). A claim without its records is undecided, and the
-    reason says so.
+    run, and of times (`results/cost.json`). A claim without records is undecided, with the reason.
     """
     from pipeline.claims import records, verdicts
     from pipeline.config import params

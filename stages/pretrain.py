@@ -18,7 +18,7 @@ def main(
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     settings = params.load()
@@ -29,7 +29,7 @@ def main(
         checkpoints.checkpoint_folder([setup.train, setup.valid], arm, setup, where) as scratch,
         storage.whole_folder(arm.start) as out,
     ):
-        workers = Workers(where, scratch, f"pretrain {arm.name}")
+        workers = Workers(where, scratch, f"pretrain {arm.name}", trained_networks.FOLDER)
         networks, lines = layerwise.starting_networks(arm, settings, setup, workers)
         population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)

@@ -1,4 +1,4 @@
-"""Look into the arms' trained networks."""
+"""Measure properties of the arms' trained networks."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, probe: ProbeName) -> None:
-    """Probe the chosen networks of a dataset's arms, as a table; nothing is trained or chosen."""
+    """Write `claims/<dataset>/records/<probe>.csv` from the chosen networks of all arms."""
     from pipeline.config import arms, params
     from pipeline.data.splits import examples
     from pipeline.networks import population
@@ -22,15 +22,15 @@ def main(dataset: DatasetName, probe: ProbeName) -> None:
         examples.read(Path("data/ready", dataset, f"{split}.npz"))
         for split in ("train", "valid", "test")
     )
-    found = []
+    trained = []
     for arm in arms.arms_of(params.load(), dataset):
         scores = storage.read_lines(arm.scores / "records.jsonl")
         seeds = sorted(line["seed"] for line in scores if line["test_error"] is not None)
         if seeds:
             stack = population.load(arm.networks / "weights.safetensors", seeds)
-            found.append(Trained(arm, stack, seeds))
+            trained.append(Trained(arm, stack, seeds))
     seen = reference(dataset, train, REFERENCE_IMAGES).of(0)  # one for all seeds
-    columns, rows = catalogue.rows(probe, found, Splits(dataset, seen, valid, test))
+    columns, rows = catalogue.rows(probe, trained, Splits(dataset, seen, valid, test))
     path = Path("claims", dataset, "records", f"{probe}.csv")
     storage.write_bytes(path, csv_files.as_csv(columns, rows))
 

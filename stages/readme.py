@@ -1,5 +1,6 @@
 """Refresh the generated blocks of README.md, docs/, results/ and claims/."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def blocks() -> dict[str, str]:
 
 
 def changed() -> list[str]:
-    """Return the files of results/ and claims/ that differ from the committed ones."""
+    """Return the files of results/ and claims/ that differ from the committed ones; none without
+    git."""
+    if shutil.which("git") is None:
+        return []
     command = ["git", "diff", "--name-only", "HEAD", "--", *MEASURED]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
@@ -51,7 +55,7 @@ def main() -> None:
 
     content = blocks()
     for path in files():
-        storage.write_bytes(path, refresh(path.read_text(), content).encode())
+        storage.write_bytes(path, refresh(path.read_text("utf-8"), content).encode())
     if local := changed():
         typer.echo(
             f"note: {len(local)} files of results/ and claims/ differ from the committed ones, so"

@@ -1,4 +1,4 @@
-"""Read the test split, once, for the chosen networks of an experiment."""
+"""Score the chosen networks of an experiment on the test split, once."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Score an experiment's chosen networks on the test split, as a table of one row a network.
+    """Write `claims/<dataset>/records/<experiment>.csv`: one row for each chosen network.
 
-    Nothing is chosen here.
+    Nothing is selected on the test split.
     """
     from pipeline.config import params
     from pipeline.data.splits.per_seed import read_for
@@ -34,7 +34,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             stacks[name], storage.read_lines(folder / name / "records.jsonl"), test
         )
     ]
-    table = csv_files.as_csv([*about["factors"], *scoring.COLUMNS], rows)
+    columns = [*about["factors"], *scoring.COLUMNS, *about.get("columns", [])]
+    table = csv_files.as_csv(columns, rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
     confidence = params.load().compare.confidence
     runs.publish_or_warn(

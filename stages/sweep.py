@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName, experiment: ExperimentName) -> None:
-    """Train every condition of an experiment, each learning rate for every seed.
+    """Train every condition of an experiment, with every learning rate for every seed.
 
-    As in `pretrain` and `finetune`, validation alone chooses. The test split is not read.
+    Validation alone selects, as in `pretrain` and `finetune`. The test split is not read.
     """
     from pipeline.config import params
     from pipeline.data.splits import examples
@@ -17,7 +17,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints
+    from pipeline.training import checkpoints, trained_networks
     from pipeline.training.workers import Workers
 
     device.prepare_for_training()
@@ -32,12 +32,13 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
         checkpoints.checkpoint_folder([splits.train, splits.valid], conditions, where) as scratch,
         storage.whole_folder(folder) as out,
     ):
-        workers = Workers(where, scratch, f"{dataset} / {experiment}")
+        workers = Workers(where, scratch, f"{dataset} / {experiment}", trained_networks.FOLDER)
         for condition, networks, lines in training.train(conditions, splits, workers):
             population.save(networks, out / condition.name / "weights.safetensors")
             storage.write_lines(out / condition.name / "records.jsonl", lines)
         about = {
             "factors": catalogue.experiment(experiment).factors,
+            "columns": catalogue.experiment(experiment).columns,
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }

@@ -14,18 +14,33 @@ from tests.imports import ROOT
 PATHS = ("README.md", "docs", "results", "claims", "params.yaml", "dvc.yaml")
 
 
-@functools.cache
 def folder() -> Path:
-    """Return a copy of the README files, results and verdicts as git's index has them.
+    """Return a copy of the Markdown files, results, verdicts and params, from git's index.
 
     The calling test is skipped where the repository is not a git checkout.
     """
+    copy = _copy()
+    if copy is None:
+        pytest.skip("needs a git checkout: committed results are read from git's index")
+    return copy
+
+
+def params() -> Path:
+    """Return the committed params.yaml; that of the working tree where there is no git checkout."""
+    return (_copy() or ROOT) / "params.yaml"
+
+
+@functools.cache
+def _copy() -> Path | None:
     git = ["git", "-C", str(ROOT)]
-    listed = subprocess.run(
-        [*git, "ls-files", "-z", "--", *PATHS], capture_output=True, check=False
-    )
-    if listed.returncode or not listed.stdout:
-        pytest.skip("needs a git checkout: the committed results are not in the index")
+    try:
+        listed = subprocess.run(
+            [*git, "ls-files", "-z", "--", *PATHS], capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    if not listed.stdout:  # a folder within another repository
+        return None
     copy = Path(tempfile.mkdtemp(prefix="committed-"))
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
     command = [*git, "checkout-index", "--stdin", "-z", f"--prefix={copy}/"]

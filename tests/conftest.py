@@ -1,4 +1,4 @@
-"""What all tests share: the arithmetic of training, Triton without a GPU, and some fixtures."""
+"""Setup of all tests: arithmetic as in training, Triton's interpreter without a GPU, fixtures."""
 
 import os
 

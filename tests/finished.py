@@ -1,4 +1,4 @@
-"""Tiny finished arms on disk, as the stages would leave them: for tests of what MLflow is told."""
+"""Tiny finished arms on disk in the form of the stages, for tests of tracking."""
 
 from pipeline.config.arms import Arm
 from pipeline.config.params import Params
@@ -15,7 +15,7 @@ FAILED = Arm("digits", "softplus", "random")
 
 
 def settings(seeds=SEEDS):
-    """Return the params of a comparison of tiny networks."""
+    """Return params of a comparison of tiny networks."""
     content = synthetic.settings(seeds=seeds).model_dump()
     content["datasets"]["digits"]["network"]["hidden"] = HIDDEN
     return Params.model_validate(content)

@@ -79,8 +79,8 @@ def made():
 
 def in_words(values):
     """Return mean and interval as tables of numbers have them."""
-    found = statistics.summarize(values, CONFIDENCE)
-    return f"{100 * found.mean:.2f}% ({100 * found.low:.2f} to {100 * found.high:.2f})"
+    summary = statistics.summarize(values, CONFIDENCE)
+    return f"{100 * summary.mean:.2f}% ({100 * summary.low:.2f} to {100 * summary.high:.2f})"
 
 
 def errors(made, name, **levels):

@@ -1,4 +1,4 @@
-"""Made-up results of reviews, as the stages would leave them: for tests of what tells them."""
+"""Synthetic results of reviews in the form of the stages, for tests of reports."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def scores(arm, seeds, *, stars):
 
 
 def synthetic_arm(arm):
-    """Return an arm that made-up scores are known of."""
+    """Return an arm with synthetic scores."""
     return synthetic.Arm(arm.dataset, "rectifier", arm.initialization)
 
 
@@ -96,8 +96,8 @@ def baseline_rows(seeds, *, stars):
 def write(
     patch, dataset="stars", *, stars=True, folds=10, seeds=4, change=None, activations=tuple(LAYERS)
 ):
-    """Write what the stages leave of a dataset of reviews in the current folder, compare it, and
-    return its results; `change` may alter the scores of an arm."""
+    """Write the files of a dataset of reviews in the current folder, compare its arms, and return
+    the results; `change` may alter the scores of an arm."""
     chosen = settings(dataset, seeds, activations)
     patch.setattr("pipeline.config.params.load", lambda: chosen)
     for arm in arms_of(chosen, dataset):

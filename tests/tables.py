@@ -1,6 +1,7 @@
-"""Made-up tables of experiments with a known truth, in the form that `score` writes."""
+"""Simulated tables of experiments and of arms with known true values."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 from pipeline.config import params
 from pipeline.data.splits.encoding import Encoding
 from pipeline.experiments.conditions import catalogue
-from tests.imports import ROOT
+from tests import committed
 
 Row = dict[str, Any]
 FORM = Encoding((8, 8), tuple("0123456789"))
-OURS = params.load(ROOT / "params.yaml")
+OURS = params.load(committed.params())
 ERROR = 0.03
 TEST_EXAMPLES = 10_000
 
@@ -38,6 +39,8 @@ def _rows(
         penalty = condition.l1[seed % len(condition.l1)]
         row: Row = dict(condition.levels) | {"seed": seed, "l1": penalty}
         row |= _row(row, rng)
+        if "decoder" in row:
+            row |= _halves(row, len(condition.hidden), rng)
         row["gradient_norms"] = [0.1] * (len(condition.hidden) + 1)
         noise = 0.002 * np.sqrt(0.5) * (shared[seed] + rng.normal())
         row["test_error"] = float(error(row) + noise)
@@ -61,3 +64,43 @@ def _row(row: Row, rng: np.random.Generator) -> Row:
         "pretrain_learning_rates": [],
         "diverged": [],
     }
+
+
+def _halves(row: Row, layers: int, rng: np.random.Generator) -> Row:
+    shares = (0.1 + 0.01 * rng.normal(size=(2, layers))).tolist()
+    negated = shares[1] if row["signs"] == "half negated" else []
+    return {"dead_positive": shares[0], "dead_negated": negated}
+
+
+def arm_rows(key, errors, zeros, dead):
+    """Return one arm's rows from its values by seed, in falling order of seed."""
+    activation, initialization = key.rsplit("-", 1)
+    values = list(zip(errors, zeros, dead, strict=True))
+    return [
+        {
+            "activation": activation,
+            "initialization": initialization,
+            "seed": seed,
+            "test_error": float(values[seed][0]),
+            "test_examples": TEST_EXAMPLES,
+            "zeros": float(values[seed][1]),
+            "zeros_by_layer": [0.0] if activation == "tanh" else [float(values[seed][1])],
+            "dead_units": float(values[seed][2]),
+        }
+        for seed in reversed(range(len(values)))
+    ]
+
+
+def simulate(rng, means, seeds, *, spread=0.002, zeros=0.5, dead=0.1):
+    """Return six arms with these true means; half of the variance is shared by the arms."""
+    shared = rng.normal(size=seeds)
+    return [
+        row
+        for key, mean in means.items()
+        for row in arm_rows(
+            key,
+            mean + spread * math.sqrt(0.5) * (shared + rng.normal(size=seeds)),
+            rng.normal(zeros, 0.03, seeds),
+            rng.normal(dead, 0.01, seeds),
+        )
+    ]

@@ -1,4 +1,4 @@
-"""The claims as data: sources, margins, and the paper's own values."""
+"""Claims as data: sources, margins, rules, and the paper's own values."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ DATASETS = ["mnist", "cifar10", "nistp", "norb"]
 
 
 def paper(number, dataset):
-    """Return what the paper says of a claim; it has a value."""
+    """Return the paper's value of a claim that has one."""
     found = BY_NUMBER[number].paper(dataset)
     assert found is not None
     return found
@@ -29,7 +29,7 @@ def test_keys_and_numbers_name_one_claim_each():
 
 
 def test_claims_need_standard_arms_only():
-    """Each arm of a claim is one of the six of a standard comparison."""
+    """Claims about arms need only the six arms of a standard comparison."""
     standard = {arm.key for arm in arms_of(synthetic.settings(), "digits")}
     assert {arm for claim in arms.CLAIMS for arm in claim.groups} <= standard
 
@@ -44,14 +44,14 @@ def test_wording_is_one_sentence(claim):
 
 
 def test_claims_cannot_be_changed():
-    """A rule cannot be moved after the fact."""
+    """The bound of a rule cannot be assigned."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         CLAIMS[0].rule.bound = 1.0
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_paper_value_is_the_statistic_of_its_table(dataset):
-    """The interaction on the paper's own errors is the gain of tanh less that of rectifiers."""
+    """The paper's value of the interaction follows from four cells of Table 1."""
     error = {arm: published.test_error(dataset, *arm.split("-")) for arm in synthetic.MEANS}
     gain = error["tanh-pretrained"] - error["tanh-random"]
     gain -= error["rectifier-pretrained"] - error["rectifier-random"]
@@ -59,7 +59,7 @@ def test_paper_value_is_the_statistic_of_its_table(dataset):
 
 
 def test_paper_values_follow_the_published_table(monkeypatch):
-    """A changed cell of Table 1 changes the claim's value: nothing is typed twice."""
+    """A changed cell of Table 1 changes the claim's value."""
     cell = published.TABLE_1["mnist", "tanh", "random"]
     changed = dataclasses.replace(cell, value=0.5, mark="M")
     monkeypatch.setitem(published.TABLE_1, ("mnist", "tanh", "random"), changed)
@@ -69,7 +69,7 @@ def test_paper_values_follow_the_published_table(monkeypatch):
 
 
 def test_paper_zeros_are_the_published_ones():
-    """The sparsity that the paper reports stands beside the claim."""
+    """The claim about sparsity has the paper's zeros as its value."""
     assert BY_NUMBER["6"].paper("norb") == published.ZEROS["norb"]
 
 
@@ -77,25 +77,25 @@ def test_paper_zeros_are_the_published_ones():
     ("number", "dataset"), [("1", "digits"), ("6", "digits"), ("10", "mnist"), ("24", "mnist")]
 )
 def test_paper_may_have_no_value(number, dataset):
-    """Datasets and quantities that the paper gives no number for have none."""
+    """Datasets and quantities without a number in the paper have no value."""
     assert BY_NUMBER[number].paper(dataset) is None
 
 
 def test_mark_of_a_value_is_that_of_its_least_certain_cell():
-    """Pre-trained tanh on MNIST is remembered only, so the value that needs it is too."""
+    """A value that needs a remembered cell has the mark M."""
     assert (paper("1", "mnist").mark, paper("3b", "mnist").mark) == ("C", "M")
 
 
 @pytest.mark.parametrize("number", ["1", "2", "3a", "3b", "3c", "4a", "4b"])
 def test_source_is_as_certain_as_its_least_certain_number(number):
-    """A claim is remembered only if a number it rests on is, on any dataset."""
+    """A claim has the mark M where a number that it needs has it, on any dataset."""
     marks = {paper(number, dataset).mark for dataset in DATASETS}
     assert BY_NUMBER[number].mark == ("M" if "M" in marks else "C")
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_margin_holds_what_the_paper_calls_no_change(dataset):
-    """The paper's own change of the rectifier from pre-training is inside the margin."""
+    """The paper's change of the rectifier by pre-training is within the margin."""
     error = published.test_error(dataset, "rectifier", "random")
     margin = BY_NUMBER["3a"].rule.bound.size([error], 10_000)
     assert abs(paper("3a", dataset).value) <= margin
@@ -103,7 +103,7 @@ def test_margin_holds_what_the_paper_calls_no_change(dataset):
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10", "norb"])
 def test_margin_is_less_than_what_the_paper_calls_a_gain(dataset):
-    """The paper's own gain of tanh from pre-training exceeds the margin, but for NISTP."""
+    """The paper's gain of tanh by pre-training exceeds the margin, except on NISTP."""
     error = published.test_error(dataset, "tanh", "random")
     margin = Margin(("tanh-random",), examples=LITTLE_EXAMPLES).size([error], 10_000)
     assert -paper("3b", dataset).value > margin
@@ -117,7 +117,7 @@ def test_margin_matches_a_hand_worked_value():
 
 @pytest.mark.parametrize(("examples", "size"), [(100, 0.05), (2500, 0.01), (60_000, 0.01)])
 def test_small_test_splits_widen_the_margin(examples, size):
-    """Below 2500 examples the split's own standard error counts, above it shrinks no more."""
+    """The margin shrinks with the test split only up to 2500 examples."""
     margin = Margin(("tanh-random",), examples=LITTLE_EXAMPLES)
     assert margin.size([0.5], examples) == pytest.approx(size)
 
@@ -133,13 +133,13 @@ def test_small_test_splits_widen_the_margin(examples, size):
         ("between", (0.25, 0.75)),
     ],
 )
-def test_rules_mean_what_they_say(kind, region):
-    """Each kind of rule has its own set of values that make a claim true."""
+def test_each_kind_of_rule_has_its_region(kind, region):
+    """The region of a rule is the set of values that make its claim true."""
     assert Rule(kind, 0.25, 0.75).region(0.25) == region
 
 
 def test_statistic_in_words_keeps_the_signs():
-    """Arms that are taken away have a minus before them."""
+    """Subtracted arms have a minus before them."""
     assert BY_NUMBER["3c"].statistic == (
         "test error of pre-trained tanh + random rectifier \N{MINUS SIGN} random tanh "
         "\N{MINUS SIGN} pre-trained rectifier"

@@ -1,4 +1,4 @@
-"""Claims about experiments: what they name is there, planted effects are found, gaps are said."""
+"""Claims about experiments: groups exist, known effects decide, gaps leave undecided."""
 
 import math
 
@@ -17,7 +17,7 @@ MARGIN = math.sqrt(ERROR * (1 - ERROR) / 2500)
 
 
 def judged(name, rows):
-    """Return the rows of the claims about one experiment by number."""
+    """Return the verdicts of the claims about one experiment by number."""
     found = verdicts.judge(
         "digits", {name: RECORDS[name].groups(rows)}, confidence=0.95, significance=0.05
     )
@@ -26,7 +26,7 @@ def judged(name, rows):
 
 @pytest.mark.parametrize("claim", OF_EXPERIMENTS, ids=lambda claim: claim.number)
 def test_the_groups_of_a_claim_are_in_its_experiment(claim):
-    """The experiment of params.yaml has every group that the claim names."""
+    """The experiment of params.yaml has every group of the claim."""
     groups = claim.records.groups(table(claim.records.name))
     assert set(claim.groups) <= groups.keys()
     for key in claim.groups:
@@ -35,7 +35,7 @@ def test_the_groups_of_a_claim_are_in_its_experiment(claim):
 
 
 def is_level(**levels):
-    """Return a function that tells whether a row has these levels."""
+    """Return a predicate of rows with these levels."""
     return lambda row: all(row[factor] == level for factor, level in levels.items())
 
 
@@ -55,13 +55,15 @@ PLANTED = {
     "25": lambda row: row["activation"] in ("leaky", "prelu", "elu", "gelu", "silu"),
     "26": lambda row: row["activation"].startswith("maxout"),
     "29": is_level(activation="rectifier"),
+    "37": is_level(decoder="untied", signs="half negated"),
+    "38": is_level(decoder="untied", signs="half negated"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("shift", [-0.015, 0.015])
 @pytest.mark.parametrize("number", PLANTED)
 def test_planted_effects_are_found(number, shift):
-    """Networks moved by several standard deviations are seen, in the direction they were moved."""
+    """A shift of some networks by several standard deviations decides in its direction."""
     claim = BY_NUMBER[number]
     rows = table(claim.records.name, lambda row: ERROR + shift * PLANTED[number](row))
     expects_more = claim.rule.kind == "at least"
@@ -89,10 +91,43 @@ def test_vanishing_gradients_are_found(norms, verdict):
     assert judged("depth", rows)["14a"]["verdict"] == verdict
 
 
+@pytest.mark.parametrize(("tied", "verdict"), [(0.2, "supported"), (0.05, "contradicted")])
+def test_dead_units_by_decoder_are_compared(tied, verdict):
+    """More dead units with a tied decoder support claim 36d, fewer contradict it."""
+    rows = table("decoder", seeds=10)
+    for row in rows:
+        if row["decoder"] == "tied":
+            row["dead_units"] += tied - 0.1
+    assert judged("decoder", rows)["36d"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("place", "number"), [(0, "36a"), (1, "36b"), (2, "36c")])
+def test_halves_are_compared_layer_by_layer(place, number):
+    """Dead negated units in one layer contradict the claim about that layer alone."""
+    rows = table("decoder", seeds=10)
+    for row in rows:
+        if (row["decoder"], row["signs"]) == ("untied", "half negated"):
+            row["dead_negated"][place] += 0.2
+    verdicts_by_number = {key: row["verdict"] for key, row in judged("decoder", rows).items()}
+    for key in ("36a", "36b", "36c"):
+        assert verdicts_by_number[key] == ("contradicted" if key == number else "supported")
+
+
+def test_a_lost_seed_leaves_the_claims_about_layers_undecided():
+    """A seed without a network is reported by each claim about layers."""
+    rows = table("decoder", seeds=10)
+    lost = next(row for row in rows if row["decoder"] == "untied" and row["seed"] == 3)
+    lost |= {"test_error": None, "dead_positive": [], "dead_negated": []}
+    for number in ("36a", "36b", "36c"):
+        row = judged("decoder", rows)[number]
+        assert row["verdict"] == "undecided"
+        assert row["reason"].startswith("Seed 3 of the ")
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.03])
 @pytest.mark.parametrize("number", ["12a", "27"])
 def test_equivalence_needs_more_than_no_difference(number, shift):
-    """A large difference contradicts; none, with few noisy seeds, supports no more than it may."""
+    """A large difference contradicts equivalence; none supports it with 40 seeds."""
     claim = BY_NUMBER[number]
     moved = {"12a": is_level(initialization="random", signs="all positive"),
              "27": is_level(activation="leaky")}[number]  # fmt: skip
@@ -103,7 +138,7 @@ def test_equivalence_needs_more_than_no_difference(number, shift):
 
 
 def test_the_best_networks_are_chosen_by_validation():
-    """The tenth with the lowest validation error, whatever their test errors are."""
+    """The best tenth is selected by validation error, not by test error."""
     rows = table("sparsity")
     for row in rows:
         row["valid_error"] = abs(row["zeros"] - 0.65)
@@ -116,7 +151,7 @@ def test_the_best_networks_are_chosen_by_validation():
 
 
 def test_unlike_groups_of_networks_are_compared_at_the_stated_level():
-    """With a true difference right at the margin, at most 1 in 20 tables has a verdict on it."""
+    """With a true difference equal to the margin, 1 in 20 tables decides."""
     rng = np.random.default_rng(0)
     claim, verdict = BY_NUMBER["7a"], []
     rows = table("sparsity")
@@ -131,7 +166,7 @@ def test_unlike_groups_of_networks_are_compared_at_the_stated_level():
 
 @pytest.mark.parametrize("number", ["5a", "12b", "25"])
 def test_a_lost_seed_leaves_the_claim_undecided(number):
-    """A network that every rate lost makes its claims undecided, with the seed in the reason."""
+    """A seed whose every rate diverged leaves its claims undecided, with the seed in the reason."""
     claim = BY_NUMBER[number]
     rows = table(claim.records.name, lambda row: ERROR - 0.015 * PLANTED[number](row))
     next(row for row in rows if PLANTED[number](row) and row["seed"] == 2)["test_error"] = None
@@ -159,7 +194,7 @@ MISSING = {
     ],
 )
 def test_incomplete_records_decide_nothing(missing, initialization, says):
-    """Without some of the rows on one side the claim is undecided, however clear the others are."""
+    """Missing rows on one side leave the claim undecided, however clear the others are."""
     rows = table("labels", lambda row: ERROR - 0.015 * PLANTED["5b"](row))
     assert judged("labels", rows)["5b"]["verdict"] == "supported"
     start = is_level(activation="tanh", initialization=initialization)
@@ -170,16 +205,16 @@ def test_incomplete_records_decide_nothing(missing, initialization, says):
     assert row["reason"].startswith(f"{says} at any share of labels")
 
 
-def test_a_seed_that_is_missing_everywhere_is_seen():
-    """A gap in the numbers of the seeds is a missing run, though the seeds that are left pair."""
+def test_a_seed_that_is_missing_in_all_groups_is_reported():
+    """A gap in the numbers of the seeds is a missing run, even where the others pair."""
     rows = [row for row in table("labels") if row["seed"] != 2]
     row = judged("labels", rows)["5b"]
     assert row["verdict"] == "undecided"
     assert row["reason"] == "Seed 2 of pre-trained tanh at any share of labels lacks records."
 
 
-def test_an_experiment_that_was_not_run_is_said():
-    """Without its table a claim is undecided; without the arms theirs are."""
+def test_an_experiment_that_was_not_run_is_the_reason():
+    """A claim without its table is undecided with that reason."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
     reasons = {row["records"]: row["reason"] for row in rows}
     assert reasons["depth"] == "The experiment `depth` was not run on this dataset."
@@ -187,8 +222,8 @@ def test_an_experiment_that_was_not_run_is_said():
     assert {row["verdict"] for row in rows} == {"undecided"}
 
 
-def test_a_missing_group_is_said():
-    """A table without some condition leaves the claims on it undecided."""
+def test_a_missing_group_is_the_reason():
+    """A table without a condition leaves the claims on it undecided."""
     rows = [row for row in table("units") if not row["activation"].startswith("maxout")]
     found = judged("units", rows)
     assert found["26"]["reason"] == "There is no maxout networks in this comparison."
@@ -196,15 +231,15 @@ def test_a_missing_group_is_said():
 
 
 def test_rows_of_a_seed_are_averaged():
-    """A group with several conditions stands for their mean, seed by seed."""
+    """A group of several conditions has their mean of each seed."""
     group = Group([{"seed": s, "test_error": e} for s, e in [(1, 0.2), (0, 0.1), (1, 0.4)]])
     assert group.by_seed("test_error") == {0: 0.1, 1: pytest.approx(0.3)}
     assert group.seeds == [0, 1]
     assert group.values("test_error") == [0.1, 0.2, 0.4]
 
 
-def test_networks_that_learned_little_place_no_breaking_point():
-    """A few failed networks would move the fit far: undecided, with their number."""
+def test_failed_networks_leave_the_changepoint_undecided():
+    """Failed networks leave the changepoint undecided, with their number in the reason."""
     rows = table("sparsity", lambda row: ERROR + 0.3 * max(0.0, row["zeros"] - 0.75))
     assert judged("sparsity", rows)["7b"]["estimate"] is not None
     for row in rows[-3:]:

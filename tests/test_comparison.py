@@ -1,4 +1,4 @@
-"""Tables, tests and curves from made-up records."""
+"""Tables, paired tests and curves of simulated records."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def lines(columns, rows):
 
 
 def test_columns_are_the_contract():
-    """The headers of the two tables that other programs read do not change."""
+    """The headers of table.csv and runs.csv are a contract with other programs."""
     for columns, header in ((comparison.TABLE, TABLE), (comparison.RUNS, RUNS)):
         assert csv_files.as_csv(columns, []).decode() == header + "\n"
 
@@ -66,16 +66,18 @@ def test_table_has_one_row_an_arm_in_full_precision():
 
 
 def test_runs_join_lists_by_spaces():
-    """List cells hold their values with a space between, and nothing when empty."""
-    rows = lines(comparison.RUNS, comparison.runs(make_outcomes(seeds=2)))
+    """Lists are joined by spaces; an empty list is an empty cell."""
+    outcomes = make_outcomes(seeds=2)
+    outcomes[3].records[0]["pretrain_diverged"] = ["1:0.1", "2:0.1"]
+    rows = lines(comparison.RUNS, comparison.runs(outcomes))
     assert len(rows) == 12
     assert rows[2]["pretrain_learning_rates"] == "0.1 0.01"
     assert rows[0]["pretrain_learning_rates"] == ""
     assert rows[0]["zeros_by_layer"] == "0.62 0.74"
     assert rows[0]["diverged"] == ""
     assert rows[8]["diverged"] == "0.1"
-    assert {row["activation"] for row in rows if row["pretrain_diverged"]} == {"tanh"}
-    assert rows[6]["pretrain_diverged"] == "2:0.1"
+    assert rows[6]["pretrain_diverged"] == "1:0.1 2:0.1"
+    assert rows[7]["pretrain_diverged"] == ""
 
 
 def test_failed_arm_is_kept_and_not_averaged():
@@ -101,8 +103,8 @@ def test_pairs_of_a_failed_arm_stay_untested():
     assert least["p_holm"] == pytest.approx(10 * least["p"])
 
 
-def test_planted_difference_is_found_and_equal_arms_are_not():
-    """Arms 1.8 standard deviations and more apart differ; copies of one arm do not."""
+def test_different_arms_are_significant_and_equal_arms_are_not():
+    """Arms at least 1.8 standard deviations apart differ significantly; copies do not."""
     settings = synthetic.settings()
     scores = make_scores(settings, spread=0.001)
     scores["tanh-pretrained"] = scores["rectifier-random"]
@@ -125,7 +127,7 @@ def test_papers_mark_is_for_the_two_starts_of_one_activation():
 
 
 def test_no_difference_is_significant_at_one_seed():
-    """One seed gives means and differences, but no interval, test or mark."""
+    """One seed has means and differences, but no interval, test or mark."""
     results = make_outcomes(seeds=1)
     assert comparison.table(results, 0.95)[0]["test_error_low"] is None
     for row in comparison.paired_tests(results, 0.95, 0.05):
@@ -143,7 +145,7 @@ def test_no_difference_is_significant_at_one_seed():
     ],
 )
 def test_unequal_seeds_are_refused(change, says):
-    """A missing arm, a missing seed and a surplus seed are named, with the command to run."""
+    """Missing arms, missing seeds and surplus seeds are named, with the command to run."""
     settings = synthetic.settings()
     scores = make_scores(settings)
     change(scores)
@@ -179,7 +181,7 @@ def test_filters_are_those_of_the_best_seed_spread_over_the_layer():
     np.testing.assert_array_equal(shown, stack.W_KIO(0)[1].numpy().T[::2].astype(np.float16))
 
 
-def test_protocol_says_how_the_numbers_were_made():
+def test_protocol_has_the_settings_and_the_standard_error():
     """The binomial standard error follows from the mean error and the size of the test split."""
     settings = synthetic.settings("mnist")
     results = make_outcomes(dataset="mnist")

@@ -23,7 +23,7 @@ from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.data.splits.examples import Examples, read, read_encoding, write
 from pipeline.data.splits.split import Blocks, Split
 from pipeline.runtime.errors import Problem
-from tests.imports import ROOT
+from tests import committed
 
 MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
 
@@ -33,7 +33,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder of the splits of digits, written by the stages."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(committed.params(), tmp_path)
     stages.download.main("digits")
     stages.preprocess.main("digits")
     return tmp_path / "data" / "ready" / "digits"
@@ -253,7 +253,7 @@ def test_damaged_header_asks_for_no_memory(tmp_path: Path) -> None:
 
 def test_unknown_dataset_lists_the_known() -> None:
     """The error for an unknown name lists the known names."""
-    settings = load(ROOT / "params.yaml")
+    settings = load(committed.params())
     with pytest.raises(Problem, match=r"unknown dataset 'minst': params\.yaml has digits, mnist"):
         catalogue.entry(settings, "minst")
     blocks = settings.datasets | {"minst": settings.datasets["mnist"]}
@@ -263,7 +263,7 @@ def test_unknown_dataset_lists_the_known() -> None:
 
 def test_every_block_of_params_has_its_entry() -> None:
     """Each dataset of params.yaml has an entry, and blocks that fit the entry's schemas."""
-    settings = load(ROOT / "params.yaml")
+    settings = load(committed.params())
     for name in settings.datasets:
         dataset = catalogue.entry(settings, name)
         assert dataset.name == name
@@ -275,7 +275,7 @@ def test_every_block_of_params_has_its_entry() -> None:
 
 def test_misspelled_options_are_named() -> None:
     """An unknown key or a wrong value is named with its full path."""
-    settings = load(ROOT / "params.yaml")
+    settings = load(committed.params())
     for key, value, says in (
         ("scalings", "range", r"datasets\.norb\.preprocess\.scalings is not a known key"),
         ("scaling", "rank", r"datasets\.norb\.preprocess\.scaling = 'rank' is wrong"),
@@ -291,7 +291,7 @@ def test_preprocess_before_download_names_the_file(
 ) -> None:
     """Without raw files preprocess says what is missing, and leaves nothing behind."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(committed.params(), tmp_path)
     with pytest.raises(Problem, match=r"data/raw/mnist/train-images-idx3-ubyte\.gz is missing"):
         stages.preprocess.main("mnist")
     assert not (tmp_path / "data").exists()
@@ -336,7 +336,7 @@ def test_mnist_of_the_mirror_is_the_official_one(
     """From mirror to splits through the stages: inputs in [0, 1], the first labels as published."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_MIRROR", str(MIRROR))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(committed.params(), tmp_path)
     stages.download.main("mnist")
     stages.preprocess.main("mnist")
     train, valid, test = (

@@ -1,4 +1,4 @@
-"""Experiments: conditions from params.yaml, and networks that are what the arms' would be."""
+"""Experiments: conditions from params.yaml, and networks equal to those of the arms."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -22,16 +22,15 @@ from pipeline.networks import population
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.training.workers import Workers
-from tests import synthetic
-from tests.imports import ROOT
+from tests import committed, synthetic
 
 CPU = torch.device("cpu")
-OURS = params.load(ROOT / "params.yaml")
+OURS = params.load(committed.params())
 FORM = Encoding((20,), ("a", "b", "c"))
 
 
 def small(**experiments: object) -> Params:
-    """Return the params of small networks that learn fast."""
+    """Return params of small networks that learn fast."""
     content = synthetic.settings().model_dump()
     content["datasets"]["digits"]["network"]["hidden"] = [8, 6]
     schedule = {"learning_rates": [0.1, 0.01], "epochs": 3, "patience": 3}
@@ -43,7 +42,7 @@ def small(**experiments: object) -> Params:
 
 
 def separable(count: int, draw: int) -> Split:
-    """Return examples whose class shows in their inputs."""
+    """Return examples with separable classes."""
     rng = np.random.default_rng(draw)
     y_N = np.arange(count) % 3
     x_NI = rng.uniform(0, 0.5, (count, 20)) + 0.5 * (np.arange(20) % 3 == y_N[:, None])
@@ -58,6 +57,17 @@ def splits(tmp_path: Path) -> training.Splits:
     return training.Splits("digits", tmp_path / "train.npz", tmp_path / "valid.npz")
 
 
+@pytest.fixture
+def setting() -> Setting:
+    """Return the setting of small networks."""
+    return Setting.of(small(), "digits", FORM)
+
+
+def conditions_of(name: str, **options: object) -> list[Condition]:
+    """Return the conditions of an experiment with these options, of small networks."""
+    return catalogue.conditions_of(name, "digits", small(**{name: options}), FORM)
+
+
 def run(
     conditions: list[Condition], splits: training.Splits, scratch: Path
 ) -> list[tuple[Condition, population.Population, list[storage.Record]]]:
@@ -66,7 +76,7 @@ def run(
 
 
 def same(first: population.Population, second: population.Population) -> bool:
-    """Tell whether two stacks agree in every bit."""
+    """Return whether two populations agree in every bit."""
     return first.tensors.keys() == second.tensors.keys() and all(
         torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items()
     )
@@ -74,7 +84,7 @@ def same(first: population.Population, second: population.Population) -> bool:
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_params_have_every_experiment(name: str) -> None:
-    """Each has a block, conditions with names and levels of their own, and its factors."""
+    """Every experiment has a block, conditions with unique names, and levels of its factors."""
     conditions = catalogue.conditions_of(name, "digits", OURS, FORM)
     assert len({condition.name for condition in conditions}) == len(conditions)
     for condition in conditions:
@@ -84,7 +94,7 @@ def test_params_have_every_experiment(name: str) -> None:
 
 
 def test_an_unknown_experiment_is_named() -> None:
-    """A slip in a name is one line that lists the names."""
+    """The problem lists the known names."""
     with pytest.raises(Problem, match="unknown experiment 'dept': use one of ablation, cond"):
         catalogue.conditions_of("dept", "digits", OURS, FORM)
 
@@ -103,26 +113,25 @@ def test_an_unknown_experiment_is_named() -> None:
     ],
 )
 def test_wrong_blocks_are_one_clear_line(name: str, block: dict[str, object], says: str) -> None:
-    """The key, what is wrong with it, and nothing else."""
+    """The problem names the key and its fault in one line."""
     with pytest.raises(Problem, match=says):
-        catalogue.conditions_of(name, "digits", small(**{name: block}), FORM)
+        conditions_of(name, **block)
 
 
 def test_a_missing_block_is_named() -> None:
-    """An experiment without its block says so."""
+    """The problem names the missing block of params.yaml."""
     with pytest.raises(Problem, match=r"experiments.depth is missing: add it"):
         catalogue.conditions_of("depth", "digits", small(), FORM)
 
 
-def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A condition that changes nothing trains to the same bits as the arm would."""
-    settings = small(labels={"shares": [0.5, 1.0], "activations": ["rectifier"]})
-    conditions = catalogue.conditions_of("labels", "digits", settings, FORM)
+def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:
+    """A condition without changes ends with the same bits as the arm."""
+    conditions = conditions_of("labels", shares=[0.5, 1.0], activations=["rectifier"])
     plain = next(c for c in conditions if c.pretrain is None and c.labels == 1)
     trained = {c.name: networks for c, networks, _ in run(conditions, splits, tmp_path / "all")}
     start = tmp_path / "start.safetensors"
     population.save(
-        population.initialize("digits", [20, 8, 6, 3], range(3), settings.activation("rectifier")),
+        population.initialize("digits", [20, 8, 6, 3], range(3), small().activation("rectifier")),
         start,
     )
     setup = FinetuningSetup("digits", splits.train, splits.valid, start, plain.finetune, plain.l1)
@@ -133,10 +142,9 @@ def test_networks_of_a_plain_condition_are_the_arms(splits, tmp_path) -> None:  
     assert not same(networks, trained[half.name])
 
 
-def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A network of a population with many penalties is the network of its penalty alone."""
-    options = {"networks": 10, "most_l1": 0.3, "learning_rate": 0.1}
-    (condition,) = catalogue.conditions_of("sparsity", "digits", small(sparsity=options), FORM)
+def test_each_seed_has_its_own_penalty(splits, tmp_path) -> None:
+    """A network trained among many penalties equals the network trained with its penalty alone."""
+    (condition,) = conditions_of("sparsity", networks=10, most_l1=0.3, learning_rate=0.1)
     assert condition.l1[0] == 0
     assert condition.l1[-1] == 0.3
     ((_, all_seeds, lines),) = run([condition], splits, tmp_path / "all")
@@ -168,19 +176,16 @@ def test_conditions_share_starts_only_where_they_start_alike() -> None:
     assert len(prints) == 1 + len(others)
 
 
-def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """Whatever was done before the kill is kept, and the end is that of an uninterrupted run."""
-    options = {"reconstructions": ["softplus", "scaled"]}
-    conditions = catalogue.conditions_of(
-        "reconstruction", "digits", small(reconstruction=options), FORM
-    )
+def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypatch) -> None:
+    """A run killed twice ends with the networks and records of an uninterrupted run."""
+    conditions = conditions_of("reconstruction", reconstructions=["softplus", "scaled"])
     whole = run(conditions, splits, tmp_path / "whole")
     monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", 0.0)
     steps = {"left": 0}
     step = grid_search.SupervisedObjective.train_epoch
 
-    def killed(self, *args):  # type: ignore[no-untyped-def]
+    def killed(self, *args):
         steps["left"] -= 1
         if steps["left"] < 0:
             raise KeyboardInterrupt
@@ -198,9 +203,8 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(splits, tmp_path, monkeypa
         assert lines == others
 
 
-def test_rescaled_starts_compute_the_same_function(splits) -> None:  # type: ignore[no-untyped-def]
-    """The parametrization is ill-conditioned (section 3.1): another start, the same outputs."""
-    setting = Setting.of(small(), "digits", FORM)
+def test_rescaled_starts_compute_the_same_function(splits, setting) -> None:
+    """Starts in another scale have the same outputs: an ill-conditioned parametrization (3.1)."""
     x_KNI = torch.rand(3, 50, 20, generator=torch.Generator().manual_seed(0))
     found = []
     for alpha in (1.0, 0.01, 30.0):
@@ -237,9 +241,8 @@ def test_rescaled_layers_change_outputs_by_one_factor() -> None:
     torch.testing.assert_close(theirs * product, ours, rtol=1e-12, atol=1e-12)
 
 
-def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ignore[no-untyped-def]
-    """A random start is symmetric: about half zeros in each layer (section 3.1)."""
-    setting = Setting.of(small(), "digits", FORM)
+def test_half_of_the_outputs_are_zero_at_the_start(splits, setting) -> None:
+    """A random start is symmetric: about half of each layer's outputs are 0 (section 3.1)."""
     condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
     networks = training.random_start(condition, splits)
     x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
@@ -247,10 +250,10 @@ def test_half_of_the_outputs_are_zero_at_the_start(splits) -> None:  # type: ign
         assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
 
 
-def test_followed_units_die_and_come_back(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """The share of dead units is told after each epoch, and is that of the chosen network."""
-    block = {"rate": 0.1, "learning_rates": [0.1, 3.0], "l1": [0.0, 0.5], "biases": [-5.0, 0.0]}
-    conditions = catalogue.conditions_of("dying", "digits", small(dying=block), FORM)
+def test_dead_units_are_recorded_after_each_epoch(splits, tmp_path) -> None:
+    """The share at the best epoch is the chosen network's; a very negative bias kills all units."""
+    levels = {"learning_rates": [0.1, 3.0], "l1": [0.0, 0.5], "biases": [-5.0, 0.0]}
+    conditions = conditions_of("dying", rate=0.1, **levels)
     found = {condition.name: lines for condition, _, lines in run(conditions, splits, tmp_path)}
     for lines in found.values():
         for line in lines:
@@ -261,10 +264,40 @@ def test_followed_units_die_and_come_back(splits, tmp_path) -> None:  # type: ig
     assert found["bias-0"][0]["dead_by_epoch"][0] < 0.5
 
 
-def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """One row a seed, with its levels, its test error, and nothing of the networks not chosen."""
-    block = {"alphas": [1.0, 2.0]}
-    conditions = catalogue.conditions_of("hardness", "digits", small(hardness=block), FORM)
+def test_dead_units_are_recorded_by_half_and_layer(splits, tmp_path) -> None:
+    """The mean of both halves over layers is the network's share of dead units."""
+    conditions = conditions_of(
+        "decoder", decoders=["tied", "untied"], half_negated=[True, False], seeds=2
+    )
+    assert [c.pretrain.tied if c.pretrain else None for c in conditions] == [
+        *(True, True, False, False), *(None, None)
+    ]  # fmt: skip
+    test = examples.read(splits.train.with_name("test.npz"))
+    for condition, networks, lines in run(conditions, splits, tmp_path / "runs"):
+        negated = condition.levels["signs"] == "half negated"
+        for row in scoring.rows(networks, lines, test):
+            halves = [row[column] for column in catalogue.experiment("decoder").columns]
+            assert [len(half) for half in halves] == [2, 2 if negated else 0]
+            layers = np.mean(halves[: 1 + negated], axis=0)
+            assert np.average(layers, weights=[8, 6]) == pytest.approx(row["dead_units"])
+
+
+def test_halves_follow_the_signs_of_the_units(setting, splits) -> None:
+    """Units of large negative bias are dead, and counted in the half of their sign."""
+    networks = training.random_start(
+        setting.condition({}, setting.unit("rectifier", half_negated=True)), splits
+    )
+    signs_K1O = networks.signs_K1O(1)
+    networks.b_K1O(1)[signs_K1O < 0] = -100
+    seen = examples.read(splits.train)
+    for halves in training.dead_by_half(networks, seen):
+        assert halves["dead_negated"][1] == 1
+        assert halves["dead_positive"][1] < 1
+
+
+def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:
+    """One row a seed has the levels and the test error of the chosen network."""
+    conditions = conditions_of("hardness", alphas=[1.0, 2.0])
     test = examples.read(splits.train.with_name("test.npz"))
     for condition, networks, lines in run(conditions, splits, tmp_path / "runs"):
         rows = scoring.rows(networks, lines, test)
@@ -280,9 +313,8 @@ def test_scores_are_of_the_chosen_networks(splits, tmp_path) -> None:  # type: i
             assert set(scoring.COLUMNS) <= row.keys()
 
 
-def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Every rate diverged: the row is there, its errors are not, the rates are named."""
-    setting = Setting.of(small(), "digits", FORM)
+def test_a_seed_that_diverged_has_no_errors(splits, setting, tmp_path) -> None:
+    """A seed whose every rate diverged has a row without errors, with the diverged rates."""
     condition = setting.condition({}, setting.unit("softplus"), finetune=setting.at_rates(1e30))
     ((_, networks, lines),) = run([condition], splits, tmp_path / "runs")
     test = examples.read(splits.train.with_name("test.npz"))
@@ -292,19 +324,18 @@ def test_a_seed_that_diverged_has_no_errors(splits, tmp_path) -> None:  # type: 
         assert row["diverged"] == [1e30]
 
 
-def test_a_share_that_leaves_a_class_empty_is_refused_at_once(splits, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """The share is named before anything is trained."""
-    block = {"shares": [0.001, 1.0], "activations": ["rectifier"]}
-    conditions = catalogue.conditions_of("labels", "digits", small(labels=block), FORM)
+def test_a_share_that_leaves_a_class_empty_is_refused_at_once(splits, tmp_path) -> None:
+    """The problem names the share before any training."""
+    conditions = conditions_of("labels", shares=[0.001, 1.0], activations=["rectifier"])
     with pytest.raises(Problem, match=r"0.1% of the labels of digits leave class 0"):
         run(conditions, splits, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
-def test_networks_without_a_living_unit_are_told(splits, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
-    """A setting that kills every unit is one warning, and its networks stay in the table."""
-    block = {"rate": 0.1, "learning_rates": [0.1, 0.2], "l1": [0.0, 0.1], "biases": [-50.0, 0.0]}
-    conditions = catalogue.conditions_of("dying", "digits", small(dying=block), FORM)
+def test_networks_of_dead_units_are_reported(splits, tmp_path, caplog) -> None:
+    """A condition that kills every unit is reported in one warning."""
+    levels = {"learning_rates": [0.1, 0.2], "l1": [0.0, 0.1], "biases": [-50.0, 0.0]}
+    conditions = conditions_of("dying", rate=0.1, **levels)
     run([c for c in conditions if c.bias < 0], splits, tmp_path)
     assert "every hidden unit of 3 of 3 networks is dead" in caplog.text
 
@@ -312,7 +343,7 @@ def test_networks_without_a_living_unit_are_told(splits, tmp_path, caplog) -> No
 @pytest.mark.parametrize("pieces", [2, 5])
 @pytest.mark.parametrize("widths", [(784, 1000, 1000, 1000, 10), (64, 200, 100, 10), (20, 8, 3)])
 def test_maxout_has_as_many_parameters(widths: tuple[int, ...], pieces: int) -> None:
-    """No more than the network of one piece, and within what one unit a layer is worth."""
+    """Maxout has at most the parameters of one piece; two more units a layer would exceed them."""
 
     def count(hidden: tuple[int, ...], pieces: int) -> int:
         unit = synthetic.settings().activation("rectifier")

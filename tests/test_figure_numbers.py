@@ -66,9 +66,9 @@ def test_probes_are_averaged_over_layers(made):
     """The number of an arm is the mean over seeds of means over layers."""
     cells = numbers("overlap", made["overlap"])
     rows = [row for row in made["overlap"].rows if (row["change"], row["noise"]) == ("noise", 0.1)]
-    mine = [row for row in rows if (row["activation"], row["initialization"])
+    arm = [row for row in rows if (row["activation"], row["initialization"])
             == ("rectifier", "random")]  # fmt: skip
-    means = [np.mean([row["overlap"] for row in mine if row["seed"] == s]) for s in range(3)]
+    means = [np.mean([row["overlap"] for row in arm if row["seed"] == s]) for s in range(3)]
     assert cells["10%", "rectifier, random"] == in_words(means)
 
 
@@ -92,7 +92,7 @@ def test_conditions_are_compared_by_seed(made):
     assert cells["He start: rectifier \N{MINUS SIGN} tanh", "test error"] == points(*units)
 
 
-def redrawn(name, table):
+def paper_lines(name, table):
     """Return the lines of the paper's figure that this table redraws: paper, here, by name."""
     (figure,) = catalogue.paper_figures([{name: table}])
     return {line: tuple(cells) for line, *cells in figure.numbers[1:]}
@@ -105,7 +105,7 @@ def test_sparsity_has_its_fit(made):
         [row["zeros"] for row in rows], [row["test_error"] for row in rows], region=(0.0, 1.0)
     )
     low, high = fit.interval(CONFIDENCE)
-    lines = redrawn("sparsity", made["sparsity"])
+    lines = paper_lines("sparsity", made["sparsity"])
     _, place = lines["Sparsity up to which errors stay level"]
     assert place == f"{100 * fit.value:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
     assert lines["Level of the error"][1].startswith(f"{100 * fit.level:.2f}%, then +")
@@ -137,7 +137,9 @@ def test_tables_without_a_changepoint_say_why(change, note, drawn, here, made):
     table = dataclasses.replace(made["sparsity"], rows=change(list(made["sparsity"].rows)))
     assert note in PLOTS["sparsity"][0].caption(table)
     assert len(sparsity.draw(table, style.LIGHT).axes[0].lines) == drawn
-    assert redrawn("sparsity", table)["Sparsity up to which errors stay level"][1].startswith(here)
+    assert paper_lines("sparsity", table)["Sparsity up to which errors stay level"][1].startswith(
+        here
+    )
 
 
 def test_gains_of_pretraining_are_paired():

@@ -150,8 +150,9 @@ def population_on(
             raise Killed
 
     objective, tensors = setup.prepare(trials, where)
+    files = [Path(where.type, str(k)) for k in range(len(trials))]
     return loop.train(
-        objective, tensors, trials, epochs=epochs, patience=2, checkpoint=Path(f"{where.type}.run"),
+        objective, tensors, trials, epochs=epochs, patience=2, files=files,
         report=report, device=where,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import engine, graphed, sequential
+from benchmarks import engine, torch_peers
 from benchmarks.task import Stepping, Task
 from pipeline.config.params import Activation
 from pipeline.data.splits.encoding import Encoding
@@ -129,9 +129,9 @@ def test_the_benchmark_records_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task((6, 5, 4, 3), 2, "cuda")
     plain: list[Callable[[], Stepping]] = [
         lambda: engine.Resident(task),
-        lambda: sequential.Sequential(task, 1),
+        lambda: torch_peers.Sequential(task, 1),
     ]
-    recorded = [lambda: engine.start(task), lambda: graphed.Graphed(plain[1]())]
+    recorded = [lambda: engine.start(task), lambda: torch_peers.Graphed(plain[1]())]
     for starts, plays in zip(zip(plain, recorded, strict=True), ([3], [12]), strict=True):
         weights = []
         for start in starts:

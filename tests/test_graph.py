@@ -16,7 +16,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.training import loop, workers
 from pipeline.training.state import TrainingState
-from tests.imports import ROOT
+from tests import committed
 
 ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
 MODULES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
@@ -33,7 +33,7 @@ def main(stage: str, *arguments: str) -> None:
 @pytest.fixture
 def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Change to an empty folder with a small params.yaml; one process; no MLflow."""
-    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params = YAML(typ="safe", pure=True).load(committed.params())
     params["run"] |= {"activations": ["rectifier", "tanh"], "seeds": 2}
     for phase in ("pretrain", "finetune"):
         params[phase] |= {"learning_rates": [0.1, 0.01]}

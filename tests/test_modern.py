@@ -1,4 +1,4 @@
-"""Today's recipe: the engine's networks without it, folded networks, resume."""
+"""Modern training recipe: equality with the engine without it, folded networks, resume."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,14 +45,13 @@ def setup(tmp_path: Path) -> ModernTraining:
 def with_recipe(
     setup: ModernTraining, recipe: Recipe, function: str = "rectifier"
 ) -> ModernTraining:
-    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
-    return ModernTraining(**fields | {"recipe": recipe, "unit": unit(function)})
+    return replace(setup, recipe=recipe, unit=unit(function))
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.02])
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_without_a_recipe_it_is_the_engine(setup, function, l1) -> None:  # type: ignore[no-untyped-def]
-    """Plain SGD from our own start, on the same mini-batches, ends where the engine ends."""
+def test_without_a_recipe_it_is_the_engine(setup, function, l1) -> None:
+    """Plain SGD from the project's start on the same mini-batches ends where the engine ends."""
     trial = [Trial(1, 0.05, l1)]
     objective, tensors = with_recipe(setup, PLAIN, function).prepare(trial, CPU)
     networks = population.initialize("test", [12, *HIDDEN, 3], [1], unit(function))
@@ -70,8 +69,8 @@ def test_without_a_recipe_it_is_the_engine(setup, function, l1) -> None:  # type
 
 
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_folded_networks_are_the_modules_in_use(setup, function) -> None:  # type: ignore[no-untyped-def]
-    """Normalization folds into the layer below, dropout goes: the same outputs as torch's eval."""
+def test_folded_networks_equal_modules_in_evaluation(setup, function) -> None:
+    """A folded network has the outputs of torch's module in evaluation mode."""
     training = with_recipe(setup, TODAY, function)
     trial = [Trial(0, 0.01, 0.0)]
     objective, tensors = training.prepare(trial, CPU)
@@ -91,7 +90,7 @@ def test_folded_networks_are_the_modules_in_use(setup, function) -> None:  # typ
 
 @pytest.mark.parametrize("l1", [0.0, 0.02])
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # type: ignore[no-untyped-def]
+def test_steps_are_the_engines_in_double_precision(function, l1) -> None:
     """Autograd through torch.nn and hand-written backprop take the same steps."""
     widths, draws = [12, *HIDDEN, 3], torch.Generator().manual_seed(0)
     ours = population.initialize("test", widths, [0], unit(function))
@@ -118,8 +117,8 @@ def test_steps_are_the_engines_in_double_precision(function, l1) -> None:  # typ
         torch.testing.assert_close(layer.bias, networks.b_K1O(index)[0, 0], rtol=1e-10, atol=1e-13)
 
 
-def test_two_networks_equal_two_alone(setup) -> None:  # type: ignore[no-untyped-def]
-    """A GPU gets all trials in one population: each is trained, and measured, as if alone."""
+def test_two_networks_equal_two_alone(setup) -> None:
+    """Networks trained and measured in one population, as on a GPU, equal those trained alone."""
     training = with_recipe(setup, TODAY)
     trials = [Trial(1, 0.01, 0.0), Trial(0, 0.003, 0.01)]
 
@@ -136,8 +135,8 @@ def test_two_networks_equal_two_alone(setup) -> None:  # type: ignore[no-untyped
                 assert torch.equal(found[name][k], value[0]), name
 
 
-def test_it_measures_what_the_arms_do(setup) -> None:  # type: ignore[no-untyped-def]
-    """The same names, one row a network, gradient norms one a layer."""
+def test_measurements_are_those_of_the_arms(setup) -> None:
+    """Measurements have the arms' names; gradient norms have one value a layer."""
     trial = [Trial(0, 0.01, 0.0)]
     objective, tensors = with_recipe(setup, TODAY).prepare(trial, CPU)
     measured = objective.measure(tensors, trial)
@@ -145,12 +144,10 @@ def test_it_measures_what_the_arms_do(setup) -> None:  # type: ignore[no-untyped
     assert measured["gradient_norms"].shape == (1, 3)
 
 
-def test_hardness_is_folded_too(setup) -> None:  # type: ignore[no-untyped-def]
-    """A softplus of hardness 3 stays one."""
+def test_hardness_is_folded_too(setup) -> None:
+    """A softplus of hardness 3 keeps its hardness."""
     soft = unit("softplus").model_copy(update={"hardness": 3.0})
-    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
-    training = ModernTraining(**fields | {"unit": soft})
-    _, tensors = training.prepare([Trial(0, 0.01, 0.0)], CPU)
+    _, tensors = replace(setup, unit=soft).prepare([Trial(0, 0.01, 0.0)], CPU)
     assert modern_recipe.folded(tensors, "softplus").hardness_K11.item() == 3
 
 
@@ -164,17 +161,20 @@ def test_hardness_is_folded_too(setup) -> None:  # type: ignore[no-untyped-def]
         (TODAY, {}, 1, "batch_size of 2"),
     ],
 )
-def test_what_it_cannot_train_is_refused(setup, recipe, changes, batch_size, says) -> None:  # type: ignore[no-untyped-def]
-    """One line before training, not an error of torch in the middle of it."""
-    fields = {name: getattr(setup, name) for name in setup.__dataclass_fields__}
+def test_settings_that_cannot_be_trained_are_refused(
+    setup, recipe, changes, batch_size, says
+) -> None:
+    """The problem is raised before training, not by torch in the middle of it."""
     settings = SETTINGS.model_copy(update={"batch_size": batch_size})
-    fields |= {"recipe": recipe, "settings": settings, "unit": unit().model_copy(update=changes)}
+    changed = replace(
+        setup, recipe=recipe, settings=settings, unit=unit().model_copy(update=changes)
+    )
     with pytest.raises(Problem, match=says):
-        ModernTraining(**fields).prepare([Trial(0, 0.1, 0.0)], CPU)
+        changed.prepare([Trial(0, 0.1, 0.0)], CPU)
 
 
-def test_adam_goes_on_from_epoch_to_epoch(setup) -> None:  # type: ignore[no-untyped-def]
-    """Two epochs are those of one optimizer of torch's that is never put away."""
+def test_adam_continues_from_epoch_to_epoch(setup) -> None:
+    """Two epochs equal those of a single optimizer of torch."""
     trial = [Trial(0, 0.01, 0.0)]
     objective, tensors = with_recipe(setup, Recipe(True, True, False, 0.0)).prepare(trial, CPU)
     net = modern_recipe.module(objective.widths, objective.unit, objective.recipe)
@@ -196,13 +196,13 @@ class Same:
 
     steps: int = 3
 
-    def epoch(self, seeds: list[int], epoch: int):  # type: ignore[no-untyped-def]
+    def epoch(self, seeds: list[int], epoch: int):
         x_1BI = torch.linspace(0, 1, 120).view(1, 10, 12)
         return ((x_1BI, torch.arange(10)[None] % 3) for _ in range(self.steps))
 
 
-def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:  # type: ignore[no-untyped-def]
-    """From one start and on the same inputs: other masks for another epoch or another seed."""
+def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:
+    """Another epoch or seed draws other masks; torch's global generator has no effect."""
     objective, start = with_recipe(setup, TODAY).prepare([Trial(0, 0.01, 0.0)], CPU)
     objective = replace(objective, batches=Same())
 
@@ -215,15 +215,15 @@ def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:  # type: ignore[no
     assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3
 
 
-def test_normalized_layers_have_no_bias(setup) -> None:  # type: ignore[no-untyped-def]
-    """Its gradient is rounding alone, which Adam would make steps of."""
+def test_normalized_layers_have_no_bias(setup) -> None:
+    """A bias below batch normalization has only rounding noise as its gradient."""
     _, tensors = with_recipe(setup, TODAY).prepare([Trial(0, 0.1, 0.0)], CPU)
     assert "0.bias" not in tensors
     assert "1.bias" in tensors
 
 
 @pytest.mark.parametrize("recipe", [TODAY, Recipe(False, True, False, 0.0), PLAIN])
-def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:  # type: ignore[no-untyped-def]
+def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:
     """Adam's state, running statistics and masks survive a kill: the same bits in the end."""
     training, trial = with_recipe(setup, recipe), [Trial(0, 0.01, 0.001)]
 
@@ -234,7 +234,7 @@ def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:
             if epoch == stop_after:
                 raise KeyboardInterrupt
 
-        options = {"epochs": 4, "patience": 4, "checkpoint": tmp_path / checkpoint}
+        options = {"epochs": 4, "patience": 4, "files": [tmp_path / checkpoint]}
         return loop.train(objective, tensors, trial, report=report, **options)[0]
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
@@ -247,7 +247,7 @@ def test_resumed_is_uninterrupted(setup, tmp_path, monkeypatch, recipe) -> None:
         assert torch.equal(tensor, again[name]), name
 
 
-def test_he_start_has_its_variance(setup) -> None:  # type: ignore[no-untyped-def]
+def test_he_start_has_its_variance(setup) -> None:
     """Hidden weights have variance 2 / fan-in (He et al., 2015), and depend on the seed."""
     wide = ModernTraining("test", setup.train, setup.valid, (400, 400), 2, unit(), TODAY, SETTINGS)
     (_, first), (_, second) = (wide.prepare([Trial(s, 0.1, 0.0)], CPU) for s in (0, 1))
@@ -257,7 +257,7 @@ def test_he_start_has_its_variance(setup) -> None:  # type: ignore[no-untyped-de
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
-    """In training a share is 0 and the mean stays; in use nothing happens."""
+    """In training a share is 0 and the mean is kept; in evaluation outputs are unchanged."""
     drop = Dropout(0.3)
     drop.draws = torch.Generator().manual_seed(0)
     h = torch.ones(1000, 100)

@@ -1,4 +1,4 @@
-"""The integrate-and-fire neuron's rates, and the fits to them: against simulation and search."""
+"""Integrate-and-fire rates and fits to them, against simulation and random search."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ OTHER = Neuron(-70, -80, -54, tau_ms=20, resistance_megaohm=10, refractory_ms=1.
 @pytest.mark.parametrize("cell", [CORTICAL, TIRED, OTHER])
 @pytest.mark.parametrize("times", [1.01, 1.5, 4.0])
 def test_rate_is_that_of_the_simulated_membrane(cell: Neuron, times: float) -> None:
-    """1 over the time that the membrane's equation takes from V_r to V_th, and the rest after."""
+    """The rate is 1 over the simulated time from V_r to V_th plus the refractory period."""
     current = times * cell.current(cell.threshold_mv)
     driven = cell.rest_mv + cell.resistance_megaohm * current
 
@@ -37,7 +37,7 @@ def test_rate_is_that_of_the_simulated_membrane(cell: Neuron, times: float) -> N
 
 
 def test_silent_up_to_the_threshold() -> None:
-    """No spike where the current cannot lift the membrane above V_th; some right above."""
+    """The rate is 0 for currents that hold the membrane below V_th, and positive right above."""
     most = CORTICAL.current(CORTICAL.threshold_mv)
     assert most == pytest.approx(15 / 90)
     assert (CORTICAL.rate(np.array([-1.0, 0.0, most / 2])) == 0).all()
@@ -46,7 +46,7 @@ def test_silent_up_to_the_threshold() -> None:
 
 @pytest.mark.parametrize("cell", [CORTICAL, TIRED, OTHER])
 def test_current_for_a_rate_gives_that_rate(cell: Neuron) -> None:
-    """The inverse; a rate above 1 / t_ref has none."""
+    """`current_for` inverts `rate`; a rate above 1 / t_ref is refused."""
     for rate in (10.0, 50.0, 200.0):
         assert cell.rate(np.array(cell.current_for(rate))) == pytest.approx(rate)
     with pytest.raises(Problem, match="2 ms allows no 500 Hz: ask for less than 500 Hz"):
@@ -55,7 +55,7 @@ def test_current_for_a_rate_gives_that_rate(cell: Neuron) -> None:
 
 @pytest.mark.parametrize("name", sorted({*neuron.SHAPES} & {*functions.FUNCTIONS}))
 def test_shapes_are_the_units_of_the_networks(name: str) -> None:
-    """What is fitted is what is trained."""
+    """The functions fitted equal those of trained networks."""
     z = torch.linspace(-5, 5, 41, dtype=torch.float64)
     expected = Units(functions.function(name), torch.ones(1, 1, 1)).apply_(z.clone().view(1, 1, -1))
     np.testing.assert_allclose(neuron.SHAPES[name](z.numpy()), expected[0, 0], atol=1e-12)
@@ -64,7 +64,7 @@ def test_shapes_are_the_units_of_the_networks(name: str) -> None:
 
 @pytest.mark.parametrize("name", neuron.SHAPES)
 def test_planted_parameters_are_found(name: str) -> None:
-    """A curve that is such a function is fitted by itself, in the units of the curve."""
+    """A fit recovers the parameters of a curve that was computed from the function."""
     current = np.linspace(-0.2, 0.9, 301)
     gain = 1.0 if name == "rectifier" else 7.0
     fit = neuron.fit(name, current, 80 * neuron.SHAPES[name](gain * (current - 0.3)))
@@ -75,8 +75,7 @@ def test_planted_parameters_are_found(name: str) -> None:
 
 @pytest.mark.parametrize("cell", [CORTICAL, replace(CORTICAL, refractory_ms=4)])
 def test_nothing_fits_better(cell: Neuron) -> None:
-    """Of thousands of other gains and thresholds, each with its best scale, none has less misfit;
-    the misfit is what the drawn curves show."""
+    """No other of 2000 random gains and thresholds, with its best scale, has a lower misfit."""
     draws = np.random.default_rng(0)
     drawn = neuron.curve(cell, 100.0)
     span = np.ptp(drawn.current_N)
@@ -93,13 +92,13 @@ def test_nothing_fits_better(cell: Neuron) -> None:
 
 
 def test_softplus_holds_the_rectifier() -> None:
-    """The rectifier is softplus of endless gain, so softplus fits at least as well."""
+    """Softplus fits at least as well as its limit of large gain, the rectifier."""
     fits = neuron.curve(CORTICAL, 100.0).fits
     assert fits["softplus"].misfit <= fits["rectifier"].misfit + 1e-6
 
 
 def test_resistance_is_but_a_unit() -> None:
-    """Ten times the resistance: a tenth of the currents, the same misfits."""
+    """Ten times the resistance divides currents by ten and leaves misfits unchanged."""
     thick, thin = (neuron.curve(replace(TIRED, resistance_megaohm=r), 50.0).fits for r in (90, 900))
     for name, fit in thick.items():
         assert thin[name].misfit == pytest.approx(fit.misfit, rel=1e-6)
@@ -107,7 +106,7 @@ def test_resistance_is_but_a_unit() -> None:
 
 
 def test_rows_are_complete_and_repeat() -> None:
-    """One row for each function, period and range; the same numbers again."""
+    """There is one row for each function, period and range; a second call gives equal rows."""
     periods, rates = (0.0, 4.0), (50.0, 200.0)
     found = neuron.rows(refractory_ms=periods, most_rates_hz=rates)
     assert found == neuron.rows(refractory_ms=periods, most_rates_hz=rates)
@@ -117,8 +116,8 @@ def test_rows_are_complete_and_repeat() -> None:
     assert all(0 < row["misfit"] < 0.3 for row in found)
 
 
-def test_who_is_nearest_depends_on_the_rest_after_a_spike() -> None:
-    """Without one the curve bends up to a line, a rectifier; near its limit it is like a tanh."""
+def test_the_nearest_function_depends_on_the_refractory_period() -> None:
+    """Without a refractory period the rectifier is nearest; near the limit rate it is tanh."""
 
     def nearest(cell: Neuron) -> str:
         fits = neuron.curve(cell, 200.0).fits

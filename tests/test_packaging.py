@@ -15,9 +15,11 @@ import torch
 from pipeline.runtime import device
 from tests.imports import CODE, ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PINS = dict(
-    line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    line.split("==")
+    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    if "==" in line
 )
 OPTIONAL = {"jax", "triton"}
 IMPORT_ALL = """
@@ -37,7 +39,7 @@ def modules(folder: Path) -> dict[str, Path]:
 
 def optional(path: Path) -> bool:
     """Tell whether a module imports, at its top, a library that the project does not require."""
-    imported = re.findall(r"^(?:import|from) (\w+)", path.read_text(), re.MULTILINE)
+    imported = re.findall(r"^(?:import|from) (\w+)", path.read_text("utf-8"), re.MULTILINE)
     return not OPTIONAL.isdisjoint(imported)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from pipeline.config import params
 from pipeline.runtime.errors import Problem
-from tests.imports import ROOT
+from tests import committed
 
-TEXT = (ROOT / "params.yaml").read_text()
+TEXT = committed.params().read_text()
 
 
 def load(tmp_path: Path, text: str) -> params.Params:

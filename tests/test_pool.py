@@ -14,7 +14,7 @@ from pipeline.networks.population import Tensors
 from pipeline.runtime.errors import Problem
 from pipeline.training import loop, progress, workers
 from pipeline.training.state import Trial
-from pipeline.training.workers import Job, Setup, Workers, split_trials
+from pipeline.training.workers import Job, Setup, Workers, split_networks
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 TRIALS = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
@@ -43,6 +43,9 @@ class CountingSetup:
     def prepare(self, trials: list[Trial], device: torch.device) -> tuple[Counting, Tensors]:
         return Counting(), {"W": torch.zeros(len(trials), 1)}
 
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        return ["counting" for _ in seeds]
+
 
 def job(trials: list[Trial] = TRIALS, setup: Setup | None = None, *, network_bytes: int = 1) -> Job:
     return Job(setup or CountingSetup(), trials, SCHEDULE, network_bytes)
@@ -56,15 +59,15 @@ def test_populations_fit_the_cache_and_occupy_the_cores(
 ) -> None:
     """The populations hold every trial once, in order; none exceeds the cache, no core is idle."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
-    populations = split_trials(TRIALS, network_bytes, CPU)
-    assert [trial for population in populations for trial in population] == TRIALS
+    populations = split_networks([*range(len(TRIALS))], network_bytes, CPU)
+    assert [trial for population in populations for trial in population] == [*range(len(TRIALS))]
     assert max(map(len, populations)) <= max(1, workers.CACHE_BYTES // network_bytes)
     assert len(populations) >= min(cores, len(TRIALS)) // 2 + 1 or cores == 1
 
 
 def test_a_gpu_trains_one_population() -> None:
     """On a GPU all trials are in one population."""
-    assert split_trials(TRIALS, 1 << 30, CUDA) == [TRIALS]
+    assert split_networks([3, 4, 5], 1 << 30, CUDA) == [[3, 4, 5]]
 
 
 @pytest.mark.parametrize("network_bytes", [1 << 20, 1 << 30])
@@ -108,9 +111,9 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     progress.ProgressBoard(tmp_path / "progress", 1, create=True)
     training = workers._PopulationTraining(
         Workers(CPU, tmp_path, "test"),
-        0,
         job(TRIALS[:1]),
-        TRIALS[:1],
+        [0],
+        [tmp_path / "network"],
         0,
         1,
         main_process=1 << 30,
@@ -146,6 +149,9 @@ class FailingSetup:
         if self.at_once:
             raise self.error
         return Failing(self.error), {"W": torch.zeros(len(trials), 1)}
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        return ["counting" for _ in seeds]
 
 
 def test_a_gpu_that_fails_leaves_its_checkpoint(
@@ -192,7 +198,7 @@ def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     trainings = [
         workers._PopulationTraining(
-            Workers(CUDA, tmp_path, "test"), n, job([]), [], n, 3, os.getpid()
+            Workers(CUDA, tmp_path, "test"), job([]), [], [], n, 3, os.getpid()
         )
         for n in range(3)
     ]

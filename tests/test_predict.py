@@ -23,6 +23,7 @@ from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from stages import predict, track
+from tests import committed
 from tests.imports import ROOT
 from tests.mlflow_runs import run_of, with_mlflow_defaults
 from tests.review_files import jsonl
@@ -48,7 +49,7 @@ def reviews(count: int) -> list[dict[str, Any]]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which arms of two datasets of texts are trained and in MLflow."""
     folder = tmp_path_factory.mktemp("trained")
-    content = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    content = YAML(typ="safe", pure=True).load(committed.params())
     content["run"] |= {"datasets": ["rated", "sorted"], "seeds": 3}
     content["run"] |= {"activations": ["rectifier"], "initializations": ["random"]}
     for name, preprocess in (("rated", {}), ("sorted", {"label": "kind"})):

@@ -1,4 +1,4 @@
-"""Probes against brute force, and with planted truths."""
+"""Probes, against brute force and on data with a known answer."""
 
 import math
 
@@ -31,7 +31,7 @@ def examples(count: int, draw: int = 0) -> Examples:
 
 
 def identity(width: int) -> Population:
-    """Return a network whose hidden layers repeat inputs that are not negative."""
+    """Return a network whose hidden layers copy inputs that are not negative."""
     made = stack(seeds=1, widths=[width, width, width, 3])
     tensors = {name: t for name, t in made.tensors.items() if "signs" not in name}
     for layer in (0, 1):
@@ -40,7 +40,7 @@ def identity(width: int) -> Population:
 
 
 def test_codes_of_all_chunks_are_those_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks change nothing."""
+    """Representations computed in chunks equal those computed at once."""
     network, split = stack(seeds=1), examples(25)
     whole = representations.of(network, split.inputs(slice(None)))
     monkeypatch.setattr(representations, "CHUNK_ROWS", 7)
@@ -49,7 +49,7 @@ def test_codes_of_all_chunks_are_those_of_all_examples(monkeypatch: pytest.Monke
 
 
 def test_overlap_equals_brute_force() -> None:
-    """Intersection over union, set by set."""
+    """The overlap equals intersection over union of Python sets."""
     draws = torch.Generator().manual_seed(0)
     first, second = (torch.rand(20, 9, generator=draws) > 0.6 for _ in range(2))
     first[3] = second[3] = False
@@ -58,8 +58,8 @@ def test_overlap_equals_brute_force() -> None:
         assert found == pytest.approx(len(a & b) / len(a | b) if a | b else 1.0)
 
 
-def test_overlap_falls_with_noise_and_is_measured_from_the_clean_code() -> None:
-    """More noise, less overlap; another example of the same class is a yardstick of its own."""
+def test_overlap_falls_with_noise() -> None:
+    """More noise gives less overlap; all kinds of change have rows; rows repeat."""
     rows = overlap.rows("test", stack(seeds=1), examples(60))
     first = [row["overlap"] for row in rows if row["layer"] == 1 and row["change"] == "noise"]
     assert len(first) == len(overlap.NOISE)
@@ -71,7 +71,7 @@ def test_overlap_falls_with_noise_and_is_measured_from_the_clean_code() -> None:
 
 
 def test_partners_have_the_class_they_should() -> None:
-    """The next of the same class, the next of another, never the example itself."""
+    """Partners are of the same class, or of another, and never the example itself."""
     y_N = torch.tensor([0, 0, 1, 2, 1, 0])
     partners = overlap._partners(y_N)
     for n in range(6):
@@ -83,14 +83,14 @@ def test_partners_have_the_class_they_should() -> None:
 
 
 def test_units_without_zeros_are_always_active() -> None:
-    """Tanh has an overlap of 1, and a relative change that says more."""
+    """Tanh has an overlap of 1 and a positive relative change."""
     rows = overlap.rows("test", stack("tanh", seeds=1), examples(30))
     assert {row["overlap"] for row in rows} == {1.0}
     assert all(row["relative_change"] > 0 for row in rows)
 
 
 def test_planted_complexity_is_found() -> None:
-    """Inputs with more ones have more active units in a network that repeats them."""
+    """Inputs with more ones have more active units in a network that copies its input."""
     x_NI = torch.zeros(120, 40)
     for n in range(120):
         x_NI[n, torch.randperm(40, generator=torch.Generator().manual_seed(n))[: n // 3 + 1]] = 1
@@ -103,8 +103,8 @@ def test_planted_complexity_is_found() -> None:
         assert np.mean(row["active_by_tenth"]) == pytest.approx(float(x_NI.mean()), abs=1e-6)
 
 
-def test_compressed_bytes_tell_noise_from_nothing() -> None:
-    """Random inputs need more bytes than constant ones."""
+def test_noise_compresses_less_than_constants() -> None:
+    """Random inputs compress to more bytes than constant ones."""
     draws = torch.Generator().manual_seed(0)
     x_NI = torch.stack([torch.zeros(200), torch.rand(200, generator=draws)])
     plain, noisy = complexity.compressed(x_NI)
@@ -112,7 +112,7 @@ def test_compressed_bytes_tell_noise_from_nothing() -> None:
 
 
 def test_a_layer_that_repeats_the_input_is_as_separable() -> None:
-    """The probe of an identity layer is the probe of the input."""
+    """A layer that copies the input has the probe error of the input."""
     rng = np.random.default_rng(0)
 
     def split(count: int) -> Examples:
@@ -127,7 +127,7 @@ def test_a_layer_that_repeats_the_input_is_as_separable() -> None:
 
 
 def test_distinct_patterns_are_counted() -> None:
-    """Four different patterns among eight examples, each twice."""
+    """Four patterns that occur twice in eight examples are a share of one half."""
     bits = torch.tensor([[n >> i & 1 for i in range(2)] for n in range(4)]).repeat(2, 6).float()
     split = Examples(bits, torch.arange(8) % 3, FORM)
     rows = patterns.rows(identity(12), split)
@@ -136,7 +136,7 @@ def test_distinct_patterns_are_counted() -> None:
 
 
 def test_information_matches_scikit_learn_and_planted_truths() -> None:
-    """The plug-in part is scikit-learn's; a unit that is the class has its entropy, noise none."""
+    """The plug-in part equals scikit-learn's; a copy of the class has 1 bit, noise has 0."""
     from sklearn.metrics import mutual_info_score
 
     rng = np.random.default_rng(0)
@@ -152,7 +152,7 @@ def test_information_matches_scikit_learn_and_planted_truths() -> None:
 
 
 def test_shift_is_the_length_of_the_mean_over_that_of_an_output() -> None:
-    """Unit by unit, example by example; negated units change nothing, silence is no shift."""
+    """The shift equals a NumPy computation; negated units do not change it; dead layers have 0."""
     split, network = examples(30), stack(seeds=2)
     rows = shift.rows(network, split)
     assert [(row["seed"], row["layer"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2)]
@@ -177,7 +177,7 @@ def test_shift_is_the_length_of_the_mean_over_that_of_an_output() -> None:
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
 def test_errors_that_go_with_the_shift_are_found(sign: int, verdict: str) -> None:
-    """Planted in six arms of ten seeds: the more shift, the more errors, or the fewer."""
+    """Errors that rise with the shift over six arms support claim 35; a lost seed undecides it."""
     rng = np.random.default_rng(0)
     arms = [(a, i) for a in ("rectifier", "tanh", "softplus") for i in ("random", "pretrained")]
     rows = [

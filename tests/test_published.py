@@ -1,4 +1,4 @@
-"""The paper's numbers as data."""
+"""Published numbers of the paper."""
 
 import pytest
 
@@ -21,19 +21,19 @@ def test_table_1_is_whole():
         (("norb", "softplus", "pretrained"), 19.19, "M"),
     ],
 )
-def test_cells_stand_where_the_paper_has_them(arm, percent, mark):
-    """Cells from each column, as fractions, with their marks."""
+def test_cells_have_their_published_values(arm, percent, mark):
+    """Cells of each column are fractions with their marks."""
     number = published.TABLE_1[arm]
     assert (number.value, number.mark) == (pytest.approx(percent / 100, abs=1e-9), mark)
     assert published.test_error(*arm) == number.value
 
 
 def test_random_rows_have_a_second_source():
-    """All cells without pre-training are carried by a second source."""
+    """All cells without pre-training have the mark C."""
     assert {n.mark for arm, n in published.TABLE_1.items() if arm[2] == "random"} == {"C"}
 
 
-def test_what_the_paper_lacks_is_none():
+def test_arms_outside_the_paper_have_no_error():
     """Digits is not in the paper, nor is a harder softplus in Table 1."""
     assert published.test_error("digits", "rectifier", "random") is None
     assert published.test_error("norb", "hard-softplus", "random") is None

@@ -10,10 +10,22 @@ from pipeline.analysis.criterion import UNKNOWN
 from pipeline.report.markdown import readme, speed
 from pipeline.report.markdown.blocks import BLOCK, refresh
 from stages import readme as stage
+from stages.__main__ import app
 from tests import committed
 from tests.imports import ROOT
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+CODE_PATH = re.compile(r"(?<![\w/.-])((?:pipeline|stages|benchmarks|tests)/[\w/.-]*\w)")
+EXAMPLES = set(re.findall(r"\*\*, in `([^`]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+COMMAND = re.compile(r"python -m stages[ .]([a-z][a-z-]*)")
+TARGET = re.compile(r"(?:`|^ {4})make ([a-z]+)", re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    """Return all Markdown files of the repository that users read, in the working tree."""
+    return [path for pattern in (*stage.PATTERNS, "CONTRIBUTING.md") for path in ROOT.glob(pattern)]
 
 
 def git(*arguments: str) -> None:
@@ -21,7 +33,7 @@ def git(*arguments: str) -> None:
 
 
 def names(path: Path) -> list[str]:
-    return [match["name"] for match in BLOCK.finditer(path.read_text())]
+    return [match["name"] for match in BLOCK.finditer(path.read_text("utf-8"))]
 
 
 def test_generated_blocks_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +45,9 @@ def test_generated_blocks_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> Non
     content = stage.blocks()
     files = stage.files()
     outdated = [
-        str(path) for path in files if refresh(path.read_text(), content) != path.read_text()
+        str(path)
+        for path in files
+        if refresh(path.read_text("utf-8"), content) != path.read_text("utf-8")
     ]
     assert outdated == []
     assert {name for path in files for name in names(path)} <= set(content)
@@ -42,7 +56,7 @@ def test_generated_blocks_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_readme_fits_two_screens_and_has_its_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 150 lines, with the table of MNIST, the main claims and the speed."""
     monkeypatch.chdir(committed.folder())
-    assert len(Path("README.md").read_text().splitlines()) <= 150
+    assert len(Path("README.md").read_text("utf-8").splitlines()) <= 150
     assert names(Path("README.md")) == ["results mnist", "headlines", "speed in short"]
 
 
@@ -54,13 +68,17 @@ def test_every_main_claim_is_judged_on_some_dataset(monkeypatch: pytest.MonkeyPa
     assert all("**" in row for row in rows)
 
 
-def test_links_lead_to_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every relative link of the committed README files and docs has its file or folder."""
-    monkeypatch.chdir(committed.folder())
-    for path in stage.files():
-        for target in LINK.findall(path.read_text()):
-            place = path.parent / target
-            assert (ROOT / place).exists(), f"{path} links to {target}"
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_paths_and_commands_exist(path: Path) -> None:
+    """Each relative link has its file, each path of code too, each command and target its name."""
+    text = path.read_text("utf-8")
+    links = {target for target in LINK.findall(text) if not (path.parent / target).exists()}
+    paths = {name for name in CODE_PATH.findall(text) if not (ROOT / name).exists()}
+    known = {command.name for command in app.registered_commands}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert links | (paths - EXAMPLES) == set()
+    assert set(COMMAND.findall(text)) <= known
+    assert set(TARGET.findall(text)) <= targets
 
 
 def test_columns_that_are_empty_in_every_row_are_left_out() -> None:
@@ -96,14 +114,14 @@ def test_local_results_are_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.chdir(tmp_path)
     for name in ("results/digits/table.csv", "results/digits/README.md"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("committed")
+        Path(name).write_text("committed", "utf-8")
     monkeypatch.setattr(stage, "blocks", dict)
     git("init", "--quiet")
     git("add", "results")
     git("-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--message", "all")
-    Path("results/digits/README.md").write_text("changed")
+    Path("results/digits/README.md").write_text("changed", "utf-8")
     stage.main()
     assert capsys.readouterr().out == ""
-    Path("results/digits/table.csv").write_text("local")
+    Path("results/digits/table.csv").write_text("local", "utf-8")
     stage.main()
     assert "results/digits/table.csv" in capsys.readouterr().out

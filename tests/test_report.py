@@ -94,15 +94,15 @@ def test_hostile_names_are_escaped(make):
 
 def test_answer_comes_first_and_from_the_records(make):
     """The first sentence names the arm with the lowest mean, with its own numbers."""
-    found = make(figures=1)
-    best = min(found.table, key=lambda row: row["test_error_mean"])
+    compared = make(figures=1)
+    best = min(compared.table, key=lambda row: row["test_error_mean"])
     low, high = (f"{best[column] * 100:.2f}" for column in ("test_error_low", "test_error_high"))
-    assert summary.answer(found) == (
+    assert summary.answer(compared) == (
         f"Pre-trained rectifier has the lowest mean test error: {best['test_error_mean']:.2%} "
         f"(95% interval {low} to {high}, 10 seeds)."
     )
     html = page()
-    assert html.index(summary.answer(found)) < html.index("<table>")
+    assert html.index(summary.answer(compared)) < html.index("<table>")
 
 
 def test_a_difference_that_is_not_shown_is_not_called_equal(make):
@@ -137,6 +137,20 @@ def test_failed_arm_is_named(make):
     assert "tanh, random, at 0.1 (1 of 3 seeds), 0.01 (1 of 3 seeds)" in html
 
 
+def test_divergence_in_pretraining_is_shown(make):
+    """Layers and rates that diverged are counted over seeds."""
+    make(seeds=2, figures=1)
+    assert "pre-training: " not in page()
+    runs = Path("results/digits/runs.csv")
+    head, *lines = runs.read_text().splitlines()
+    places = ["2:0.1" if "softplus,pretrained" in line else "" for line in lines]
+    rows = [f"{line}{place}" for line, place in zip(lines, places, strict=True)]
+    runs.write_text("\n".join([head, *rows, ""]))
+    html = page()
+    assert "Diverged in pre-training: softplus, pre-trained (rates below)." in html
+    assert 'layer 2, rate 0.1 <span class="soft">\N{MULTIPLICATION SIGN} 2</span>' in html
+
+
 def test_every_arm_may_fail(make):
     """With no arm left there is still a page, and it calls none the best."""
 
@@ -147,16 +161,16 @@ def test_every_arm_may_fail(make):
             storage.write_lines(arm.scores / "records.jsonl", scores)
 
     arms = {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
-    found = make(seeds=2, change=fail_all, **arms)
-    assert "none can be called the best" in summary.answer(found)
+    compared = make(seeds=2, change=fail_all, **arms)
+    assert "none can be called the best" in summary.answer(compared)
     assert "none can be called the best" in page()
 
 
 def test_one_seed_has_no_interval_and_no_test(make):
     """With one seed there is no interval and no test, and the page says so."""
-    found = make(seeds=1)
-    assert "(one seed: no interval)" in summary.answer(found)
-    assert summary.standing(found) == [
+    compared = make(seeds=1)
+    assert "(one seed: no interval)" in summary.answer(compared)
+    assert summary.standing(compared) == [
         "One seed allows no test: the order of the arms may be chance."
     ]
     assert "±" not in page().split("<tbody>")[1].split("</tbody>")[0]
@@ -164,18 +178,18 @@ def test_one_seed_has_no_interval_and_no_test(make):
 
 def test_one_arm_has_nothing_to_be_compared_with(make):
     """A comparison of one arm makes a page without tests."""
-    found = make(seeds=2, activations=["tanh"], initializations=["random"])
-    assert summary.standing(found) == ["There is no second arm to compare it with."]
+    compared = make(seeds=2, activations=["tanh"], initializations=["random"])
+    assert summary.standing(compared) == ["There is no second arm to compare it with."]
     assert "Paired tests" not in page()
 
 
 def test_papers_numbers_stand_beside_ours(make):
     """On MNIST the table has the paper's error of each arm, and the mark of the unsure ones."""
-    found = make("mnist", seeds=3, figures=1)
+    compared = make("mnist", seeds=3, figures=1)
     html = page()
     assert ">1.43</td>" in html
     assert '1.16<span class="soft">*</span>' in html
-    assert summary.agreement(found) == (
+    assert summary.agreement(compared) == (
         "The paper's test error lies inside our interval for 0 of 6 arms."
     )
 

@@ -39,11 +39,11 @@ def swap(arm, lines):
 
 def test_ratings_are_ranked_by_their_rmse(make):
     """The best arm, its gap to the next and its interval are those of RMSE, in stars."""
-    found = make(change=swap)
-    best = summary.ranked(found)[0]
-    assert found.measure is RMSE
+    compared = make(change=swap)
+    best = summary.ranked(compared)[0]
+    assert compared.measure is RMSE
     assert (arm_key(best), best["test_rmse_mean"] > 0.6) == ("rectifier-pretrained", True)
-    answer, gap = summary.answer(found), summary.standing(found)[0]
+    answer, gap = summary.answer(compared), summary.standing(compared)[0]
     mean, low = best["test_rmse_mean"], best["test_rmse_low"]
     assert answer.startswith(
         f"Pre-trained rectifier has the lowest mean test RMSE: {mean:.3f} stars "
@@ -54,21 +54,21 @@ def test_ratings_are_ranked_by_their_rmse(make):
 
 def test_classes_are_ranked_by_their_error(make):
     """Errors of reviews without stars are in percent and points."""
-    found = make(dataset="reviews", stars=False)
-    assert found.measure is ERROR
-    assert re.search(r"lowest mean test error: 2\d\.\d\d% ", summary.answer(found))
-    assert re.search(r"is \d\.\d\d points higher", summary.standing(found)[0])
+    compared = make(dataset="reviews", stars=False)
+    assert compared.measure is ERROR
+    assert re.search(r"lowest mean test error: 2\d\.\d\d% ", summary.answer(compared))
+    assert re.search(r"is \d\.\d\d points higher", summary.standing(compared)[0])
     assert "stars" not in page().split("<main>")[1]
 
 
 def test_the_table_has_the_rmse_first_and_baselines_below(make):
     """RMSE, then error; after the arms the logistic regression and the constant, with n."""
-    found = make()
+    compared = make()
     html = page()
     head = html.split("<h3>The arms</h3>")[1].split("</thead>")[0]
     assert head.index("Test RMSE<small>stars") < head.index("Test error<small>%")
     body = html.split("<h3>The arms</h3>")[1].split("</tbody>")[0]
-    logistic = baselines.table(found)[0]
+    logistic = baselines.table(compared)[0]
     assert f"{logistic['test_rmse_mean']:.3f}" in body.split("logistic regression")[1]
     assert body.index("tanh, pre-trained") < body.index("logistic regression")
     assert body.count("<tr") == 1 + 8 + 2
@@ -98,26 +98,26 @@ def test_the_best_arm_is_compared_with_the_logistic_regression(make, folds, word
         worse = 0.4 if word == "lower" else 0.0
         return [line | {"test_rmse": line["test_rmse"] + worse} for line in lines]
 
-    found = make(folds=folds, change=change)
-    best = summary.ranked(found)[0]
-    fits = [row["test_rmse"] for row in found.baselines if row["baseline"] == "logistic"]
+    compared = make(folds=folds, change=change)
+    best = summary.ranked(compared)[0]
+    fits = [row["test_rmse"] for row in compared.baselines if row["baseline"] == "logistic"]
     assert len(fits) == (4 if folds else 1)
     gap = abs(np.mean(fits) - best["test_rmse_mean"])
-    said = summary.against_baseline(found)
-    assert said == " ".join(said.split())
-    assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in said
-    low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", said).groups())
+    sentence = summary.against_baseline(compared)
+    assert sentence == " ".join(sentence.split())
+    assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in sentence
+    low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", sentence).groups())
     assert low < gap < high
 
 
 def test_the_note_of_the_baselines_names_their_choice(make):
     """The note has the criterion that chose C, the chosen C, and the fits that were stopped."""
-    found = make()
-    assert "lowest validation RMSE" in summary.baselines_note(found)
-    assert "C: 0.1 (4 of 4)" in summary.baselines_note(found)
-    assert "stopped" not in summary.baselines_note(found)
-    found.baselines[0]["converged"] = False
-    assert "1 fit stopped before the end." in summary.baselines_note(found)
+    compared = make()
+    assert "lowest validation RMSE" in summary.baselines_note(compared)
+    assert "C: 0.1 (4 of 4)" in summary.baselines_note(compared)
+    assert "stopped" not in summary.baselines_note(compared)
+    compared.baselines[0]["converged"] = False
+    assert "1 fit stopped before the end." in summary.baselines_note(compared)
 
 
 def test_results_without_baselines_name_none(make):
@@ -176,44 +176,44 @@ def test_the_protocol_has_the_noise_of_texts(make):
 
 def test_the_protocol_has_masking_alone(make):
     """Protocols of earlier versions have no keys of other noise."""
-    found = make()
+    compared = make()
     plain = {"learning_rates": [0.1], "batch_size": 10, "epochs": 2, "patience": 1}
-    found.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
-    text = dict(protocol.conditions(found))["Pre-training"]
+    compared.protocol["pretrain"] = plain | {"corruption": 0.25, "tied": True}
+    text = dict(protocol.conditions(compared))["Pre-training"]
     assert text.endswith("; 25% of the inputs masked, tied decoder weights")
 
 
 def test_stars_are_drawn_in_stars_with_the_baselines(make):
     """Dots and bar are RMSEs; a dashed line at the regression, dotted at a constant in reach."""
-    found = make()
-    axes = arms.errors_by_arm(found, style.LIGHT).axes[0]
+    compared = make()
+    axes = arms.errors_by_arm(compared, style.LIGHT).axes[0]
     assert axes.get_xlabel() == "test RMSE, stars"
-    row = found.table[0]
+    row = compared.table[0]
     dots, bar, circle = axes.lines[:3]
-    assert dots.get_xdata() == pytest.approx([run["test_rmse"] for run in found.runs[:4]])
+    assert dots.get_xdata() == pytest.approx([run["test_rmse"] for run in compared.runs[:4]])
     assert bar.get_xdata() == pytest.approx([row["test_rmse_low"], row["test_rmse_high"]])
     assert circle.get_xdata() == pytest.approx([row["test_rmse_mean"]])
     (line,) = (line for line in axes.lines if line.get_linestyle() == "--")
-    assert line.get_xdata()[0] == pytest.approx(baselines.table(found)[0]["test_rmse_mean"])
+    assert line.get_xdata()[0] == pytest.approx(baselines.table(compared)[0]["test_rmse_mean"])
 
 
 def test_a_baseline_far_off_is_named_and_not_drawn(make):
     """A constant far to the right of all arms would leave them a corner of the figure."""
-    found = make()
-    assert [row["baseline"] for row in baselines.near(found)] == ["logistic"]
-    caption = arms.errors_caption(found)
+    compared = make()
+    assert [row["baseline"] for row in baselines.near(compared)] == ["logistic"]
+    caption = arms.errors_caption(compared)
     assert "Dashed line: logistic regression." in caption
     assert re.search(r"Far to the right: always the same answer, 1\.2\d\d stars\.", caption)
-    for run in found.runs:
+    for run in compared.runs:
         run["test_rmse"] += 0.4 * (run["activation"] == "linear")
-    assert len(baselines.near(found)) == 2
-    assert "Dotted line: always the same answer." in arms.errors_caption(found)
+    assert len(baselines.near(compared)) == 2
+    assert "Dotted line: always the same answer." in arms.errors_caption(compared)
 
 
 def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
     """Their row says so; their inputs' zeros are not among those of hidden outputs."""
-    found = make()
-    axes = arms.sparsity_by_layer(found, style.LIGHT).axes[0]
+    compared = make()
+    axes = arms.sparsity_by_layer(compared, style.LIGHT).axes[0]
     assert [text.get_text() for text in axes.texts].count("no layer") == 2
     assert len(axes.patches) == 2 * (0 + 1 + 2 + 2)
     assert "or of an arm without hidden layers inputs that are" in page()
@@ -221,12 +221,12 @@ def test_networks_without_hidden_layers_have_no_zeros_by_layer(make):
 
 def test_a_comparison_of_networks_without_hidden_layers_is_drawn(make):
     """Figures cope with no layer at all, and with one epoch."""
-    found = make(activations=("linear",))
-    found.protocol["hidden"] = []
-    for curve in found.curves["arms"].values():
+    compared = make(activations=("linear",))
+    compared.protocol["hidden"] = []
+    for curve in compared.curves["arms"].values():
         curve |= {"valid_error": curve["valid_error"][:1], "training": curve["training"][:1]}
-    style.svg(arms.sparsity_by_layer, found, style.LIGHT)
-    panel = arms.validation_curves(found, style.LIGHT).axes[0]
+    style.svg(arms.sparsity_by_layer, compared, style.LIGHT)
+    panel = arms.validation_curves(compared, style.LIGHT).axes[0]
     assert [line.get_marker() for line in panel.lines] == ["o", "o"]
 
 
@@ -238,7 +238,7 @@ def test_a_failed_arm_of_ratings_is_named(make):
         lost |= {"zeros_by_layer": [], "learning_rate": None, "dead_units": None}
         return [lines[0] | lost, *lines[1:]] if arm.key == "tanh-random" else lines
 
-    found = make(change=change)
-    assert len(summary.ranked(found)) == 7
+    compared = make(change=change)
+    assert len(summary.ranked(compared)) == 7
     assert "Random tanh failed: 3 of 4 seeds have a network" in page()
-    assert "| random tanh" + 4 * f" | {UNKNOWN}" + " |" in readme.comparison(found)
+    assert "| random tanh" + 4 * f" | {UNKNOWN}" + " |" in readme.comparison(compared)

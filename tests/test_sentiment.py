@@ -20,7 +20,7 @@ from pipeline.data.text.reviews import Review
 from pipeline.report.figures import dataset_card
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from tests.imports import ROOT
+from tests import committed
 from tests.review_files import parted, texts_of
 
 MIRROR = Path(os.environ.get("DATA_MIRROR", "mirror"), "amazon")
@@ -268,7 +268,7 @@ def test_real_reviews_are_what_they_say() -> None:
 @pytest.mark.parametrize("name", [entry.name for entry in amazon.AMAZON])
 def test_real_datasets_go_the_whole_way(tmp_path: Path, name: str) -> None:
     """From the mirror to splits and a card, with the options of params.yaml."""
-    settings = params.load(ROOT / "params.yaml")
+    settings = params.load(committed.params())
     raw, ready, out = (tmp_path / part for part in ("raw", "ready", "out"))
     catalogue.download(settings, name, raw, downloads=tmp_path / "kept", mirror=MIRROR.parent)
     catalogue.preprocess(settings, name, raw, ready=ready, results=out)

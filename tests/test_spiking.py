@@ -1,4 +1,4 @@
-"""Rectifier networks as integrate-and-fire units: against loops, identities, a trained network."""
+"""Spiking networks, against plain loops, identities, and a trained rectifier network."""
 
 from dataclasses import replace
 
@@ -28,15 +28,18 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=draws, dtype=torch.float64)
 
 
+def cast(networks: Population, dtype: torch.dtype) -> Population:
+    """Return rectifier networks in another precision."""
+    return Population({n: tensor.to(dtype) for n, tensor in networks.tensors.items()}, "rectifier")
+
+
 def small() -> Population:
     """Return two networks in float64 with half of the units negated, and biases."""
     networks = population.initialize("test", [6, 8, 5, 3], [0, 1], UNIT)
     for name, tensor in networks.tensors.items():
         if name.startswith("b."):
             tensor.copy_(drawn(*tensor.shape) * 0.2)
-    return Population(
-        {name: tensor.double() for name, tensor in networks.tensors.items()}, "rectifier"
-    )
+    return cast(networks, torch.float64)
 
 
 def examples(n: int = 50) -> Examples:
@@ -45,11 +48,8 @@ def examples(n: int = 50) -> Examples:
 
 
 def converted(networks: Population, k: int) -> SpikingNetwork:
-    """Return network k with thresholds from the examples; they are found in float32."""
-    single = Population(
-        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
-    )
-    thresholds = spiking.convert(single, k, examples()).thresholds
+    """Return network k as spiking units, with thresholds computed in float32."""
+    thresholds = spiking.convert(cast(networks, torch.float32), k, examples()).thresholds
     weights, biases = [networks.W_KIO(0)[k]], [networks.b_K1O(0)[k, 0]]
     for layer, threshold in enumerate(thresholds):
         signs = networks.signs_K1O(layer)[k, 0]
@@ -99,7 +99,7 @@ def by_loops(networks: Population, k: int, x: Tensor, steps: int, thresholds: tu
 
 @pytest.mark.parametrize("k", [0, 1])
 def test_simulation_is_that_of_unit_after_unit(k: int) -> None:
-    """Scores, spikes and silence of two hidden layers with negated units, by plain loops."""
+    """Scores, spikes and silence of two hidden layers with negated units equal those of loops."""
     networks, x = small(), examples(4).x_NI.double()
     network = converted(networks, k)
     found = spiking.simulate(network, x, [3, 20])
@@ -115,24 +115,19 @@ def test_simulation_is_that_of_unit_after_unit(k: int) -> None:
 
 
 def test_conversion_folds_signs_and_thresholds() -> None:
-    """Of each network its weights, with signs and thresholds of the layer below."""
+    """Weights are multiplied by signs and thresholds of the layer below."""
     networks = small()
-    single = Population(
-        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
-    )
     for k in range(2):
-        found, expected = spiking.convert(single, k, examples()), converted(networks, k)
+        found = spiking.convert(cast(networks, torch.float32), k, examples())
+        expected = converted(networks, k)
         for parts in ("weights", "biases"):
             for mine, other in zip(getattr(found, parts), getattr(expected, parts), strict=True):
                 torch.testing.assert_close(mine.double(), other, rtol=1e-6, atol=1e-6)
 
 
 def test_thresholds_are_percentiles_of_positive_outputs_in_training() -> None:
-    """Of the unsigned outputs, zeros apart; 1 where a layer is silent."""
-    networks, train = small(), examples()
-    networks = Population(
-        {name: tensor.float() for name, tensor in networks.tensors.items()}, "rectifier"
-    )
+    """A threshold is a percentile of absolute outputs without zeros; 1 for a dead layer."""
+    networks, train = cast(small(), torch.float32), examples()
     outputs = population.hidden_outputs(networks, train.x_NI.expand(2, -1, -1).contiguous())
     for k in range(2):
         found = spiking.convert(networks, k, train).thresholds
@@ -159,7 +154,7 @@ def trained() -> tuple[Population, Examples, Examples]:
 
 
 def test_trained_network_keeps_its_error(trained: tuple[Population, Examples, Examples]) -> None:
-    """At enough steps within 0.5 points of the rate network; at few it is at a loss."""
+    """The error is within 0.5 points of the rate network's after 256 steps, and high after one."""
     networks, train, test = trained
     found = spiking.rows(networks, train, test)
     assert [(row["seed"], row["steps"]) for row in found] == [
@@ -180,7 +175,7 @@ def test_trained_network_keeps_its_error(trained: tuple[Population, Examples, Ex
 def test_silence_is_that_of_the_rate_network(
     trained: tuple[Population, Examples, Examples],
 ) -> None:
-    """At many steps about as many units have not spiked as are zero."""
+    """The share of silent units after many steps is about the rate network's share of zeros."""
     networks, train, test = trained
     zeros = metrics.evaluate(networks, test).zeros_KL.mean(1)
     for row in spiking.rows(networks, train, test, [256]):
@@ -190,7 +185,7 @@ def test_silence_is_that_of_the_rate_network(
 def test_rows_do_not_depend_on_chunks(
     trained: tuple[Population, Examples, Examples], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All examples at once or some at a time: the same counts."""
+    """Chunks of examples do not change the rows."""
     networks, train, test = trained
     few = test.select(torch.arange(100))
     whole = spiking.rows(networks, train, few, [1, 8])
@@ -200,7 +195,7 @@ def test_rows_do_not_depend_on_chunks(
 
 
 def test_only_rectifiers_and_ascending_steps() -> None:
-    """One clear line each."""
+    """Other units and time steps out of order are refused."""
     networks = small()
     with pytest.raises(Problem, match="tanh units cannot be converted"):
         spiking.rows(replace(networks, function="tanh"), examples(), examples())

@@ -1,4 +1,4 @@
-"""Means, intervals and paired tests against hand-worked values and simulation."""
+"""Means, intervals and paired tests, against values computed by hand and simulation."""
 
 import math
 
@@ -17,20 +17,20 @@ def test_summary_matches_hand_worked_values():
 
 
 def test_one_seed_has_no_spread():
-    """One value has a mean and nothing else."""
+    """One value has a mean, but no spread and no interval."""
     assert statistics.summarize([0.5], 0.95) == statistics.Summary(1, 0.5, None, None, None)
 
 
 def test_interval_is_not_clipped():
-    """An interval of small errors may reach below 0: it is what the formula says."""
+    """An interval of small errors may reach below 0."""
     low = statistics.summarize([0.0, 0.01], 0.95).low
     assert low is not None
     assert low < 0
 
 
 @pytest.mark.parametrize("values", [[], [0.1, math.nan], [0.1, math.inf]])
-def test_summary_refuses_what_is_no_value(values):
-    """No values, NaN and infinity raise instead of spreading."""
+def test_summary_refuses_values_that_are_not_finite(values):
+    """No values, NaN and infinity raise ValueError."""
     with pytest.raises(ValueError, match="finite value a seed"):
         statistics.summarize(values, 0.95)
 
@@ -63,7 +63,7 @@ def test_paired_test_pairs_by_seed():
 
 
 def test_swapping_the_arms_turns_the_sign():
-    """Second - first is the mirror image of first - second, with the same p."""
+    """Swapped arms have the negative difference and interval, and the same p."""
     a, b = {0: 0.1, 1: 0.2, 2: 0.4}, {0: 0.3, 1: 0.15, 2: 0.09}
     there, back = statistics.paired_test(a, b, 0.95), statistics.paired_test(b, a, 0.95)
     assert (there.difference, there.low, there.p) == pytest.approx(
@@ -71,7 +71,7 @@ def test_swapping_the_arms_turns_the_sign():
     )
 
 
-def test_equal_arms_are_not_told_apart():
+def test_equal_arms_do_not_differ():
     """Differences that are all 0 give p = 1."""
     arm = {0: 0.1, 1: 0.2}
     assert statistics.paired_test(arm, arm, 0.95) == statistics.PairedTest(2, 0, 0, 0, 1)
@@ -93,7 +93,7 @@ def test_one_seed_allows_no_test():
 
 
 def test_paired_test_refuses_other_seeds():
-    """Arms with other seeds are not paired."""
+    """Arms with different seeds raise ValueError."""
     with pytest.raises(ValueError, match="seeds differ"):
         statistics.paired_test({0: 0.1, 1: 0.2}, {0: 0.1, 2: 0.2}, 0.95)
 
@@ -108,7 +108,7 @@ def test_holm_stays_within_one():
     assert statistics.holm([0.6, 0.9, 0.7]) == [1.0, 1.0, 1.0]
 
 
-def test_holm_refuses_what_is_no_p():
-    """NaN would pass every comparison unseen: it raises."""
+def test_holm_refuses_invalid_p_values():
+    """NaN raises ValueError."""
     with pytest.raises(ValueError, match="p-values"):
         statistics.holm([0.1, math.nan])

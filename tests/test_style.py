@@ -24,7 +24,9 @@ WORDING = "no longer than those that skip zeros"
 
 
 def functions(path: Path) -> list[ast.FunctionDef]:
-    return [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    return [
+        n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.FunctionDef)
+    ]
 
 
 def lines(function: ast.FunctionDef) -> int:
@@ -45,13 +47,13 @@ def test_functions_are_small() -> None:
 @pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
 def test_files_are_small(path: Path) -> None:
     """One concept a file: 400 lines in the library, 70 in a stage."""
-    assert len(path.read_text().splitlines()) <= (70 if path in STAGES else 400)
+    assert len(path.read_text("utf-8").splitlines()) <= (70 if path in STAGES else 400)
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
 def test_the_library_does_not_look_outside(path: Path) -> None:
     """No argv, YAML, environment, ambient randomness or pickle; no import of a stage."""
-    text = path.read_text()
+    text = path.read_text("utf-8")
     words = r"typer|sys\.argv|torch\.manual_seed|np\.random\.(?!Generator|default_rng)"
     words += r"|import pickle|(?<!safetensors\.)torch\.load\("
     if path.name not in READS_THE_WORLD:
@@ -64,7 +66,7 @@ def test_the_library_does_not_look_outside(path: Path) -> None:
 @pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
 def test_names_are_nouns_of_the_field(path: Path) -> None:
     """Nothing is called Manager, Helper, Handler, Utils or Base."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text("utf-8"))
     kinds = (ast.ClassDef, ast.FunctionDef)
     names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)] + [path.stem]
     assert not [name for name in names if BANNED_NAMES.search(name)]
@@ -81,7 +83,7 @@ def test_docstrings_and_messages_are_plain(path: Path) -> None:
     """No `told`, `nobody`, `everybody` or `those that` in a docstring or in any other string."""
     strings = [
         node.value
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     assert [text for text in strings if BANNED_WORDS.search(text.replace(WORDING, ""))] == []
@@ -90,7 +92,9 @@ def test_docstrings_and_messages_are_plain(path: Path) -> None:
 def _docstrings(path: Path) -> list[str]:
     """Return the docstrings of a module, of its classes and of its functions."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    nodes = [
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, kinds)
+    ]
     return [text for node in nodes if (text := ast.get_docstring(node))]
 
 

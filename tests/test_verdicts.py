@@ -1,4 +1,4 @@
-"""Verdicts on simulated runs whose truth is known."""
+"""Estimates and verdicts, on simulated runs with known true values."""
 
 import math
 
@@ -10,13 +10,13 @@ from pipeline.claims import verdicts
 from pipeline.claims.arms import CLAIMS as OF_ARMS
 from pipeline.claims.catalogue import CLAIMS
 from pipeline.claims.claim import by_number
-from pipeline.claims.estimates import estimate
+from pipeline.claims.estimates import Estimate, estimate, holm_levels
 from pipeline.claims.groups import ARMS
 from pipeline.claims.untested import UNTESTED
 from pipeline.paper import published
 from pipeline.runtime import csv_files
 from tests import synthetic
-from tests.simulated import arm, found, simulate
+from tests.tables import arm_rows, simulate
 
 BASE = 0.03
 MARGIN = math.sqrt(BASE * (1 - BASE) / 2500)
@@ -33,12 +33,14 @@ AT_AN_END = {"1", "2", "3a", "3b", "4a", "4b", "6", "24"}
 
 def judged(rows, dataset="digits"):
     """Return the rows of all claims about the arms by number."""
-    rows = verdicts.judge(dataset, found(rows), confidence=0.95, significance=0.05)
+    rows = verdicts.judge(
+        dataset, {ARMS.name: ARMS.groups(rows)}, confidence=0.95, significance=0.05
+    )
     return {row["number"]: row for row in rows if row["records"] == ARMS.name}
 
 
 def judged_with(means=EQUAL, seeds=10, draw=0, dataset="digits", **options):
-    """Return the rows of one simulated comparison by number."""
+    """Return the rows of one simulated comparison by the claims' numbers."""
     return judged(simulate(np.random.default_rng(draw), means, seeds, **options), dataset)
 
 
@@ -55,14 +57,14 @@ def thousand():
 
 
 def test_false_verdicts_are_as_rare_as_stated(thousand):
-    """With true values at the ends of regions, at most 5% of families have any verdict on them."""
+    """With true values at the ends of regions, at most 5% of families have a decided claim."""
     false = [any(rows[n]["verdict"] != "undecided" for n in AT_AN_END) for rows in thousand]
     assert 0.02 < np.mean(false) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 1000)
 
 
 @pytest.mark.parametrize("claim", TESTED, ids=lambda claim: claim.number)
 def test_intervals_cover_the_truth(thousand, claim):
-    """Of 1,000 intervals at 95%, 93 to 97% hold the true value."""
+    """93 to 97% of 1,000 intervals at 95% contain the true value."""
     truth = {"zeros": 0.5, "dead_units": 0.1}.get(claim.quantity.column)
     if truth is None:
         truth = sum(AT_THE_ENDS[key] for key in claim.plus)
@@ -72,14 +74,14 @@ def test_intervals_cover_the_truth(thousand, claim):
 
 
 def test_interval_and_verdict_agree():
-    """Supported is an interval inside the region, contradicted outside, undecided across an end."""
+    """Intervals inside the region support, outside contradict, across an end leave undecided."""
     seen = set()
     for draw in range(40):
         rng = np.random.default_rng(draw)
         means = {key: float(rng.uniform(0.02, 0.04)) for key in EQUAL}
         share = dict(zip(("zeros", "dead"), rng.choice([0.05, 0.5, 0.9], 2), strict=True))
         results = simulate(rng, means, 6, **share)
-        rows, arms = judged(results), found(results)[ARMS.name]
+        rows, arms = judged(results), ARMS.groups(results)
         for claim in TESTED:
             row, known = rows[claim.number], estimate(claim, arms)
             ends = (row["low_holm"], row["high_holm"])
@@ -93,8 +95,8 @@ def test_interval_and_verdict_agree():
 
 
 def test_estimate_right_on_an_end_decides_nothing():
-    """All seeds at exactly one half of zeros: neither supported nor contradicted."""
-    row = judged(arm("rectifier-random", [0.03, 0.031], [0.5, 0.5], [0.0, 0.0]))["6"]
+    """Seeds with exactly one half of zeros leave the claim of one half undecided."""
+    row = judged(arm_rows("rectifier-random", [0.03, 0.031], [0.5, 0.5], [0.0, 0.0]))["6"]
     assert (row["p"], row["verdict"]) == (1.0, "undecided")
 
 
@@ -116,7 +118,7 @@ def test_correction_runs_over_the_claims_of_the_dataset():
     ],
 )  # fmt: skip
 def test_planted_effects_are_found(number, arm, shift, verdict):
-    """An arm moved by five standard deviations is seen, in the direction it was moved."""
+    """A shift of one arm by five standard deviations decides a claim in its direction."""
     assert judged_with(EQUAL | {arm: BASE + shift})[number]["verdict"] == verdict
 
 
@@ -131,7 +133,7 @@ def test_equivalence_is_contradicted_from_both_sides(number, arm, shift):
 @pytest.mark.parametrize(("seeds", "verdict"), [(3, "undecided"), (100, "supported")])
 @pytest.mark.parametrize("number", ["3a", "30"])
 def test_equivalence_takes_many_seeds(number, seeds, verdict):
-    """Arms that are truly equal are called so from many seeds, not from a few noisy ones."""
+    """Equal arms support equivalence with many seeds, but not with a few noisy ones."""
     assert judged_with(seeds=seeds, spread=0.006)[number]["verdict"] == verdict
 
 
@@ -142,13 +144,13 @@ def test_equivalence_takes_many_seeds(number, seeds, verdict):
         ("24", {"dead": 0.3}, "supported"), ("24", {"dead": 0.0}, "contradicted"),
     ],
 )  # fmt: skip
-def test_shares_are_held_against_their_thresholds(number, option, verdict):
-    """Clearly more than the threshold supports the claim, clearly less contradicts it."""
+def test_shares_are_compared_with_their_thresholds(number, option, verdict):
+    """A share well above the threshold supports the claim, one well below contradicts it."""
     assert judged_with(**option)[number]["verdict"] == verdict
 
 
 def test_a_difference_within_the_margin_is_no_worse():
-    """With many seeds, a rectifier worse by half the margin still counts as no worse."""
+    """With many seeds, a rectifier worse by half the margin is non-inferior."""
     means = EQUAL | {"rectifier-random": BASE + MARGIN / 2}
     row = judged_with(means, seeds=100)["1"]
     assert row["low"] > 0
@@ -156,16 +158,18 @@ def test_a_difference_within_the_margin_is_no_worse():
 
 
 def test_errors_alike_to_the_last_example_are_not_certainty():
-    """Two seeds with one and the same small difference do not decide."""
+    """Two seeds with the same small difference leave the claim undecided."""
     errors = {"tanh-random": [0.03, 0.032], "tanh-pretrained": [0.0297, 0.0317]}
-    results = [row for key, values in errors.items() for row in arm(key, values, [0, 0], [0, 0])]
+    results = [
+        row for key, values in errors.items() for row in arm_rows(key, values, [0, 0], [0, 0])
+    ]
     row = judged(results)["3b"]
     assert row["verdict"] == "undecided"
     assert row["low"] < row["estimate"] < row["high"]
 
 
 def test_one_layer_contradicts_a_counted_claim():
-    """A single layer of one seed with too many zeros is enough; what prints as 0.0% is none."""
+    """One layer of one seed with too many zeros contradicts; shares that print as 0.0% do not."""
     results = simulate(np.random.default_rng(0), EQUAL, 4)
     assert judged(results)["10"]["verdict"] == "supported"
     tanh = of_arm(results, "tanh-pretrained")
@@ -179,7 +183,7 @@ def test_one_layer_contradicts_a_counted_claim():
 
 
 def test_absent_arm_leaves_its_claims_undecided():
-    """Without softplus its two claims are undecided and say why; the others are judged."""
+    """Without softplus its two claims are undecided with a reason; the others are judged."""
     results = simulate(np.random.default_rng(0), EQUAL, 20)
     rows = judged([row for row in results if row["activation"] != "softplus"])
     undecided = {number for number, row in rows.items() if row["estimate"] is None}
@@ -189,7 +193,7 @@ def test_absent_arm_leaves_its_claims_undecided():
 
 
 def test_failed_arm_leaves_its_claims_undecided():
-    """A seed without a network voids every claim on its arm, exact ones too."""
+    """A seed without a network leaves every claim on its arm undecided, counted ones too."""
     results = simulate(np.random.default_rng(0), EQUAL, 4)
     of_arm(results, "tanh-pretrained")[0]["test_error"] = None
     rows = judged(results)
@@ -201,7 +205,7 @@ def test_failed_arm_leaves_its_claims_undecided():
 
 @pytest.mark.parametrize("results", [[], simulate(np.random.default_rng(0), EQUAL, 1)])
 def test_nothing_is_decided_without_two_seeds(results):
-    """No outcomes, and outcomes of one seed, leave all claims undecided with a reason."""
+    """No runs, or runs of one seed, leave all claims undecided with a reason."""
     rows = judged(results).values()
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert all(row["reason"] for row in rows)
@@ -214,7 +218,7 @@ def test_order_of_rows_does_not_matter():
 
 
 def test_arms_with_other_seeds_leave_their_claims_undecided():
-    """Arms whose seeds differ are not paired, and nothing is decided on them."""
+    """Arms with different seeds are not paired: their claims are undecided."""
     results = simulate(np.random.default_rng(0), EQUAL, 4)
     results.remove(of_arm(results, "tanh-random")[0])
     row = judged(results)["1"]
@@ -223,9 +227,11 @@ def test_arms_with_other_seeds_leave_their_claims_undecided():
 
 
 def test_rule_and_reason_give_the_numbers_that_decide():
-    """The margin and the interval in words are those of the decision, in points."""
+    """Rule and reason print the margin and the deciding interval in points."""
     errors = {"rectifier-random": [0.2, 0.21, 0.2], "tanh-random": [0.5, 0.5, 0.5]}
-    results = [row for key, each in errors.items() for row in arm(key, each, [0.6] * 3, [0] * 3)]
+    results = [
+        row for key, each in errors.items() for row in arm_rows(key, each, [0.6] * 3, [0] * 3)
+    ]
     row = judged(results)["1"]
     assert "at or below 1.00 points" in row["rule"]
     low, high = (f"{-100 * row[end]:.2f}" for end in ("low_holm", "high_holm"))
@@ -234,19 +240,19 @@ def test_rule_and_reason_give_the_numbers_that_decide():
 
 
 def test_reason_names_the_end_that_is_crossed():
-    """An undecided claim says which end of its region the interval reaches across."""
+    """The reason of an undecided claim names the end inside the interval."""
     assert "reaches across 0.00 points." in judged_with()["3b"]["reason"]
 
 
-def test_paper_value_stands_beside_ours():
-    """On MNIST the paper's sparsity is in the row, with its mark."""
+def test_rows_have_the_papers_value():
+    """The row of a claim has the paper's value on MNIST with its mark."""
     row = judged_with(dataset="mnist")["6"]
     number = published.ZEROS["mnist"]
     assert (row["paper"], row["paper_mark"]) == (number.value, number.mark)
 
 
 def test_rows_are_a_table_of_all_claims():
-    """One row a claim in the order of the list, each with the columns of the file."""
+    """The table has one row a claim in the order of numbers, with the columns of the file."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
     keys = {claim.number: claim.key for claim in (*CLAIMS, *UNTESTED)}
     assert [row["key"] for row in rows] == [keys[n] for n in sorted(keys, key=by_number)]
@@ -257,3 +263,35 @@ def test_rows_are_a_table_of_all_claims():
         "key,number,claim,source,mark,paper,paper_mark,records,statistic,unit,estimate,low,high,n,"
         "p,p_holm,low_holm,high_holm,rule,verdict,reason"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [(0.0, -math.inf, 1.0), (0.0, -1.0, math.inf), (0.5, -1.5, 1.0), (3.0, -1.0, 1.0)],
+)
+@pytest.mark.parametrize("nudge", [1e-6, -1e-6])
+def test_p_is_the_level_at_which_the_interval_touches_the_nearest_end(value, low, high, nudge):
+    """The interval at a level just below p contains an end of the region, just above it none."""
+    found = Estimate(5, value, 0.2, math.nan, low, high)
+    ends = found.interval(1 - found.p * (1 + nudge))
+    touched = any(ends[0] <= end <= ends[1] for end in (low, high))
+    assert touched == (nudge < 0)
+
+
+def test_p_matches_hand_worked_values():
+    """Differences 1, 2, 3 against 0: t = 2 sqrt(3) with 2 degrees of freedom, p = 0.0741799."""
+    found = Estimate(3, 2.0, 1 / math.sqrt(3), 0.0, -math.inf, 0.0)
+    assert found.p == pytest.approx(0.0741799, abs=1e-6)
+    margin = 4.302653 / math.sqrt(3)
+    assert found.interval(0.95) == pytest.approx((2 - margin, 2 + margin), abs=1e-5)
+
+
+def test_holm_levels_decide_as_adjusted_p_values_do():
+    """A p-value is at most its level where Holm's adjusted p is at most the significance."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        p_values = (rng.uniform(size=8) ** 6).tolist()
+        by_level = [
+            p <= level for p, level in zip(p_values, holm_levels(p_values, 0.05), strict=True)
+        ]
+        assert by_level == [p <= 0.05 for p in statistics.holm(p_values)]

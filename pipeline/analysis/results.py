@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 from pipeline.analysis.criterion import Criterion, measure_of
 from pipeline.runtime import storage
 
-Cell = str | float | bool | None
 Row = dict[str, Any]  # a cell of any of these types under each column
 
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
+# Those of a single experiment or probe are declared with its claims (`claims.groups.Records`).
 WORDS = {
     *("dataset", "activation", "initialization", "first", "second", "baseline"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
     *("rule", "verdict", "reason", "pretrain_diverged"),
-    *("reconstruction", "signs", "penalty", "recipe", "varied", "change", "measure"),
 }
 LISTS = {
     *("pretrain_learning_rates", "zeros_by_layer", "diverged"),
-    *("dead_by_epoch", "gradient_norms", "active_by_tenth"),
+    *("dead_by_epoch", "gradient_norms"),
 }
 
 
@@ -120,22 +119,30 @@ def arm_key(row: Row) -> str:
     return f"{row['activation']}-{row['initialization']}"
 
 
-def read_table(path: Path) -> list[Row]:
-    """Read a CSV file of results/ or claims/. Raises Problem where it is absent or broken."""
+def read_table(path: Path, words: Sequence[str] = (), lists: Sequence[str] = ()) -> list[Row]:
+    """Read a CSV file of results/ or claims/. Raises Problem where it is absent or broken.
+
+    `words` and `lists` name columns that hold words, or numbers joined by spaces, besides the
+    common ones.
+    """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row has not as many cells as the header")
-        return [{column: _cell(column, text) for column, text in row.items()} for row in rows]
+        kinds = dict.fromkeys({*WORDS, *words}, str) | dict.fromkeys({*LISTS, *lists}, _numbers)
+        return [
+            {column: kinds.get(column, _number)(text) for column, text in row.items()}
+            for row in rows
+        ]
     except (FileNotFoundError, ValueError) as error:
         raise storage.unreadable(path, error) from error
 
 
-def _cell(column: str, text: str) -> Cell | list[float]:
-    if column in WORDS:
-        return text
-    if column in LISTS:
-        return [float(part) for part in text.split()]
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split()]
+
+
+def _number(text: str) -> float | bool | None:
     if text in {"true", "false"}:
         return text == "true"
     return float(text) if text else None

@@ -35,7 +35,7 @@ def parts(rows: Sequence[Row]) -> Parts:
     return groups
 
 
-RECORDS = Records("ablation", parts)
+RECORDS = Records("ablation", parts, words=("signs", "penalty"))
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

@@ -12,6 +12,8 @@ def parts(rows: Sequence[Row]) -> Parts:
     return {"random rectifier, all layers": where(rows, **levels)}
 
 
+RECORDS = Records("complexity", parts, words=("measure",), lists=("active_by_tenth",))
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "richer-inputs-more-units", "17b",
@@ -22,6 +24,6 @@ CLAIMS: tuple[Claim, ...] = (
             "rank correlation of active units and complexity of the input, of",
             "number",
         ),
-        ("random rectifier, all layers",), (), HIGHER, Records("complexity", parts),
+        ("random rectifier, all layers",), (), HIGHER, RECORDS,
     ),
 )  # fmt: skip

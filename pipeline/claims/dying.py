@@ -19,7 +19,7 @@ def parts(rows: Sequence[Row]) -> Parts:
     }
 
 
-RECORDS = Records("dying", parts)
+RECORDS = Records("dying", parts, words=("varied",))
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

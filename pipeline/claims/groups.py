@@ -58,6 +58,8 @@ class Group:
 class Records:
     """A table that claims are judged on, and the groups that its rows form.
 
+    `words` and `lists` name its columns of words, and of numbers joined by spaces, besides the
+    common ones (`analysis.results`).
     `pairing`: groups are compared seed by seed, or also have one row a level and seed ("levels");
     "none" where each seed is another network, not a repetition. `absent` is the reason of a claim
     without this table, a sentence.
@@ -65,6 +67,8 @@ class Records:
 
     name: str
     parts: Callable[[Any], Parts]
+    words: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     pairing: Literal["seeds", "levels", "none"] = "seeds"
     absent: str = "The experiment `{name}` was not run on this dataset."
 

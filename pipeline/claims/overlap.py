@@ -26,6 +26,6 @@ CLAIMS: tuple[Claim, ...] = (
             "overlap of the active units before and after a small change of the input, of",
         ),
         ("random rectifier, a tenth of noise",), (), Rule("at least", STAYS),
-        Records("overlap", parts),
+        Records("overlap", parts, words=("change",)),
     ),
 )  # fmt: skip

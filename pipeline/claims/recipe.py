@@ -22,6 +22,7 @@ CLAIMS: tuple[Claim, ...] = (
         "networks make as many test errors, give or take the margin.",
         "critics: modern baselines", "M", TEST_ERROR,
         ("rectifier networks by today's recipe",), ("tanh networks by today's recipe",),
-        equivalent_to("tanh networks by today's recipe"), Records("recipe", parts),
+        equivalent_to("tanh networks by today's recipe"),
+        Records("recipe", parts, words=("recipe",)),
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ def parts(rows: Sequence[Row]) -> Parts:
     return groups
 
 
-RECORDS = Records("reconstruction", parts)
+RECORDS = Records("reconstruction", parts, words=("reconstruction",))
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.analysis.results import read_table
+from pipeline.analysis.results import Row, read_table
 from pipeline.claims.catalogue import RECORDS
 from pipeline.claims.groups import ARMS, Group
 from pipeline.claims.ratings import RATINGS
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the table of an experiment or probe. Raises Problem where it is absent or broken."""
+    known = RECORDS.get(path.stem)
+    return read_table(path, known.words, known.lists) if known else read_table(path)
 
 
 def read(dataset: str) -> dict[str, Mapping[str, Group]]:
@@ -23,7 +29,7 @@ def read(dataset: str) -> dict[str, Mapping[str, Group]]:
         records |= _arms(dataset)
     for path in sorted(Path("claims", dataset).glob("records/*.csv")):
         if path.stem in RECORDS:
-            records[path.stem] = RECORDS[path.stem].groups(read_table(path))
+            records[path.stem] = RECORDS[path.stem].groups(read_rows(path))
     if (cost := Path("results/cost.json")).exists():
         for device, times in storage.read_json(cost).items():
             records[f"cost on {device}"] = RECORDS[f"cost on {device}"].groups(times)

@@ -1,8 +1,9 @@
-"""Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10, 11, 12.)
+"""Ablation of the signs and of the L1 penalty (section 4.1).
 
-Rectifier networks with and without half of their outputs negated, every unit with and without the
-penalty. Without pre-training the signs change nothing but the draw: a network with negated
-outputs is one with all positive ones from mirrored weights, to the bit (tests/test_backprop.py).
+Rectifier networks with and without half of their outputs negated, and every activation with and
+without the penalty. Without pre-training the signs only mirror the starting weights: a network with
+negated outputs equals one with positive outputs from mirrored weights, to the bit
+(tests/test_backprop.py).
 """
 
 from typing import Any
@@ -53,5 +54,8 @@ def _condition(
 
 
 EXPERIMENT = Experiment(
-    __doc__, Options, ("activation", "initialization", "signs", "penalty"), conditions
+    "Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10, 11, 12.)",
+    Options,
+    ("activation", "initialization", "signs", "penalty"),
+    conditions,
 )

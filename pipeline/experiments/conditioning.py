@@ -1,7 +1,7 @@
-"""Does it matter how a rectifier network is parametrized? (Section 3.1 of the paper; claim 13.)
+"""Scale of the starting weights: ill-conditioned parametrizations (section 3.1).
 
-Weights into the first hidden layer divided by alpha, weights into the softmax multiplied by it: the
-network computes the same function, and trains otherwise.
+Starting weights into the first hidden layer are divided by alpha, those into the softmax multiplied
+by it: the network computes the same function, but is trained in another scale.
 """
 
 from typing import Annotated
@@ -26,4 +26,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("alpha",), conditions)
+EXPERIMENT = Experiment(
+    "Does it matter how a rectifier network is parametrized? (Section 3.1 of the paper; claim 13.)",
+    Options,
+    ("alpha",),
+    conditions,
+)

@@ -1,7 +1,7 @@
-"""Do gradients reach the bottom of a deep network? (Section 3.1 of the paper; claim 14.)
+"""Depth: networks of one to many hidden layers (section 3.1).
 
-Networks of one to many hidden layers of equal width, without pre-training: errors, and the norm of
-each layer's weight gradient while they train.
+Networks of one to many hidden layers of equal width, without pre-training: test errors, and the
+norm of each layer's weight gradient during training.
 """
 
 from typing import Annotated
@@ -32,4 +32,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "depth"), conditions)
+EXPERIMENT = Experiment(
+    "Do gradients reach the bottom of a deep network? (Section 3.1 of the paper; claim 14.)",
+    Options,
+    ("activation", "depth"),
+    conditions,
+)

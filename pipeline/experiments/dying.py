@@ -1,7 +1,7 @@
-"""When do rectifiers die, and do they come back? (Critics; claim 24.)
+"""Dead units over training, by learning rate, L1 penalty and bias.
 
-Rectifier networks without pre-training, followed from epoch to epoch, one thing varied at a time:
-the learning rate, the L1 penalty, the bias at the start.
+Rectifier networks without pre-training, with dead units recorded after each epoch. One factor is
+varied at a time: the learning rate, the L1 penalty, or the bias at the start.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from pipeline.experiments.conditions.condition import Condition, Experiment, Lev
 
 
 class Options(Section):
-    """The levels of each factor; the others keep the penalty of params.yaml, `rate` and bias 0."""
+    """The levels of each factor; otherwise the penalty of the rectifier, `rate` and bias 0."""
 
     rate: Rate
     learning_rates: Annotated[list[Rate], Field(min_length=2)]
@@ -40,4 +40,9 @@ def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> C
     return setting.condition(levels, setting.unit("rectifier"), follow=True, **changes)
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("varied", "level"), conditions)
+EXPERIMENT = Experiment(
+    "When do rectifiers die, and do they come back? (Critics; claim 24.)",
+    Options,
+    ("varied", "level"),
+    conditions,
+)

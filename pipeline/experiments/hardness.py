@@ -1,6 +1,6 @@
-"""Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)
+"""Softplus networks of growing hardness (section 4.1).
 
-Softplus networks (1/alpha) softplus(alpha z) of growing alpha, up to the rectifier, their limit.
+Networks of (1/alpha) softplus(alpha z) with growing alpha, up to the limit, the rectifier.
 """
 
 from typing import Annotated
@@ -12,7 +12,7 @@ from pipeline.experiments.conditions.condition import Condition, Experiment, Set
 
 
 class Options(Section):
-    """The alphas of the softplus networks; the rectifier, alpha without end, joins them."""
+    """The alphas of the softplus networks; the rectifier (infinite alpha) is added."""
 
     alphas: Annotated[list[Rate], Field(min_length=2)]
 
@@ -26,4 +26,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     return [*soft, setting.condition({"alpha": "infinity"}, setting.unit("rectifier"))]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("alpha",), conditions)
+EXPERIMENT = Experiment(
+    "Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)",
+    Options,
+    ("alpha",),
+    conditions,
+)

@@ -1,7 +1,7 @@
-"""What are unlabeled examples worth? (Figure 4 of the paper, on NORB; claims 3, 5 and 33.)
+"""Unlabeled examples: pre-training and a growing share of the labels (Figure 4).
 
-Networks are pre-trained on all inputs, or start at random, and fine-tuned on a growing share of the
-labels. Each share trains for as many steps; validation keeps all its labels.
+Networks are pre-trained on all inputs, or start at random, and are fine-tuned on a growing share of
+the labels. Every share trains for the same number of steps; validation keeps all labels.
 """
 
 from typing import Annotated
@@ -35,4 +35,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "initialization", "share"), conditions)
+EXPERIMENT = Experiment(
+    "What are unlabeled examples worth? (Figure 4 of the paper, on NORB; claims 3, 5 and 33.)",
+    Options,
+    ("activation", "initialization", "share"),
+    conditions,
+)

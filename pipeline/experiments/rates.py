@@ -1,6 +1,6 @@
-"""Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)
+"""Grid of learning rates, finer and wider than the paper's.
 
-Every activation at every rate of a finer and wider grid than the paper's, without pre-training.
+Every activation at every rate of a finer and wider grid than the paper's, from random starts.
 """
 
 from typing import Annotated
@@ -19,7 +19,7 @@ class Options(Section):
 
 
 def conditions(setting: Setting, options: Options) -> list[Condition]:
-    """Return a condition for each activation and rate: nothing is left to choose but the epoch."""
+    """Return a condition for each activation and rate: validation selects only the epoch."""
     return [
         setting.condition(
             {"activation": activation, "rate": rate},
@@ -31,4 +31,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "rate"), conditions)
+EXPERIMENT = Experiment(
+    "Does the grid of learning rates favor a unit? (Critics of Table 1; claim 29.)",
+    Options,
+    ("activation", "rate"),
+    conditions,
+)

@@ -1,7 +1,7 @@
-"""Does today's recipe close the gap between units? (Claim 28.)
+"""Modern training recipe: He's start, Adam, batch normalization, dropout.
 
-Rectifier and tanh networks without pre-training: as the arms are trained, then with He's start,
-then also with Adam, then also with batch normalization and dropout; today's have no penalty.
+Rectifier and tanh networks without pre-training: trained as the arms, then with He's start, then
+with Adam too, then with batch normalization and dropout too. All but the first have no penalty.
 """
 
 from typing import Annotated
@@ -14,7 +14,7 @@ from pipeline.experiments.conditions.modern_recipe import Recipe
 
 
 class Options(Section):
-    """The activations compared, the share that dropout drops, one grid of rates for all recipes."""
+    """The activations compared, the dropout rate, and the grid of learning rates of all recipes."""
 
     activations: Names
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -25,23 +25,27 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     """Return a condition for each activation and recipe."""
     finetune = setting.at_rates(*options.learning_rates)
     recipes = {
+        "2011": None,
         "he": Recipe(he=True, adam=False, batch_norm=False, dropout=0.0),
         "adam": Recipe(he=True, adam=True, batch_norm=False, dropout=0.0),
         "today": Recipe(he=True, adam=True, batch_norm=True, dropout=options.dropout),
     }
-    found = []
-    for name in options.activations:
-        unit = setting.unit(name)
-        of_2011 = setting.condition({"activation": name, "recipe": "2011"}, unit, finetune=finetune)
-        found.append(of_2011)
-        plain = unit.model_copy(update={"l1": 0.0, "half_negated": False})
-        found += [
-            setting.condition(
-                {"activation": name, "recipe": key}, plain, finetune=finetune, recipe=recipe
-            )
-            for key, recipe in recipes.items()
-        ]
-    return found
+    plain = {"l1": 0.0, "half_negated": False}
+    return [
+        setting.condition(
+            {"activation": name, "recipe": key},
+            setting.unit(name, **(plain if recipe else {})),
+            finetune=finetune,
+            recipe=recipe,
+        )
+        for name in options.activations
+        for key, recipe in recipes.items()
+    ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "recipe"), conditions)
+EXPERIMENT = Experiment(
+    "Does today's recipe close the gap between units? (Claim 28.)",
+    Options,
+    ("activation", "recipe"),
+    conditions,
+)

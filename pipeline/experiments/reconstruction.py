@@ -1,6 +1,6 @@
-"""How should a one-sided unit be rebuilt? (Section 3.2 of the paper, four strategies; claim 15.)
+"""Reconstruction of one-sided units in pre-training (section 3.2, four strategies).
 
-Rectifier networks pre-trained with each reconstruction, then fine-tuned alike.
+Rectifier networks pre-trained with each reconstruction, then fine-tuned in the same way.
 """
 
 from typing import Annotated, Literal
@@ -31,4 +31,10 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("reconstruction",), conditions)
+EXPERIMENT = Experiment(
+    "How should a one-sided unit be rebuilt? "
+    "(Section 3.2 of the paper, four strategies; claim 15.)",
+    Options,
+    ("reconstruction",),
+    conditions,
+)

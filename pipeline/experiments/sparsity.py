@@ -1,7 +1,7 @@
-"""How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)
+"""Sparsity and test error, over many L1 penalties (Figure 3).
 
-Many random rectifier networks, each from its own start and with its own L1 penalty on the
-activations, at one learning rate: test error against the share of exact zeros.
+Many rectifier networks, each with its own random start and its own L1 penalty on the activations,
+at one learning rate: test error against the share of exact zeros.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from pipeline.experiments.conditions.condition import Condition, Experiment, Set
 
 
 class Options(Section):
-    """How many networks, up to which penalty, at which learning rate.
+    """The number of networks, the largest penalty, and the learning rate.
 
-    Penalties rise from 0 as a power of the network's rank: 1 spaces them evenly, 3 puts more of
-    them near 0, which wide networks need: their penalty is a sum over more units.
+    Penalties rise from 0 as a power of the network's rank. A power of 1 spaces them evenly; 3 puts
+    more of them near 0, for wide networks, whose penalty is a sum over more units.
     """
 
     networks: Count = Field(ge=10)
@@ -25,7 +25,7 @@ class Options(Section):
 
 
 def conditions(setting: Setting, options: Options) -> list[Condition]:
-    """Return one condition whose seeds are the networks."""
+    """Return one condition, of which each seed is another network."""
     most = options.most_l1 ** (1 / options.power)
     penalties = np.linspace(0, most, options.networks) ** options.power
     return [
@@ -39,4 +39,6 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, (), conditions)
+EXPERIMENT = Experiment(
+    "How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)", Options, (), conditions
+)

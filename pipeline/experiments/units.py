@@ -1,7 +1,7 @@
-"""Are the units since 2011 better? (Claims 25 to 27.)
+"""Activation functions since 2011, with equal budgets and numbers of parameters.
 
-Every unit in the same budget, without pre-training. Maxout networks are narrower, so that they have
-as many parameters as the others.
+Every activation with the same tuning budget, without pre-training. Maxout networks are narrower, so
+that they have as many parameters as the others.
 """
 
 from collections.abc import Sequence
@@ -30,30 +30,30 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 
 
 def equal_parameters(widths: Sequence[int], pieces: int) -> tuple[int, ...]:
-    """Return hidden widths of maxout units, of so many pieces, with as many parameters in all.
+    """Return hidden widths of a maxout network with as many parameters as one of one piece.
 
-    `widths` runs from the inputs over the hidden layers of a network of one piece to the classes.
-    The hidden ones shrink by one factor, the largest with which there are no more parameters.
+    `widths` are those of the network of one piece, from the inputs to the classes. The hidden ones
+    shrink by one factor, the largest without more parameters.
 
     >>> equal_parameters((64, 200, 200, 200, 10), 1), equal_parameters((64, 200, 200, 200, 10), 2)
     ((200, 200, 200), (137, 137, 137))
     """
     inputs, *hidden, classes = widths
     most = _parameters(widths, 1)
-    found = tuple(hidden)
-    for percent in range(1000, 0, -1):
-        found = tuple(max(1, round(percent / 1000 * width)) for width in hidden)
-        if _parameters((inputs, *found, classes), pieces) <= most:
+    for permille in range(1000, 0, -1):
+        shrunk = tuple(max(1, round(permille / 1000 * width)) for width in hidden)
+        if _parameters((inputs, *shrunk, classes), pieces) <= most:
             break
-    return found
+    return shrunk
 
 
 def _parameters(widths: Sequence[int], pieces: int) -> int:
-    layers = list(pairwise(widths))
-    last_in, last_out = layers.pop()
-    return sum((fan_in + 1) * pieces * fan_out for fan_in, fan_out in layers) + (
+    *hidden, (last_in, last_out) = pairwise(widths)
+    return sum((fan_in + 1) * pieces * fan_out for fan_in, fan_out in hidden) + (
         (last_in + 1) * last_out
     )
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation",), conditions)
+EXPERIMENT = Experiment(
+    "Are the units since 2011 better? (Claims 25 to 27.)", Options, ("activation",), conditions
+)

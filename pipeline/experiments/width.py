@@ -1,4 +1,4 @@
-"""Does a one-sided unit need twice as many? (Section 3.1 of the paper; claim 18.)
+"""Width: rectifier networks with as many and with twice as many units (section 3.1).
 
 Tanh networks of n units a layer beside rectifier networks of n and of 2n, without pre-training.
 """
@@ -12,7 +12,7 @@ from pipeline.experiments.conditions.condition import Condition, Experiment, Set
 
 
 class Options(Section):
-    """Widths of the tanh networks as multiples of the dataset's; rectifiers also double them."""
+    """Widths of tanh networks as multiples of the dataset's; rectifiers have them doubled, too."""
 
     multiples: Annotated[list[Rate], Field(min_length=1)]
 
@@ -32,4 +32,9 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
     ]
 
 
-EXPERIMENT = Experiment(__doc__, Options, ("activation", "multiple"), conditions)
+EXPERIMENT = Experiment(
+    "Does a one-sided unit need twice as many? (Section 3.1 of the paper; claim 18.)",
+    Options,
+    ("activation", "multiple"),
+    conditions,
+)

@@ -13,6 +13,7 @@ from pipeline.data.splits.per_seed import read_for
 from pipeline.finetuning.supervised import PROBE, SupervisedObjective
 from pipeline.networks import metrics, population
 from pipeline.networks.population import Population, Tensors
+from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.training.model_selection import choose, chosen_or_first, grid
@@ -49,6 +50,14 @@ class FinetuningSetup:
         follows = reference(self.dataset, train, REFERENCE_IMAGES) if self.follow else None
         objective = SupervisedObjective(start.function, batches, valid, probe, follows)
         return objective, start.select(source_K).tensors
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return a hash per seed of data, settings and starting network."""
+        data = [storage.digest(path) for path in (self.train, self.valid)]
+        settings = self.settings.model_dump(exclude={"learning_rates"})
+        shared = ("finetune", self.dataset, data, settings, self.labels, self.follow)
+        starts = population.digests(population.load(self.start, seeds))
+        return [storage.fingerprint(shared, start) for start in starts]
 
     def job(self) -> Job:
         """Return the job of all trials: seeds x learning rates."""

@@ -4,6 +4,7 @@ Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inpu
 O outputs of a layer; a 1 broadcasts.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -210,6 +211,18 @@ def scores(networks: Population, x_KBI: Inputs, outputs: list[Tensor]) -> Tensor
     networks' inputs if there is no hidden layer."""
     top: Inputs = outputs[-1] if outputs else x_KBI
     return linear.forward(top, networks.W_KIO(networks.depth), networks.b_K1O(networks.depth))
+
+
+def digests(networks: Population) -> list[str]:
+    """Return the SHA-256 of each network: its activation function, and its tensors by name."""
+    hashes = []
+    for k in range(len(networks)):
+        digest = hashlib.sha256(networks.function.encode())
+        for name, tensor in sorted(networks.tensors.items()):
+            digest.update(name.encode())
+            digest.update(tensor[k].cpu().contiguous().numpy().data)
+        hashes.append(digest.hexdigest())
+    return hashes
 
 
 def save(networks: Population, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Greedy layer-wise pre-training with denoising auto-encoders (paper, section 3.2)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline.networks.population import Population, Tensors
 from pipeline.pretraining import autoencoder, layer_inputs
 from pipeline.pretraining.denoising import DenoisingObjective, Noise
 from pipeline.pretraining.layer_inputs import TrainedLayers
+from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import (
@@ -83,6 +84,14 @@ class PretrainingSetup:
         names = ("decoder-weights", self.layer)
         drawn = [population.uniform_weights((self.dataset, s, *names), I, O) for s in seeds]
         return torch.stack(drawn)
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return a hash per seed of data, settings, and network with its trained layers below."""
+        data = [storage.digest(path) for path in (self.train, self.valid)]
+        settings = self.settings.model_dump(exclude={"learning_rates"})
+        shared = ("pretrain", self.dataset, data, settings, self.reconstruction, self.layer)
+        starts = population.digests(population.load(self.start, seeds))
+        return [storage.fingerprint(shared, start) for start in starts]
 
     def _noise(self, train: Data) -> Noise:
         """Return the layer's noise. Raises Problem for salt on inputs that are not binary."""

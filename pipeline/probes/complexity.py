@@ -1,4 +1,4 @@
-"""Does a richer input take more active units? (Section 2.2; claim 17.)
+"""Complexity of inputs and the number of active units (section 2.2).
 
 Complexity of an input is measured in two ways: the bytes of its zlib compression, rounded to 256
 steps, and its ink, the mean absolute input. A sparse code of variable size has more active units
@@ -33,22 +33,18 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     x_NI = test.inputs(slice(None))
     measures = {"bytes": compressed(x_NI), "ink": x_NI.abs().mean(1).cpu().double().numpy()}
     found = []
-    for k in range(len(stack)):
-        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1):
-            active_N = representations.active(h_NO).double().mean(1).cpu().numpy()
-            for name, complexity_N in measures.items():
-                order_N = np.argsort(complexity_N, kind="stable")
-                found.append(
-                    {
-                        "seed": k,
-                        "layer": layer,
-                        "measure": name,
-                        "correlation": rank_correlation(active_N, complexity_N),
-                        "active_by_tenth": [
-                            float(active_N[part].mean()) for part in np.array_split(order_N, TENTHS)
-                        ],
-                    }
-                )
+    for place, h_NO in representations.layers(stack, test):
+        active_N = representations.active(h_NO).double().mean(1).cpu().numpy()
+        for name, complexity_N in measures.items():
+            tenths = np.array_split(np.argsort(complexity_N, kind="stable"), TENTHS)
+            found.append(
+                place
+                | {
+                    "measure": name,
+                    "correlation": rank_correlation(active_N, complexity_N),
+                    "active_by_tenth": [float(active_N[tenth].mean()) for tenth in tenths],
+                }
+            )
     return found
 
 
@@ -68,4 +64,8 @@ def rank_correlation(first_N: NDArray[np.float64], second_N: NDArray[np.float64]
     return float(stats.spearmanr(first_N, second_N).statistic)
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))
+PROBE = Probe(
+    "Does a richer input take more active units? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.test),
+)

@@ -1,4 +1,4 @@
-"""Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)
+"""Firing rates of a neuron, and fits of activation functions to them (section 2.1).
 
 The leaky integrate-and-fire neuron (paper, section 2.1 and figure 2) integrates a current I and
 leaks it with time constant tau; at V_th it spikes, then rests for t_ref and starts again at V_r.
@@ -230,4 +230,8 @@ def rows(
     return [{column: row[column] for column in COLUMNS} for row in found]
 
 
-PROBE = Probe(__doc__, COLUMNS, alone=rows)
+PROBE = Probe(
+    "Which unit is nearest to a neuron's firing rate? (Section 2.1 of the paper; claim 23.)",
+    COLUMNS,
+    alone=rows,
+)

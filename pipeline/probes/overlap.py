@@ -1,4 +1,4 @@
-"""Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)
+"""Overlap of active units before and after a small change of the input (section 2.2).
 
 In a dense code any change of the input changes most of its entries; a robust sparse code keeps
 nearly the same active units. Gaussian noise of a norm relative to the input's is added, and the
@@ -83,16 +83,18 @@ def overlap(first_NO: Tensor, second_NO: Tensor) -> Tensor:
 
 def _partners(y_N: Tensor) -> dict[str, Tensor]:
     """Return the index [N] of the next example of the same class, and of another class."""
-    following = torch.arange(len(y_N)).roll(-1)
-    same, other = [], []
-    for n in range(len(y_N)):
-        order = (following + n) % len(y_N)
-        alike = y_N[order] == y_N[n]
-        alike[order == n] = False
-        differ = y_N[order] != y_N[n]
-        same.append(int(order[alike.int().argmax()]) if alike.any() else n)
-        other.append(int(order[differ.int().argmax()]) if differ.any() else n)
-    return {"same class": torch.tensor(same), "other class": torch.tensor(other)}
+    N = len(y_N)
+    partners: dict[str, list[int]] = {"same class": [], "other class": []}
+    for n in range(N):
+        following = torch.arange(n + 1, n + N) % N
+        alike = y_N[following] == y_N[n]
+        for name, suits in (("same class", alike), ("other class", ~alike)):
+            partners[name].append(int(following[suits.int().argmax()]) if suits.any() else n)
+    return {name: torch.tensor(indices) for name, indices in partners.items()}
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(splits.dataset, stack, splits.test))
+PROBE = Probe(
+    "Do small changes of the input leave active units as they are? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(splits.dataset, stack, splits.test),
+)

@@ -1,4 +1,4 @@
-"""Is the code distributed, though sparse? (Section 2.2; claim 17.)
+"""Patterns of active units: distributed codes (section 2.2).
 
 A code is distributed where the set of active units, not one unit, distinguishes examples: nearly
 every example has a pattern of its own. The information of single units about the class is measured
@@ -28,24 +28,19 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     of active units.
     """
     found = []
-    for k in range(len(stack)):
-        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1):
-            active_NO = representations.active(h_NO)
-            found.append(
-                {
-                    "seed": k,
-                    "layer": layer,
-                    "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
-                    "distance": _distance(active_NO[:PAIRS]),
-                    "information_bits": float(information(active_NO, test.y_N).mean()),
-                    "active": float(active_NO.double().mean()),
-                }
-            )
+    for place, h_NO in representations.layers(stack, test):
+        active_NO = representations.active(h_NO)
+        some_NO = active_NO[:PAIRS]
+        found.append(
+            place
+            | {
+                "distinct": len(torch.unique(active_NO, dim=0)) / len(active_NO),
+                "distance": float((some_NO != some_NO.roll(1, 0)).double().mean()),
+                "information_bits": float(information(active_NO, test.y_N).mean()),
+                "active": float(active_NO.double().mean()),
+            }
+        )
     return found
-
-
-def _distance(active_NO: Tensor) -> float:
-    return float((active_NO != active_NO.roll(1, 0)).double().mean())
 
 
 def information(active_NO: Tensor, y_N: Tensor) -> Tensor:
@@ -65,4 +60,8 @@ def information(active_NO: Tensor, y_N: Tensor) -> Tensor:
     return (terms_2CO.nan_to_num(0.0).sum((0, 1)) - bias_O).clamp(min=0)
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))
+PROBE = Probe(
+    "Is the code distributed, though sparse? (Section 2.2; claim 17.)",
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.test),
+)

@@ -11,19 +11,14 @@ from pipeline.runtime.storage import Record
 class Probe:
     """A probe, as the module of its name defines it in `PROBE`.
 
-    The first line of `document`, the module's docstring, is its question. `columns` are those of
-    its records. `of_networks` returns the rows of a population, given the `Splits`; the `seed` of a
-    row is the place of a network in the population. `alone` returns the rows of a probe that needs
-    no network. `functions` are the activation functions that it can measure, None for any.
+    `columns` are those of its records. `of_networks` returns the rows of a population, given the
+    `Splits`; the `seed` of a row is the place of a network in the population. `alone` returns the
+    rows of a probe that needs no network. `functions` are the activation functions that it can
+    measure, None for any.
     """
 
-    document: str | None
+    question: str
     columns: Sequence[str]
     of_networks: Callable[[Any, Any], list[Record]] | None = None
     alone: Callable[[], list[Record]] | None = None
     functions: tuple[str, ...] | None = None
-
-    @property
-    def question(self) -> str:
-        """The question of the probe, one line."""
-        return (self.document or "").splitlines()[0]

@@ -12,6 +12,7 @@ from pipeline.data.splits.examples import Examples
 from pipeline.networks import population
 from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
+from pipeline.runtime.storage import Record
 
 
 def of(network: Population, x_NI: Tensor) -> list[Tensor]:
@@ -28,6 +29,13 @@ def chunks(network: Population, examples: Examples) -> Iterator[list[Tensor]]:
 def every(network: Population, examples: Examples) -> list[Tensor]:
     """Return the outputs [N, O] of each hidden layer for all examples."""
     return [torch.cat(layer) for layer in zip(*chunks(network, examples), strict=True)]
+
+
+def layers(stack: Population, examples: Examples) -> Iterator[tuple[Record, Tensor]]:
+    """Yield each network's hidden layers: its place as `seed`, `layer` from 1, outputs [N, O]."""
+    for k in range(len(stack)):
+        for layer, h_NO in enumerate(every(stack.only(k), examples), start=1):
+            yield {"seed": k, "layer": layer}, h_NO
 
 
 def active(h_NO: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)
+"""Linear separability of the classes by hidden layer (section 2.2).
 
 Logistic regressions (scikit-learn) on the standardized input and on each standardized hidden layer
 are fitted on training examples; the strength of the penalty is chosen on validation.
@@ -66,7 +66,7 @@ def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
 
 
 PROBE = Probe(
-    __doc__,
+    "Is a higher layer easier for a linear classifier? (Section 2.2; claim 17.)",
     COLUMNS,
     lambda stack, splits: rows(stack, splits.train, splits.valid, splits.test),
 )

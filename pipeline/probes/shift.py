@@ -1,4 +1,4 @@
-"""Are outputs of mean 0 better? (Critics; claim 35.)
+"""Mean shift of hidden layers: distance of the outputs from mean 0.
 
 The rectifier's outputs are never below 0, so their mean is not 0; the signs, batch normalization
 and units with outputs below 0 are said to repair it. The shift of a layer is the length of its mean
@@ -24,9 +24,8 @@ def rows(stack: Population, test: Examples) -> list[Record]:
     """Return one row for each network (its place is its seed) and layer; errors are fractions."""
     errors = metrics.evaluate(stack, test).errors_K.tolist()
     return [
-        {"seed": k, "layer": layer, "shift": shift(h_NO), "test_error": errors[k]}
-        for k in range(len(stack))
-        for layer, h_NO in enumerate(representations.every(stack.only(k), test), start=1)
+        place | {"shift": shift(h_NO), "test_error": errors[place["seed"]]}
+        for place, h_NO in representations.layers(stack, test)
     ]
 
 
@@ -42,4 +41,8 @@ def shift(h_NO: Tensor) -> float:
     return (float(h_NO.mean(0).square().sum()) / square) ** 0.5 if square > 0 else 0.0
 
 
-PROBE = Probe(__doc__, COLUMNS, lambda stack, splits: rows(stack, splits.test))
+PROBE = Probe(
+    "Are outputs of mean 0 better? (Critics; claim 35.)",
+    COLUMNS,
+    lambda stack, splits: rows(stack, splits.test),
+)

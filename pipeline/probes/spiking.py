@@ -1,4 +1,4 @@
-"""Does a rectifier network survive as spiking neurons? (Critics; claim 31.)
+"""Rectifier networks converted to spiking neurons.
 
 A trained network is converted to integrate-and-fire units, and its error measured after T time
 steps. Each hidden unit has a potential V. At each step it adds its input to V; where V reaches its
@@ -200,7 +200,7 @@ def _share(true_N: Tensor) -> float:
 
 
 PROBE = Probe(
-    __doc__,
+    "Does a rectifier network survive as spiking neurons? (Critics; claim 31.)",
     COLUMNS,
     lambda stack, splits: rows(stack, splits.train, splits.test),
     functions=("rectifier",),

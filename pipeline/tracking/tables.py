@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.analysis import baselines as baseline_table
 from pipeline.analysis import results, statistics
 from pipeline.analysis.results import Results, Row
+from pipeline.claims import records
 from pipeline.runtime import storage
 from pipeline.runtime.storage import Record
 from pipeline.tracking import runs
@@ -64,7 +65,7 @@ def conditions(dataset: str, experiment: str, confidence: float) -> list[Content
         return []
     about = storage.read_json(about_file)
     rows_by_levels: dict[tuple[Any, ...], list[Record]] = {}
-    for row in results.read_table(table):
+    for row in records.read_rows(table):
         rows_by_levels.setdefault(tuple(row[name] for name in about["factors"]), []).append(row)
     return [
         condition(

@@ -54,7 +54,7 @@ def save(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     header = json.dumps(state).encode()
     parts = (len(header).to_bytes(8, "little"), header, safetensors.torch.save(content))
     if path.exists():
-        path.replace(_previous(path))
+        path.replace(previous(path))
     seal = hashlib.sha256()
     with storage.replacing(path) as temporary, temporary.open("wb") as file:
         for part in parts:  # without a copy of all: hundreds of networks are gigabytes
@@ -68,7 +68,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
     A damaged file is renamed to `<name>.damaged`, with a warning, and the previous one is read.
     """
-    for file in (path, _previous(path)):
+    for file in (path, previous(path)):
         if not file.exists():
             continue
         content = memoryview(file.read_bytes())
@@ -86,5 +86,6 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     return None
 
 
-def _previous(path: Path) -> Path:
+def previous(path: Path) -> Path:
+    """Return the place of the file that `save` replaced."""
     return path.with_name(path.name + ".previous")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -28,7 +28,7 @@ def train(
     *,
     epochs: int,
     patience: int,
-    checkpoint: Path,
+    files: Sequence[Path],
     report: Report,
     device: torch.device = CPU,
 ) -> tuple[Tensors, list[History]]:
@@ -36,14 +36,15 @@ def train(
 
     A network stops `patience` epochs after its best one, after `epochs`, or when a cost is not
     finite: it has diverged, and the others go on. Stopped networks leave the population. The same
-    arguments continue from `checkpoint` and end with the same bits as an uninterrupted training.
+    arguments continue from `files`, one per network, and end with the same bits as an uninterrupted
+    training, whichever networks share a population then.
 
     The given and the returned tensors are on the CPU. If the device's memory does not hold all
     networks at once, some wait until others have stopped: no result depends on it.
 
     Raises Problem if the memory does not hold a single network.
     """
-    room, state = len(trials), TrainingState.start(checkpoint, tensors, device)
+    room, state = len(trials), TrainingState.start(files, tensors, device)
     saved, took = time.monotonic(), 0.0
     while state.unfinished:
         networks = min(room, len(state.unfinished))
@@ -52,11 +53,11 @@ def train(
         ):
             del state  # frees the memory
             torch.cuda.empty_cache()
-            room, state = _less_room(networks), TrainingState.start(checkpoint, tensors, device)
+            room, state = _less_room(networks), TrainingState.start(files, tensors, device)
             continue
         now = time.monotonic()
         if not state.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):
-            state.save(checkpoint)
+            state.save(files)
             saved = time.monotonic()
             took = saved - now
         report(state.epoch, len(state.live), state.epochs_done(epochs))
@@ -73,7 +74,7 @@ def _train_epoch(
     epochs: int,
     patience: int,
 ) -> bool:
-    """Train at most `room` networks by an epoch, and remove those that have stopped.
+    """Train at most `room` networks by an epoch, and remove the stopped ones.
 
     Returns False if the GPU's memory did not hold them. The caller frees memory then, after the
     error is gone: its traceback holds tensors.
@@ -101,14 +102,3 @@ def _less_room(networks: int) -> int:
         " others wait until some have stopped", networks, networks // 2,
     )  # fmt: skip
     return networks // 2
-
-
-def best_networks(checkpoint: Path) -> Tensors:
-    """Return the networks of a finished training at their best epochs, from its checkpoint.
-
-    Raises Problem if the training is not finished.
-    """
-    state = TrainingState.resume(checkpoint)
-    if state is None or state.waiting:
-        raise Problem(f"{checkpoint}: its training is not finished: run the same command again")
-    return state.best

@@ -1,4 +1,4 @@
-"""Training state of a population, and its checkpoint."""
+"""Training state of a population, and the files of its networks."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pipeline.networks.population import Tensors, concatenated, select, to_device
+from pipeline.networks.population import Tensors, concatenated, only, select, to_device
+from pipeline.runtime.errors import Problem
 from pipeline.training import checkpoints
 
 CPU = torch.device("cpu")
@@ -62,8 +63,63 @@ class History:
 
 
 @dataclass
+class TrainedNetwork:
+    """One network and its history, as its file holds them; tensors are [1, ...], on the CPU."""
+
+    history: History
+    best: Tensors  # at its best epoch
+    unfinished: Tensors  # where training continues; empty if it has stopped
+
+    @classmethod
+    def load(cls, file: Path) -> "TrainedNetwork | None":
+        """Return the content of a network's file, None if there is no intact one."""
+        loaded = checkpoints.load(file)
+        if loaded is None:
+            return None
+        parts: dict[str, Tensors] = {"best": {}, "unfinished": {}}
+        for name, tensor in loaded[0].items():
+            part, _, key = name.partition("/")
+            parts[part][key] = tensor
+        return cls(History(**loaded[1]), **parts)
+
+    @classmethod
+    def finished(cls, file: Path) -> "TrainedNetwork | None":
+        """Return a network that has stopped, None if its file is absent or its training goes on."""
+        network = cls.load(file)
+        return None if network is None or network.unfinished else network
+
+    def save(self, file: Path) -> None:
+        """Write the file; the previous one is kept beside it until the training has stopped."""
+        tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"unfinished/{name}": tensor for name, tensor in self.unfinished.items()}
+        checkpoints.save(file, tensors, asdict(self.history))
+        if not self.unfinished:
+            checkpoints.previous(file).unlink(missing_ok=True)
+
+
+def best_networks(files: Sequence[Path]) -> Tensors:
+    """Return networks at their best epochs from their files, in order.
+
+    Raises Problem if the training of one is not finished.
+    """
+    networks = []
+    for file in files:
+        network = TrainedNetwork.finished(file)
+        if network is None:
+            raise Problem(f"{file}: its training is not finished: run the same command again")
+        networks.append(network.best)
+    return _joined(networks)
+
+
+def _joined(networks: list[Tensors]) -> Tensors:
+    """Return copies of networks [1, ...] as one population; no tensors if there are none."""
+    names = networks[0] if networks else {}
+    return {name: torch.cat([network[name] for network in networks]) for name in names}
+
+
+@dataclass
 class TrainingState:
-    """Everything that training continues from.
+    """State of a population in training.
 
     Networks are numbered by their position among the trials. Live networks train; waiting ones
     have not stopped, but the device's memory has no room for them.
@@ -75,41 +131,46 @@ class TrainingState:
     waiting_tensors: Tensors  # on the CPU
     live: list[int] = field(default_factory=list)
     tensors: Tensors = field(default_factory=dict)  # of the live networks; on the device
+    finished_files: set[int] = field(default_factory=set)  # networks whose files are final
 
     @classmethod
-    def start(cls, checkpoint: Path, tensors: Tensors, device: torch.device) -> "TrainingState":
-        """Return the state of a checkpoint, or a new one. All unfinished networks wait."""
-        state = cls.resume(checkpoint)
-        if state is None:
-            size = len(next(iter(tensors.values())))
-            best = {name: tensor.clone() for name, tensor in tensors.items()}
-            state = cls([History() for _ in range(size)], best, list(range(size)), tensors)
+    def start(
+        cls, files: Sequence[Path], tensors: Tensors, device: torch.device
+    ) -> "TrainingState":
+        """Return the state that the networks' files hold; a network without a file is new.
+
+        `tensors` are the initial ones. All unfinished networks wait.
+        """
+        histories, best, unfinished, waiting, finished = [], [], [], [], set()
+        for k, file in enumerate(files):
+            network = TrainedNetwork.load(file)
+            if network is None:
+                initial = only(tensors, k)
+                network = TrainedNetwork(History(), initial, initial)
+            histories.append(network.history)
+            best.append(network.best)
+            if network.unfinished:
+                waiting.append(k)
+                unfinished.append(network.unfinished)
+            else:
+                finished.add(k)
+        state = cls(histories, _joined(best), waiting, _joined(unfinished))
+        state.finished_files = finished
         if device.type != "cpu":  # a GPU copies to pinned memory without a staging buffer
             state.best = {name: tensor.pin_memory() for name, tensor in state.best.items()}
         return state
 
-    @classmethod
-    def resume(cls, checkpoint: Path) -> "TrainingState | None":
-        """Return the state of a checkpoint, None if there is none. Unfinished networks wait."""
-        loaded = checkpoints.load(checkpoint)
-        if loaded is None:
-            return None
-        tensors, content = loaded
-        parts: dict[str, Tensors] = {"unfinished": {}, "best": {}}
-        for name, tensor in tensors.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = tensor
-        histories = [History(**history) for history in content["histories"]]
-        return cls(histories, parts["best"], content["unfinished"], parts["unfinished"])
-
-    def save(self, checkpoint: Path) -> None:
-        """Write the state to a checkpoint file."""
-        unfinished = concatenated(to_device(self.tensors, CPU), self.waiting_tensors)
-        tensors = {f"unfinished/{name}": tensor for name, tensor in unfinished.items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
-        histories = [asdict(history) for history in self.histories]
-        content = {"unfinished": self.unfinished, "histories": histories}
-        checkpoints.save(checkpoint, tensors, content)
+    def save(self, files: Sequence[Path]) -> None:
+        """Write the files of the live networks and of networks stopped since the last call."""
+        live = to_device(self.tensors, CPU)
+        rows = {k: row for row, k in enumerate(self.live)}
+        for k, file in enumerate(files):
+            if k in self.finished_files or k in self.waiting:  # its file has not changed
+                continue
+            unfinished = only(live, rows[k]) if k in rows else {}
+            TrainedNetwork(self.histories[k], only(self.best, k), unfinished).save(file)
+            if not unfinished:
+                self.finished_files.add(k)
 
     @property
     def unfinished(self) -> list[int]:

@@ -28,7 +28,8 @@ class Condition:
     in (0, 1]. `bias` is added to every hidden unit's at the start. `scale` divides the starting
     weights into the first hidden layer and multiplies those out of the last, which leaves the
     function of a rectifier network unchanged. `follow` records the dead units after each epoch.
-    `recipe` trains by torch.nn, from starts of its own.
+    `recipe` trains by torch.nn, from starts of its own. `by_half` records the dead units of each
+    layer's positive and negated half.
     """
 
     levels: dict[str, Level]
@@ -43,6 +44,7 @@ class Condition:
     scale: float = 1.0
     follow: bool = False
     recipe: Recipe | None = None
+    by_half: bool = False
 
     @property
     def name(self) -> str:
@@ -140,17 +142,13 @@ class Setting:
 class Experiment:
     """An experiment, as the module of its name defines it in `EXPERIMENT`.
 
-    The first line of `document`, the module's docstring, is its question. `options` is the form of
-    its block in params.yaml, `factors` names what it varies: the columns of the levels in its
-    records. `conditions` returns all of its conditions.
+    `options` is the form of its block in params.yaml. `factors` are the columns of its records that
+    hold the levels of a condition. `conditions` returns all of its conditions. `columns` are
+    further columns of its records, after those of all experiments.
     """
 
-    document: str | None
+    question: str
     options: type[Section]
     factors: tuple[str, ...]
     conditions: Callable[[Setting, Any], list[Condition]]
-
-    @property
-    def question(self) -> str:
-        """The question of the experiment, one line."""
-        return (self.document or "").splitlines()[0]
+    columns: tuple[str, ...] = ()

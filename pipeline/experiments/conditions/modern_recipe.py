@@ -24,6 +24,7 @@ from pipeline.finetuning.supervised import PROBE, SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.activations import functions
 from pipeline.networks.population import Population, Tensors, only
+from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.seeds import generator
 from pipeline.training.minibatches import Minibatches, minibatches, reference
@@ -227,6 +228,14 @@ class ModernTraining:
         objective = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
         starts = [self._start(trial.seed, widths) for trial in trials]
         return objective, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+
+    def identities(self, seeds: Sequence[int]) -> list[str]:
+        """Return a hash per seed of data and settings, which the initial networks depend on too."""
+        data = [storage.digest(path) for path in (self.train, self.valid)]
+        settings = self.settings.model_dump(exclude={"learning_rates"})
+        unit = self.unit.model_dump()
+        shared = ("modern", self.dataset, data, settings, self.hidden, unit, vars(self.recipe))
+        return [storage.fingerprint(shared, seed) for seed in seeds]
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
         """Return the initial training state of one network, without the dimension K."""

@@ -1,4 +1,4 @@
-"""The rows of an experiment: the one module of the experiments that is given the test split."""
+"""Test scores of an experiment: the one module of the experiments that reads the test split."""
 
 from collections.abc import Sequence
 
@@ -21,44 +21,34 @@ def rows(stack: Population, lines: Sequence[Record], test: Data) -> list[Record]
 
     Errors and shares are fractions. A seed whose every learning rate diverged has no errors.
     """
-    found = metrics.evaluate(stack, test)
-    return [
-        _row(
-            [line for line in lines if line["seed"] == seed],
-            {
-                "test_error": float(found.errors_K[seed]),
-                "zeros": float(found.zeros_KL[seed].mean()),
-                "zeros_by_layer": found.zeros_KL[seed].tolist(),
-            },
-        )
-        | {"test_examples": len(test)}
-        for seed in range(len(stack))
-    ]
-
-
-def _row(mine: Sequence[Record], tested: Record) -> Record:
-    chosen = next((line for line in mine if line["chosen"]), None)
-    if chosen is None:
-        chosen = mine[0] | dict.fromkeys(
-            ("learning_rate", "best_epoch", "valid_error", "dead_units")
-        )
-        tested = {"test_error": None, "zeros": None, "zeros_by_layer": []}
-    return (
-        dict.fromkeys(("dead_by_epoch", "revived"))
-        | chosen
-        | tested
-        | {
-            "gradient_norms": norms(chosen["gradient_norms"]),
-            "diverged": [line["learning_rate"] for line in mine if line["diverged"]],
+    scores = metrics.evaluate(stack, test)
+    rows = []
+    for seed in range(len(stack)):
+        of_seed = [line for line in lines if line["seed"] == seed]
+        tested: Record = {
+            "test_error": float(scores.errors_K[seed]),
+            "zeros": float(scores.zeros_KL[seed].mean()),
+            "zeros_by_layer": scores.zeros_KL[seed].tolist(),
         }
-    )
+        chosen = next((line for line in of_seed if line["chosen"]), None)
+        if chosen is None:
+            unknown = ("learning_rate", "best_epoch", "valid_error", "dead_units")
+            chosen = of_seed[0] | dict.fromkeys(unknown)
+            tested = {"test_error": None, "zeros": None, "zeros_by_layer": []}
+        tested |= {
+            "test_examples": len(test),
+            "gradient_norms": norms(chosen["gradient_norms"]),
+            "diverged": [line["learning_rate"] for line in of_seed if line["diverged"]],
+        }
+        rows.append(dict.fromkeys(("dead_by_epoch", "revived")) | chosen | tested)
+    return rows
 
 
 def norms(gradient_norms: Sequence[Sequence[float | None]]) -> list[float]:
     """Return the geometric mean over epochs of each layer's gradient norm, lowest first.
 
-    Epochs in which a norm was 0, or not finite (None in a record), are left out; 0 where all were.
-    Empty where norms were not followed.
+    Epochs with a norm of 0, or not finite (None in a record), are left out; 0 where all are. Empty
+    where norms were not recorded.
 
     >>> norms([[1.0, 4.0], [1.0, 1.0], [1.0, 0.0], [None, None]])
     [1.0, 2.0]

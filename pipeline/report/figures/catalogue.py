@@ -59,8 +59,8 @@ def _picture(name: str, plot: Plot, table: Table, *, first: bool, title: str = "
 
 
 @dataclass(frozen=True)
-class Redrawn:
-    """A figure of the paper redrawn: its place there, a table of numbers, and our drawings."""
+class DrawnPaperFigure:
+    """A figure of the paper drawn from records: its place in the paper, numbers, pictures."""
 
     place: str
     about: str
@@ -69,18 +69,18 @@ class Redrawn:
     pictures: list[Picture]
 
 
-def paper_figures(tables: Sequence[Mapping[str, Table]]) -> list[Redrawn]:
+def paper_figures(tables: Sequence[Mapping[str, Table]]) -> list[DrawnPaperFigure]:
     """Return the paper's figures that some dataset has records of: figures, then sections."""
     plots = [
         (name, plot) for name, group in PLOTS.items() for plot in group if plot.paper is not None
     ]
     drawn = [
-        _redrawn(name, plot, [by[name] for by in tables if name in by]) for name, plot in plots
+        _paper_figure(name, plot, [by[name] for by in tables if name in by]) for name, plot in plots
     ]
     return sorted((one for one in drawn if one is not None), key=lambda one: one.place)
 
 
-def _redrawn(name: str, plot: Plot, tables: Sequence[Table]) -> Redrawn | None:
+def _paper_figure(name: str, plot: Plot, tables: Sequence[Table]) -> DrawnPaperFigure | None:
     paper = plot.paper
     if not tables or paper is None:
         return None
@@ -92,7 +92,7 @@ def _redrawn(name: str, plot: Plot, tables: Sequence[Table]) -> Redrawn | None:
         (line, paper.numbers.get(line, UNKNOWN), *(lines.get(line, UNKNOWN) for lines in here))
         for line in names
     ]
-    return Redrawn(
+    return DrawnPaperFigure(
         paper.place,
         paper.about,
         [table.dataset for table in tables],

@@ -129,7 +129,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Splits", card["rule"] if folds_of(card) is None else _folds(card["options"])),
         ("Options", "" if card["generator"] else _options(card)),
         ("Inputs", f"{prepared}; from {low} to {high} in training"),
-        ("Generator", _recipe(card["generator"])),
+        ("Generator", _distortions(card["generator"])),
         *(text_facts(card["text"]) if card.get("text") else ()),
     ]
     return [(term, text) for term, text in facts if text]
@@ -185,13 +185,13 @@ def size(count: int) -> str:
     return f"{count} {plural(count, 'byte')}"
 
 
-def _recipe(generator: Mapping[str, Any] | None) -> str:
+def _distortions(generator: Mapping[str, Any] | None) -> str:
     if generator is None:
         return ""
     modules = ", ".join(generator["modules"]) or "no module"
     return (
-        f"recipe {generator['recipe']}: {modules}; each at a random complexity from 0 to "
-        f"{generator['most_complexity']:g}, no image twice in a phase"
+        f"distortion pipeline {generator['recipe']}: {modules}; each at a random complexity from "
+        f"0 to {generator['most_complexity']:g}, no image twice in a phase"
     )
 
 
@@ -199,11 +199,11 @@ def _sheets(card: Card, samples: Samples) -> list[Sheet]:
     images = pictures(samples)
     sheets = []
     if "samples" in images:
-        title = "Training images" if card["generator"] is None else "What each module does"
+        title = "Training images" if card["generator"] is None else "Effect of each module"
         rows = [str(name) for name in samples["rows"]]
         sheets.append(_sheet(title, images["samples"], rows, _caption(card, samples)))
     if "draws" in images:
-        caption = "Draws of the whole recipe, as a network trains on."
+        caption = "Draws of the whole pipeline, as a network trains on."
         sheets.append(_sheet("Training images", images["draws"], [], caption))
     return sheets
 

@@ -19,22 +19,22 @@ def gains_of_pretraining(table: Table) -> dict[float, Point]:
 
 def lines(table: Table) -> dict[str, str]:
     """Return the gains of pre-training at the smallest and the largest share of labels."""
-    found = {}
+    texts = {}
     for activation in FIGURE_4:
         gains = gains_of_pretraining(table.where(activation=activation))
         for pick, end in zip((min, max), ENDS, strict=True):
             if gains:
                 share = pick(gains)
                 words = f"{gains[share].shown(' points')} at {percent(share, 0)}%"
-                found[f"{sentence(activation)}, {end}"] = words
-    return found
+                texts[f"{sentence(activation)}, {end}"] = words
+    return texts
 
 
 FIGURES = (
     curves(
         "What are unlabeled examples worth?",
         lambda table: table.series("share"),
-        "share of labels",
+        "labels",
         needs="seed activation initialization share test_error",
         reading=(
             f"{MEANS} {LINES} Pre-training uses all inputs. Where solid and dashed meet, it no "
@@ -54,6 +54,7 @@ FIGURES = (
         xlabel="labels used in fine-tuning, %",
         log="xy",
         scale=100,
+        word=lambda share: f"{100 * share:g}%",
         height=4.4,
     ),
 )

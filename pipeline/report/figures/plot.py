@@ -82,7 +82,7 @@ def curves(
         needs,
         lambda table, theme: style.curve_figure(series(table), theme, **look),
         reading,
-        None if paper else lambda table: [*numbers(head, *series(table), word=word), *extra(table)],
+        lambda table: [*numbers(head, *series(table), word=word), *extra(table)],
         paper=paper,
     )
 
@@ -104,9 +104,7 @@ def dots(
 
     def means(table: Table) -> Numbers:
         columns = [
-            Series(
-                label.removesuffix(", %"), {e.name.replace("\n", ", "): e.point for e in entries}
-            )
+            Series(label.removesuffix(", %"), {entry.name: entry.point for entry in entries})
             for label, entries in panels(table).items()
         ]
         rows = numbers(head, *columns, word=lambda name: name.replace("\n", ", "))

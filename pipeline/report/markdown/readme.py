@@ -110,7 +110,7 @@ def headlines(judged: Mapping[str, Sequence[Row]]) -> str:
         papers = [one.paper for one in verdicts.judged(here) if one.paper != UNKNOWN]
         cells = [_verdict(claims_of.get(key)) for claims_of in by_key.values()]
         rows.append([here[0]["claim"], papers[0] if papers else UNKNOWN, *cells])
-    return table(["claim", "paper", *judged], rows)
+    return table(["claim", "paper (MNIST)", *judged], rows)
 
 
 def _verdict(row: Row | None) -> str:

@@ -76,7 +76,7 @@ def page(
         datasets=table_1,
         without_rule=_without_rule(tested),
         costs=[_cost(device, times) for device, times in sorted(cost.items())],
-        redrawn=catalogue.paper_figures([one.tables for one in tested]),
+        paper_figures=catalogue.paper_figures([one.tables for one in tested]),
         significance=significance,
         unknown=UNKNOWN,
     )

@@ -147,14 +147,13 @@ def _rates(results: Results, row: Row) -> Rates:
 
 
 def _pretraining(runs: Iterable[Row]) -> list[tuple[str, int]]:
-    """Return diverged layers and rates of runs; `2:0.1` in a record is rate 0.1 in layer 2."""
+    """Return diverged layers and rates; `1:0.1 2:0.1` of a run is rate 0.1 in layers 1 and 2."""
     places = Counter(place for run in runs for place in run.get("pretrain_diverged", "").split())
-    ordered = sorted(places.items(), key=lambda item: [float(x) for x in item[0].split(":")])
-    return [(f"layer {'{}, {}'.format(*place.split(':'))}", n) for place, n in ordered]
+    return [(f"layer {place.replace(':', ', rate ')}", n) for place, n in sorted(places.items())]
 
 
-def _counted(found: Iterable[float]) -> list[tuple[float, int]]:
-    return sorted(Counter(found).items(), reverse=True)
+def _counted(values: Iterable[float]) -> list[tuple[float, int]]:
+    return sorted(Counter(values).items(), reverse=True)
 
 
 def divergence(results: Results) -> str:
@@ -167,10 +166,8 @@ def divergence(results: Results) -> str:
         if arm.diverged
     ]
     text = f"Diverged in fine-tuning: {'; '.join(parts) or 'no arm at any learning rate'}."
-    before = [arm.arm for arm in rates(results) if arm.pretrain_diverged]
-    return text + (
-        f" Diverged in pre-training (details below): {'; '.join(before)}." if before else ""
-    )
+    arms = [arm.arm for arm in rates(results) if arm.pretrain_diverged]
+    return f"{text} Diverged in pre-training: {'; '.join(arms)} (rates below)." if arms else text
 
 
 def against_baseline(results: Results) -> str | None:

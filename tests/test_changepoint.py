@@ -1,4 +1,4 @@
-"""The breaking point of simulated networks: found, covered, and not found where there is none."""
+"""Changepoint of simulated networks: recovery, coverage, and no decision without a rise."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ REGION = (0.8, np.inf)
 
 
 def networks(rng, *, place=0.8, slope=0.3, n=200, examples=500):
-    """Return zeros and errors of networks with a known breaking point."""
+    """Return zeros and errors of networks with a known changepoint."""
     zeros = 0.45 + 0.5 * rng.uniform(size=n) ** 0.6
     truth = 0.02 + slope * (zeros - place).clip(min=0)
     errors = rng.binomial(examples, truth) / examples
@@ -28,7 +28,7 @@ def networks(rng, *, place=0.8, slope=0.3, n=200, examples=500):
 )
 @pytest.mark.parametrize("draws", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_intervals_cover_the_truth(truth, draws):
-    """Of the intervals at 95% about 95% hold the true place."""
+    """About 95% of the intervals at 95% contain the true changepoint."""
     rng = np.random.default_rng(0)
     held = []
     for _ in range(draws):
@@ -39,7 +39,7 @@ def test_intervals_cover_the_truth(truth, draws):
 
 @pytest.mark.parametrize("draws", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_false_verdicts_are_as_rare_as_stated(draws):
-    """With the true place at the end of the region, at most about 5% decide."""
+    """With the true changepoint at the end of the region, at most about 5% decide."""
     rng = np.random.default_rng(1)
     decided = [fit(*networks(rng), region=REGION).p <= 0.05 for _ in range(draws)]
     assert np.mean(decided) <= (0.07 if draws == 1000 else 0.14)
@@ -47,7 +47,7 @@ def test_false_verdicts_are_as_rare_as_stated(draws):
 
 @pytest.mark.parametrize(("place", "inside"), [(0.88, True), (0.65, False)])
 def test_a_planted_place_is_found(place, inside):
-    """A breaking point away from the end decides, on its own side."""
+    """A changepoint away from the end of the region decides, on its own side."""
     found = fit(*networks(np.random.default_rng(2), place=place), region=REGION)
     assert found.value == pytest.approx(place, abs=0.03)
     assert found.p < 0.01
@@ -56,7 +56,7 @@ def test_a_planted_place_is_found(place, inside):
 
 
 def test_without_a_rise_nothing_is_decided():
-    """Errors that do not rise do not say where they would: the interval is everything."""
+    """Without a rise of the errors the interval is [0, 1]."""
     zeros, errors = networks(np.random.default_rng(3), slope=0.0)
     found = fit(zeros, 0.05 - 0.02 * zeros + 0 * errors, region=REGION)
     assert found.interval(0.95) == (0.0, 1.0)
@@ -64,7 +64,7 @@ def test_without_a_rise_nothing_is_decided():
 
 
 def test_interval_and_p_agree():
-    """The end of the region is in the interval at a level just below p, not just above."""
+    """The end of the region is in the interval at a level just below p, not at one above."""
     rng = np.random.default_rng(4)
     for _ in range(30):
         found = fit(*networks(rng, place=0.82), region=REGION)
@@ -76,7 +76,7 @@ def test_interval_and_p_agree():
 
 
 def test_order_does_not_matter():
-    """Networks in another order have the same breaking point."""
+    """Networks in another order have the same changepoint."""
     zeros, errors = networks(np.random.default_rng(5))
     found = fit(zeros, errors, region=REGION)
     turned = fit(zeros[::-1], errors[::-1], region=REGION)
@@ -84,6 +84,6 @@ def test_order_does_not_matter():
 
 
 def test_few_networks_are_refused():
-    """A hinge through nine points says nothing."""
+    """Fewer than ten networks are refused."""
     with pytest.raises(ValueError, match="9 networks are too few"):
         fit([0.5] * 9, [0.1] * 9, region=REGION)

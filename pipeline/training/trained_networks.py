@@ -1,0 +1,39 @@
+"""Store of trained networks: files that later trainings read instead of training again.
+
+A network depends on its data, settings, seed, learning rate and penalty, and on the code of
+training; the name of its file is a hash of these. So more seeds or learning rates train the new
+networks alone, whatever the number of cores, and a change of other code trains none.
+"""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from pipeline.runtime import storage
+from pipeline.training.checkpoints import training_code
+
+FOLDER = Path("runs/trained")
+DAY_SECONDS = 24 * 60 * 60
+
+
+def code() -> str:
+    """Return a hash of the code of training and of the version of torch."""
+    sources = [storage.digest(path) for path in training_code()]
+    return storage.fingerprint(sources, torch.__version__)
+
+
+def mark_used(files: Iterable[Path]) -> None:
+    """Set the modification times of files to now, which `unused` reads."""
+    for file in files:
+        file.touch()
+
+
+def unused(days: float, store: Path = FOLDER) -> list[Path]:
+    """Return the files that no training has used in the last `days` days, sorted.
+
+    Networks of the present settings are among them if their stages were not run for so long.
+    """
+    oldest = time.time() - days * DAY_SECONDS
+    return sorted(path for path in store.glob("*") if path.stat().st_mtime < oldest)
