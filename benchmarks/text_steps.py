@@ -60,7 +60,7 @@ def denoising(
 ) -> tuple[Run, list[Tensor]]:
     """Return one step of an auto-encoder, and its tensors; it rebuilds `rebuilt` terms, or all."""
     stack = population.initialize("cost", [TERMS, 1000, CLASSES], [0], UNIT).to(where)
-    auto = autoencoder.autoencoder(stack, 0, reconstruction="scaled", tied=True, bounds=(0, 1))
+    auto = autoencoder.autoencoder(stack, 0, reconstruction="scaled", bounds=(0, 1))
     step, draws = _step(where), torch.Generator(where).manual_seed(0)
 
     def run() -> Tensor:

@@ -76,7 +76,7 @@ class Graph:
         return out
 
     def end(self) -> None:
-        """Restore all tensors, and release those that the graph did not allocate."""
+        """Restore all tensors, and release the tensors of other owners."""
         for tensor, before in reversed(self.undo):
             tensor.copy_(before)
         self.undo.clear()

@@ -59,7 +59,11 @@ class Network:
 
 @dataclass
 class Autoencoder:
-    """One denoising auto-encoder; `V` is None where the weights are tied."""
+    """One denoising auto-encoder of a layer, in terms of the network's weights and signed outputs.
+
+    The decoder's weights D [O, I] carry the signs of the outputs that they read. `V` [I, O] holds
+    them without these signs, transposed; if it is None they are tied: the encoder's without signs.
+    """
 
     W: Tensor
     b: Tensor
@@ -79,7 +83,8 @@ class Autoencoder:
         z = (x * keep) @ self.W + self.b
         width = len(self.signs)
         h = unit(self.function, z, self.hardness, slope=self.slope, outputs=width) * self.signs
-        z = h @ (self.W.T if self.V is None else self.V) + self.c
+        D = self.W.T * self.signs_below if self.V is None else self.V.T
+        z = h @ (D * self.signs[:, None]) + self.c
         target = x * self.signs_below
         target = (target + 1) / 2 if self.symmetric else target
         target = target if self.scale is None else (target / self.scale).clamp(max=1)

@@ -52,7 +52,7 @@ def launches() -> Launches:
         backprop.supervised_step_(networks, torch.zeros(1, B, WIDTHS[0]), y, step)
         for layer in (0, 1):
             auto = autoencoder.autoencoder(
-                networks, layer, reconstruction=reconstruction, tied=True, bounds=(0, 1)
+                networks, layer, reconstruction=reconstruction, bounds=(0, 1)
             )
             x = torch.zeros(1, B, WIDTHS[layer])
             autoencoder.denoising_step_(auto, x, x, step)

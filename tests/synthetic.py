@@ -67,6 +67,7 @@ def scores(arm: Arm, seeds: int, *, spread=0.003, draw=0) -> list[storage.Record
             "zeros_by_layer": zeros,
             "dead_units": 0.0125 if arm.activation == "rectifier" else 0.0,
             "diverged": [0.1] if arm.activation == "softplus" and not seed % 3 else [],
+            "pretrain_diverged": [],
         }
         for seed in range(seeds)
     ]

@@ -48,7 +48,7 @@ def make(
     layer: int,
     tied: bool,
     bounds: tuple[float, float] = (0, 1),
-) -> Autoencoder:
+) -> tuple[Population, Autoencoder]:
     unit = Activation(
         function=function,
         hardness=1.0,
@@ -62,18 +62,19 @@ def make(
     most = (
         torch.rand(K, 1, WIDTHS[layer], generator=torch.Generator().manual_seed(3)).double() + 0.5
     )
+    start = Population(tensors, function)
     auto = autoencoder.autoencoder(
-        Population(tensors, function),
+        start,
         layer,
         reconstruction=reconstruction,
-        tied=tied,
+        decoder_KIO=None if tied else start.W_KIO(layer).flip(0),
         bounds=bounds,
         scale_K1I=most if reconstruction == "scaled" and layer else None,
     )
     noise = torch.Generator().manual_seed(1)
     for name in {"b", "c", "V"} & set(auto.tensors):
         auto.tensors[name].add_(torch.randn(auto.tensors[name].shape, generator=noise) * 0.3)
-    return auto
+    return start, auto
 
 
 def make_batch(auto: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,21 +82,26 @@ def make_batch(auto: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
     inputs = auto.tensors["W"].shape[1]
     x = torch.rand(K, B, inputs, generator=draws, dtype=torch.float64)
     x = x * 2 - 1 if auto.symmetric else x
-    x = x * auto.tensors.get("signs_below", torch.ones(K, 1, inputs))
     keep = torch.rand(K, B, inputs, generator=draws) > 0.25
     return x, keep.double()
 
 
-def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
+def signs_of(start: Population, layer: int) -> torch.Tensor:
+    """Return the signs [K, 1, O] of a hidden layer's outputs; of the inputs for layer -1."""
+    width = WIDTHS[layer + 1]
+    signs_K1O = start.signs_K1O(layer) if layer >= 0 else None
+    return torch.ones(K, 1, width).double() if signs_K1O is None else signs_K1O
+
+
+def lone(start: Population, auto: Autoencoder, layer: int, k: int) -> reference.Autoencoder:
     tensors = {name: tensor[k].clone() for name, tensor in auto.tensors.items()}
-    inputs, units = tensors["W"].shape
     return reference.Autoencoder(
-        tensors["W"],
+        start.W_KIO(layer)[k].clone(),
         tensors["b"][0],
         tensors["c"][0],
         tensors.get("V"),
-        tensors.get("signs", torch.ones(1, units))[0],
-        tensors.get("signs_below", torch.ones(1, inputs))[0],
+        signs_of(start, layer)[k, 0],
+        signs_of(start, layer - 1)[k, 0],
         auto.function,
         auto.reconstruction,
         auto.symmetric,
@@ -105,9 +111,10 @@ def lone(auto: Autoencoder, k: int) -> reference.Autoencoder:
     )
 
 
-def parameters(auto: Autoencoder, k: int) -> list[torch.Tensor]:
+def parameters(start: Population, auto: Autoencoder, layer: int, k: int) -> list[torch.Tensor]:
     tensors = auto.tensors
-    found = [tensors["W"][k], tensors["b"][k, 0], tensors["c"][k, 0]]
+    W_KIO = autoencoder.trained_layer(start, layer, tensors)[f"W.{layer}"]
+    found = [W_KIO[k], tensors["b"][k, 0], tensors["c"][k, 0]]
     found += [tensors["V"][k]] if "V" in tensors else []
     return found + ([tensors["slope"][k, 0]] if "slope" in tensors else [])
 
@@ -115,17 +122,19 @@ def parameters(auto: Autoencoder, k: int) -> list[torch.Tensor]:
 @each_case
 def test_step_equals_autograd(function, reconstruction, half_negated, layer, tied) -> None:  # type: ignore[no-untyped-def]
     """After three steps each auto-encoder has the weights of autograd's SGD on it alone."""
-    auto = make(function, reconstruction, half_negated, layer, tied)
-    alone = [lone(auto, k) for k in range(K)]
-    x, keep = make_batch(auto)
+    start, auto = make(function, reconstruction, half_negated, layer, tied)
+    alone = [lone(start, auto, layer, k) for k in range(K)]
+    (x, keep), signs = make_batch(auto), signs_of(start, layer - 1)
     for _ in range(3):
         cost = autoencoder.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
         for k, one in enumerate(alone):
-            expected = one.cost(x[k], keep[k], 0.0)[1]
+            expected = one.cost(x[k] * signs[k], keep[k], 0.0)[1]
             torch.testing.assert_close(cost[k], expected.detach(), rtol=1e-10, atol=0)
-            one.step(x[k], keep[k], rate=float(RATES[k]), l1=float(L1[k]))
+            one.step(x[k] * signs[k], keep[k], rate=float(RATES[k]), l1=float(L1[k]))
     for k, one in enumerate(alone):
-        for weights, expected in zip(parameters(auto, k), one.parameters(), strict=True):
+        for weights, expected in zip(
+            parameters(start, auto, layer, k), one.parameters(), strict=True
+        ):
             torch.testing.assert_close(weights, expected.detach(), rtol=1e-10, atol=1e-12)
 
 
@@ -134,19 +143,20 @@ def test_step_equals_finite_differences(
     function, reconstruction, half_negated, layer, tied
 ) -> None:  # type: ignore[no-untyped-def]
     """The step of every weight is -rate times the central difference of the penalized cost."""
-    auto = make(function, reconstruction, half_negated, layer, tied)
-    x, keep = make_batch(auto)
-    alone = [lone(auto, k) for k in range(K)]
-    before = [[tensor.clone() for tensor in parameters(auto, k)] for k in range(K)]
+    start, auto = make(function, reconstruction, half_negated, layer, tied)
+    (x, keep), signs = make_batch(auto), signs_of(start, layer - 1)
+    alone = [lone(start, auto, layer, k) for k in range(K)]
+    before = [[t.clone() for t in parameters(start, auto, layer, k)] for k in range(K)]
     autoencoder.denoising_step_(auto, x, x * keep, Step.of(RATES, L1, B))
     for k, one in enumerate(alone):
-        for weights, old, new in zip(one.parameters(), before[k], parameters(auto, k), strict=True):
+        after = parameters(start, auto, layer, k)
+        for weights, old, new in zip(one.parameters(), before[k], after, strict=True):
             step = (new - old) / -RATES[k]
             for index in range(0, weights.numel(), 7):
                 costs = []
                 for shift in (1e-6, -2e-6):
                     weights.view(-1)[index] += shift
-                    costs.append(one.cost(x[k], keep[k], float(L1[k]))[0])
+                    costs.append(one.cost(x[k] * signs[k], keep[k], float(L1[k]))[0])
                 weights.view(-1)[index] += 1e-6
                 difference = (costs[0] - costs[1]) / 2e-6
                 torch.testing.assert_close(
@@ -160,7 +170,7 @@ def test_autoencoders_do_not_depend_on_their_population(
     function, reconstruction, half_negated, tied
 ) -> None:  # type: ignore[no-untyped-def]
     """An auto-encoder alone, or among others in any order, ends with the same bits (float32)."""
-    auto = make(function, reconstruction, half_negated, 1, tied)
+    _, auto = make(function, reconstruction, half_negated, 1, tied)
     x, keep = (tensor.float() for tensor in make_batch(auto))
     auto = Autoencoder(
         {name: t.float() for name, t in auto.tensors.items()},
@@ -185,17 +195,17 @@ def test_autoencoders_do_not_depend_on_their_population(
 
 def test_symmetric_inputs_are_mapped_to_targets_in_0_1() -> None:
     """Outputs of tanh, and inputs in [-1, 1], have the targets (x + 1) / 2; others x itself."""
-    assert not make("tanh", "sigmoid", False, 0, True).symmetric
-    assert make("tanh", "sigmoid", False, 1, True).symmetric
+    assert not make("tanh", "sigmoid", False, 0, True)[1].symmetric
+    assert make("tanh", "sigmoid", False, 1, True)[1].symmetric
     for unit in UNITS:
-        assert make(*unit, 0, True, (-1, 1)).symmetric == (unit[1] != "linear")
-    assert not make("rectifier", "softplus", True, 1, True, (-1, 1)).symmetric
+        assert make(*unit, 0, True, (-1, 1))[1].symmetric == (unit[1] != "linear")
+    assert not make("rectifier", "softplus", True, 1, True, (-1, 1))[1].symmetric
 
 
 def test_unbounded_inputs_have_linear_decoders() -> None:
     """The lowest layer's decoder is linear; the other layers keep their reconstruction."""
-    assert make("tanh", "sigmoid", False, 0, True, UNBOUNDED).reconstruction == "linear"
-    assert make("tanh", "sigmoid", False, 1, True, UNBOUNDED).reconstruction == "sigmoid"
+    assert make("tanh", "sigmoid", False, 0, True, UNBOUNDED)[1].reconstruction == "linear"
+    assert make("tanh", "sigmoid", False, 1, True, UNBOUNDED)[1].reconstruction == "sigmoid"
 
 
 def test_a_sigmoid_decoder_needs_bounded_outputs() -> None:

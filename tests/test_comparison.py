@@ -20,7 +20,7 @@ TABLE = (
 )
 RUNS = (
     "dataset,activation,initialization,seed,learning_rate,pretrain_learning_rates,best_epoch,"
-    "valid_error,test_error,zeros,zeros_by_layer,dead_units,diverged"
+    "valid_error,test_error,zeros,zeros_by_layer,dead_units,diverged,pretrain_diverged"
 )
 
 
@@ -67,13 +67,17 @@ def test_table_has_one_row_an_arm_in_full_precision():
 
 def test_runs_join_lists_by_spaces():
     """Lists are joined by spaces; an empty list is an empty cell."""
-    rows = lines(comparison.RUNS, comparison.runs(make_outcomes(seeds=2)))
+    outcomes = make_outcomes(seeds=2)
+    outcomes[3].records[0]["pretrain_diverged"] = ["1:0.1", "2:0.1"]
+    rows = lines(comparison.RUNS, comparison.runs(outcomes))
     assert len(rows) == 12
     assert rows[2]["pretrain_learning_rates"] == "0.1 0.01"
     assert rows[0]["pretrain_learning_rates"] == ""
     assert rows[0]["zeros_by_layer"] == "0.62 0.74"
     assert rows[0]["diverged"] == ""
     assert rows[8]["diverged"] == "0.1"
+    assert rows[6]["pretrain_diverged"] == "1:0.1 2:0.1"
+    assert rows[7]["pretrain_diverged"] == ""
 
 
 def test_failed_arm_is_kept_and_not_averaged():

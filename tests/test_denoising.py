@@ -1,20 +1,35 @@
 """Denoising objective: noise, inputs, validation error."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
 import pytest
 import torch
 
-from pipeline.config.params import Activation
+from pipeline.config.params import Activation, Pretrain
+from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.split import Split
+from pipeline.evaluation.test_scores import diverged_layers
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs
 from pipeline.pretraining.denoising import DenoisingObjective, Noise
 from pipeline.pretraining.layer_inputs import TrainedLayers
+from pipeline.pretraining.layerwise import PretrainingSetup, pretrain
+from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import ShuffledMinibatches
-from pipeline.training.state import Trial
+from pipeline.training.state import CPU, Trial
+from pipeline.training.workers import Workers
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
+PRETRAIN = Pretrain(
+    learning_rates=[0.01, 0.001], batch_size=10, epochs=3, patience=3, corruption=0.25, tied=True
+)
 WIDTHS, SEEDS = [9, 8, 7, 3], [0, 1]
 TRIALS = [Trial(seed, rate, 0.0) for seed in SEEDS for rate in (0.01, 0.001)]
 
@@ -40,7 +55,6 @@ def make(layer: int, corruption: float = 0.25) -> DenoisingObjective:
         start.select([trial.seed for trial in TRIALS]),
         layer,
         reconstruction="softplus",
-        tied=True,
         bounds=(0, 1),
     )
     batches = ShuffledMinibatches("test", phase, 10, train())
@@ -117,3 +131,86 @@ def test_rates_are_compared_on_the_same_noise() -> None:
 def test_without_corruption_nothing_is_hidden() -> None:
     """Corruption 0 trains a plain auto-encoder."""
     assert all(keep.all() for keep in masks(make(0, corruption=0.0), 1))
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PretrainingSetup:
+    """Return a setup whose splits are in an empty folder, with one core."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    split = Split(inputs().numpy(), np.arange(30) % 3, train().encoding)
+    for name in ("train", "valid"):
+        examples.write(split, Path(f"{name}.npz"))
+    files = Path("train.npz"), Path("valid.npz")
+    return PretrainingSetup("test", *files, "softplus", PRETRAIN, 0.01)
+
+
+def pretrained(
+    setup: PretrainingSetup, name: str, start: Population, **settings: Any
+) -> tuple[Population, list[Record]]:
+    """Pre-train in the folder `name`, with changed settings."""
+    Path(name).mkdir()
+    population.save(start, Path(name, "start"))
+    settings = setup.settings.model_copy(update=settings)
+    setup = replace(setup, start=Path(name, "start"), settings=settings)
+    return pretrain(setup, Workers(CPU, Path(name), ""), seeds=len(start))
+
+
+@pytest.mark.parametrize("reconstruction", ["softplus", "scaled", "linear"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_signs_change_no_cost_of_pretraining(
+    setup: PretrainingSetup, tied: bool, reconstruction: str
+) -> None:
+    """Networks with negated units, and the same functions by mirrored weights without signs, have
+    the same costs and the same trained weights up to mirroring, bit for bit."""
+    setup = replace(setup, reconstruction=reconstruction)
+    negated, records = pretrained(setup, "negated", starts(), tied=tied)
+    plain, expected = pretrained(setup, "plain", mirrored(starts()), tied=tied)
+    assert repr(records) == repr(expected)
+    assert not any(record["diverged"] for record in records)
+    for name, tensor in mirrored(negated).tensors.items():
+        assert torch.equal(tensor, plain.tensors[name]), name
+    assert not torch.equal(plain.W_KIO(1), mirrored(starts()).W_KIO(1))
+
+
+def mirrored(networks: Population) -> Population:
+    """Return the networks without signs, the signs of each layer moved into the weights above."""
+    tensors = dict(networks.tensors)
+    for layer in range(networks.depth):
+        tensors[f"W.{layer + 1}"] = tensors[f"W.{layer + 1}"] * tensors.pop(f"signs.{layer}").mT
+    return Population(tensors, networks.function)
+
+
+def test_a_seed_is_lost_only_where_all_rates_diverge(setup: PretrainingSetup) -> None:
+    """Records name the layers and rates that diverged; another rate of the layer keeps the seed."""
+    setup = replace(setup, reconstruction="linear")
+    networks, records = pretrained(setup, "one", starts(), learning_rates=[1e30, 0.01])
+    assert [record["diverged"] for record in records] == [True, False] * 4
+    assert [record["chosen"] for record in records] == [False, True] * 4
+    assert all(tensor.isfinite().all() for tensor in networks.tensors.values())
+    of_seed = [record for record in records if record["seed"] == 1]
+    assert diverged_layers(of_seed) == ["1:1e+30", "2:1e+30"]
+    networks, records = pretrained(setup, "all", starts(), learning_rates=[1e30, 1e29])
+    assert networks.W_KIO(0).isnan().all()
+    assert not any(record["chosen"] for record in records)
+    of_seed = [record for record in records if record["seed"] == 1]
+    assert diverged_layers(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
+
+
+@pytest.mark.parametrize("function", ["rectifier", "tanh"])
+def test_decoders_of_all_arms_start_alike(setup: PretrainingSetup, function: str) -> None:
+    """Decoder weights are uniform in the encoder's range, and depend on seed and layer alone."""
+    unit = UNIT.model_copy(update={"function": function, "half_negated": function != "tanh"})
+    population.save(population.initialize("test", WIDTHS, SEEDS, unit), Path("start"))
+    settings = PRETRAIN.model_copy(update={"tied": False})
+    setup = replace(setup, settings=settings, start=Path("start"), layer=1)
+    _, tensors = setup.prepare(TRIALS, CPU)
+    V_KIO = tensors["V"]
+    assert V_KIO.shape == tensors["W"].shape
+    assert torch.equal(V_KIO[0], V_KIO[1])  # rates of one seed
+    assert not torch.equal(V_KIO[0], V_KIO[2])
+    assert not torch.equal(V_KIO, tensors["W"])
+    bound = (6 / (WIDTHS[1] + WIDTHS[2])) ** 0.5
+    assert 0.9 * bound < V_KIO.abs().max() <= bound
+    expected = population.uniform_weights(("test", 1, "decoder-weights", 1), *WIDTHS[1:3])
+    assert torch.equal(V_KIO[3], expected)

@@ -107,7 +107,6 @@ def denoising_objective(kind: str, layer: int) -> tuple[DenoisingObjective, Tens
         starts().select([0, 0, 1, 1]),
         layer,
         reconstruction="softplus",
-        tied=True,
         bounds=(0, 1),
     )
     inputs = layer_inputs.training_batches(batches, below) if layer else batches

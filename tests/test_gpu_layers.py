@@ -1,4 +1,4 @@
-"""The fused kernels: the same networks as plain torch's, whatever shares their networks.
+"""Fused GPU kernels: the networks of plain torch, for any population.
 
 Where there is no GPU, Triton's interpreter runs them on the CPU.
 """
@@ -33,7 +33,7 @@ SHARE = 1e-5  # of the distance moved, that fused and plain networks may be apar
 
 @pytest.fixture
 def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Send everything through the kernels; yield the names of those that ran."""
+    """Compute all layers by the GPU kernels; yield the names of the kernels that ran."""
     pytest.importorskip("triton")
     ran: list[str] = []
     launch = layers._launch
@@ -77,7 +77,7 @@ SHAPES = [
 def test_a_layer_equals_plain_torch(
     fused: list[str], k: int, b: int, i: int, o: int, transposed: bool, function: str, negated: bool
 ) -> None:
-    """Forward, and back through the units below, at even and odd sizes, either way round."""
+    """Forward and backward through the units below, at even and odd sizes, transposed or not."""
     W = draw(k, o, i).mT if transposed else draw(k, i, o)
     bias, below, above = draw(k, 1, o, seed=1), make_units(function, k), draw(k, b, o, seed=3)
     step = Step.of(torch.full((k,), 0.1).to(WHERE), torch.full((k,), 0.3).to(WHERE), b)
@@ -134,7 +134,7 @@ def make_autoencoder(function: str, negated: bool, tied: bool) -> Autoencoder:
         make_population(function, negated),
         1,
         reconstruction="sigmoid" if function == "tanh" else "softplus",
-        tied=tied,
+        decoder_KIO=None if tied else draw(K, *WIDTHS[1:3], seed=5) / 5,
         bounds=(0, 1),
     )
 
@@ -161,7 +161,9 @@ def assert_close_to_plain(start: Tensors, plain: Tensors, mine: Tensors) -> None
         assert (there - here).norm() <= SHARE * (there - origin).norm()
 
 
-def assert_independent_of_the_stack(mine: Tensors, others: dict[tuple[int, ...], Tensors]) -> None:
+def assert_independent_of_the_population(
+    mine: Tensors, others: dict[tuple[int, ...], Tensors]
+) -> None:
     for order, tensors in others.items():
         for name, tensor in tensors.items():
             assert torch.equal(tensor, mine[name][list(order)]), (order, name)
@@ -171,12 +173,12 @@ def assert_independent_of_the_stack(mine: Tensors, others: dict[tuple[int, ...],
 def test_networks_are_the_same_on_both_paths(
     fused: list[str], function: str, negated: bool
 ) -> None:
-    """After some steps a network is within 1e-5 of the way it moved of plain torch's, and bit for
-    bit the same alone, or among others in any order."""
+    """After some steps the relative distance to torch's network is below 1e-5; a network's bits are
+    the same alone and among others in any order."""
     mine = train(function, negated, [0, 1])
     others = {tuple(order): train(function, negated, order) for order in ([1], [1, 0])}
     assert fused.count("softmax_delta") == 3 * STEPS
-    assert_independent_of_the_stack(mine, others)
+    assert_independent_of_the_population(mine, others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
         plain = train(function, negated, [0, 1])
@@ -188,11 +190,11 @@ def test_networks_are_the_same_on_both_paths(
 def test_autoencoders_are_the_same_on_both_paths(
     fused: list[str], function: str, negated: bool, tied: bool
 ) -> None:
-    """As networks are; the tied decoder is the encoder's weights, transposed in place."""
+    """Auto-encoders, tied and untied, are as close to torch's and as independent."""
     mine = denoise(function, negated, tied, [0, 1])
     others = {tuple(order): denoise(function, negated, tied, order) for order in ([1], [1, 0])}
     assert fused.count("backward_and_update") == 3 * STEPS * 2
-    assert_independent_of_the_stack(mine, others)
+    assert_independent_of_the_population(mine, others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "DEVICES", set())
         plain = denoise(function, negated, tied, [0, 1])
@@ -200,8 +202,8 @@ def test_autoencoders_are_the_same_on_both_paths(
 
 
 def test_a_step_is_nine_kernels(fused: list[str]) -> None:
-    """A step on three layers launches three up, three down and one softmax, and nothing else; it
-    makes no tensor of the size of a layer's weights."""
+    """A step on three layers launches seven kernels, and allocates no tensor of the size of a
+    layer's weights."""
     networks, made = make_population("rectifier", negated=True), []
     x, y = draw(K, B, WIDTHS[0]), torch.zeros(K, B, dtype=torch.long, device=WHERE)
     step = Step.of(RATES.to(WHERE), L1.to(WHERE), B)
@@ -222,7 +224,7 @@ def test_a_step_is_nine_kernels(fused: list[str]) -> None:
 
 
 def test_nan_stays_nan(fused: list[str]) -> None:
-    """A network that diverged is seen to diverge: no unit hides what is not a number."""
+    """Units pass NaN on, so that divergence is detected."""
     for function, _ in UNITS:
         x = torch.full((1, 2, 5), torch.nan, device=WHERE)
         h = hidden_layer.outputs(x, draw(1, 5, 4), draw(1, 1, 4), make_units(function, 1), None)
@@ -230,14 +232,14 @@ def test_nan_stays_nan(fused: list[str]) -> None:
 
 
 def test_large_batches_and_other_types_go_the_plain_way(fused: list[str]) -> None:
-    """Above 16 rows, and in float64, plain torch does it."""
+    """Mini-batches above 16 rows, and float64, are left to torch."""
     linear.forward(draw(2, 17, 5), draw(2, 5, 4), draw(2, 1, 4))
     linear.forward(draw(2, 3, 5).double(), draw(2, 5, 4).double(), draw(2, 1, 4).double())
     assert not fused
 
 
 def test_units_that_the_kernels_do_not_know(fused: list[str]) -> None:
-    """The linear part is fused, the unit is torch's."""
+    """Layers of other units: the linear part is fused, torch computes the unit."""
     made = train("elu", False, [0, 1])
     assert fused.count("backward_and_update") == 3 * STEPS
     with pytest.MonkeyPatch.context() as patch:
@@ -250,7 +252,7 @@ def test_units_that_the_kernels_do_not_know(fused: list[str]) -> None:
 def test_without_kernels_training_goes_on_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
-    """Where Triton is missing, or a kernel fails to compile: plain torch's bits, one warning."""
+    """Fallback without Triton, or after a compilation error: torch's bits, one warning."""
     monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
     plain = train("rectifier", True, [0, 1])
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})

@@ -98,7 +98,15 @@ def test_supervised_steps_agree_with_dense_inputs() -> None:
 
 
 def auto_of(networks: Population, *, tied: bool = True) -> autoencoder.Autoencoder:
-    return autoencoder.autoencoder(networks, 0, reconstruction="scaled", tied=tied, bounds=(0, 1))
+    draws = torch.Generator().manual_seed(5)
+    decoder_KIO = torch.randn(networks.W_KIO(0).shape, generator=draws).to(networks.W_KIO(0)) / 5
+    return autoencoder.autoencoder(
+        networks,
+        0,
+        reconstruction="scaled",
+        bounds=(0, 1),
+        decoder_KIO=None if tied else decoder_KIO,
+    )
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -115,12 +123,16 @@ def test_denoising_agrees_with_dense_inputs(tied: bool) -> None:
 
 
 def moved(
-    sample: reconstruction_sampling.Sample | None, x: SparseBatch, noisy: SparseBatch
+    sample: reconstruction_sampling.Sample | None,
+    x: SparseBatch,
+    noisy: SparseBatch,
+    *,
+    tied: bool = True,
 ) -> tuple[torch.Tensor, ...]:
     """Return the updates of the weights and of both biases, and the cost, in float64."""
-    auto = auto_of(float64(starts()))
+    auto = auto_of(float64(starts()), tied=tied)
     step = Step.of(torch.full((K,), 0.1).double(), torch.full((K,), 0.01).double(), B)
-    before = {name: auto.tensors[name].clone() for name in ("W", "b", "c")}
+    before = {name: auto.tensors[name].clone() for name in "WbcV" if name in auto.tensors}
     x, noisy = x.dense().double(), noisy.dense().double()
     cost_K = autoencoder.denoising_step_(auto, x, noisy, step, sample)
     return *(auto.tensors[name] - old for name, old in before.items()), cost_K
@@ -147,7 +159,8 @@ def test_sampled_reconstruction_is_unbiased() -> None:
     assert min(biased) > 0.1
 
 
-def test_a_full_sample_is_the_full_reconstruction() -> None:
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_full_sample_is_the_full_reconstruction(tied: bool) -> None:
     """A sample of all inputs has weights 1 and gives the full reconstruction."""
     x, noisy = terms(), terms(9)
     sample = reconstruction_sampling.draw(
@@ -155,7 +168,8 @@ def test_a_full_sample_is_the_full_reconstruction() -> None:
     )
     assert torch.equal(sample.places_SM.sort(1).values, torch.arange(I).expand(K, -1))
     torch.testing.assert_close(sample.weight_SM, torch.ones(K, I))
-    for one, other in zip(moved(sample, x, noisy), moved(None, x, noisy), strict=True):
+    steps = (moved(each, x, noisy, tied=tied) for each in (sample, None))
+    for one, other in zip(*steps, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 

@@ -22,6 +22,7 @@ TABLE = [
 RUNS = [
     "dataset", "activation", "initialization", "seed", "learning_rate", "pretrain_learning_rates",
     "best_epoch", "valid_error", "test_error", "zeros", "zeros_by_layer", "dead_units", "diverged",
+    "pretrain_diverged",
 ]  # fmt: skip
 TESTS = [
     "first", "second", "n", "difference_mean", "low", "high", "p", "p_holm", "significant",

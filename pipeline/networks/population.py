@@ -93,6 +93,11 @@ class Population:
         """Return network k as a population of one that shares memory with this one."""
         return Population(only(self.tensors, k), self.function)
 
+    def without_signs(self, layer: int) -> "Population":
+        """Return the population with the outputs f(z) of one hidden layer, without their signs."""
+        tensors = {name: t for name, t in self.tensors.items() if name != f"signs.{layer}"}
+        return Population(tensors, self.function)
+
     def to(self, device: torch.device) -> "Population":
         """Return the population on a device."""
         return Population(to_device(self.tensors, device), self.function)
@@ -143,7 +148,8 @@ def initialize(
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
         is_hidden = layer < len(widths) - 2
         pieces = unit.pieces if is_hidden else 1
-        drawn = [_uniform(dataset, seed, layer, fan_in, fan_out, pieces) for seed in seeds]
+        streams = [(dataset, seed, "weights", layer) for seed in seeds]
+        drawn = [uniform_weights(names, fan_in, fan_out, pieces) for names in streams]
         tensors[f"W.{layer}"] = torch.stack(drawn)
         tensors[f"b.{layer}"] = torch.zeros(len(seeds), 1, pieces * fan_out)
         if unit.half_negated and is_hidden:
@@ -156,9 +162,15 @@ def initialize(
     return Population(tensors, unit.function)
 
 
-def _uniform(dataset: str, seed: int, layer: int, fan_in: int, fan_out: int, pieces: int) -> Tensor:
+def uniform_weights(
+    names: tuple[str | int, ...], fan_in: int, fan_out: int, pieces: int = 1
+) -> Tensor:
+    """Return weights [fan-in, pieces * fan-out], uniform in +-sqrt(6 / (fan-in + fan-out)).
+
+    Drawn from the random stream `names` (Glorot and Bengio, 2010).
+    """
     bound = math.sqrt(6 / (fan_in + fan_out))
-    draws = generator(dataset, seed, "weights", layer)
+    draws = generator(*names)
     return torch.rand(fan_in, pieces * fan_out, generator=draws).mul_(2 * bound).sub_(bound)
 
 

@@ -28,10 +28,15 @@ class Autoencoder:
     """K auto-encoders of one shape.
 
     `tensors` holds the encoder `W` [K, I, O] and `b` [K, 1, O], the decoder's bias `c` [K, 1, I],
-    `hardness` [K, 1, 1], and optionally: the weights `V` [K, O, I] of an untied decoder; the
-    `signs` [K, 1, O] and `signs_below` [K, 1, I] of this layer's and the layer below's units; the
-    `scale` [K, 1, I] that divides the targets, each input's largest absolute value in training.
-    `symmetric`: inputs x lie in [-1, 1] and their reconstruction target is (x + 1) / 2.
+    `hardness` [K, 1, 1], and optionally: the weights `V` [K, I, O] of an untied decoder,
+    transposed; the learned `slope` [K, 1, O]; the `scale` [K, 1, I] that divides the targets, each
+    input's largest absolute value in training. `symmetric`: inputs x lie in [-1, 1] and their
+    reconstruction target is (x + 1) / 2.
+
+    Auto-encoders have no signs, although half of a layer's units may be negated (paper, section
+    4.1): the decoder reads the outputs f(z), and the inputs are the layer below's f(z). Negated
+    inputs and weights are both mirrored by `autoencoder` and `trained_layer`, so that signs change
+    neither what a layer can reconstruct nor any cost.
     """
 
     tensors: Tensors
@@ -55,8 +60,13 @@ class Autoencoder:
         return replace(self, tensors=only(self.tensors, k))
 
     def decoder_KOI(self) -> Tensor:
-        """Return the decoder's weights: `V`, or the encoder's transposed if tied."""
-        return self.tensors["V"] if "V" in self.tensors else self.tensors["W"].mT
+        """Return the decoder's weights: of its own, or the encoder's transposed if tied."""
+        return self.decoder_rows_KIO.mT
+
+    @property
+    def decoder_rows_KIO(self) -> Tensor:
+        """The decoder's weights, one contiguous row per input."""
+        return self.tensors.get("V", self.tensors["W"])
 
 
 Reconstruction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -106,38 +116,48 @@ def autoencoder(
     layer: int,
     *,
     reconstruction: str,
-    tied: bool,
     bounds: tuple[float, float],
+    decoder_KIO: Tensor | None = None,
     scale_K1I: Tensor | None = None,
 ) -> Autoencoder:
     """Return auto-encoders whose encoders are layer `layer` of the starting networks.
 
     `bounds` are those of the dataset's inputs. Inputs in [-1, 1] have the targets (x + 1) / 2;
     unbounded inputs are reconstructed by linear units at the quadratic cost (paper, section 3.2,
-    strategy 3), since no other unit can. An untied decoder starts as the transposed encoder.
-    `scale_K1I` divides the targets of the reconstruction `scaled`.
+    strategy 3), since no other unit can. `decoder_KIO` are the initial weights of an untied
+    decoder, one row per input; without them the decoder is tied. `scale_K1I` divides the targets of
+    the reconstruction `scaled`.
 
     Raises Problem for an unknown reconstruction, or one that cannot reach the layer's inputs.
     """
     _check(start.function, reconstruction)
-    W_KIO = start.W_KIO(layer)
+    W_KIO = _mirrored(start, layer, start.W_KIO(layer))
     tensors = {
-        "W": W_KIO.clone(),
+        "W": W_KIO,
         "b": start.b_K1O(layer).clone(),
         "c": W_KIO.new_zeros(len(start), 1, W_KIO.shape[1]),
         "hardness": start.hardness_K11.clone(),
     }
-    if not tied:
-        tensors["V"] = W_KIO.mT.clone(memory_format=torch.contiguous_format)
-    others = {"signs": start.signs_K1O(layer), "slope": start.tensors.get(f"slope.{layer}")}
-    others["signs_below"] = start.signs_K1O(layer - 1) if layer else None
+    others = {
+        "V": decoder_KIO, "scale": scale_K1I, "slope": start.tensors.get(f"slope.{layer}"),
+    }  # fmt: skip
     tensors |= {name: other.clone() for name, other in others.items() if other is not None}
-    if scale_K1I is not None:
-        tensors["scale"] = scale_K1I
     low = functions.LOWER_BOUNDS.get(start.function, -math.inf) if layer else bounds[0]
     reconstruction = "linear" if low < -1 else reconstruction
     symmetric = low == -1 and reconstruction != "linear"
     return Autoencoder(tensors, start.function, reconstruction, symmetric)
+
+
+def trained_layer(start: Population, layer: int, tensors: Tensors) -> Tensors:
+    """Return layer `layer` of the networks, trained as auto-encoders' `tensors`, by name."""
+    trained = {f"{name}.{layer}": tensors[name] for name in ("b", "slope") if name in tensors}
+    return {f"W.{layer}": _mirrored(start, layer, tensors["W"])} | trained
+
+
+def _mirrored(start: Population, layer: int, W_KIO: Tensor) -> Tensor:
+    """Return a layer's weights with the signs of its inputs moved into them; a copy."""
+    signs_K1I = start.signs_K1O(layer - 1) if layer else None
+    return W_KIO.clone() if signs_K1I is None else W_KIO * signs_K1I.mT
 
 
 def _check(function: str, reconstruction: str) -> None:
@@ -166,25 +186,17 @@ def encode(auto: Autoencoder, x_KBI: Inputs, *, saved: list[Tensor | None] | Non
 
     Appends the tensor that backward needs beside the outputs to `saved`, if given.
     """
-    tensors = auto.tensors
-    signs_K1O = tensors.get("signs")
-    return hidden_layer.outputs(
-        x_KBI, tensors["W"], tensors["b"], auto.units, signs_K1O, saved=saved
-    )
+    W_KIO, b_K1O = auto.tensors["W"], auto.tensors["b"]
+    return hidden_layer.outputs(x_KBI, W_KIO, b_K1O, auto.units, None, saved=saved)
 
 
 def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor, Tensor]:
     """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K].
 
     The cost of an example is the sum over its inputs; the cost [K] is the mean over examples.
-    Targets are the layer below's outputs without their signs: a one-sided decoder cannot reach
-    negative targets.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
-    below_K1I = auto.tensors.get("signs_below")
     t_KBI = dense(x_KBI)
-    if below_K1I is not None:
-        t_KBI = t_KBI * below_K1I
     if auto.symmetric:
         t_KBI = (t_KBI + 1) / 2
     if "scale" in auto.tensors:
@@ -208,16 +220,16 @@ def denoising_step_(
     tensors = auto.tensors
     saved: list[Tensor | None] = []
     h_KBO = encode(auto, noisy_KBI, saved=saved)
-    encoder = ActivationBackward(auto.units, tensors.get("signs"), saved[0], step)
+    activation = ActivationBackward(auto.units, None, saved[0], step)
     if sample is None:
         delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
         delta_KBI.mul_(step.rate_K11)
         delta_KBO = hidden_layer.backward_and_update_(
-            h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, encoder
+            h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, activation
         )
     else:
         delta_KBO, cost_K = _reconstruct_sample_(auto, h_KBO, x_KBI, step, sample=sample)
-        encoder.backward_(delta_KBO, h_KBO)
+        activation.backward_(delta_KBO, h_KBO)
     linear.backward_and_update_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
     return cost_K
 
@@ -225,20 +237,20 @@ def denoising_step_(
 def _reconstruct_sample_(
     auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, step: Step, *, sample: Sample
 ) -> tuple[Tensor, Tensor]:
-    """Take the step of a tied decoder on the sampled inputs alone.
+    """Take the decoder's step on the sampled inputs alone.
 
     Returns the gradient at the layer's outputs [K, B, O], and the estimated cost [K].
     """
-    W_KIO, c_K1I = auto.tensors["W"], auto.tensors["c"]
-    K, I, O = W_KIO.shape  # noqa: E741
+    V_KIO, c_K1I = auto.decoder_rows_KIO, auto.tensors["c"]
+    K, I, O = V_KIO.shape  # noqa: E741
     rows = sample.rows(I)
-    W_KMO = W_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
-    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, W_KMO.mT)
+    V_KMO = V_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
+    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, V_KMO.mT)
     t_KBM = sample.pick(dense(x_KBI))
     delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
     weight_K1M = sample.weight_SM.unsqueeze(1)
     delta_KBM.mul_(weight_K1M).mul_(step.rate_K11)
-    delta_KBO = torch.bmm(delta_KBM, W_KMO)
-    W_KIO.view(-1, O).index_add_(0, rows, torch.bmm(delta_KBM.mT, h_KBO).view(-1, O))
+    delta_KBO = torch.bmm(delta_KBM, V_KMO)
+    V_KIO.view(-1, O).index_add_(0, rows, torch.bmm(delta_KBM.mT, h_KBO).view(-1, O))
     c_K1I.view(-1).index_add_(0, rows, delta_KBM.sum(1).view(-1))
     return delta_KBO, (cost_KBM * weight_K1M).sum(2).mean(1)

@@ -58,14 +58,14 @@ class PretrainingSetup:
         start = population.load(self.start, seeds)
         train = read_for(self.train, seeds, unlabeled=True).to(device)
         valid = read_for(self.valid, seeds).to(device)
-        below = TrainedLayers(start.to(device), seeds, self.layer)
+        below = TrainedLayers(start.without_signs(self.layer - 1).to(device), seeds, self.layer)
         scale_S1I = self._scale(below, train)
         auto = autoencoder.autoencoder(
             start.select(source_K),
             self.layer,
             reconstruction=self.reconstruction,
-            tied=self.settings.tied,
             bounds=train.encoding.bounds,
+            decoder_KIO=None if self.settings.tied else self._decoder(start, seeds)[source_K],
             scale_K1I=None if scale_S1I is None else scale_S1I.cpu()[source_K],
         )
         phase = f"pretrain-{self.layer + 1}"
@@ -77,6 +77,13 @@ class PretrainingSetup:
         )
         objective = DenoisingObjective(like, self.dataset, phase, noise, *inputs, rebuilt)
         return objective, auto.tensors
+
+    def _decoder(self, start: Population, seeds: list[int]) -> Tensor:
+        """Return the initial decoder weights of each seed [S, I, O], drawn as the encoder's are."""
+        _, I, O = start.W_KIO(self.layer).shape  # noqa: E741
+        names = ("decoder-weights", self.layer)
+        drawn = [population.uniform_weights((self.dataset, s, *names), I, O) for s in seeds]
+        return torch.stack(drawn)
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data, settings, and network with its trained layers below."""
@@ -104,10 +111,10 @@ class PretrainingSetup:
         share = self.settings.rebuilt
         if share == 1 or self.layer:
             return None
-        if not (train.encoding.vocabulary and self.settings.tied):
+        if not train.encoding.vocabulary:
             raise Problem(
                 f"params.yaml: datasets.{self.dataset}.pretrain.rebuilt = {share} samples the terms"
-                " of texts, for a tied decoder: set it to 1"
+                " of texts, which these inputs are not: set it to 1"
             )
         return max(2, round(share * train.encoding.inputs))
 
@@ -196,7 +203,7 @@ def pretrain(
                 replace(setup, start=below, layer=layer),
                 trials,
                 setup.settings,
-                network_bytes=first.W_KIO(layer).nbytes,
+                network_bytes=first.W_KIO(layer).nbytes * (1 if setup.settings.tied else 2),
             )
         )
         chosen = choose(trials, trained.histories)
@@ -218,7 +225,7 @@ def _with_layer(
     """Return the networks with a layer of trained encoders, NaN for the seeds in `failed`."""
     for seed in failed:
         trained["W"][seed] = trained["b"][seed] = torch.nan
-    new = {f"{name}.{layer}": trained[name] for name in ("W", "b", "slope") if name in trained}
+    new = autoencoder.trained_layer(networks, layer, trained)
     return Population(networks.tensors | new, networks.function)
 
 

@@ -89,7 +89,7 @@ def _choices(arm: Arm, score: Record) -> dict[str, Any]:
     """Return a seed's own params. It repeats the arm's as well: MLflow filters see no parent."""
     names = ["seed", "learning_rate", "diverged"]
     if arm.initialization == "pretrained":
-        names.append("pretrain_learning_rates")
+        names += ["pretrain_learning_rates", "pretrain_diverged"]
     return {name: score[name] for name in names}
 
 

@@ -74,7 +74,7 @@ def _train_epoch(
     epochs: int,
     patience: int,
 ) -> bool:
-    """Train at most `room` networks by an epoch, and remove those that have stopped.
+    """Train at most `room` networks by an epoch, and remove the stopped ones.
 
     Returns False if the GPU's memory did not hold them. The caller frees memory then, after the
     error is gone: its traceback holds tensors.

@@ -161,7 +161,7 @@ class TrainingState:
         return state
 
     def save(self, files: Sequence[Path]) -> None:
-        """Write the files of the live networks and of those that stopped since the last call."""
+        """Write the files of the live networks and of networks stopped since the last call."""
         live = to_device(self.tensors, CPU)
         rows = {k: row for row, k in enumerate(self.live)}
         for k, file in enumerate(files):

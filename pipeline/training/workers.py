@@ -75,7 +75,7 @@ class Workers:
         return self.train_all([job])[0]
 
     def train_all(self, jobs: Sequence[Job]) -> list["TrainedJob"]:
-        """Train all trials of all jobs, in one queue, less those that are in the store.
+        """Train all trials of all jobs, in one queue, except those in the store.
 
         Raises Problem if a process is killed, for example by a lack of memory.
         """
