@@ -37,7 +37,7 @@ def repair(repo: Any) -> None:
     rwlock = Path(repo.tmp_dir, "rwlock")
     with make_lock(f"{rwlock}.lock", tmp_dir=repo.tmp_dir):
         try:
-            SCHEMA(json.loads(rwlock.read_text() if rwlock.exists() else "{}"))
+            SCHEMA(json.loads(rwlock.read_text("utf-8") if rwlock.exists() else "{}"))
         except (ValueError, Invalid):
             rwlock.unlink()
             typer.echo(f"{rwlock} {BROKEN}: removed", err=True)
