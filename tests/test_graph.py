@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipeline.data.splits import examples
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.training import loop, workers
+from pipeline.training import loop, trained_networks, workers
 from pipeline.training.state import TrainingState
 from tests import committed
 
@@ -133,6 +133,7 @@ def test_killed_stages_resume(
     out = out.with_name("rectifier-pretrained")
     whole = shutil.copytree(out, miniature / "whole")
     shutil.rmtree(out)
+    shutil.rmtree(trained_networks.FOLDER)  # nothing is read that was trained before the kill
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     epochs: list[int] = []
     train_epoch = TrainingState.train_epoch
