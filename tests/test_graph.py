@@ -176,6 +176,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
     main("pretrain", *arm)
     main("finetune", *arm)
     one = shutil.copytree("runs/networks/digits/rectifier-pretrained", miniature / "one")
+    shutil.rmtree(trained_networks.FOLDER)  # every network is trained again
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     monkeypatch.setattr(workers, "CACHE_BYTES", 1)  # one population per network
     main("finetune", *arm)
