@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipeline.data.splits import examples
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.training import loop, workers
+from pipeline.training import loop, trained_networks, workers
 from pipeline.training.state import TrainingState
 from tests import committed
 
@@ -133,6 +133,7 @@ def test_killed_stages_resume(
     out = out.with_name("rectifier-pretrained")
     whole = shutil.copytree(out, miniature / "whole")
     shutil.rmtree(out)
+    shutil.rmtree(trained_networks.FOLDER)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     epochs: list[int] = []
     train_epoch = TrainingState.train_epoch
@@ -175,6 +176,7 @@ def test_processes_make_the_same_networks(miniature: Path, monkeypatch: pytest.M
     main("pretrain", *arm)
     main("finetune", *arm)
     one = shutil.copytree("runs/networks/digits/rectifier-pretrained", miniature / "one")
+    shutil.rmtree(trained_networks.FOLDER)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     monkeypatch.setattr(workers, "CACHE_BYTES", 1)  # one population per network
     main("finetune", *arm)

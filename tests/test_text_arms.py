@@ -35,11 +35,11 @@ def reviews() -> list[Review]:
     """The word of its stars is in most reviews; some have no stars."""
     draws = np.random.default_rng(0)
     found = []
-    for n in range(160):
+    for n in range(320):
         stars = int(draws.integers(1, 6))
         words = [f"word{w}" for w in draws.integers(0, 60, 12)]
-        told = [f"stars{stars}"] * (draws.random() < 0.8)
-        found.append(Review(" ".join([*words, *told]), str(stars) if n < 120 else None))
+        rating = [f"stars{stars}"] * (draws.random() < 0.8)
+        found.append(Review(" ".join([*words, *rating]), str(stars) if n < 240 else None))
     return found
 
 
