@@ -133,7 +133,7 @@ def test_killed_stages_resume(
     out = out.with_name("rectifier-pretrained")
     whole = shutil.copytree(out, miniature / "whole")
     shutil.rmtree(out)
-    shutil.rmtree(trained_networks.FOLDER)
+    shutil.rmtree(trained_networks.FOLDER)  # nothing is read that was trained before the kill
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1)
     epochs: list[int] = []
     train_epoch = TrainingState.train_epoch

@@ -68,7 +68,7 @@ def outputs(name: str) -> Path:
 
 def assert_same_files(one: Path, other: Path) -> None:
     files = [path.relative_to(one) for path in one.rglob("*") if path.is_file()]
-    assert len(files) == 6
+    assert len(files) == 8
     assert filecmp.cmpfiles(one, other, files, shallow=False) == (files, [], [])
 
 
