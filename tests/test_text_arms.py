@@ -39,11 +39,11 @@ def reviews() -> list[Review]:
     """The word of its stars is in most reviews; some have no stars."""
     draws = np.random.default_rng(0)
     found = []
-    for n in range(160):
+    for n in range(320):
         stars = int(draws.integers(1, 6))
         words = [f"word{w}" for w in draws.integers(0, 60, 12)]
         told = [f"stars{stars}"] * (draws.random() < 0.8)
-        found.append(Review(" ".join([*words, *told]), str(stars) if n < 120 else None))
+        found.append(Review(" ".join([*words, *told]), str(stars) if n < 240 else None))
     return found
 
 
@@ -91,7 +91,7 @@ def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, l
 def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
     settings: params.Params, activation: str, initialization: str
 ) -> None:
-    """Errors and RMSE equal the dense torch module's; shallow networks beat the mean rating."""
+    """Errors and RMSE equal the dense torch module's; networks beat the mean rating."""
     arm, lines = scored(settings, activation, initialization)
     depth = len(settings.hidden_for("mine", activation))
     for line in lines:
@@ -107,7 +107,7 @@ def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
         train = examples.read(arm.ready / "train.npz", seed)
         mean = stars_C[train.y_N].mean()
         constant = float((mean - stars_C[test.y_N]).square().mean().sqrt())
-        assert line["test_rmse"] < constant or depth > 1 or initialization == "pretrained"
+        assert line["test_rmse"] < constant
         assert len(line["zeros_by_layer"]) == depth
         if not depth:
             assert line["zeros"] == test.zeros
