@@ -116,7 +116,8 @@ def test_kernels_are_recorded_too() -> None:
         found = {name: tensor.to(CUDA) for name, tensor in start.items()}
         other = objective.train_epoch(found, trials, [1, 2]).cpu()
         found = population.to_device(found, CPU)
-    assert gpu.kernels == 2 * ["forward", "forward", "softmax_delta", "descend", "descend"]
+    backward = ["backward_and_update", "backward_and_update"]
+    assert gpu.kernels == 2 * ["forward", "forward", "softmax_delta", *backward]
     assert [graph.plays for graph in gpu.graphs] == [2]
     torch.testing.assert_close(other, cost)
     for name, tensor in plain.items():

@@ -24,7 +24,7 @@ def load(tmp_path: Path, text: str) -> params.Params:
 
 FAULTS = {
     "unknown key": ("  seeds: 10", "  seed: 10", "run.seed"),
-    "missing key": ("  tied: true", "", "pretrain.tied is missing"),
+    "missing key": ("  tied: false", "", "pretrain.tied is missing"),
     "wrong type": ("  seeds: 10", "  seeds: ten", "run.seeds = 'ten'"),
     "a number as text": ("  corruption: 0.25", "  corruption: '0.25'", "pretrain.corruption"),
     "impossible value": ("  corruption: 0.25", "  corruption: 1.5", "pretrain.corruption = 1.5"),
