@@ -18,6 +18,7 @@ from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.training.model_selection import choose, chosen_or_first, grid
 from pipeline.training.state import History, Trial
+from pipeline.training.trained_networks import setup_hash
 from pipeline.training.workers import Job, Setup, TrainedJob, Workers
 
 
@@ -53,9 +54,7 @@ class FinetuningSetup:
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data, settings and starting network."""
-        data = [storage.digest(path) for path in (self.train, self.valid)]
-        settings = self.settings.model_dump(exclude={"learning_rates"})
-        shared = ("finetune", self.dataset, data, settings, self.labels, self.follow)
+        shared = setup_hash("finetune", self, self.labels, self.follow)
         starts = population.digests(population.load(self.start, seeds))
         return [storage.fingerprint(shared, start) for start in starts]
 

@@ -31,6 +31,7 @@ from pipeline.training.minibatches import (
 )
 from pipeline.training.model_selection import choose, chosen_or_first, grid
 from pipeline.training.state import History, Trial
+from pipeline.training.trained_networks import setup_hash
 from pipeline.training.workers import Job, Workers
 
 
@@ -87,9 +88,7 @@ class PretrainingSetup:
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data, settings, and network with its trained layers below."""
-        data = [storage.digest(path) for path in (self.train, self.valid)]
-        settings = self.settings.model_dump(exclude={"learning_rates"})
-        shared = ("pretrain", self.dataset, data, settings, self.reconstruction, self.layer)
+        shared = setup_hash("pretrain", self, self.reconstruction, self.layer)
         starts = population.digests(population.load(self.start, seeds))
         return [storage.fingerprint(shared, start) for start in starts]
 

@@ -7,10 +7,13 @@ networks alone, whatever the number of cores, and a change of other code trains 
 
 import time
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
+from pipeline.config.params import Schedule
 from pipeline.runtime import storage
 from pipeline.training.checkpoints import training_code
 
@@ -18,10 +21,45 @@ FOLDER = Path("runs/trained")
 DAY_SECONDS = 24 * 60 * 60
 
 
+class DataSetup(Protocol):
+    """Parts of every setup that its trained networks depend on."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name."""
+        ...
+
+    @property
+    def train(self) -> Path:
+        """The file of the training split."""
+        ...
+
+    @property
+    def valid(self) -> Path:
+        """The file of the validation split."""
+        ...
+
+    @property
+    def settings(self) -> Schedule:
+        """The schedule with its grid of learning rates."""
+        ...
+
+
+@cache  # the code of a running process does not change
 def code() -> str:
     """Return a hash of the code of training and of the version of torch."""
     sources = [storage.digest(path) for path in training_code()]
     return storage.fingerprint(sources, torch.__version__)
+
+
+def setup_hash(phase: str, setup: DataSetup, *options: Any) -> str:
+    """Return a hash of what all seeds of a setup share: data, settings, and further `options`.
+
+    The grid of learning rates is not part of it: a longer one trains the new networks alone.
+    """
+    data = [storage.digest(path) for path in (setup.train, setup.valid)]
+    settings = setup.settings.model_dump(exclude={"learning_rates"})
+    return storage.fingerprint(phase, setup.dataset, data, settings, options)
 
 
 def mark_used(files: Iterable[Path]) -> None:

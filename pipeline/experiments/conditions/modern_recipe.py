@@ -30,6 +30,7 @@ from pipeline.runtime.seeds import generator
 from pipeline.training.minibatches import Minibatches, minibatches, reference
 from pipeline.training.model_selection import grid
 from pipeline.training.state import Trial
+from pipeline.training.trained_networks import setup_hash
 from pipeline.training.workers import CACHE_BYTES, Job
 
 EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
@@ -233,10 +234,8 @@ class ModernTraining:
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data and settings, which the initial networks depend on too."""
-        data = [storage.digest(path) for path in (self.train, self.valid)]
-        settings = self.settings.model_dump(exclude={"learning_rates"})
-        unit = self.unit.model_dump()
-        shared = ("modern", self.dataset, data, settings, self.hidden, unit, vars(self.recipe))
+        options = (self.hidden, self.unit.model_dump(), vars(self.recipe))
+        shared = setup_hash("modern", self, *options)
         return [storage.fingerprint(shared, seed) for seed in seeds]
 
     def _start(self, seed: int, widths: list[int]) -> Tensors:
