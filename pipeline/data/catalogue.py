@@ -116,5 +116,6 @@ def preprocess(params: Params, name: str, raw: Path, *, ready: Path, results: Pa
     with storage.whole_folder(ready) as folder:
         for part, split in splits._asdict().items():
             examples.write(split, folder / f"{part}.npz")
-            _warn_of_constant_inputs(name, part, folder / f"{part}.npz", split.encoding)
+            if isinstance(source, own.Source):
+                _warn_of_constant_inputs(name, part, folder / f"{part}.npz", split.encoding)
         data_card.write(dataset, source, options, raw=raw, ready=folder, out=results)
