@@ -11,7 +11,7 @@ STAGES = (
     *("download", "preprocess", "pretrain", "finetune", "evaluate", "baseline"),
     *("compare", "report"),
 )
-STAGES_OF_CLAIMS = ("sweep", "score", "probe", "judge", "claims-page")
+STAGES_OF_CLAIMS = ("conditions", "sweep", "score", "probe", "judge", "claims-page")
 TOOLS = ("track", "ui", "datasets", "predict", "prune", "repair", "bench", "cost", "readme")
 
 app = program(

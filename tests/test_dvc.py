@@ -51,6 +51,7 @@ MOST_EXCESS = {
     "baseline": 18,
     "compare": 20,
     "report": 14,
+    "conditions": 5,
     "sweep": 2,
     "score": 14,
     "probe": 7,

@@ -1,5 +1,6 @@
 """Experiments: conditions from params.yaml, and networks equal to those of the arms."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from pipeline.config import params
 from pipeline.config.params import Params
@@ -356,3 +359,11 @@ def test_maxout_has_as_many_parameters(widths: tuple[int, ...], pieces: int) -> 
     narrower = equal_parameters(widths, pieces)
     wider = tuple(width + 2 for width in narrower)
     assert count(narrower, pieces) <= plain < count(wider, pieces)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_settings_of_conditions_are_complete(name: str) -> None:
+    """The JSON that DVC watches in place of params.yaml has every field of every condition."""
+    conditions = catalogue.conditions_of(name, "digits", OURS, FORM)
+    content = json.loads(json.dumps(to_jsonable_python(conditions)))
+    assert TypeAdapter(list[Condition]).validate_python(content) == conditions

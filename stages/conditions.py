@@ -1,0 +1,32 @@
+"""Settings of every experiment's conditions, resolved from params.yaml."""
+
+from pathlib import Path
+
+from stages.arguments import DatasetName
+from stages.shell import run
+
+
+def main(dataset: DatasetName) -> None:
+    """Write `runs/conditions/<dataset>/<experiment>.json` for each experiment of `run.experiments`.
+
+    DVC trains an experiment again only where its own file changes: not for an activation or a block
+    of params.yaml that the experiment does not use.
+    """
+    from pydantic_core import to_jsonable_python
+
+    from pipeline.config import params
+    from pipeline.data.splits import examples
+    from pipeline.experiments.conditions import catalogue
+    from pipeline.runtime import storage
+
+    settings = params.load()
+    settings.dataset(dataset)
+    form = examples.read_encoding(Path("data/ready", dataset, "train.npz"))
+    for experiment in settings.run.experiments:
+        conditions = catalogue.conditions_of(experiment, dataset, settings, form)
+        path = Path("runs/conditions", dataset, f"{experiment}.json")
+        storage.write_json(path, to_jsonable_python(conditions))
+
+
+if __name__ == "__main__":
+    run(main)
