@@ -1,9 +1,9 @@
 """Ablation of the signs and of the L1 penalty (section 4.1).
 
 Rectifier networks with and without half of their outputs negated, and every activation with and
-without the penalty. Without pre-training the signs only mirror the starting weights: a network with
+without the penalty. Signs only mirror the weights, with and without pre-training: a network with
 negated outputs equals one with positive outputs from mirrored weights, to the bit
-(tests/test_backprop.py).
+(tests/test_backprop.py, tests/test_denoising.py).
 """
 
 from typing import Any
