@@ -15,7 +15,7 @@ from pipeline.report.figures import image_grids, style
 from pipeline.report.figures.plot import FULL, ROWS, dots
 from pipeline.report.figures.style import Theme
 from pipeline.report.figures.table import Entry, Point, Table
-from pipeline.report.text.wording import label, name, percent, plural, sentence, spoken
+from pipeline.report.text.wording import label, name, percent, sentence
 
 BASELINES = {"logistic": ("--", "Dashed line"), "constant": (":", "Dotted line")}
 
@@ -145,18 +145,6 @@ def validation_curves(results: Results, theme: Theme) -> Figure:
     return figure
 
 
-def curves_caption(results: Results) -> str:
-    """Return how to read the validation curves, and the longest training."""
-    lengths = [len(curve["training"]) for curve in results.curves["arms"].values() if curve]
-    text = (
-        f"Solid: pre-trained; dashed: random. Above: {results.curves['rule']}. Below: networks "
-        "still in training."
-    )
-    if not lengths:
-        return text
-    return f"{text} The longest training took {max(lengths)} {plural(max(lengths), 'epoch')}."
-
-
 def sparsity_by_layer(results: Results, theme: Theme) -> Figure:
     """Draw the sparsity of each arm and hidden layer, in percent, as a shaded table."""
     curves = results.curves["arms"]
@@ -192,18 +180,6 @@ def _draw_share(axes: Axes, at: tuple[int, int], share: float, theme: Theme) -> 
     axes.text(x, y, f"{share * 100:.1f}%", ha="center", va="center", color=ink)
 
 
-def sparsity_caption(results: Results) -> str:
-    """Return how to read the sparsity by layer, and the paper's number where there is one."""
-    text = (
-        "Share of hidden outputs that are exactly 0 on the test examples, mean over seeds. Of the "
-        "paper's units only the rectifier makes exact zeros by design."
-    )
-    paper = results.protocol["paper"]["rectifier_zeros"]
-    if paper is None:
-        return text
-    return f"{text} The paper has {percent(paper, 1)}% for its rectifier networks."
-
-
 def first_filters(results: Results, theme: Theme) -> Figure:
     """Draw the weights into first-layer units, each scaled alone: gray is 0, white positive."""
     rows = [row for row in results.table if arm_key(row) in results.filters]
@@ -218,25 +194,32 @@ def first_filters(results: Results, theme: Theme) -> Figure:
     return figure
 
 
-def filters_caption(results: Results) -> str:
-    """Return how to read the filters, and the seeds that they are of."""
-    shown = results.protocol["filters"]
-    seeds = [
-        f"{spoken(row)} {shown['seeds'][arm_key(row)]}"
-        for row in results.table
-        if arm_key(row) in shown["seeds"]
-    ]
-    return (
-        f"{sentence(shown['rule'])}. Each is scaled by its own largest weight: gray is 0, white "
-        "positive, black negative. Training makes strokes and blobs; a random start is even "
-        f"noise. Seeds shown: {', '.join(seeds)}."
-    )
-
-
 Drawing = Callable[[Results, Theme], Figure]
 RESULTS_FIGURES: list[tuple[str, Drawing, Callable[[Results], str]]] = [
     ("{} by arm", errors_by_arm, errors_caption),
-    ("Validation error by epoch", validation_curves, curves_caption),
-    ("Sparsity by hidden layer", sparsity_by_layer, sparsity_caption),
-    ("First-layer filters", first_filters, filters_caption),
+    (
+        "Validation error by epoch",
+        validation_curves,
+        lambda results: (
+            f"Solid: pre-trained; dashed: random. Above: {results.curves['rule']}. Below: networks "
+            "still in training."
+        ),
+    ),
+    (
+        "Sparsity by hidden layer",
+        sparsity_by_layer,
+        lambda _: (
+            "Share of hidden outputs that are exactly 0 on the test examples, mean over seeds. Of "
+            "the paper's units only the rectifier makes exact zeros by design."
+        ),
+    ),
+    (
+        "First-layer filters",
+        first_filters,
+        lambda results: (
+            f"{sentence(results.protocol['filters']['rule'])}. Each is scaled by its own largest "
+            "weight: gray is 0, white positive, black negative. Training makes strokes and blobs; "
+            "a random start is even noise."
+        ),
+    ),
 ]

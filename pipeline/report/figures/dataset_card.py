@@ -234,13 +234,8 @@ def _caption(card: Card, samples: Samples) -> str:
             f"{generator['most_complexity']:g}. Where a module leaves a share of the images as "
             "they are, it does so here. Last row: all together, at random complexities."
         )
-    shown, classes = len(np.unique(samples["y"][samples["y"] >= 0])), len(card["class_names"])
-    most = int(np.unique(samples["y"][samples["y"] >= 0], return_counts=True)[1].max())
-    first = "first training image" if most == 1 else f"first {most} training images"
-    text = f"The {first} of each class" if shown == classes else (
-        f"The {first} of each of {shown} of the {classes} classes"
-    )  # fmt: skip
-    text += ", a class a row." if len(samples["rows"]) else ", in the order of the classes."
+    text = "The first training images of each class"
+    text += ", a class a row." if len(samples["rows"]) else " shown, in the order of the classes."
     if len(card["shape"]) == 3 and card["shape"][0] == 2:
         text += " Left and right eye stand side by side."
     if list(samples["x"].shape[2:]) != card["shape"]:

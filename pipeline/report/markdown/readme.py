@@ -32,7 +32,7 @@ def comparison(results: Results) -> str:
     lines = [[name, *(cell(row) for cell in columns.values())] for name, row in rows]
     result = [
         summary.answer(results),
-        *summary.standing(results),
+        summary.standing(results),
         summary.against_baseline(results),
     ]
     protocol = [_protocol(results), summary.baselines_note(results) if measured else None]

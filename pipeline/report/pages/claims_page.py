@@ -49,7 +49,6 @@ class Section:
 
     dataset: str
     headline: str
-    consequence: str
     entries: list[Entry]
     untested: list[Entry]
     pictures: list[Picture]
@@ -107,7 +106,6 @@ def _section(tested: Tested, confidence: float) -> Section:
     return Section(
         dataset=tested.dataset,
         headline=verdicts.headline(tested.dataset, estimated),
-        consequence=verdicts.consequence(estimated),
         entries=[_entry(row, tested) for row in estimated],
         untested=[_entry(row, tested) for row in untested],
         pictures=catalogue.pictures(tables),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import RMSE
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report.text.wording import equals, name, percent, plural, sentence, spoken
+from pipeline.report.text.wording import name, percent, plural, sentence, spoken
 
 
 def ranked(results: Results) -> list[Row]:
@@ -47,62 +47,25 @@ def answer(results: Results) -> str:
     return f"{sentence(spoken(best))} has the lowest mean {measure.name}: {mean} ({spread})."
 
 
-def standing(results: Results) -> list[str]:
-    """Return sentences on how surely the best arm differs from the others."""
-    rows = ranked(results)
-    if len(rows) < 2:
-        return ["There is no second arm to compare it with."] if rows else []
-    tests = [_test(results, arm_key(rows[0]), arm_key(other)) for other in rows[1:]]
+def standing(results: Results) -> str:
+    """Return one sentence: from how many other arms the best one differs significantly.
+
+    Empty where no arm is called the best, or no other arm can be compared with it.
+    """
+    keys = [arm_key(row) for row in ranked(results)]
+    pairs = [{keys[0], other} for other in keys[1:]]
+    tests = [test for test in results.tests if {test["first"], test["second"]} in pairs]
+    if not tests:
+        return ""
     if tests[0]["p"] is None:
-        return ["One seed allows no test: the order of the arms may be chance."]
-    sentences = [_against_next(results, rows[1], tests[0])]
-    if len(tests) > 1:
-        significant = sum(test["significant"] for test in tests)
-        sentences.append(
-            f"{sentence(spoken(rows[0]))} differs significantly from {significant} of the "
-            f"{len(tests)} arms with a higher mean."
-        )
-    return sentences
-
-
-def _test(results: Results, best: str, other: str) -> Row:
-    """Return the paired test of two arms as `other - best`."""
-    test = next(row for row in results.tests if {row["first"], row["second"]} == {best, other})
-    if test["first"] == other or test["p"] is None:
-        return test
-    turned = {"difference_mean": -test["difference_mean"], "low": -test["high"]}
-    return test | turned | {"high": -test["low"]}
-
-
-def _against_next(results: Results, second: Row, test: Row) -> str:
-    measure = results.measure
-    gap, low, high = (measure.shown(test[key]) for key in ("difference_mean", "low", "high"))
-    pairs = sum(row["p"] is not None for row in results.tests)
-    confidence = percent(results.protocol["confidence"], 0)
-    facts = (
-        f"{gap} {measure.difference} higher ({confidence}% interval {low} to {high}; "
-        f"{equals(test['p_holm'])} after Holm's correction over {pairs} {plural(pairs, 'pair')})"
-    )
-    arm = f"{spoken(second)} ({measure.with_unit(measure.mean(second))})"
-    if test["significant"]:
-        return f"The next arm, {arm}, is {facts}: a significant difference."
+        return "One seed allows no test: the order of the arms may be chance."
+    significant = sum(test["significant"] for test in tests)
+    count = sum(test["p"] is not None for test in results.tests)
     return (
-        f"The next arm, {arm}, is {facts}: the test does not separate the two, "
-        "which is not to say that they are equal."
+        f"It differs significantly from {significant} of {len(tests)} other "
+        f"{plural(len(tests), 'arm')} (paired t-tests, Holm's correction over {count} "
+        f"{plural(count, 'pair')}); arms that no test separates need not be equal."
     )
-
-
-def agreement(results: Results) -> str | None:
-    """Return how many of the paper's errors lie in our intervals; None where there are none."""
-    known = [row for row in ranked(results) if row["paper_test_error"] is not None]
-    bounded = [row for row in known if row["test_error_low"] is not None]
-    if not bounded:
-        return None
-    inside = sum(
-        row["test_error_low"] <= row["paper_test_error"] <= row["test_error_high"]
-        for row in bounded
-    )
-    return f"The paper's test error lies inside our interval for {inside} of {len(bounded)} arms."
 
 
 def layers(results: Results) -> dict[str, int]:
@@ -154,20 +117,6 @@ def _pretraining(runs: Iterable[Row]) -> list[tuple[str, int]]:
 
 def _counted(values: Iterable[float]) -> list[tuple[float, int]]:
     return sorted(Counter(values).items(), reverse=True)
-
-
-def divergence(results: Results) -> str:
-    """Return one sentence: the arms that diverged, at which rates and for how many seeds."""
-    seeds = results.protocol["seeds"]
-    parts = [
-        f"{arm.arm}, at "
-        + ", ".join(f"{rate:g} ({n} of {seeds} seeds)" for rate, n in arm.diverged)
-        for arm in rates(results)
-        if arm.diverged
-    ]
-    text = f"Diverged in fine-tuning: {'; '.join(parts) or 'no arm at any learning rate'}."
-    arms = [arm.arm for arm in rates(results) if arm.pretrain_diverged]
-    return f"{text} Diverged in pre-training: {'; '.join(arms)} (rates below)." if arms else text
 
 
 def against_baseline(results: Results) -> str | None:

@@ -1,4 +1,4 @@
-"""Claims with their verdicts in words: paper against measurement, headline, consequence."""
+"""Claims with their verdicts in words: paper against measurement, and headline."""
 
 import re
 from collections import Counter
@@ -17,35 +17,6 @@ TESTS = {
     "non-inferiority": re.compile(r"interval lies at or below (.+?), contradicted .* The margin"),
     "equivalence": re.compile(r"interval lies within (.+?) of 0, contradicted"),
 }
-
-# Advice to practitioners where a claim is supported, and where it is contradicted, by its key.
-ADVICE: dict[str, tuple[str, str]] = {
-    "rectifier-as-good-as-tanh": (
-        "from a random start rectifiers are as safe a choice as tanh",
-        "from a random start rectifiers cost errors against tanh",
-    ),
-    "rectifier-matches-pretrained-tanh": (
-        "rectifiers need no pre-training to keep up with pre-trained tanh",
-        "without pre-training rectifiers do not keep up with pre-trained tanh",
-    ),
-    "unlabeled-help-rectifier": (
-        "pre-training pays where labels are few",
-        "pre-training does not pay even where labels are few",
-    ),
-    "sparsity-does-no-harm": (
-        "a sparsity of 70 to 85% costs no errors beyond the margin",
-        "a sparsity of 70 to 85% costs errors",
-    ),
-    "later-units-do-as-well": (
-        "later units (leaky to SiLU) are no worse than the rectifier",
-        "later units (leaky to SiLU) are worse than the rectifier",
-    ),
-    "gradients-do-not-vanish": (
-        "gradients reach the bottom of the deepest rectifier networks tried",
-        "gradients fade on their way down deep rectifier networks",
-    ),
-}
-MOST_ADVICE = 4  # pieces in one sentence
 
 
 @dataclass(frozen=True)
@@ -147,16 +118,3 @@ def headline(dataset: str, tested: Sequence[Row]) -> str:
     counts = Counter(row["verdict"] for row in tested)
     parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     return f"On {dataset}, {len(tested)} {plural(len(tested), 'claim')} tested: {parts}."
-
-
-def consequence(tested: Sequence[Row]) -> str:
-    """Return one sentence of advice for practice, from the verdicts that are decided."""
-    by_key = {row["key"]: row["verdict"] for row in tested}
-    advice = [
-        words[VERDICTS.index(by_key[key])]
-        for key, words in ADVICE.items()
-        if by_key.get(key) in VERDICTS[:2]
-    ][:MOST_ADVICE]
-    if not advice:
-        return "Nothing follows for practice: none of the claims that bear on it is decided here."
-    return f"For practice, on data like these: {'; '.join(advice)}."
