@@ -1,4 +1,7 @@
-"""The benchmark of training on one device: weights are checked, then times taken in turns."""
+"""The benchmark of training on one device: weights are checked, then times taken in turns.
+
+The engine is the first contender and again the last: their difference is noise.
+"""
 
 import gc
 import time
@@ -7,17 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import job, limits, machine, peers, timing
+from benchmarks import engine, job, limits, machine, timing
 from benchmarks import task as tasks
 from benchmarks.engine import weights_of
-from benchmarks.task import AbsentError, Peer, Task, Trainer
-from benchmarks.torch_peers import Sequential
+from benchmarks.other_peers import ByJax, ByNumpy
+from benchmarks.task import AbsentError, Peer, Stepping, Task, Trainer
+from benchmarks.torch_peers import Fused, Graphed, Sequential, Vmapped
 
 CHECKED_STEPS, TOLERANCE = 10, 1e-4  # share of the distance moved in float64
+ENGINE, AGAIN = "engine", "engine again"
+EAGER = "sequential eager torch"  # prefix of the baselines' names
 Row = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -34,7 +41,7 @@ def net_steps(
 
     `seconds` is the length of one timing, `hfta` a clone of HFTA. `say` gets a line for each row.
     """
-    contenders = peers.on_cpu(hfta) if where.type == "cpu" else peers.on_cuda(hfta)
+    contenders = on_cpu(hfta) if where.type == "cpu" else on_cuda(hfta)
     report: dict[str, Any] = {"machine": machine.about(where), "limits": {}, "net_steps": []}
     for size, widths in tasks.SIZES.items():
         for networks in tasks.NETWORKS[where.type]:
@@ -95,7 +102,7 @@ def measure(task: Task, contenders: list[Peer], *, repeats: int, seconds: float)
     )
     trainers.clear()
     gc.collect()
-    eager = [float(np.median(ms)) for name, ms in times.items() if name.startswith(peers.EAGER)]
+    eager = [float(np.median(ms)) for name, ms in times.items() if name.startswith(EAGER)]
     for name, ms in times.items():
         rows[name] |= timing.quartiles(ms, "ms_per_net_step") | {"minimum": min(ms)}
         rows[name]["times_the_speed_of_eager"] = min(eager) / float(np.median(ms))
@@ -146,3 +153,41 @@ class Truth:
             self.trained[k] = true, float((true - start).norm())
         true, moved = self.trained[k]
         return float((weights.double() - true).norm()) / moved
+
+
+def on_cpu(hfta: Path | None) -> list[Peer]:
+    """Return the contenders on a CPU, on all of its cores unless their name says otherwise."""
+    cores = joblib.cpu_count()
+    return [
+        Peer(ENGINE, engine.start),
+        Peer(f"{EAGER}, {cores} threads", partial(Sequential, threads=cores)),
+        Peer(f"{EAGER}, 1 thread", partial(Sequential, threads=1)),
+        Peer("torch.func, eager", partial(Vmapped, threads=cores, compiled=False)),
+        Peer("torch.func, compiled", partial(Vmapped, threads=cores, compiled=True)),
+        Peer("HFTA", partial(Fused, threads=cores, path=hfta)),
+        Peer("JAX", ByJax),
+        Peer("numpy", ByNumpy),
+        Peer(AGAIN, engine.start),
+    ]
+
+
+def on_cuda(hfta: Path | None) -> list[Peer]:
+    """Return the contenders on a GPU; those of torch also under CUDA graphs."""
+    torches: dict[str, Callable[[Task], Stepping]] = {
+        EAGER: partial(Sequential, threads=1),
+        "torch.func, eager": partial(Vmapped, threads=1, compiled=False),
+        "torch.func, compiled": partial(Vmapped, threads=1, compiled=True),
+        "HFTA": partial(Fused, threads=1, path=hfta),
+    }
+    return [
+        Peer(ENGINE, engine.start),
+        Peer("engine, no graph", engine.Resident),
+        *(Peer(name, start) for name, start in torches.items()),
+        *(Peer(f"{name}, CUDA graph", partial(_graphed, one)) for name, one in torches.items()),
+        Peer("JAX", ByJax),
+        Peer(AGAIN, engine.start),
+    ]
+
+
+def _graphed(start: Callable[[Task], Stepping], task: Task) -> Trainer:
+    return Graphed(start(task))

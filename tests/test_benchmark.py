@@ -10,7 +10,7 @@ import joblib
 import pytest
 import torch
 
-from benchmarks import engine, generator, job, limits, machine, peers, protocol
+from benchmarks import engine, generator, job, limits, machine, protocol
 from benchmarks import task as tasks
 from benchmarks.task import AbsentError, Peer, Task
 from benchmarks.torch_peers import Graphed, Sequential, Vmapped
@@ -64,7 +64,7 @@ def measure(contenders: list[Peer], task: Task = TASK) -> list[protocol.Row]:
 @pytest.mark.parametrize("networks", [1, 3, 7])
 def test_peers_train_the_same_networks(networks: int, hfta: Path) -> None:
     """After ten steps all weights are those of float64, to a small share of the distance moved."""
-    entered = [peer for peer in peers.on_cpu(hfta) if "compiled" not in peer.name]
+    entered = [peer for peer in protocol.on_cpu(hfta) if "compiled" not in peer.name]
     rows = measure(entered, Task(WIDTHS, networks))
     assert [row["contender"] for row in rows] == [peer.name for peer in entered]
     assert [row["contender"] for row in rows if "absent" in row] in ([], ["JAX"])
@@ -80,8 +80,8 @@ def test_peers_train_the_same_networks(networks: int, hfta: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
 def test_torch_compiles_the_same_networks() -> None:
     """The compiled step gives the same weights."""
-    (found,) = [peer for peer in peers.on_cpu(None) if "compiled" in peer.name]
-    eager = Peer(peers.EAGER, partial(Sequential, threads=1))
+    (found,) = [peer for peer in protocol.on_cpu(None) if "compiled" in peer.name]
+    eager = Peer(protocol.EAGER, partial(Sequential, threads=1))
     assert measure([eager, found])[1]["error_against_float64"] < protocol.TOLERANCE
 
 
@@ -109,8 +109,8 @@ def test_a_wrong_contender_is_not_timed() -> None:
 
 def test_an_absent_peer_is_listed() -> None:
     """A peer that is absent has its reason, in the rows and in the README, and no time."""
-    eager = Peer(peers.EAGER, partial(Sequential, threads=1))
-    rows = measure([eager, *(peer for peer in peers.on_cpu(None) if peer.name == "HFTA")])
+    eager = Peer(protocol.EAGER, partial(Sequential, threads=1))
+    rows = measure([eager, *(peer for peer in protocol.on_cpu(None) if peer.name == "HFTA")])
     assert rows[1]["absent"] == "not given: --hfta PATH of a clone"
     assert "ms_per_net_step" not in rows[1]
     told = {
@@ -126,19 +126,19 @@ def test_an_absent_peer_is_listed() -> None:
 
 def test_a_folder_without_hfta_is_named(tmp_path: Path) -> None:
     """A path without HFTA is named."""
-    (peer,) = [peer for peer in peers.on_cpu(tmp_path) if peer.name == "HFTA"]
+    (peer,) = [peer for peer in protocol.on_cpu(tmp_path) if peer.name == "HFTA"]
     with pytest.raises(AbsentError, match="no HFTA in"):
         peer.start(TASK)
 
 
 def test_every_torch_peer_has_its_graph_on_a_gpu() -> None:
     """Every torch peer is also timed under a CUDA graph; a CPU has none."""
-    names = [peer.name for peer in peers.on_cuda(None)]
-    torches = [name for name in names if name.startswith((peers.EAGER, "torch.func", "HFTA"))]
+    names = [peer.name for peer in protocol.on_cuda(None)]
+    torches = [name for name in names if name.startswith((protocol.EAGER, "torch.func", "HFTA"))]
     bare = [name for name in torches if not name.endswith("CUDA graph")]
     assert sorted(torches) == sorted([*bare, *(f"{name}, CUDA graph" for name in bare)])
-    assert names[0] == peers.ENGINE
-    assert names[-1] == peers.AGAIN
+    assert names[0] == protocol.ENGINE
+    assert names[-1] == protocol.AGAIN
     with pytest.raises(AbsentError, match="need a GPU"):
         Graphed(Sequential(TASK, 1))
     with pytest.raises(AbsentError, match="need a GPU"):
@@ -163,8 +163,10 @@ def test_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every size and K has its rows, the README its table, the figure its lines."""
     monkeypatch.setattr(tasks, "SIZES", {"tiny": WIDTHS, "small": (6, 5, 3)})
     monkeypatch.setattr(tasks, "NETWORKS", {"cpu": (1, 3)})
-    entered = [peer for peer in peers.on_cpu(None) if peer.name.startswith((peers.EAGER, "engine"))]
-    monkeypatch.setattr(peers, "on_cpu", lambda _: entered)
+    entered = [
+        peer for peer in protocol.on_cpu(None) if peer.name.startswith((protocol.EAGER, "engine"))
+    ]
+    monkeypatch.setattr(protocol, "on_cpu", lambda _: entered)
     lines: list[str] = []
     found = protocol.net_steps(torch.device("cpu"), repeats=2, seconds=0.005, say=lines.append)
     assert len(found["net_steps"]) == len(lines) == 2 * 2 * len(entered)

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.formats import csv_table, idx, npz_arrays, review_files
+from pipeline.data.formats import csv_table, npz_arrays, review_files
+from pipeline.data.sources import mnist
 from pipeline.data.text.labels import class_name, classes
 from pipeline.data.text.reviews import Columns, Review
 from pipeline.runtime.errors import Problem
@@ -230,5 +231,5 @@ def test_any_idx_file_is_read_or_refused(path: Path, content: bytes, cut: int) -
     header = struct.pack(">4I", 0x803, *shape)
     for whole in (content, header + content, header + bytes(math.prod(shape) + cut)):
         path.write_bytes(whole)
-        found = read(idx.read_images, path, shape)
+        found = read(mnist.read_images, path, shape)
         assert (found is not None) == (whole[:16] == header and len(whole) == 16 + math.prod(shape))

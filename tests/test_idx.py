@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.formats import idx
+from pipeline.data.sources import mnist
 from pipeline.runtime.errors import Problem
 
 SHAPE = (5, 3, 2)
@@ -30,13 +30,13 @@ def packed(path: Path, content: bytes) -> Path:
 
 def test_images_are_read_as_written(tmp_path: Path) -> None:
     """Images come back as rows of pixels, uint8."""
-    read = idx.read_images(packed(tmp_path / "images.gz", images()), SHAPE)
+    read = mnist.read_images(packed(tmp_path / "images.gz", images()), SHAPE)
     np.testing.assert_array_equal(read, PIXELS, strict=True)
 
 
 def test_labels_are_read_as_written(tmp_path: Path) -> None:
     """Labels come back as int64."""
-    read = idx.read_labels(packed(tmp_path / "labels.gz", labels()), 5, 10)
+    read = mnist.read_labels(packed(tmp_path / "labels.gz", labels()), 5, 10)
     np.testing.assert_array_equal(read, np.array([3, 0, 9, 1, 1], np.int64), strict=True)
 
 
@@ -55,27 +55,27 @@ def test_other_images_are_refused(tmp_path: Path, content: bytes, says: str) -> 
     """An undamaged file of other content is refused with the actual and the expected value."""
     path = packed(tmp_path / "images.gz", content)
     with pytest.raises(Problem, match=f"images.gz.*{says}"):
-        idx.read_images(path, SHAPE)
+        mnist.read_images(path, SHAPE)
 
 
 def test_labels_outside_the_classes_are_refused(tmp_path: Path) -> None:
     """A label beyond the number of classes is refused and shown."""
     path = packed(tmp_path / "labels.gz", labels())
     with pytest.raises(Problem, match="label 9, expected 0 to 8"):
-        idx.read_labels(path, 5, 9)
+        mnist.read_labels(path, 5, 9)
 
 
 def test_images_are_not_taken_for_labels(tmp_path: Path) -> None:
     """A file of images of the right length is refused as labels, by its magic number."""
     path = packed(tmp_path / "labels.gz", labels(magic=2051))
     with pytest.raises(Problem, match="magic number 2051, expected 2049"):
-        idx.read_labels(path, 5, 10)
+        mnist.read_labels(path, 5, 10)
 
 
 def test_absent_file_is_named(tmp_path: Path) -> None:
     """A missing file is a Problem that names it."""
     with pytest.raises(Problem, match=r"nowhere\.gz is missing"):
-        idx.read_images(tmp_path / "nowhere.gz", SHAPE)
+        mnist.read_images(tmp_path / "nowhere.gz", SHAPE)
 
 
 def test_file_cut_short_is_refused(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_file_cut_short_is_refused(tmp_path: Path) -> None:
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(Problem, match=r"images\.gz"):
-            idx.read_images(path, SHAPE)
+            mnist.read_images(path, SHAPE)
 
 
 def test_flipped_bit_never_changes_a_pixel(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_flipped_bit_never_changes_a_pixel(tmp_path: Path) -> None:
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         try:
-            np.testing.assert_array_equal(idx.read_images(path, SHAPE), PIXELS)
+            np.testing.assert_array_equal(mnist.read_images(path, SHAPE), PIXELS)
         except Problem:
             refused += 1
     assert refused > 0.8 * 8 * len(whole)
@@ -116,5 +116,5 @@ def test_bomb_is_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = packed(tmp_path / "bomb.gz", images() + bytes(10_000_000))
     monkeypatch.setattr(gzip.GzipFile, "read", counted)
     with pytest.raises(Problem, match="more bytes when expanded"):
-        idx.read_images(path, SHAPE)
+        mnist.read_images(path, SHAPE)
     assert asked == [47]

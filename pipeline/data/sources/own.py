@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ OPTIONS = {  # of each kind, beside the shares `valid` and `test`
 JSON_SUFFIXES = {".jsonl", ".json", ".ndjson"}
 TABLE_SUFFIXES = {".csv", ".tsv"}
 RANDOM_STATE = 0
+LabeledExamples = Table | image_folder.ImageFolder  # in an order that depends on the files alone
 Paths = Annotated[
     list[str], Field(min_length=0), BeforeValidator(lambda it: [it] if isinstance(it, str) else it)
 ]
@@ -141,29 +142,6 @@ def relevant(kind: Kind, options: Section) -> set[str]:
     """Return the names of the options that a kind has; reviews have either `stars` or `label`."""
     other = "stars" if "label" in options.model_fields_set else "label"
     return OPTIONS[kind] - ({other} if kind == "reviews" else set())
-
-
-class LabeledExamples(Protocol):
-    """Labeled examples before they are split, in an order that depends on the files alone."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the labels."""
-        ...
-
-    @property
-    def y_N(self) -> NDArray[np.int64]:
-        """Labels [N]."""
-        ...
-
-    @property
-    def part_N(self) -> NDArray[np.str_]:
-        """Split of each example [N] where the files define it, else `train`."""
-        ...
-
-    def splits(self, rows: tuple[NDArray[np.int64], ...]) -> Splits:
-        """Return the splits with the given rows."""
-        ...
 
 
 def entry(name: str) -> Dataset:
