@@ -1,6 +1,8 @@
 """Small files of a user's own data, and their three splits."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +63,15 @@ def npz(path: Path, **arrays: NDArray[Any]) -> Path:
     np.savez(file, **arrays)
     path.write_bytes(file.getvalue())
     return path
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file, with its length and checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, data: bytes, *, bits: int = 8, color: int = 0) -> bytes:
+    """Return a PNG file with this header and these compressed lines, whether they agree or not."""
+    header = struct.pack(">2I5B", width, height, bits, color, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)

@@ -108,41 +108,15 @@ def test_inputs_are_planes_in_the_unit_interval(tmp_path: Path) -> None:
     assert list(examples.encoding.class_names) == NAMES
 
 
-def test_both_addresses_name_the_archive() -> None:
-    """The download and the split use one file name."""
-    (file,) = cifar10.CIFAR10.files(cifar10.CIFAR10.source(version="binary"))
-    assert file.name == "cifar-10-binary.tar.gz"
-    assert [url.endswith(f"/{file.name}") for url in file.urls] == [True, True]
-
-
-def test_absent_archive_is_named(tmp_path: Path) -> None:
-    """A missing archive is a Problem that names the file."""
-    with pytest.raises(Problem, match=r"cifar-10-binary\.tar\.gz is missing"):
-        cifar10.split(tmp_path)
-
-
-def test_damaged_archive_is_refused(tmp_path: Path) -> None:
-    """An archive that is cut short or has a flipped bit is refused in one line."""
-    path = packed(tmp_path / "raw")
-    whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 4
-    for damaged in (whole[: len(whole) // 2], bytes(flipped)):
-        path.write_bytes(damaged)
-        refused(path, "cannot be read")
-
-
 @pytest.mark.parametrize(
     ("member", "content", "says"),
     [
         ("test_batch.bin", bytes(4 * 3073 - 1), "test_batch.bin has 12291 bytes, expected 12292"),
-        ("test_batch.bin", bytes(5 * 3073), "test_batch.bin has 15365 bytes, expected 12292"),
         ("data_batch_2.bin", b"\x0a" * 4 * 3073, "data_batch_2.bin: labels from 10 to 10"),
         ("batches.meta.txt", b"airplane\n", "batches.meta.txt: class names are not airplane, auto"),
         ("batches.meta.txt", bytes(5000), "batches.meta.txt has 5000 bytes, expected at most 4096"),
-        ("../evil.bin", b"evil", "leads out of the archive's folder"),
     ],
-    ids=["short", "long", "label", "classes", "bomb", "slip"],
+    ids=["short", "label", "classes", "bomb"],
 )
 def test_other_archives_are_refused(tmp_path: Path, member: str, content: bytes, says: str) -> None:
     """A complete member with other content is named, with what was expected."""

@@ -219,40 +219,6 @@ def test_rescaled_starts_compute_the_same_function(splits, setting) -> None:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_rescaled_layers_change_outputs_by_one_factor() -> None:
-    """W_i / alpha_i and b_i / prod alpha_j divide the output by the product (section 3.1)."""
-    unit = synthetic.settings().activation("rectifier")
-    networks = population.initialize("digits", [20, 8, 6, 3], [0], unit)
-    tensors = {
-        name: tensor if name in ("hardness",) else tensor.double()
-        for name, tensor in networks.tensors.items()
-    }
-    plain = population.Population(tensors | {"hardness": tensors["hardness"].double()}, "rectifier")
-    draws = torch.Generator().manual_seed(1)
-    scaled = plain.select([0])
-    product = 1.0
-    for layer, alpha in enumerate((0.1, 7.0, 3.0)):
-        plain.b_K1O(layer).copy_(torch.randn(plain.b_K1O(layer).shape, generator=draws))
-        product *= alpha
-        scaled.W_KIO(layer).copy_(plain.W_KIO(layer) / alpha)
-        scaled.b_K1O(layer).copy_(plain.b_K1O(layer) / product)
-    x_1NI = torch.rand(1, 50, 20, generator=draws, dtype=torch.float64)
-    ours, theirs = (
-        population.scores(each, x_1NI, population.hidden_outputs(each, x_1NI))
-        for each in (plain, scaled)
-    )
-    torch.testing.assert_close(theirs * product, ours, rtol=1e-12, atol=1e-12)
-
-
-def test_half_of_the_outputs_are_zero_at_the_start(splits, setting) -> None:
-    """A random start is symmetric: about half of each layer's outputs are 0 (section 3.1)."""
-    condition = setting.condition({}, setting.unit("rectifier"), seeds=20, hidden=(200, 200))
-    networks = training.random_start(condition, splits)
-    x_KNI = torch.rand(20, 30, 20, generator=torch.Generator().manual_seed(0))
-    for h_KNO in population.hidden_outputs(networks, x_KNI):
-        assert float((h_KNO == 0).double().mean()) == pytest.approx(0.5, abs=0.03)
-
-
 def test_dead_units_are_recorded_after_each_epoch(splits, tmp_path) -> None:
     """The share at the best epoch is the chosen network's; a very negative bias kills all units."""
     levels = {"learning_rates": [0.1, 3.0], "l1": [0.0, 0.5], "biases": [-5.0, 0.0]}

@@ -171,13 +171,6 @@ def test_no_network_says_where_to_put_the_files(raw: Path) -> None:
     assert not list(raw.iterdir())
 
 
-def test_download_is_whole(site: Site, raw: Path) -> None:
-    """A normal download takes one request and leaves no partial file."""
-    get(raw, site.url)
-    assert_fetched(raw)
-    assert site.ranges == [None]
-
-
 def test_dropped_connection_is_resumed(site: Site, raw: Path) -> None:
     """After a dropped connection only the missing bytes are requested."""
     site.answers = ["drop", "whole"]
@@ -214,27 +207,12 @@ def test_damaged_leftover_is_fetched_anew(site: Site, raw: Path, left: str) -> N
     assert site.ranges[-1] is None
 
 
-def test_server_that_ignores_the_range_starts_over(site: Site, raw: Path) -> None:
-    """A whole file sent instead of the missing part replaces the partial file."""
-    site.answers = ["drop", "ignore range"]
-    get(raw, site.url)
-    assert_fetched(raw)
-    assert len(site.ranges) == 2
-
-
 def test_server_that_refuses_the_range_is_asked_for_all(site: Site, raw: Path) -> None:
     """A wrong partial file as long as the server's is dropped, and the whole file requested."""
     leave(raw, "file.gz.part", bytes(len(FILE)))
     get(raw, site.url, size=len(FILE) + 1)
     assert_fetched(raw)
     assert site.ranges == [f"bytes={len(FILE)}-", None]
-
-
-def test_passing_refusals_are_retried(site: Site, raw: Path) -> None:
-    """A server that answers 503 twice is asked a third time."""
-    site.answers = ["503", "503", "whole"]
-    get(raw, site.url)
-    assert_fetched(raw)
 
 
 def test_lasting_refusal_is_not_retried(site: Site, raw: Path) -> None:
@@ -276,22 +254,24 @@ def test_stored_gzip_is_not_expanded_on_arrival(
     assert (raw / "file.gz").read_bytes() == FILE
 
 
+@pytest.mark.parametrize("kind", [official, unsized])
 @pytest.mark.parametrize(
     ("answers", "requests"),
     [
+        (["whole"], 1),
         (["drop", "whole"], 2),
         (["503", "503", "whole"], 3),
         (["drop", "ignore range"], 2),
         (["no length"], 1),
     ],
-    ids=["drop", "busy", "no range", "no length"],
+    ids=["whole", "drop", "busy", "no range", "no length"],
 )
-def test_file_of_unknown_size_is_fetched(
-    site: Site, raw: Path, answers: list[str], requests: int
+def test_faults_that_pass_are_overcome(
+    site: Site, raw: Path, kind: Callable[..., RemoteFile], answers: list[str], requests: int
 ) -> None:
-    """A file without a published size is fetched by as many requests as one with a size."""
+    """Dropped connections, refusals that pass and ignored ranges cost a further request each."""
     site.answers = answers
-    get_all(raw, unsized(site.url))
+    get_all(raw, kind(site.url))
     assert_fetched(raw)
     assert len(site.ranges) == requests
 

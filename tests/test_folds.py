@@ -94,14 +94,6 @@ def test_terms_of_a_held_out_fold_are_not_in_its_vocabulary(tmp_path: Path) -> N
     assert has == [seed != held for seed in range(5)]
 
 
-def test_validation_is_held_out_of_the_vocabulary_too() -> None:
-    """A term that occurs in validation reviews alone is no input."""
-    (first, *_) = partitions(corpus(), TextOptions(terms=9, folds=5))
-    found = corpus(reviews({*first.valid.tolist()}))
-    vocabulary = found.splits([first], 9).train.encoding.vocabulary
-    assert "planted" not in vocabulary.terms
-
-
 def written(tmp_path: Path) -> Path:
     found = corpus()
     splits = found.splits(partitions(found, TextOptions(terms=9, folds=5)), 9)

@@ -47,29 +47,6 @@ def one_by_one(
         step(*given)
 
 
-def record_together(monkeypatch: pytest.MonkeyPatch, many: int) -> list[FakeGraph]:
-    """Record every epoch as fake graphs of `many` steps; return the graphs."""
-    made: list[FakeGraph] = []
-
-    def record(act: Callable[[], None]) -> FakeGraph:
-        made.append(FakeGraph(act))
-        return made[-1]
-
-    def take(
-        step: graphs.StepFunction,
-        inputs: Iterable[graphs.StepInputs],
-        device: Any,
-        *,
-        steps: int,
-        steady: bool,
-    ) -> None:
-        assert (steps, steady) == (4, True)
-        RecordedSteps(step, many, record).take(inputs)
-
-    monkeypatch.setattr(graphs, "run_steps", take)
-    return made
-
-
 def stored(form: Encoding, count: int = 43) -> Examples:
     draws = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, form.inputs), generator=draws, dtype=torch.uint8)
@@ -121,26 +98,6 @@ OBJECTIVES = {
     "auto-encoders, representations stored": lambda: denoising_objective("stored", 1),
     "auto-encoders, representations computed": lambda: denoising_objective("generated", 1),
 }
-
-
-@pytest.mark.parametrize(("many", "plays"), [(1, [3]), (2, [1]), (3, [1]), (4, [])])
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_recorded_epochs_have_the_same_bits(
-    name: str, many: int, plays: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first step is eager, the others are replayed in groups, an incomplete group is eager:
-    the same bits as eager steps."""
-    objective, tensors = OBJECTIVES[name]()
-    recordings = record_together(monkeypatch, many)
-    mine, cost = trained(objective, tensors)
-    assert [graph.plays for graph in recordings] == plays
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs, "run_steps", one_by_one)
-        plain, other = trained(objective, tensors)
-    assert torch.equal(cost, other)
-    for tensor_name, tensor in mine.items():
-        assert torch.equal(tensor, plain[tensor_name]), tensor_name
-        assert tensor_name[0] != "W" or not torch.equal(tensor, tensors[tensor_name])
 
 
 def test_replayed_steps_read_the_same_buffers() -> None:

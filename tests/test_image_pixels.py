@@ -1,7 +1,6 @@
 """Pixels of images: as a viewer shows them, or refused."""
 
 import io
-import struct
 import zlib
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pipeline.config import params
 from pipeline.data import catalogue
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
-from tests.own_data import made, picture, save
+from tests.own_data import made, picture, png, save
 
 SIZE = (4, 3)
 
@@ -70,13 +69,8 @@ def test_training_images_decide_the_depth(tmp_path: Path) -> None:
 def deep_color(values: np.ndarray) -> bytes:
     """Return a PNG of 16 bits a color, which Pillow does not write."""
     rows, columns, _ = values.shape
-    header = struct.pack(">2I5B", columns, rows, 16, 2, 0, 0, 0)
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return png(columns, rows, zlib.compress(lines), bits=16, color=2)
 
 
 @pytest.mark.parametrize("shift", [0, 4, 8])

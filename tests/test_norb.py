@@ -82,13 +82,6 @@ def test_paper_split_cuts_the_training_files_in_order(edition: Edition, tmp_path
         assert split.encoding.class_names == ("animal", "human", "plane", "truck", "car", "blank")
 
 
-def test_official_paper_split_has_the_paper_s_sizes() -> None:
-    """Ten files of 29,160 are 233,172 and 58,428, two are 58,320."""
-    assert norb.PAPER_TRAIN == 8 * FULL - 108
-    assert len(norb.JITTERED.training) * FULL - norb.PAPER_TRAIN == 58_428
-    assert len(norb.JITTERED.testing) * norb.JITTERED.examples == 58_320
-
-
 def test_instance_split_shows_no_toy_twice(
     monkeypatch: pytest.MonkeyPatch, edition: Edition, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_yaml_lists_are_sizes() -> None:
         (own.Source, {}, "give one of folder, npz, csv and reviews"),
         (own.Source, {"npz": "a", "csv": "b"}, "give one of"),
         (own.Source, {"note": "none"}, "give one of"),
+        (own.Source, {"csv": "a.csv", "unlabeled": "b.csv"}, "unlabeled goes with reviews"),
         (own.Preprocess, {"size": [32]}, "required"),
         (own.Preprocess, {"size": [0, 32]}, "greater"),
         (own.Preprocess, {"size": [32.5, 32]}, "integer"),

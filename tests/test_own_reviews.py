@@ -102,12 +102,6 @@ def test_changed_review_files_are_refused(tmp_path: Path) -> None:
         entry.split(tmp_path / "raw", own.Preprocess(terms=3))
 
 
-def test_unlabeled_goes_with_reviews() -> None:
-    """`unlabeled` is refused beside other kinds of sources."""
-    with pytest.raises(ValueError, match="unlabeled goes with reviews"):
-        own.Source.model_validate({"csv": "a.csv", "unlabeled": "b.csv"})
-
-
 def test_surrogates_in_json_are_text(tmp_path: Path) -> None:
     """A lone surrogate escaped in JSON is accepted as text."""
     rows = [row | {"text": row["text"] + " \ud800x"} for row in reviews(50)]

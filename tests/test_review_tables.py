@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.paper import published
 from pipeline.report.markdown import reviews
 from tests import rated
 
@@ -151,12 +150,3 @@ def test_table_2_has_the_papers_rows(stars):
 def test_table_2_is_of_ratings_alone(kinds):
     """Positive and negative reviews have no RMSE, so no such table."""
     assert reviews.table_2(kinds["amazon-books"]) is None
-
-
-def test_published_numbers_of_texts():
-    """Cells of Table 2 and the two means on Amazon, as fractions or in stars, with their marks."""
-    amazon = {key: (number.value, number.mark) for key, number in published.AMAZON.items()}
-    assert amazon == {"rectifier": (0.7895, "C"), "zhou": (0.7372, "C")}
-    rmses = [row.rmse for row in published.TABLE_2.values()]
-    assert rmses == [0.885, 0.807, 0.746, 0.774, 0.833]
-    assert published.TABLE_2["rectifier", "pretrained"].zeros.value == 0.539

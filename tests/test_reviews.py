@@ -9,8 +9,7 @@ import pytest
 from pipeline.data.formats import review_files
 from pipeline.data.formats.review_files import read_json_lines
 from pipeline.data.sources import own
-from pipeline.data.text.labels import class_names
-from pipeline.data.text.reviews import Fault, Review, Stars, Tally
+from pipeline.data.text.reviews import Fault, Review, Tally
 from pipeline.runtime.errors import Problem
 from tests.review_files import LABEL, STARS, parted
 
@@ -208,12 +207,6 @@ def test_file_of_bad_lines_is_a_problem(good: int, says: str) -> None:
     found = [Fault("a", 3, "odd", 2), *[Review("a", "1")] * good]
     with pytest.raises(Problem, match=f"a, line 3: odd .{says}"):
         list(Tally().usable(found))
-
-
-def test_numeric_class_names_are_sorted_as_numbers() -> None:
-    """Ratings are sorted as numbers, on any scale."""
-    assert class_names(["10", "9.5", "2"]) == ("2", "9.5", "10")
-    assert Stars(0, 10).label("10") == "10"
 
 
 def quoted(rows: int, columns: str, row: str) -> str:

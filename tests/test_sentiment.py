@@ -44,14 +44,13 @@ def xml(text: str, label: str | None = "positive", *, titles=False, stars=False)
     return parted([*found])
 
 
-def packed(path: Path, members: dict[str, bytes | tarfile.TarInfo]) -> Path:
+def packed(path: Path, members: dict[str, bytes]) -> Path:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, member in members.items():
-            info = tarfile.TarInfo(name) if isinstance(member, bytes) else member
-            data = member if isinstance(member, bytes) else b""
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+            info = tarfile.TarInfo(name)
+            info.size = len(member)
+            archive.addfile(info, io.BytesIO(member))
     path.write_bytes(gzip.compress(content.getvalue(), mtime=0))
     return path
 
@@ -61,7 +60,7 @@ def written(count: int, polarity: str) -> bytes:
     return "".join(review(f"{polarity} word{n} same", stars[n % 2]) for n in range(count)).encode()
 
 
-def files(count: int = 30, kinds: tuple[str, ...] = KINDS) -> dict[str, bytes | tarfile.TarInfo]:
+def files(count: int = 30, kinds: tuple[str, ...] = KINDS) -> dict[str, bytes]:
     return {
         f"sorted_data_acl/{kind}/{polarity}.review": written(count, polarity)
         for kind in kinds
@@ -180,7 +179,7 @@ def test_stars_of_all_kinds(tmp_path: Path) -> None:
 def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
     """The features are the terms; an underscore joins the words of a bigram."""
     line = "not_good:1 good:2 not:1 #label#:{}\n"
-    members: dict[str, bytes | tarfile.TarInfo] = {
+    members: dict[str, bytes] = {
         f"processed_acl/books/{name}.review": line.format(name).encode() * 30
         for name in ("negative", "positive")
     }
@@ -195,23 +194,14 @@ def test_processed_archive_has_terms_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def link() -> tarfile.TarInfo:
-    found = tarfile.TarInfo("sorted_data_acl/books/positive.review")
-    found.type, found.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    return found
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"../evil": b"x"}, "leads out of the archive's folder"),
-        ({"/evil": b"x"}, "leads out of the archive's folder"),
-        ({"sorted_data_acl/books/positive.review": link()}, "no ordinary file"),
         ({"sorted_data_acl/books/positive.review": None}, "positive.review is absent"),
         ({"sorted_data_acl/books/unlabeled.review": bytes(70_000)}, "expected at most"),
         ({"bomb": bytes(1_000_000)}, "more than .* bytes when expanded"),
     ],
-    ids=["slip", "absolute", "link", "absent", "large", "bomb"],
+    ids=["absent", "large", "bomb"],
 )
 def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch, changes, says: str) -> None:
     """The archive is refused in one line, and nothing is written."""

@@ -20,7 +20,7 @@ from pipeline.tracking import arms, runs
 from pipeline.tracking.store import Unreachable
 from stages import track, tracking
 from tests import synthetic
-from tests.finished import RANDOM, SEEDS, settings, write
+from tests.finished import PRETRAINED, RANDOM, SEEDS, settings, write
 from tests.imports import ROOT
 from tests.mlflow_runs import publish, runs_of
 
@@ -109,13 +109,15 @@ def test_artifacts_follow_the_project(client, tmp_path, monkeypatch, copied):
     [
         ("mysql+pymysql://me:secret@h/db", "No module named 'pymysql'): install this package"),
         ("./mlruns", "mlflow migrate-filestore"),
+        ("http://me:secret@127.0.0.1:9", "wait until the server answers"),
         ("sqlite:///old.db", "run 'mlflow db upgrade <database_uri>' to migrate your database"),
     ],
 )
 def test_a_refused_store_shows_the_whole_remedy(monkeypatch, capsys, uri, remedy):
-    """Missing drivers, folders and old schemas: one line with MLflow's own advice."""
+    """Missing drivers, folders, servers that are down and old schemas: one line for all arms."""
     monkeypatch.setattr("pipeline.config.params.load", settings)
     write(RANDOM, settings())
+    write(PRETRAINED, settings())
     if "old.db" in uri:
         Path("old.db").write_bytes(Path("mlflow.db").read_bytes())
         with closing(sqlite3.connect("old.db")) as store, store:

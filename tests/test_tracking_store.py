@@ -9,8 +9,6 @@ import pytest
 
 from pipeline.config.arms import Arm
 from pipeline.tracking import arms, runs
-from pipeline.tracking.store import Unreachable
-from stages import track
 from stages.tracking import tracking_uri
 from tests.finished import PRETRAINED, RANDOM, settings, write
 from tests.mlflow_runs import runs_of
@@ -55,27 +53,6 @@ def test_a_server_that_is_down_costs_one_line_and_seconds(caplog):
     assert "python -m stages.track" in line
     assert "secret" not in line
     assert "\n" not in line
-
-
-def test_a_damaged_store_is_unreachable(client):
-    """A broken database is a Problem, not a stack of exceptions."""
-    write(RANDOM, settings())
-    Path("broken.db").write_text("this is not a database" * 100)
-    uri = f"sqlite:///{Path.cwd()}/broken.db"
-    with pytest.raises(Unreachable, match=r"broken\.db.*stages\.track"):
-        runs.publish(arms.read(RANDOM, settings()), uri=uri)
-
-
-@pytest.mark.usefixtures("client")
-def test_track_warns_once_of_a_server_that_is_down(monkeypatch, capsys):
-    """The command ends well, with one line for all arms."""
-    monkeypatch.setattr("pipeline.config.params.load", settings)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", DOWN)
-    write(RANDOM, settings())
-    write(PRETRAINED, settings())
-    track.main()
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"warning: nothing sent to MLflow at {DOWN}")
 
 
 @pytest.mark.slow

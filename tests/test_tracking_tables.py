@@ -105,12 +105,6 @@ def test_a_failed_condition_has_no_means(uri):
     assert run.data.metrics["seeds"] == 2
 
 
-def test_a_store_that_is_down_is_one_warning(scored, caplog):
-    """Results are on disk: the stage goes on."""
-    runs.publish_or_warn("hardness", lambda: scored, uri="http://127.0.0.1:9")
-    assert "hardness" in caplog.text
-
-
 @pytest.mark.usefixtures("scored")
 def test_an_experiment_without_scores_has_no_runs():
     """An experiment without its table is skipped."""
