@@ -324,16 +324,15 @@ class _Arrivals:
             item = self.queue.get(timeout=max(0.0, seconds))
         except Empty as error:
             raise SlowError from error
-        if isinstance(item, urllib3.exceptions.ReadTimeoutError):
-            raise requests.Timeout from item
-        if isinstance(item, urllib3.exceptions.HTTPError | http.client.HTTPException | OSError):
-            raise (
-                item
-                if isinstance(item, requests.RequestException)
-                else (requests.ConnectionError(str(item)))
-            ) from item
-        if isinstance(item, Exception):
-            raise item
+        match item:
+            case urllib3.exceptions.ReadTimeoutError():
+                raise requests.Timeout from item
+            case requests.RequestException():
+                raise item
+            case urllib3.exceptions.HTTPError() | http.client.HTTPException() | OSError():
+                raise requests.ConnectionError(str(item)) from item
+            case Exception():
+                raise item
         return item
 
     def response(self) -> requests.Response:

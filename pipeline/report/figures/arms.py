@@ -14,7 +14,7 @@ from pipeline.paper import published
 from pipeline.report.figures import image_grids, style
 from pipeline.report.figures.plot import FULL, ROWS, dots
 from pipeline.report.figures.style import Theme
-from pipeline.report.figures.table import Entry, Point, Table
+from pipeline.report.figures.table import Entry, Table
 from pipeline.report.text.wording import label, name, percent, sentence
 
 BASELINES = {"logistic": ("--", "Dashed line"), "constant": (":", "Dotted line")}
@@ -77,14 +77,10 @@ def _colors(results: Results, theme: Theme) -> dict[str, str]:
 def errors_by_arm(results: Results, theme: Theme) -> Figure:
     """Draw each arm's test error in percent, or its test RMSE in stars, with baselines as lines."""
     colors, measure = _colors(results, theme), results.measure
-    entries = []
-    for row in results.table:
-        values = [run[measure.key] for run in results.runs if arm_key(run) == arm_key(row)]
-        known = [value for value in values if value is not None]
-        low, high = measure.ends(row) or (None, None)
-        point = Point(known, len(values) - len(known), measure.mean(row), low, high)
-        arm = row["activation"], row["initialization"]
-        entries.append(Entry(name(row), point, *arm, row["paper_test_error"]))
+    runs = Table(results.dataset, results.runs, results.protocol["confidence"])
+    papers = [row["paper_test_error"] for row in results.table]
+    pairs = zip(_entries(runs, measure.key), papers, strict=True)
+    entries = [replace(entry, paper=paper) for entry, paper in pairs]
     figure = style.figure(1.0 + 0.6 * len(entries))
     axes = figure.add_subplot()
     style.rows(axes, entries, theme, scale=measure.scale, colors=colors)
