@@ -1,6 +1,5 @@
 """Pixels of images: as a viewer shows them, or refused."""
 
-import io
 import zlib
 from pathlib import Path
 
@@ -17,12 +16,17 @@ from tests.own_data import made, picture, png, save
 SIZE = (4, 3)
 
 
-def folder(root: Path, images: list[Image.Image], suffix: str = ".png") -> dict[str, str]:
-    """Write the images into two classes in turn."""
+def folder(
+    root: Path, images: list[Image.Image | bytes], suffix: str = ".png", **options: object
+) -> dict[str, str]:
+    """Write the images, or files of images, into two classes in turn."""
     for n, image in enumerate(images):
         path = root / "ab"[n % 2] / f"{n}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        if isinstance(image, bytes):
+            path.write_bytes(image)
+        else:
+            image.save(path, **options)
     return {"folder": str(root)}
 
 
@@ -77,11 +81,8 @@ def deep_color(values: np.ndarray) -> bytes:
 def test_16_bit_colors_are_read_or_refused(tmp_path: Path, shift: int) -> None:
     """Colors that use the low bits alone would become black: they are refused."""
     plain = [picture(n, (*SIZE, 3)) for n in range(8)]
-    for n, image in enumerate(plain):
-        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(deep_color(image.astype(np.uint16) << shift))
-    source = {"folder": str(tmp_path / "in")}
+    files = [deep_color(image.astype(np.uint16) << shift) for image in plain]
+    source = folder(tmp_path / "in", files)
     if shift < 8:
         with pytest.raises(Problem, match=r"have 16 bits a color, .* would be black: save them"):
             made(source, tmp_path / "raw")
@@ -95,13 +96,10 @@ def test_zero_may_be_white_in_tiff_files(tmp_path: Path, dtype: type) -> None:
     """The photometric interpretation `WhiteIsZero` is applied to 8 and to 16 bits."""
     plain = [picture(n, SIZE) for n in range(6)]
     shift = 8 * (np.dtype(dtype).itemsize - 1)
-    for n, image in enumerate(plain):
-        tags = TiffImagePlugin.ImageFileDirectory_v2()
-        tags[262] = 0
-        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.tif"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.astype(dtype) << shift).save(path, tiffinfo=tags)
-    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[262] = 0
+    images = [Image.fromarray(image.astype(dtype) << shift) for image in plain]
+    read = pixels(folder(tmp_path / "in", images, ".tif", tiffinfo=tags), tmp_path / "raw")
     viewed = []
     for n, image in enumerate(plain):
         with Image.open(tmp_path / "in" / "ab"[n % 2] / f"{n}.tif") as stored:
@@ -134,26 +132,19 @@ def test_drawings_in_the_color_of_the_ground_are_refused(
 def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path) -> None:
     """A 32-bit BMP whose fourth bytes are all 0 is opaque."""
     plain = [picture(n, (*SIZE, 3)) for n in range(6)]
-    for n, image in enumerate(plain):
-        file = io.BytesIO()
-        Image.fromarray(np.dstack([image, np.zeros(SIZE, np.uint8)]), "RGBA").save(file, "BMP")
-        path = tmp_path / "in" / "ab"[n % 2] / f"{n}.bmp"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.getvalue())
-    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    unused = np.zeros(SIZE, np.uint8)
+    images = [Image.fromarray(np.dstack([image, unused]), "RGBA") for image in plain]
+    read = pixels(folder(tmp_path / "in", images, ".bmp"), tmp_path / "raw")
     np.testing.assert_array_equal(read, stack([image.transpose(2, 0, 1) for image in plain]))
 
 
-@pytest.mark.parametrize(("suffix", "kind"), [(".pgm", "PPM"), (".ppm", "PPM"), (".jfif", "JPEG")])
-def test_further_formats_are_read(tmp_path: Path, suffix: str, kind: str) -> None:
+@pytest.mark.parametrize("suffix", [".pgm", ".ppm", ".jfif"])
+def test_further_formats_are_read(tmp_path: Path, suffix: str) -> None:
     """Netpbm files and JPEG files of another name are images too."""
     shape = (*SIZE, 3) if suffix == ".ppm" else SIZE
     plain = [np.full(shape, 20 * n, np.uint8) for n in range(6)]
-    for n, image in enumerate(plain):
-        path = tmp_path / "in" / "ab"[n % 2] / f"{n}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path, kind)
-    read = pixels({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    source = folder(tmp_path / "in", [Image.fromarray(image) for image in plain], suffix)
+    read = pixels(source, tmp_path / "raw")
     np.testing.assert_allclose(read.astype(int), stack(plain), atol=1)
 
 
