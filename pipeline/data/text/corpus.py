@@ -38,7 +38,8 @@ class Corpus:
 
     x_NT [N, T] is 1 where review n has term t of `terms`. label_N [N] is a position in
     `class_names`, -1 for unlabeled reviews. `notes` are the entries of the data card about the
-    files.
+    files. `fold_N` [N] is the fold of each review where reviews that belong together share a fold;
+    None where folds are drawn.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Corpus:
     tokens: Tokenizer
     notes: Record
     stars: bool = False
+    fold_N: NDArray[np.int64] | None = None
 
     @property
     def labeled(self) -> Rows:
