@@ -61,7 +61,7 @@ def test_folds_are_stratified() -> None:
 
 
 def test_folds_of_the_corpus_are_kept() -> None:
-    """Where the corpus has folds, each seed tests on one of them, in every round."""
+    """Folds that the corpus has are tested in turn, the same ones in every round."""
     fold_N = np.arange(LABELED + UNLABELED) % 4
     fold_N[100:] = -1
     found = replace(corpus(), fold_N=fold_N)

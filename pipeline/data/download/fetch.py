@@ -37,10 +37,9 @@ Advance = Callable[[int, int | None], None]  # receives the bytes so far, and th
 
 @dataclass(frozen=True)
 class Repacked:
-    """Content by which a copy of an archive is accepted that was packed again.
+    """Hash of the content of an archive, by which a copy that was packed again is accepted.
 
-    `measure(path)` returns the SHA-256 of `content`, which names what is hashed; it raises Problem
-    for a file that is no such archive.
+    `measure(path)` returns the SHA-256 of `content` (a name), or raises Problem for a damaged file.
     """
 
     digest: str
@@ -53,9 +52,8 @@ class Repacked:
             digest = self.measure(path)
         except Problem as problem:
             return str(problem)
-        if digest == self.digest:
-            return None
-        return f"{self.content} have sha256 {digest}, expected {self.digest}"
+        wrong = f"{self.content} have sha256 {digest}, expected {self.digest}"
+        return None if digest == self.digest else wrong
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,7 @@ class RemoteFile:
     content of its gzip, so that a recompressed copy is accepted. It is empty where no hash was ever
     published; then any undamaged gzip within the limit is accepted. `size` is the number of bytes
     of the file itself, None where unpublished. `limit` bounds, in bytes, the content of an expanded
-    file, and a file without a size. `urls` are tried in order. `repacked` describes copies of
-    another hash and size that are accepted too.
+    file, and a file without a size. `urls` are tried in order. `repacked` copies are accepted too.
     """
 
     name: str
