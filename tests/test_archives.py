@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import re
 import stat
 import struct
 import tarfile
@@ -82,6 +83,22 @@ def test_members_are_read_as_packed(tmp_path: Path, kind: str) -> None:
     """Exactly the wanted members come back, whole, under their names."""
     path = packed(tmp_path, kind, list(CONTENT.items()))
     assert dict(archives.read(path, SIZES)) == WANTED
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.xz"])
+def test_members_of_a_pattern_are_read(tmp_path: Path, kind: str) -> None:
+    """Members whose whole name matches come in the archive's order, within both limits."""
+    path = packed(tmp_path, kind, [*reversed(CONTENT.items())])
+
+    def read(names: str, most: int, limit: int) -> list[tuple[str, bytes]]:
+        return [*archives.matching(path, re.compile(names), AtMost(most), limit=limit)]
+
+    assert read(r"set/.\.bin", 2304, 1 << 16) == [*reversed(WANTED.items())]
+    assert read("set/a", 2304, 1 << 16) == []
+    with pytest.raises(Problem, match=r"set/a.bin has 2304 bytes, expected at most 2303"):
+        read(r"set/.\.bin", 2303, 1 << 16)
+    with pytest.raises(Problem, match="more than 4096 bytes when expanded"):
+        read(r"set/.\.bin", 2304, 1 << 12)
 
 
 def test_zip_members_come_in_the_requested_order(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Cross-validation: folds partition the reviews, and held-out folds do not leak into training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_folds_are_stratified() -> None:
             counts = np.bincount(label_N[rows], minlength=3)
             assert counts.max() - counts.min() <= 2
             assert (np.diff(label_N[rows]) < 0).any()
+
+
+def test_folds_of_the_corpus_are_kept() -> None:
+    """Folds that the corpus has are tested in turn, the same ones in every round."""
+    fold_N = np.arange(LABELED + UNLABELED) % 4
+    fold_N[100:] = -1
+    found = replace(corpus(), fold_N=fold_N)
+    for seed, part in enumerate(partitions(found, TextOptions(terms=9, folds=4, repeats=8))):
+        assert {*part.test.tolist()} == {*np.flatnonzero(fold_N == seed % 4).tolist()}
+        assert sorted(np.concatenate(part).tolist()) == list(range(LABELED + UNLABELED))
 
 
 def test_number_of_labels_is_limited() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.data import catalogue, overview
 from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.overview import Folders
-from pipeline.data.sources import mnist, own
+from pipeline.data.sources import imdb, mnist, own
 from stages import datasets
 from tests import own_data, synthetic
 from tests.review_files import jsonl, reviews
@@ -72,6 +72,13 @@ def test_a_file_of_another_size_is_not_here(folders: Folders) -> None:
     assert row(folders, "cifar10").here == ""
     put(file, folders.raw / "cifar10")
     assert row(folders, "cifar10").here == "raw files"
+
+
+def test_a_repacked_copy_of_another_size_is_here(folders: Folders) -> None:
+    """An archive that may be packed again is recognized by its name alone."""
+    put(imdb.ARCHIVE, folders.raw / "imdb", 1)
+    assert row(folders, "imdb").here == "raw files"
+    assert row(folders, "imdb").download == "84 MB"
 
 
 def test_mirror_and_splits_are_listed(folders: Folders) -> None:

@@ -147,6 +147,47 @@ def test_table_2_has_the_papers_rows(stars):
     assert "pre-trained unless the row says otherwise" in reviews.table_2(stars)
 
 
+def test_table_2_has_the_official_test_part_where_it_was_scored(stars):
+    """Mean, interval and n over the rows of a predictor; a failed seed leaves no mean."""
+    values = [0.7, 0.8, 0.9, 0.8]
+    official = [
+        {"predictor": predictor, "seed": seed, "test_error": 0.5, "test_rmse": rmse}
+        for predictor, rmses in {
+            "rectifier-pretrained": values, "logistic": [0.5] * 4, "tanh-pretrained": [0.7, None],
+        }.items()
+        for seed, rmse in enumerate(rmses)
+    ]  # fmt: skip
+    cells = rows(reviews.table_2(replace(stars, official=official)))
+    assert cells["network"][4] == "RMSE on the official test part"
+    assert cells["rectifier, 2 layers"][4] == f"0.800 ± {half(np.array(values)):.3f} (n = 4)"
+    assert cells["logistic regression"][4] == "0.500 ± 0.000 (n = 4)"
+    assert cells["tanh, 2 layers"][4] == cells["no hidden layer"][4] == "\N{EN DASH}"
+    assert {len(cells) for cells in rows(reviews.table_2(stars)).values()} == {4}
+
+
+def test_order_of_table_2_is_that_of_the_paired_tests(stars):
+    """Same or other than the paper's where the test separates two networks, else undecided."""
+    table = reviews.order(stars)
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:1] == "|"][2:]
+    assert len(cells) == 9  # of ten pairs: the random rectifier's number is a lower bound
+    assert ["rectifier, 2 layers, not pre-trained", "no hidden layer"] not in [c[:2] for c in cells]
+    tests = {(row["first"], row["second"]): row for row in stars.tests}
+    test = tests["rectifier-1-pretrained", "rectifier-pretrained"]
+    [cell] = [c for c in cells if c[:2] == ["rectifier, 2 layers", "rectifier, 1 layer"]]
+    gap = -test["difference_mean"]
+    assert cell[2].split()[0].replace("\N{MINUS SIGN}", "-") == f"{gap:.3f}"
+    assert cell[3] == ("same" if test["significant"] else "undecided")
+    turned = [
+        row | {"difference_mean": -row["difference_mean"], "significant": True}
+        for row in stars.tests
+    ]
+    lines = reviews.order(replace(stars, tests=turned)).splitlines()
+    orders = {line.strip("| ").split(" | ")[3] for line in lines if "layer" in line}
+    assert orders == {"other"}
+    assert "Holm" in table
+
+
 def test_table_2_is_of_ratings_alone(kinds):
     """Positive and negative reviews have no RMSE, so no such table."""
     assert reviews.table_2(kinds["amazon-books"]) is None
+    assert reviews.order(kinds["amazon-books"]) is None

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.analysis import results
 from pipeline.config import params
 from pipeline.config.arms import Arm
+from pipeline.data import catalogue
 from pipeline.data.splits import examples
 from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.vocabulary import Tokenizer
@@ -20,10 +22,12 @@ from pipeline.evaluation import test_scores, torch_module
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
 from pipeline.pretraining import layerwise
+from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 from pipeline.training.state import Trial
 from pipeline.training.workers import Workers
+from stages import official
 from tests import synthetic
 
 SEEDS, CPU = 2, torch.device("cpu")
@@ -112,6 +116,41 @@ def test_scores_are_those_of_the_module_on_the_seeds_own_fold(
         if not depth:
             assert line["zeros"] == test.zeros
             assert line["dead_units"] == 0
+
+
+def test_official_test_part_is_scored_by_every_seeds_network(
+    settings: params.Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The texts of a seed's own fold, taken for the official test part, have that seed's scores;
+    the baselines are scored too, and a second run writes the same bytes."""
+    content = settings.model_dump()
+    content["run"] |= {"activations": ["rectifier"], "initializations": ["random"]}
+    monkeypatch.setattr(params, "load", lambda: params.Params.model_validate(content))
+    arm, lines = scored(settings, "rectifier", "random")
+    with np.load(arm.ready / "test.npz") as stored:
+        fold = [reviews()[n] for n in stored["id"]]
+    monkeypatch.setattr(catalogue, "official_test", lambda *_: fold)
+    trained = grid_search.finetune(grid_search.setup_for(arm, settings), again(arm))[1]
+    storage.write_lines(arm.networks / "records.jsonl", trained)
+    official.main("mine")
+    path = Path("results/mine/official.csv")
+    rows = results.read_table(path)
+    assert [(row["predictor"], row["seed"]) for row in rows] == [
+        *((arm.key, seed) for seed in range(SEEDS)),
+        *((name, seed) for seed in range(SEEDS) for name in ("logistic", "constant")),
+    ]
+    assert rows[0]["test_rmse"] == lines[0]["test_rmse"]
+    assert rows[1]["test_rmse"] != lines[1]["test_rmse"]
+    written = path.read_bytes()
+    official.main("mine")
+    assert path.read_bytes() == written
+
+
+def again(arm: Arm) -> Workers:
+    """Return workers of another training of an arm."""
+    scratch = Path("scratch/again", arm.key)
+    scratch.mkdir(parents=True)
+    return Workers(CPU, scratch, "test")
 
 
 def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:

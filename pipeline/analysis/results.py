@@ -19,7 +19,7 @@ Row = dict[str, Any]  # a cell of any of these types under each column
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
 # Those of a single experiment or probe are declared with its claims (`claims.groups.Records`).
 WORDS = {
-    *("dataset", "activation", "initialization", "first", "second", "baseline"),
+    *("dataset", "activation", "initialization", "first", "second", "baseline", "predictor"),
     *("key", "number", "claim", "source", "mark", "paper_mark", "records", "statistic", "unit"),
     *("rule", "verdict", "reason", "pretrain_diverged"),
 }
@@ -34,7 +34,7 @@ class Results:
     """Output of the stages compare, preprocess and baseline for one dataset; shares are fractions.
 
     `card` and `samples` come from preprocess; None and {} without its files. `baselines` are the
-    rows of baselines.csv; none without that file.
+    rows of baselines.csv, `official` those of official.csv; none without that file.
     """
 
     table: list[Row]
@@ -47,6 +47,7 @@ class Results:
     card: dict[str, Any] | None = None
     samples: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     baselines: list[Row] = field(default_factory=list)
+    official: list[Row] = field(default_factory=list)
 
     @property
     def dataset(self) -> str:
@@ -79,7 +80,6 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         _read_arrays(folder / "filters.npz", "shape") if figures else {"shape": np.array([], int)}
     )
     card, samples = read_card(folder, figures=figures)
-    baselines = folder / "baselines.csv"
     table, runs = (read_table(folder / f"{name}.csv") for name in ("table", "runs"))
     protocol = storage.read_json(folder / "protocol.json")
     if len(runs) != len(table) * protocol["seeds"]:
@@ -97,8 +97,13 @@ def read(folder: Path, *, figures: bool = True) -> Results:
         shape=tuple(int(length) for length in arrays["shape"]),
         card=card,
         samples=samples,
-        baselines=read_table(baselines) if baselines.exists() else [],
+        baselines=_rows_if_any(folder / "baselines.csv"),
+        official=_rows_if_any(folder / "official.csv"),
     )
+
+
+def _rows_if_any(path: Path) -> list[Row]:
+    return read_table(path) if path.exists() else []
 
 
 def read_card(

@@ -7,11 +7,23 @@ from pipeline.config.params import Params
 from pipeline.data.cards import data_card, split_statistics
 from pipeline.data.download.fetch import fetch
 from pipeline.data.formats.table import listed
-from pipeline.data.sources import amazon, cifar10, digits, glyphs, mnist, nistp, norb, own, yelp
+from pipeline.data.sources import (
+    amazon,
+    cifar10,
+    digits,
+    glyphs,
+    imdb,
+    mnist,
+    nistp,
+    norb,
+    own,
+    yelp,
+)
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.text.cross_validation import TextOptions
+from pipeline.data.text.reviews import Review
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.locks import exclusive
@@ -30,6 +42,7 @@ CATALOGUE = {
         norb.NORB,
         norb.NORB_SMALL,
         *amazon.AMAZON,
+        imdb.IMDB,
         yelp.YELP,
     )
 }
@@ -94,6 +107,20 @@ def _check_apart(source: own.Source, name: str, raw: Path) -> None:
                 f"params.yaml: datasets.{name}.source: {path} and {raw}, which download replaces, "
                 f"overlap: move your files, for instance to data/own/{name}"
             )
+
+
+def official_test(params: Params, name: str, raw: Path) -> list[Review]:
+    """Return the labeled reviews of a dataset's official test part, which is in none of its splits.
+
+    Raises Problem where the dataset has no such part, or a raw file is absent or damaged.
+    """
+    read = entry(params, name).official_test
+    if read is None:
+        having = [dataset.name for dataset in CATALOGUE.values() if dataset.official_test]
+        raise Problem(
+            f"{name} has no official test part beside its splits; with one: {listed(having)}"
+        )
+    return read(raw)
 
 
 def _warn_of_constant_inputs(name: str, part: str, path: Path, encoding: Encoding) -> None:

@@ -121,9 +121,9 @@ def _on_disk(dataset: Dataset, source: Section, folders: Folders) -> Iterator[st
 
 
 def _complete(file: RemoteFile, folder: Path) -> bool:
-    """Return whether a folder has a file; a gzip of the same content may have another size."""
+    """Return whether a folder has a file; a copy of the same content may have another size."""
     path = folder / file.name
-    if file.size is None or file.expanded:
+    if file.size is None or file.expanded or file.repacked:
         return path.exists()
     return path.exists() and path.stat().st_size == file.size
 

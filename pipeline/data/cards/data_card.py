@@ -25,6 +25,7 @@ from pipeline.data.cards.split_statistics import (
     text_statistics,
 )
 from pipeline.data.download import inventory
+from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.sources import own
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.distortions import pipelines
@@ -177,20 +178,23 @@ def _origins(dataset: Dataset, source: Section, raw: Path) -> dict[str, Any]:
             ),
         }
         return {"files": [], "own_files": own_files}
-    official = [
-        {
-            "name": file.name,
-            "bytes": _size(raw / file.name),
-            "algorithm": file.algorithm,
-            "digest": file.digest or storage.digest(raw / file.name),
-            "digest_of": "what its gzip holds" if file.expanded and file.digest else "the file",
-            "official": bool(file.digest),
-        }
-        for file in dataset.files(source)
-    ]
+    official = [_downloaded(file, raw / file.name) for file in dataset.files(source)]
     return {
         "files": official or [_written(path) for path in sorted(raw.iterdir())],
         "own_files": None,
+    }
+
+
+def _downloaded(file: RemoteFile, path: Path) -> Record:
+    """Return the description of an official file, or of a copy that was packed again."""
+    described = {"name": file.name, "bytes": _size(path), "algorithm": file.algorithm}
+    if file.repacked and described["bytes"] != file.size:
+        digest = {"digest": file.repacked.digest, "digest_of": file.repacked.content}
+        return described | digest | {"official": False, "repacked": True}
+    return described | {
+        "digest": file.digest or storage.digest(path),
+        "digest_of": "what its gzip holds" if file.expanded and file.digest else "the file",
+        "official": bool(file.digest),
     }
 
 

@@ -36,6 +36,27 @@ Advance = Callable[[int, int | None], None]  # receives the bytes so far, and th
 
 
 @dataclass(frozen=True)
+class Repacked:
+    """Hash of the content of an archive, by which a copy that was packed again is accepted.
+
+    `measure(path)` returns the SHA-256 of `content` (a name), or raises Problem for a damaged file.
+    """
+
+    digest: str
+    content: str
+    measure: Callable[[Path], str]
+
+    def fault(self, path: Path) -> str | None:
+        """Return how the content of `path` differs, None if it does not."""
+        try:
+            digest = self.measure(path)
+        except Problem as problem:
+            return str(problem)
+        wrong = f"{self.content} have sha256 {digest}, expected {self.digest}"
+        return None if digest == self.digest else wrong
+
+
+@dataclass(frozen=True)
 class RemoteFile:
     """An official file, with the hash that identifies its content.
 
@@ -43,7 +64,7 @@ class RemoteFile:
     content of its gzip, so that a recompressed copy is accepted. It is empty where no hash was ever
     published; then any undamaged gzip within the limit is accepted. `size` is the number of bytes
     of the file itself, None where unpublished. `limit` bounds, in bytes, the content of an expanded
-    file, and a file without a size. `urls` are tried in order.
+    file, and a file without a size. `urls` are tried in order. `repacked` copies are accepted too.
     """
 
     name: str
@@ -53,6 +74,7 @@ class RemoteFile:
     algorithm: Literal["sha256", "sha1", "md5"] = "sha256"
     expanded: bool = False
     limit: int | None = None
+    repacked: Repacked | None = None
 
     @property
     def most(self) -> int:
@@ -65,7 +87,11 @@ class RemoteFile:
 
     def fault(self, path: Path) -> str | None:
         """Return how `path` differs from the official file, None if it does not."""
-        return self._content_fault(path) if self.expanded else self._file_fault(path)
+        fault = self._content_fault(path) if self.expanded else self._file_fault(path)
+        if fault is None or self.repacked is None:
+            return fault
+        other = self.repacked.fault(path)
+        return None if other is None else f"{fault}; as a repacked copy: {other}"
 
     def _file_fault(self, path: Path) -> str | None:
         size = path.stat().st_size

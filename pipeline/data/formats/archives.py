@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,21 @@ def read(
         if path.suffix == ".zip":
             yield from _zipped(path, sizes, optional)
         else:
-            yield from _tarred(path, sizes, others, optional)
+            limit = sum(_most(size) for size in sizes.values()) + others
+            seen = yield from _tarred(path, sizes.get, limit)
+            _check_present(sizes, seen, optional)
+
+
+def matching(
+    path: Path, names: re.Pattern[str], size: AtMost, *, limit: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of each member of a tar whose whole name matches, in its order.
+
+    A member may have at most `size`, the expanded archive `limit` bytes, headers included. Raises
+    Problem as `read` does; that no member matches is no fault.
+    """
+    with _refusals(path):
+        yield from _tarred(path, lambda name: size if names.fullmatch(name) else None, limit)
 
 
 @contextmanager
@@ -128,17 +142,18 @@ def _directory(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _tarred(
-    path: Path, sizes: Mapping[str, Size], others: int, optional: Container[str]
-) -> Iterator[tuple[str, bytes]]:
-    seen = set()
-    limit = sum(_most(size) for size in sizes.values()) + others
+    path: Path, size_of: Callable[[str], Size | None], limit: int
+) -> Generator[tuple[str, bytes], None, set[str]]:
+    """Yield the members that have a size, and return their names."""
+    seen = set[str]()
     with _expanded(path) as file:
         stream = _Bounded(file, limit)
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 name = member.name
                 _check_name(name)
-                if name not in sizes:
+                size = size_of(name)
+                if size is None:
                     continue
                 if name in seen:
                     raise ValueError(f"{name} is there twice")
@@ -146,10 +161,10 @@ def _tarred(
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None or member.issparse():
                     raise ValueError(f"{name} is no ordinary file")
-                yield name, _content(content, name, member.size, sizes[name])
+                yield name, _content(content, name, member.size, size)
         while stream.read(CHUNK):
             pass  # verifies the checksums at the end
-    _check_present(sizes, seen, optional)
+    return seen
 
 
 def _expanded(path: Path) -> io.BufferedIOBase:

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.config.params import Section
 from pipeline.data.download.fetch import RemoteFile
 from pipeline.data.splits.split import Splits
+from pipeline.data.text.reviews import Review
 
 
 class NoOptions(Section):
@@ -22,7 +23,8 @@ class Dataset:
     download, and settings of the splits. `files(source)` returns the official files, which are
     those of the dataset `origin` where that is not empty. A dataset without official files has
     `write_raw(folder, source)`, which writes its raw files. `split(folder, preprocess)` returns the
-    three splits made from the folder of raw files.
+    three splits made from the folder of raw files. `official_test(folder)` returns the labeled
+    reviews of an official test part that is in none of the splits.
     """
 
     name: str
@@ -36,3 +38,4 @@ class Dataset:
     files: Callable[[Any], tuple[RemoteFile, ...]] = lambda _: ()
     write_raw: Callable[[Path, Any], None] | None = None
     origin: str = ""
+    official_test: Callable[[Path], list[Review]] | None = None

@@ -3,7 +3,8 @@
 The terms of all reviews are counted once. The vocabulary, which terms become inputs, is chosen
 later from the training reviews alone, so that one corpus serves every partition.
 
-Legend of shape suffixes: N reviews, M labeled ones, T terms of all reviews, I inputs.
+Legend of shape suffixes: N reviews, M labeled ones (or row boundaries of a sparse matrix), T terms
+of all reviews, I inputs, P ones of a sparse matrix.
 """
 
 import logging
@@ -12,13 +13,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.data.splits.encoding import Encoding
+from pipeline.data.splits.examples import Examples
+from pipeline.data.splits.sparse_batch import SparseRows
 from pipeline.data.splits.split import Split, Splits
 from pipeline.data.splits.vocabulary import Tokenizer, Vocabulary
 from pipeline.data.text.labels import class_names
-from pipeline.data.text.reviews import Parsed, Tally
+from pipeline.data.text.reviews import Parsed, Review, Tally
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -38,7 +42,8 @@ class Corpus:
 
     x_NT [N, T] is 1 where review n has term t of `terms`. label_N [N] is a position in
     `class_names`, -1 for unlabeled reviews. `notes` are the entries of the data card about the
-    files.
+    files. `fold_N` [N] is the fold of each review where reviews that belong together share a fold;
+    None where folds are drawn.
     """
 
     dataset: str
@@ -49,6 +54,7 @@ class Corpus:
     tokens: Tokenizer
     notes: Record
     stars: bool = False
+    fold_N: NDArray[np.int64] | None = None
 
     @property
     def labeled(self) -> Rows:
@@ -160,3 +166,22 @@ def gather(
     notes = {"bad_lines": tally.records(), "repeated": len(labels) - len(distinct)}
     label_N = np.array([position[label] for label in labels], np.int64)
     return Corpus(dataset, x_NT, terms, label_N, names, tokens, notes, stars)
+
+
+def encoded(reviews: Sequence[Review], encoding: Encoding) -> Examples:
+    """Return labeled reviews as examples of a vocabulary; terms that it lacks are lost.
+
+    Raises Problem where a label is not a class of the encoding.
+    """
+    assert encoding.vocabulary is not None, "not texts"
+    position = {name: n for n, name in enumerate(encoding.class_names)}
+    labels = [str(review.label) for review in reviews]
+    if unknown := {*labels} - position.keys():
+        raise Problem(
+            f"there are reviews of class {min(unknown)}, and networks were trained on "
+            f"{', '.join(position)}: label more training reviews"
+        )
+    x_NI = encoding.vocabulary.encode(review.text for review in reviews)
+    starts_M, ones_P = (torch.from_numpy(array) for array in (x_NI.indptr, x_NI.indices))
+    rows = SparseRows(starts_M.long(), ones_P.int(), encoding.inputs)
+    return Examples(rows, torch.tensor([position[label] for label in labels]), encoding)

@@ -83,7 +83,8 @@ def fold(corpus: Corpus, seed: int, options: TextOptions) -> Parts:
     """Return the partition of a seed, which tests on fold `seed % folds`.
 
     Every round of `folds` seeds divides the reviews anew. Folds have equal size and the same share
-    of every class; the remainder of the division is always trained on. With `labels`, only that
+    of every class; the remainder of the division is always trained on. Where the corpus has folds
+    of its own, they hold in every round. With `labels`, only that
     many of the other reviews keep their label; `valid` is a share of the labeled ones. Raises
     Problem where there are too few reviews.
     """
@@ -97,8 +98,11 @@ def fold(corpus: Corpus, seed: int, options: TextOptions) -> Parts:
         raise Problem(
             f"{where}.folds = {folds}, but there are {len(order_N)} labeled reviews: lower it"
         )
-    fold_N = np.arange(len(order_N)) % folds
-    fold_N[len(order_N) // folds * folds :] = folds  # the remainder, which no seed tests on
+    if corpus.fold_N is None:
+        fold_N = np.arange(len(order_N)) % folds
+        fold_N[len(order_N) // folds * folds :] = folds  # the remainder, which no seed tests on
+    else:
+        fold_N = corpus.fold_N[order_N]
     test, others = order_N[fold_N == held_out], order_N[fold_N != held_out]
     if options.labels is not None and options.labels > len(others):
         raise Problem(

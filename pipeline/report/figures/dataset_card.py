@@ -177,7 +177,9 @@ def _files(card: Card) -> str:
         return f"{total}; fingerprint of the inventory {own['fingerprint']}"
     files = card["files"]
     total = size(sum(file["bytes"] for file in files))
-    if not all(file["official"] for file in files):
+    if any(file.get("repacked") for file in files):
+        known = "a repacked copy, checked by a hash of its content"
+    elif not all(file["official"] for file in files):
         known = "no hash is published" if card.get("text") else "made by download"
     else:
         known = "checked by hash"

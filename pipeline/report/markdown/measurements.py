@@ -33,8 +33,10 @@ def _arms(measured: Path) -> dict[str, str]:
     for labels in ("all", "few"):
         if (accuracies := reviews.amazon(by_dataset, few=labels == "few")) is not None:
             tables[f"amazon {labels}"] = accuracies
-    if "amazon-stars" in by_dataset:
-        tables["table 2"] = reviews.table_2(by_dataset["amazon-stars"]) or ""
+    for name, suffix in {"amazon-stars": "", "imdb": " imdb"}.items():
+        if name in by_dataset:
+            tables[f"table 2{suffix}"] = reviews.table_2(by_dataset[name]) or ""
+            tables[f"order of table 2{suffix}"] = reviews.order(by_dataset[name]) or ""
     return tables
 
 

@@ -1,6 +1,7 @@
 """Tables of results on reviews: Amazon's four kinds of products, and the form of Table 2."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN
@@ -110,10 +111,19 @@ def table_2(results: Results) -> str | None:
     arms = {(row["activation"], row["initialization"]): row for row in results.table}
     counts = summary.layers(results)
     rows = [
-        [_network(key, counts), *_paper(key), *_here(arms[key])] for key in TABLE_2 if key in arms
+        [
+            *(_network(key, counts), *_paper(key), *_here(arms[key])),
+            *_official(results, arm_key(arms[key])),
+        ]
+        for key in TABLE_2
+        if key in arms
     ]
-    rows += [[row["name"], "", "", *_here(row)] for row in baselines.table(results)]
+    rows += [
+        [row["name"], "", "", *_here(row), *_official(results, row["baseline"])]
+        for row in baselines.table(results)
+    ]
     heads = ["network", "paper's RMSE*", "paper's zeros*", "RMSE here", "zeros here"]
+    heads += ["RMSE on the official test part"] * bool(results.official)
     confidence = percent(results.protocol["confidence"], 0)
     small = (
         f"RMSE of the expected stars, in stars: here on {results.dataset}, mean ± half of the "
@@ -123,6 +133,11 @@ def table_2(results: Results) -> str | None:
         "never published, so only the order of the rows can be compared. M: recalled from the "
         "paper, without a second source."
     )
+    if results.official:
+        small += (
+            " The official test part is in no fold: every seed's network scores all of it, and "
+            "nothing was chosen by it."
+        )
     return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
 
 
@@ -163,3 +178,55 @@ def _here(row: Row) -> list[str]:
     if RMSE.ends(row) is not None:
         mean += f" ± {RMSE.margin(row)} (n = {row['seeds']:g})"
     return [mean, percent(row["zeros_mean"], 1) if "zeros_mean" in row else ""]
+
+
+def _official(results: Results, predictor: str) -> list[str]:
+    """Return the cell of the official test part; no cell for a dataset without its scores."""
+    if not results.official:
+        return []
+    rows = [row for row in results.official if row["predictor"] == predictor]
+    values = [row[RMSE.key] for row in rows if row[RMSE.key] is not None]
+    if not values or len(values) < len(rows):
+        return [UNKNOWN]
+    mean = statistics.summarize(values, results.protocol["confidence"])
+    row = {f"{RMSE.key}_{end}": getattr(mean, end) for end in ("mean", "low", "high")}
+    return [_here(row | {"seeds": mean.n})[0]]
+
+
+def order(results: Results) -> str | None:
+    """Return the order of the paper's networks in Table 2, pair by pair, beside the order here;
+    None where labels are not ratings.
+
+    The order here is that of the paired tests after Holm's correction, or undecided.
+    """
+    if results.measure is not RMSE:
+        return None
+    counts = summary.layers(results)
+    tests = {frozenset((row["first"], row["second"])): row for row in results.tests}
+    rows = []
+    for lower, higher in combinations(sorted(TABLE_2, key=lambda key: TABLE_2[key].rmse), 2):
+        test = tests.get(frozenset(map("-".join, (lower, higher))))
+        if test and TABLE_2[lower].spread is not None:  # without a spread it is a lower bound
+            sign = 1 if test["first"] == "-".join(lower) else -1
+            rows.append([_network(lower, counts), _network(higher, counts), *_order(test, sign)])
+    heads = ["lower RMSE in the paper", "higher RMSE in the paper", "difference here", "order here"]
+    confidence = percent(results.protocol["confidence"], 0)
+    small = (
+        f"Difference: lower minus higher, in stars, mean over paired seeds with its {confidence}% "
+        f"interval. Order: of the paired test at {results.protocol['significance']:g}, after "
+        "Holm's correction over all pairs of arms; the paper's own order is not tested."
+    )
+    return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
+
+
+def _order(test: Row, sign: int) -> list[str]:
+    """Return the difference of a pair with its interval, and its order beside the paper's."""
+    if test["p"] is None:
+        return [UNKNOWN, "undecided"]
+    ends = sorted(sign * test[end] for end in ("low", "high"))
+    mean = sign * test["difference_mean"]
+    decided = "same" if mean < 0 else "other"
+    return [
+        f"{RMSE.shown(mean)} ({' to '.join(map(RMSE.shown, ends))})",
+        decided if test["significant"] else "undecided",
+    ]
