@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stages import table_hashes
 from stages.shell import run
 from stages.tracking import tracking_uri
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are."""
     uri = tracking_uri()
+    table_hashes.check(*table_hashes.FOLDERS)
     from pipeline.config import params
     from pipeline.tracking.store import Unreachable
 

@@ -19,7 +19,7 @@ from tests.campaigns import miniature
 HERE = str(Path(__file__).parent)  # of sitecustomize.py
 # The moments of the kills in turn: a file that DVC is writing, or any.
 MOMENTS = ("any", "dvc.lock", "any", "rwlock")
-OPENINGS = {"dvc.lock": 3, "rwlock": 12}  # at most, of that file before the kill
+OPENINGS = {"dvc.lock": 2, "rwlock": 6}  # at most, of that file before the kill
 SECONDS = {"dvc.lock": 0.1, "rwlock": 0.001}  # of a write, about
 SHARE = 0.2  # of an uninterrupted run, after which a kill at any moment comes at the latest
 
@@ -36,8 +36,8 @@ def killed(folder: Path, moment: str, draws: random.Random, seconds: float) -> b
     except subprocess.TimeoutExpired:
         status = None
     miniature.kill(process)
-    if status and "Alarm clock" not in miniature.output_of(folder):
-        raise SystemExit(f"failed: {miniature.output_of(folder)[-3000:]}")
+    if status and "Alarm clock" not in miniature.output():
+        raise SystemExit(f"failed: {miniature.output()[-3000:]}")
     return status == 0
 
 
@@ -80,7 +80,7 @@ def main() -> None:
                 print("ended before its kill, with the same results; begun anew", flush=True)
                 miniature.clear(folder)
                 continue
-            stage, files = stage_of(miniature.output_of(folder)), cut(folder)
+            stage, files = stage_of(miniature.output()), cut(folder)
             stages[stage] += 1
             broken.update(files)
             print(

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ STAGES = [sys.executable, "-m", "stages"]
 # All stages of both pipelines: the README's two commands.
 EVERYTHING = ["sh", "-c", " && ".join(shlex.join([*STAGES, name]) for name in ("repro", "claims"))]
 OUTPUTS = ("results/digits", "claims/digits", "data/ready", "runs", "report")
+OUTPUT = Path(tempfile.gettempdir(), f"campaign-{os.getpid()}.txt")  # of the last command
 TEMPORARY = ("locks", "checkpoints", "written", "trained")  # folders of runs/ that are no output
 
 
@@ -73,8 +74,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def start(folder: Path, command: Sequence[str], **more: str) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own; its output goes to `output_of`."""
-    with folder.with_name("output.txt").open("wb") as output:
+    """Start a command in a process group of its own; its output goes to OUTPUT."""
+    with OUTPUT.open("wb") as output:
         return subprocess.Popen(
             command,
             cwd=folder,
@@ -85,31 +86,29 @@ def start(folder: Path, command: Sequence[str], **more: str) -> subprocess.Popen
         )
 
 
-def output_of(folder: Path) -> str:
+def output() -> str:
     """Return what the last command has printed."""
-    return folder.with_name("output.txt").read_text(errors="replace")
+    return OUTPUT.read_text(errors="replace")
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of a process group."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
 def run(folder: Path, *command: str, **more: str) -> tuple[int, str]:
     """Run a command of the project to its end; return its status and output."""
     process = start(folder, [*STAGES, *command], **more)
-    return process.wait(), output_of(folder)
+    return process.wait(), output()
 
 
 def finish(folder: Path, command: Sequence[str] = EVERYTHING, **more: str) -> float:
     """Run a command to its end; return its seconds. Exits where it fails."""
     begin = time.monotonic()
     if start(folder, command, **more).wait():
-        raise SystemExit(f"failed: {output_of(folder)[-3000:]}")
+        raise SystemExit(f"failed: {output()[-3000:]}")
     return time.monotonic() - begin
 
 
