@@ -62,7 +62,7 @@ def main() -> None:
     levels = arguments.parse_args().levels
     full = 0
     with disk() as mounted:
-        folder = miniature.clone(mounted / "project", claims=False)
+        folder = miniature.clone(mounted / "project")
         empty = used(mounted)
         miniature.finish(folder, COMMAND)
         wanted, needed = miniature.outputs(folder), used(mounted) - empty

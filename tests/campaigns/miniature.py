@@ -29,18 +29,18 @@ TEMPORARY = ("locks", "checkpoints", "written", "trained")  # folders of runs/ t
 
 
 @contextmanager
-def project(*, claims: bool = True, parent: Path | None = None) -> Iterator[Path]:
+def project() -> Iterator[Path]:
     """Yield the folder of a new miniature; it is deleted unless the block fails."""
-    scratch = Path(tempfile.mkdtemp(prefix="campaign-", dir=parent))
+    scratch = Path(tempfile.mkdtemp(prefix="campaign-"))
     try:
-        yield clone(scratch / "project", claims=claims)
+        yield clone(scratch / "project")
     except BaseException:
         print(f"the project of the failure is {scratch / 'project'}", flush=True)
         raise
     shutil.rmtree(scratch)
 
 
-def clone(folder: Path, *, claims: bool = True) -> Path:
+def clone(folder: Path) -> Path:
     """Clone the project with small params, committed as users do."""
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
     params = YAML(typ="safe", pure=True).load(folder / "params.yaml")
@@ -49,8 +49,8 @@ def clone(folder: Path, *, claims: bool = True) -> Path:
         "activations": ["rectifier"],
         "initializations": ["pretrained"],
         "seeds": 2,
-        "experiments": ["hardness"] if claims else [],
-        "probes": ["overlap"] if claims else [],
+        "experiments": ["hardness"],
+        "probes": ["overlap"],
     }
     params["sweep"] |= {"seeds": 2, "learning_rates": [0.1]}
     params["experiments"]["hardness"] = {"alphas": [1.0, 3.0]}
