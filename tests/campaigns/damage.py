@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaigns import miniature
+from tests.campaigns import miniature, stores
 
 ARM = "digits rectifier pretrained"
 FOLDER = "digits/rectifier-pretrained"
 EXPERIMENT = "runs/experiments/digits/hardness"
-RESULTS = ("table.csv", "runs.csv", "tests.csv", "baselines.csv", "protocol.json", "curves.json")
+RESULTS = ("table.csv", "tests.csv", "baselines.csv", "protocol.json")
 RECORDS = ("hardness", "overlap", "sparsity")  # of this run, and a committed table
 ALL = "all"  # the README's commands
 
@@ -52,23 +52,23 @@ CASES = (
     *(
         Case("trained networks", f"runs/networks/{FOLDER}/{name}", command)
         for name, command in (
-            *(("weights.safetensors", f"evaluate {ARM}"), ("hashes.json", f"evaluate {ARM}")),
-            *(("records.jsonl", "compare digits"), ("about.json", f"evaluate {ARM}")),
+            *(("weights.safetensors", f"evaluate {ARM}"), ("records.jsonl", "compare digits")),
+            ("about.json", f"evaluate {ARM}"),
         )
     ),
     *(
         Case("scores", f"runs/scores/{FOLDER}/{name}", "compare digits")
-        for name in ("records.jsonl", "about.json", "hashes.json")
+        for name in ("records.jsonl", "about.json")
     ),
     Case("store of networks", "runs/trained/*", f"finetune {ARM}"),
     *(
         Case("experiment", f"{EXPERIMENT}/{name}", "score digits hardness")
-        for name in ("about.json", "*/weights.safetensors", "*/records.jsonl", "hashes.json")
+        for name in ("about.json", "*/weights.safetensors", "*/records.jsonl")
     ),
     *(Case("table of results", f"results/digits/{name}", "report") for name in RESULTS),
     *(
         Case("data of figures", f"results/digits/{name}", "report")
-        for name in ("filters.npz", "samples.npz", "card.json", "errors.json", "metrics.json")
+        for name in ("filters.npz", "samples.npz", "curves.json", "card.json")
     ),
     Case("results of another dataset", "results/mnist/runs.csv", "claims-page"),
     Case("times", "results/cost.json", "judge digits"),
@@ -153,6 +153,8 @@ def outcome(folder: Path, case: Case, wanted: dict[str, str]) -> tuple[str, str]
     path = place(folder, case)
     status, output = execute(folder, case.command)
     said = words_of(output, path)
+    if path.name == "mlflow.db":
+        return of_store(folder, path, said)
     if not status and not miniature.different(miniature.outputs(folder), wanted):
         return said or "nothing", "the command itself"
     assert "Traceback" not in output, output
@@ -166,7 +168,7 @@ def outcome(folder: Path, case: Case, wanted: dict[str, str]) -> tuple[str, str]
             steps = first
             for step in steps:
                 execute(folder, step)
-            if not execute(folder, case.command)[0]:
+            if not miniature.different(miniature.outputs(folder), wanted):
                 break
     else:  # not read by this command; the README's commands read everything
         unread = miniature.outputs(folder)
@@ -177,6 +179,17 @@ def outcome(folder: Path, case: Case, wanted: dict[str, str]) -> tuple[str, str]
     found = miniature.different(miniature.outputs(folder), wanted)
     assert not found, f"other results after {steps}: {found}"
     return said or "nothing: not read", " then ".join(f"`{step}`" for step in steps)
+
+
+def of_store(folder: Path, path: Path, said: str) -> tuple[str, str]:
+    """Follow the advice on a damaged MLflow store; results do not depend on it."""
+    if not said:
+        return "nothing: sqlite has no checksums", "-"
+    assert "move it away" in said, said
+    path.rename(path.with_name("away.db"))
+    assert execute(folder, "track")[0] == 0, miniature.output()
+    assert not (found := stores.faults(f"sqlite:///{path}")), found
+    return said, "`mv mlflow.db away.db` then `track`"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = [sys.executable, "-m", "stages"]
 # All stages of both pipelines: the README's two commands.
 EVERYTHING = ["sh", "-c", " && ".join(shlex.join([*STAGES, name]) for name in ("repro", "claims"))]
-OUTPUTS = ("results/digits", "claims/digits", "data/ready", "runs", "report")
+OUTPUTS = ("results", "claims", "data", "runs", "report")
 OUTPUT = Path(tempfile.gettempdir(), f"campaign-{os.getpid()}.txt")  # of the last command
 TEMPORARY = ("locks", "checkpoints", "written", "trained")  # folders of runs/ that are no output
 
@@ -118,7 +118,9 @@ def outputs(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
-        if path.is_file() and path.relative_to(folder).parts[1] not in TEMPORARY
+        if path.is_file()
+        and path.suffix != ".lock"
+        and path.relative_to(folder).parts[1] not in TEMPORARY
     }
 
 
@@ -130,4 +132,5 @@ def different(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 def clear(folder: Path) -> None:
     """Delete all that is not committed: outputs, the cache, the MLflow store."""
     subprocess.run(["git", "checkout", "-q", "."], cwd=folder, check=True)
-    subprocess.run(["git", "clean", "-qffdx"], cwd=folder, check=True)
+    clean = ["git", "clean", "-qffdx", "--exclude", "__pycache__"]
+    subprocess.run(clean, cwd=folder, check=True)
