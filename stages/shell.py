@@ -51,7 +51,7 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
             table_hashes.record(start)
             leave_abandoned_uploads()
         except Problem as problem:
-            _fail(str(problem))
+            _fail(f"{problem}{dvc_state.remedy_of_params(str(problem))}")
         except OSError as error:
             remedy = REMEDIES.get(error.errno or 0)
             if remedy is None:
