@@ -67,15 +67,3 @@ def _restore(lock: Path, copy: Path) -> str:
             return f"restored from the {origin}"
     lock.unlink()
     return "removed, all its stages run again"
-
-
-def remedy_of_params(message: str) -> str:
-    """Return what to do if an error is that of a cut params.yaml, "" if it is another.
-
-    `dvc exp run -S` rewrites the file in place, and so may editors.
-    """
-    path = Path("params.yaml")
-    whole = not path.exists() or path.read_bytes().endswith(b"\n")
-    if whole or path.name not in message:
-        return ""
-    return ". Its last line is cut: `git checkout params.yaml` brings back the committed file"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.runtime.errors import Problem, printable
-from stages import dvc_state, table_hashes, terminal
+from stages import cut_params, dvc_state, table_hashes, terminal
 from stages.arguments import Command, check
 from stages.tracking import leave_abandoned_uploads
 
@@ -51,7 +51,7 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
             table_hashes.record(start)
             leave_abandoned_uploads()
         except Problem as problem:
-            _fail(f"{problem}{dvc_state.remedy_of_params(str(problem))}")
+            _fail(f"{problem}{cut_params.remedy(str(problem))}")
         except OSError as error:
             remedy = REMEDIES.get(error.errno or 0)
             if remedy is None:

@@ -33,7 +33,7 @@ def check(*places: str) -> None:
     committed = _index()
     for path in _tables(places):
         content, written = path.read_bytes(), WRITTEN / path
-        hashes = locks + (written.read_text() if written.exists() else "")
+        hashes = locks + (written.read_text("utf-8") if written.exists() else "")
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
         made_here = written.exists() or f"{path.as_posix()}\n" in locks
         known = made_here or f"\t{path.as_posix()}\n" in committed
