@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 def main() -> None:
     """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are."""
     uri = tracking_uri()
-    table_hashes.check(*table_hashes.FOLDERS)
     from pipeline.config import params
     from pipeline.tracking.store import Unreachable
 
@@ -33,6 +32,8 @@ def _published(settings: "Params", uri: str) -> Iterator[str]:
     from pipeline.config.arms import arms_of
     from pipeline.tracking import arms, finished_arm, runs, tables
 
+    folders = [f"{top}/{name}" for top in table_hashes.FOLDERS for name in settings.run.datasets]
+    table_hashes.check(*folders)
     for arm in (arm for name in settings.run.datasets for arm in arms_of(settings, name)):
         if not finished_arm.finished(arm, settings):
             yield f"{arm.name}: not finished, skipped"

@@ -72,7 +72,7 @@ def evaluate(folder: Path, uri: str, name: str) -> None:
     begin = time.monotonic()
     status = miniature.start(folder, EVALUATE, MLFLOW_TRACKING_URI=uri).wait()
     seconds, lines = time.monotonic() - begin, miniature.output().splitlines()
-    print(f"{name}: {seconds:.0f} s with start-up; {' / '.join(lines)[:300]}", flush=True)
+    print(f"{name}: {seconds:.0f} s with start-up; {' / '.join(lines)[:400]}", flush=True)
     assert status == 0, lines
     assert len(lines) == 1, lines
     assert lines[0].startswith("warning: ")
@@ -126,7 +126,7 @@ def restarted(folder: Path, scratch: Path) -> None:
     with serving(*arguments) as uri:
         assert process.wait() == 0, miniature.output()
         lines = miniature.output().splitlines()
-        print(f"killed and restarted: {' / '.join(lines)[:300] or 'no warning'}", flush=True)
+        print(f"killed and restarted: {' / '.join(lines)[:400] or 'no warning'}", flush=True)
         assert len(lines) <= 1, lines
         miniature.finish(folder, TRACK, MLFLOW_TRACKING_URI=uri)
         assert not (found := stores.faults(uri)), found
@@ -178,7 +178,7 @@ def postgres(packages: str) -> Iterator[str | None]:
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
     subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, cwd=folder)
     try:
-        yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+        yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
         shutil.rmtree(folder)
