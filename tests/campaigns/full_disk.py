@@ -17,6 +17,7 @@ from tests.campaigns import miniature
 
 COMMAND = [*miniature.STAGES, "repro"]
 ROOMY = 1 << 30  # bytes
+LEVELS = 20
 
 
 @contextmanager
@@ -58,18 +59,19 @@ def last_words(output: str) -> str:
 def main() -> None:
     """Run the campaign; print a line a level, and a summary."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("--levels", type=int, default=20)
-    levels = arguments.parse_args().levels
+    help_ = f"from 1 to {LEVELS}; all by default"
+    arguments.add_argument("levels", nargs="*", type=int, help=help_)
+    levels = arguments.parse_args().levels or range(1, LEVELS + 1)
     full = 0
     with disk() as mounted:
         folder = miniature.clone(mounted / "project")
         empty = used(mounted)
         miniature.finish(folder, COMMAND)
         wanted, needed = miniature.outputs(folder), used(mounted) - empty
-        for level in range(levels):
+        for level in levels:
             miniature.clear(folder)
-            size = used(mounted) + needed * (2 * level + 1) // (2 * levels)
-            resize(mounted, size)
+            share = (level - 0.5) / LEVELS
+            resize(mounted, used(mounted) + int(needed * share))
             status = miniature.start(folder, COMMAND).wait()
             said = last_words(miniature.output()) if status else "enough"
             full += bool(status)
@@ -77,10 +79,9 @@ def main() -> None:
             miniature.finish(folder, COMMAND)
             found = miniature.different(miniature.outputs(folder), wanted)
             assert not found, f"other results: {found}"
-            percent = 100 * (2 * level + 1) / (2 * levels)
-            print(f"{percent:.1f}% of {needed >> 10} KiB: {said[:300]}", flush=True)
+            print(f"{share:.1%} of {needed >> 10} KiB: {said[:300]}", flush=True)
     print(
-        f"{levels} levels, {full} with an error: with space again, `python -m stages repro` went "
+        f"{len(levels)} levels, {full} with an error: with space again, `python -m stages repro` went "
         f"on to the same bytes in {len(wanted)} files in every case"
     )
 

@@ -21,7 +21,7 @@ HERE = str(Path(__file__).parent)  # of sitecustomize.py
 MOMENTS = ("any", "dvc.lock", "any", "rwlock")
 OPENINGS = {"dvc.lock": 2, "rwlock": 6}  # at most, of that file before the kill
 SECONDS = {"dvc.lock": 0.1, "rwlock": 0.001}  # of a write, about
-SHARE = 0.2  # of an uninterrupted run, after which a kill at any moment comes at the latest
+SHARE = 0.1  # of an uninterrupted run, after which a kill at any moment comes at the latest
 
 
 def killed(folder: Path, moment: str, draws: random.Random, seconds: float) -> bool:

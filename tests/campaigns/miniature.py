@@ -3,6 +3,7 @@
 The clone has what is committed, so commit before a campaign.
 """
 
+import atexit
 import hashlib
 import os
 import shlex
@@ -25,6 +26,7 @@ STAGES = [sys.executable, "-m", "stages"]
 EVERYTHING = ["sh", "-c", " && ".join(shlex.join([*STAGES, name]) for name in ("repro", "claims"))]
 OUTPUTS = ("results", "claims", "data", "runs", "report")
 OUTPUT = Path(tempfile.gettempdir(), f"campaign-{os.getpid()}.txt")  # of the last command
+atexit.register(OUTPUT.unlink, missing_ok=True)
 TEMPORARY = ("locks", "checkpoints", "written", "trained")  # folders of runs/ that are no output
 
 
