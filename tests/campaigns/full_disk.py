@@ -81,8 +81,8 @@ def main() -> None:
             assert not found, f"other results: {found}"
             print(f"{share:.1%} of {needed >> 10} KiB: {said[:300]}", flush=True)
     print(
-        f"{len(levels)} levels, {full} with an error: with space again, `python -m stages repro` went "
-        f"on to the same bytes in {len(wanted)} files in every case"
+        f"{len(levels)} levels, {full} with an error: with space again, `python -m stages repro` "
+        f"went on to the same bytes in {len(wanted)} files in every case"
     )
 
 
