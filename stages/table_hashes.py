@@ -36,14 +36,16 @@ def check(*places: str) -> None:
         hashes = locks + (written.read_text("utf-8") if written.exists() else "")
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
         made_here = written.exists() or f"{path.as_posix()}\n" in locks
-        known = made_here or f"\t{path.as_posix()}\n" in committed
-        if known and _md5(content) not in hashes and blob.hexdigest() not in committed:
+        in_git = f"\t{path.as_posix()}\n" in committed
+        if (
+            (made_here or in_git)
+            and _md5(content) not in hashes
+            and blob.hexdigest() not in committed
+        ):
             command = "claims" if path.parts[0] == "claims" else "repro"
             again = f"`python -m stages {command}`" if made_here else f"`git checkout {path}`"
-            raise Problem(
-                f"{path} is damaged, or was edited: run {again} to bring it back, "
-                f"or `git add {path}` if it is right"
-            )
+            accept = f", or `git add {path}` if it is right" if in_git else ""
+            raise Problem(f"{path} is damaged, or was edited: run {again} to bring it back{accept}")
 
 
 def _tables(places: tuple[str, ...]) -> Iterator[Path]:

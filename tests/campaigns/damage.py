@@ -126,7 +126,7 @@ def execute(folder: Path, command: str) -> tuple[int, str]:
 
 def words_of(output: str, path: Path) -> str:
     """Return the line of an output that speaks of the damage, "" if none does."""
-    said = re.compile("error|warning|damaged|broken|cannot|deleted", re.IGNORECASE)
+    said = re.compile("^(error|warning):|damaged|broken|cannot|deleted", re.IGNORECASE)
     lines = [line for line in output.splitlines() if said.search(line)]
     named = [line for line in lines if path.name in line]
     return (named or lines or [""])[0].strip()
