@@ -13,7 +13,9 @@ def main() -> None:
     from pipeline.report.figures.catalogue import checked
     from pipeline.report.pages import claims_page
     from pipeline.runtime import storage
+    from stages import table_hashes
 
+    table_hashes.check("results", "claims")
     settings = params.load()
     compare, tested = settings.compare, []
     others = sorted(path.parent.name for path in Path("claims").glob("*/claims.csv"))

@@ -1,4 +1,4 @@
-"""Repair of DVC's lock files and `.dvc/tmp/rwlock`, which a kill or a full disk can leave cut."""
+"""Repair of DVC's files that a kill or a full disk can leave cut: lock files, `.dvc/tmp/rwlock`."""
 
 import json
 import subprocess

@@ -15,9 +15,11 @@ def main(dataset: DatasetName) -> None:
     from pipeline.claims import records, verdicts
     from pipeline.config import params
     from pipeline.runtime import csv_files, storage
+    from stages import table_hashes
 
     settings = params.load()
     settings.dataset(dataset)  # a misspelled name is an error, not a dataset without records
+    table_hashes.check(f"results/{dataset}", f"claims/{dataset}/records", "results/cost.json")
     judged = verdicts.judge(
         dataset,
         records.read(dataset),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stages.dvc_runs import opened
+from stages.dvc_runs import checked_params, opened
 from stages.dvc_runs import run as run_command
 
 Overrides = Annotated[
@@ -24,6 +24,7 @@ SETTINGS = (
 
 def main(overrides: Overrides = None) -> None:
     """Run MNIST at the paper's scale, on a GPU; after a kill the same command continues."""
+    checked_params()
     settings = [*SETTINGS, *(overrides or [])]
     _experiment([], settings)
     _experiment(["claims/dvc.yaml:score@mnist-sparsity"], settings)

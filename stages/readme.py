@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from stages import table_hashes
 from stages.shell import run
 
 PATTERNS = ("README.md", "docs/*.md", "results/*/README.md", "claims/*/README.md")
@@ -53,6 +54,7 @@ def main() -> None:
     from pipeline.report.markdown.blocks import refresh
     from pipeline.runtime import storage
 
+    table_hashes.check("results", "claims")
     content = blocks()
     for path in files():
         storage.write_bytes(path, refresh(path.read_text("utf-8"), content).encode())

@@ -11,8 +11,10 @@ def main() -> None:
     from pipeline.config import params
     from pipeline.report.pages import results_page
     from pipeline.runtime import storage
+    from stages import table_hashes
 
     datasets = params.load().run.datasets
+    table_hashes.check(*(f"results/{dataset}" for dataset in datasets))
     html = results_page.page([results.read(Path("results", dataset)) for dataset in datasets])
     storage.write_bytes(Path("report/index.html"), html.encode())  # beside the claims page
 

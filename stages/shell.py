@@ -4,13 +4,14 @@ import errno
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
 
 from pipeline.runtime.errors import Problem, printable
-from stages import dvc_state, terminal
+from stages import cut_params, dvc_state, table_hashes, terminal
 from stages.arguments import Command, check
 from stages.tracking import leave_abandoned_uploads
 
@@ -43,12 +44,14 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(main)
     def command(*args: object, **options: object) -> None:
         terminal.prepare()
+        start = time.time()
         try:
             check(options)
             main(*args, **options)
+            table_hashes.record(start)
             leave_abandoned_uploads()
         except Problem as problem:
-            _fail(str(problem))
+            _fail(f"{problem}{cut_params.remedy(str(problem))}")
         except OSError as error:
             remedy = REMEDIES.get(error.errno or 0)
             if remedy is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stages import table_hashes
 from stages.shell import run
 from stages.tracking import tracking_uri
 
@@ -31,6 +32,8 @@ def _published(settings: "Params", uri: str) -> Iterator[str]:
     from pipeline.config.arms import arms_of
     from pipeline.tracking import arms, finished_arm, runs, tables
 
+    folders = [f"{top}/{name}" for top in table_hashes.FOLDERS for name in settings.run.datasets]
+    table_hashes.check(*folders)
     for arm in (arm for name in settings.run.datasets for arm in arms_of(settings, name)):
         if not finished_arm.finished(arm, settings):
             yield f"{arm.name}: not finished, skipped"

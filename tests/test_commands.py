@@ -67,6 +67,18 @@ def test_source_within_the_output_is_refused(project: Path, folder: str) -> None
     assert len([*(project / folder).rglob("*.png")]) == 2
 
 
+@pytest.mark.parametrize("size", [0, 900, 5000])
+def test_a_cut_params_file_is_named_with_its_remedy(project: Path, size: int) -> None:
+    """`dvc exp run -S` rewrites params.yaml in place, so a kill can cut it."""
+    path = project / "params.yaml"
+    path.write_bytes(path.read_bytes()[:size])
+    for command in (["repro"], ["paper"], ["baseline", "cifar10-jpeg"]):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "`git checkout params.yaml` brings back the committed file" in result.output
+        assert len(result.output.splitlines()) == 1
+
+
 def test_only_folders_of_stages_are_stale() -> None:
     """Folders of arms that are not run are listed, folders with other files are not."""
     for name, file in (("old-random", "records.jsonl"), ("paper", "notes.txt")):

@@ -23,7 +23,10 @@ STAGES = {
 NO_OUTPUT = {
     *(
         ROOT / f"stages/{name}.py"
-        for name in ("__init__", "arguments", "dvc_state", "shell", "terminal", "tracking")
+        for name in (
+            *("__init__", "arguments", "cut_params", "dvc_state", "shell", "table_hashes"),
+            *("terminal", "tracking"),
+        )
     ),
     *ROOT.glob("pipeline/tracking/*.py"),
 }

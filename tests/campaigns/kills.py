@@ -1,165 +1,101 @@
-"""Campaign of random kills: the documented command must always continue, with the same results.
+"""Campaign of kills: the documented commands always continue, to the same results.
 
-`python -m tests.campaigns.kills --kills 40` runs a miniature pipeline in a copy of the project,
-kills its whole process group at random times, and starts it again, until the kills are spent. Then
-it damages files one by one. Prints a line for each trial, and fails at the first bad one.
+`python -m tests.campaigns.kills --kills 100` runs a miniature of the project, kills its whole
+process group at random moments of all stages, and within DVC's writes of its lock files, and
+starts it again. In the end all outputs must be those of an uninterrupted run, byte for byte.
 """
 
 import argparse
-import hashlib
-import os
+import json
 import random
-import shutil
-import signal
+import re
 import subprocess
-import sys
-import tempfile
-import time
+from collections import Counter
 from pathlib import Path
 
-from ruamel.yaml import YAML
+from stages.dvc_state import LOCKS, is_whole
+from tests.campaigns import miniature
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "stages", "repro"]
-# Files that a kill or a full disk can cut, and outputs of every stage.
-VICTIMS = (
-    *("dvc.lock", ".dvc/tmp/rwlock", "mlflow.db"),
-    *(f"data/ready/digits/{split}.npz" for split in ("train", "valid", "test")),
-    *(
-        f"runs/{kind}/digits/rectifier-pretrained/{name}"
-        for kind in ("start", "networks", "scores")
-        for name in ("weights.safetensors", "records.jsonl", "about.json", "hashes.json")
-    ),
-    *(f"results/digits/{name}" for name in ("table.csv", "runs.csv", "card.json", "filters.npz")),
-    "report/index.html",
-)
+HERE = str(Path(__file__).parent)  # of sitecustomize.py
+# The moments of the kills in turn: a file that DVC is writing, or any.
+MOMENTS = ("any", "dvc.lock", "any", "rwlock")
+OPENINGS = {"dvc.lock": 2, "rwlock": 6}  # at most, of that file before the kill
+SECONDS = {"dvc.lock": 0.1, "rwlock": 0.001}  # of a write, about
+SHARE = 0.1  # of an uninterrupted run, after which a kill at any moment comes at the latest
 
 
-def copy_project(folder: Path) -> None:
-    """Clone the project with small params; commit them, as users do."""
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
-    params = YAML(typ="safe", pure=True).load(folder / "params.yaml")
-    params["run"] |= {"datasets": ["digits"], "activations": ["rectifier"], "seeds": 2}
-    params["datasets"]["digits"] |= {"network": {"hidden": [12]}, "pretrain": {"epochs": 2}}
-    params["datasets"]["digits"]["finetune"] = {"epochs": 2}
-    with (folder / "params.yaml").open("w") as file:
-        YAML().dump(params, file)
-    author = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
-    subprocess.run(["git", *author, "commit", "-qam", "Small"], cwd=folder, check=True)
+def killed(folder: Path, moment: str, draws: random.Random, seconds: float) -> bool:
+    """Start the commands and kill them at such a moment; return whether they ended before."""
+    options = {}
+    if moment != "any":
+        kill_in = f"{moment}:{draws.randint(1, OPENINGS[moment])}:{SECONDS[moment]}"
+        options = {"KILL_IN": kill_in, "PYTHONPATH": HERE}
+    process = miniature.start(folder, miniature.EVERYTHING, **options)
+    try:
+        status = process.wait(draws.uniform(0, SHARE * seconds) if moment == "any" else None)
+    except subprocess.TimeoutExpired:
+        status = None
+    miniature.kill(process)
+    if status and "Alarm clock" not in miniature.output():
+        raise SystemExit(f"failed: {miniature.output()[-3000:]}")
+    return status == 0
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Start the documented command in a process group of its own."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "DEVICE": "cpu"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    with (folder.parent / "output.txt").open("wb") as output:
-        return subprocess.Popen(
-            COMMAND,
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+def stage_of(output: str) -> str:
+    """Return the last stage that a run began, without its matrix."""
+    stages = re.findall(r"Running stage '(?:.*:)?([a-z]+)", output)
+    return stages[-1] if stages else "start of a command"
 
 
-def finish(folder: Path) -> float:
-    """Run the command to its end; return its seconds. Exits where it fails."""
-    begin = time.monotonic()
-    if start(folder).wait():
-        sys.exit(f"failed: {(folder.parent / 'output.txt').read_text()[-3000:]}")
-    return time.monotonic() - begin
-
-
-def results_of(folder: Path) -> dict[str, str]:
-    """Return the hashes of all results, weights and records."""
-    files = [
-        path for top in ("results/digits", "runs/networks") for path in folder.glob(f"{top}/**/*")
-    ]
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(files)
-        if path.is_file()
-    }
-
-
-def clear(folder: Path) -> None:
-    """Delete everything that the stages write, and the cache."""
-    for name in ("runs", "data", "report", "mlartifacts", ".dvc/cache", ".dvc/tmp"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "mlflow.db").unlink(missing_ok=True)
-    subprocess.run(["git", "checkout", "-q", "."], cwd=folder, check=True)
-
-
-def kill_at_random(folder: Path, draws: random.Random, kills: int, seconds: float) -> int:
-    """Kill the command at random times within `seconds`; return how often it ended before.
-
-    Every other kill comes in the middle of DVC's next writing of its lock file.
-    """
-    complete = 0
-    for trial in range(kills):
-        process, delay = start(folder), draws.uniform(0, seconds)
-        try:
-            status = process.wait(delay)
-        except subprocess.TimeoutExpired:
-            if trial % 2:
-                wait_for_write(folder / "dvc.lock", process)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            cut = (folder / "dvc.lock").stat().st_size
-            print(f"kill {trial + 1}: after {delay:.1f} s, dvc.lock has {cut} bytes", flush=True)
-            continue
-        if status:
-            sys.exit(f"failed: {(folder.parent / 'output.txt').read_text()[-3000:]}")
-        complete += 1
-        print(f"kill {trial + 1}: came after the end; everything is deleted", flush=True)
-        clear(folder)
-    return complete
-
-
-def wait_for_write(path: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a file becomes shorter, while it is rewritten, or the process ends."""
-    size = path.stat().st_size
-    while process.poll() is None and path.stat().st_size >= size:
-        size = path.stat().st_size
-        time.sleep(0.0005)
-
-
-def damage(path: Path, how: str) -> bytes:
-    """Return the content of a damaged file: empty, cut, or with a bit flipped."""
-    content = path.read_bytes()
-    half = len(content) // 2
-    flipped = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
-    return {"empty": b"", "cut": content[:half], "flipped": flipped}[how]
+def cut(folder: Path) -> list[str]:
+    """Return DVC's files that are no longer whole."""
+    locks = [path for path in LOCKS if not is_whole((folder / path).read_bytes())]
+    rwlock = folder / ".dvc/tmp/rwlock"
+    try:
+        json.loads(rwlock.read_text() if rwlock.exists() else "{}")
+    except ValueError:
+        return [*map(str, locks), "rwlock"]
+    return [*map(str, locks)]
 
 
 def main() -> None:
-    """Run the campaign; the seed makes kill times repeatable."""
+    """Run the campaign; print a line a kill, and a summary."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("--kills", type=int, default=40)
-    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--kills", type=int, default=100)
+    arguments.add_argument("--seed", type=int, default=0, help="of the moments")
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch, "project")
-        copy_project(folder)
-        seconds = finish(folder)
-        wanted = results_of(folder)
-        clear(folder)
-        draws = random.Random(options.seed)
-        complete = kill_at_random(folder, draws, options.kills, 0.6 * seconds)
-        finish(folder)
-        assert results_of(folder) == wanted, "other results after the kills"
-        print(f"{options.kills - complete} kills of the process group: the same results")
-        for name in VICTIMS:
-            for how in ("empty", "cut", "flipped"):
-                path = folder / name
-                if not path.exists() or (how == "flipped" and name in VICTIMS[:3]):
-                    continue
-                path.chmod(0o644)
-                path.write_bytes(damage(path, how))
-                finish(folder)
-                assert results_of(folder) == wanted, f"{name}, {how}: other results"
-                print(f"{name}, {how}: the same results", flush=True)
+    draws, stages, broken = random.Random(options.seed), Counter[str](), Counter[str]()
+    ended = 0
+    with miniature.project() as folder:
+        seconds = miniature.finish(folder)
+        wanted = miniature.outputs(folder)
+        print(f"uninterrupted: {seconds:.0f} s, {len(wanted)} files", flush=True)
+        miniature.clear(folder)
+        while stages.total() < options.kills:
+            moment = MOMENTS[stages.total() % len(MOMENTS)]
+            if killed(folder, moment, draws, seconds):
+                ended += 1
+                found = miniature.different(miniature.outputs(folder), wanted)
+                assert not found, f"other results: {found}"
+                print("ended before its kill, with the same results; begun anew", flush=True)
+                miniature.clear(folder)
+                continue
+            stage, files = stage_of(miniature.output()), cut(folder)
+            stages[stage] += 1
+            broken.update(files)
+            print(
+                f"kill {stages.total()} ({moment}): {stage}; cut: {', '.join(files) or 'nothing'}",
+                flush=True,
+            )
+        miniature.finish(folder)
+        found = miniature.different(miniature.outputs(folder), wanted)
+        assert not found, f"other results: {found}"
+    by_stage = ", ".join(f"{stage} {count}" for stage, count in sorted(stages.items()))
+    files = ", ".join(f"{name} {count}" for name, count in sorted(broken.items())) or "none"
+    print(
+        f"{stages.total()} of {options.kills} kills continued, {ended + 1} runs to the end with the"
+        f" same bytes in {len(wanted)} files. By stage: {by_stage}. Cut files of DVC: {files}."
+    )
 
 
 if __name__ == "__main__":

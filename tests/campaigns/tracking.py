@@ -1,0 +1,223 @@
+"""Campaign of tracking: servers that refuse, hang, come back, and two clones that publish at once.
+
+`python -m tests.campaigns.tracking` runs `evaluate` against servers that misbehave: it must end
+with one warning and wait at most 60 seconds in all. Then two copies of a miniature publish at once
+to `mlflow server`, on sqlite and on PostgreSQL: one current run a name must be left. PostgreSQL is
+skipped where it is not installed; its driver is needed by the server alone:
+`pip install --target <folder> psycopg2-binary`, then `--packages <folder>`.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import socketserver
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from pipeline.tracking.runs import LIMIT
+from tests.campaigns import miniature, stores
+from tests.campaigns.first_store import wait_until
+from tests.test_tracking_failures import server as misbehaving
+
+EVALUATE = [*miniature.STAGES, "evaluate", "digits", "rectifier", "pretrained"]
+TRACK = [*miniature.STAGES, "track"]
+SERVER = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+
+
+def hang(handler: socketserver.StreamRequestHandler) -> None:
+    """Accept a request and send nothing."""
+    time.sleep(2 * LIMIT)
+
+
+def drip(handler: socketserver.StreamRequestHandler) -> None:
+    """Send a byte a second."""
+    with suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(2 * LIMIT):
+            time.sleep(1)
+            handler.wfile.write(b" ")
+
+
+def refuse_with(status: str) -> Callable[[socketserver.StreamRequestHandler], None]:
+    """Return an answer that asks to come back in an hour."""
+    head = f"HTTP/1.1 {status}\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n".encode()
+    return lambda handler: handler.wfile.write(head) and None
+
+
+ANSWERS = {
+    "hanging": hang,
+    "a byte a second": drip,
+    "429, Retry-After 3600": refuse_with("429 Too Many Requests"),
+    "503, Retry-After 3600": refuse_with("503 Service Unavailable"),
+}
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def evaluate(folder: Path, uri: str, name: str) -> None:
+    """Run `evaluate` against a bad server; check its time and its one line."""
+    begin = time.monotonic()
+    status = miniature.start(folder, EVALUATE, MLFLOW_TRACKING_URI=uri).wait()
+    seconds, lines = time.monotonic() - begin, miniature.output().splitlines()
+    print(f"{name}: {seconds:.0f} s with start-up; {' / '.join(lines)[:400]}", flush=True)
+    assert status == 0, lines
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("warning: ")
+
+
+@contextmanager
+def serving(store: str, port: int, artifacts: Path, packages: str) -> Iterator[str]:
+    """Yield the address of an MLflow server."""
+    options = ["--backend-store-uri", store, "--artifacts-destination", str(artifacts)]
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONPATH": packages,
+    }
+    with artifacts.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [*SERVER, "--port", str(port), *options],
+            env=environment,
+            cwd=artifacts.parent,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: process.poll() is not None or answers(uri))
+        assert process.poll() is None, artifacts.with_suffix(".log").read_text()[-2000:]
+        yield uri
+    finally:
+        miniature.kill(process)
+
+
+def answers(uri: str) -> bool:
+    """Return whether a server is up."""
+    time.sleep(0.2)
+    try:
+        with urllib.request.urlopen(f"{uri}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def restarted(folder: Path, scratch: Path) -> None:
+    """Kill a server in the middle of `evaluate`, start it again, and publish the rest."""
+    store, port = scratch / "restarted.db", free_port()
+    arguments = (f"sqlite:///{store}", port, scratch / "restarted", "")
+    with serving(*arguments) as uri:
+        process = miniature.start(folder, EVALUATE, MLFLOW_TRACKING_URI=uri)
+        wait_until(lambda: runs_in(store) > 0)
+    print(f"killed when the store had {runs_in(store)} runs", flush=True)
+    with serving(*arguments) as uri:
+        assert process.wait() == 0, miniature.output()
+        lines = miniature.output().splitlines()
+        print(f"killed and restarted: {' / '.join(lines)[:400] or 'no warning'}", flush=True)
+        assert len(lines) <= 1, lines
+        miniature.finish(folder, TRACK, MLFLOW_TRACKING_URI=uri)
+        assert not (found := stores.faults(uri)), found
+        print("then `track`: one current run a name", flush=True)
+
+
+def runs_in(store: Path) -> int:
+    """Return the number of runs in a sqlite store."""
+    with closing(sqlite3.connect(store)) as connection:
+        return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+
+def at_once(folders: list[Path], uri: str, name: str) -> None:
+    """Publish from several copies at once; check that one current run a name is left."""
+    begin = time.monotonic()
+    processes = [miniature.start(folder, TRACK, MLFLOW_TRACKING_URI=uri) for folder in folders]
+    statuses = [process.wait() for process in processes]
+    found = stores.faults(uri)
+    print(
+        f"{name}: {time.monotonic() - begin:.0f} s, {found or 'one current run a name'}", flush=True
+    )
+    assert statuses == [0] * len(folders), miniature.output()
+    assert not found
+
+
+@contextmanager
+def postgres(packages: str) -> Iterator[str | None]:
+    """Yield the address of a new PostgreSQL database; None with a line where it cannot run."""
+    programs = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
+    driver = [sys.executable, "-c", "import psycopg2"]
+    environment = os.environ | {"PYTHONPATH": packages}
+    if not programs[0]:
+        print("skipped: PostgreSQL, which is not installed")
+        yield None
+        return
+    if subprocess.run(driver, env=environment, capture_output=True, check=False).returncode:
+        print("skipped: PostgreSQL, whose driver psycopg2 is not in --packages")
+        yield None
+        return
+    # PostgreSQL refuses to run as root.
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    folder, port = Path(tempfile.mkdtemp(prefix="campaign-")), free_port()
+    if user:
+        shutil.chown(folder, "postgres")
+    binaries = Path(programs[0]).parent
+    control = [*user, binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    initialize = [*user, binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "mlflow"]
+    subprocess.run(initialize, check=True, capture_output=True, cwd=folder)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, cwd=folder)
+    try:
+        yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """Run the campaign; print a line a trial."""
+    arguments = argparse.ArgumentParser(description=main.__doc__)
+    arguments.add_argument("--packages", default="", help="folder with psycopg2, for the server")
+    arguments.add_argument("--rounds", type=int, default=3, help="of two clones at once, a store")
+    options = arguments.parse_args()
+    with miniature.project() as folder:
+        stores.make(folder)
+        evaluate(folder, f"http://127.0.0.1:{free_port()}", "refusing")
+        for name, answer in ANSWERS.items():
+            with misbehaving(answer) as uri:
+                evaluate(folder, uri, name)
+        scratch, other = folder.with_name("servers"), folder.with_name("other")
+        scratch.mkdir()
+        restarted(folder, scratch)
+        for same in (True, False):
+            shutil.rmtree(other, ignore_errors=True)
+            shutil.copytree(folder, other)
+            if not same:  # other intervals
+                params = other / "params.yaml"
+                params.write_text(params.read_text().replace("confidence: 0.95", "confidence: 0.9"))
+            content = "the same content" if same else "two contents"
+            for trial in range(options.rounds):
+                name = f"two clones, {content}, round {trial + 1}"
+                store = f"sqlite:///{scratch}/{same}-{trial}.db"
+                with serving(store, free_port(), scratch / f"{same}-{trial}", "") as uri:
+                    at_once([folder, other], uri, f"sqlite: {name}")
+                with postgres(options.packages) as database:
+                    if database is None:
+                        continue
+                    files = scratch / f"postgres-{same}-{trial}"
+                    with serving(database, free_port(), files, options.packages) as uri:
+                        at_once([folder, other], uri, f"PostgreSQL: {name}")
+
+
+if __name__ == "__main__":
+    main()
