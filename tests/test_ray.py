@@ -69,9 +69,11 @@ class SlowObjective(SupervisedObjective):
     def train_epoch(
         self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
     ) -> torch.Tensor:
+        start = time.time()
         time.sleep(0.15)
         with Path(self.journal).open("a") as file:
-            file.write("epoch\n" * len(trials))
+            for trial in trials:
+                file.write(f"{trial.seed}-{trial.learning_rate} {start} {time.time()}\n")
         return super().train_epoch(tensors, trials, epochs)
 
 
@@ -283,6 +285,39 @@ def test_an_arm_of_digits(
     monkeypatch.setenv("RUNNER", "ray")
     run()
     assert_same_files(one, outputs("cluster"))
+
+
+@pytest.mark.slow
+def test_arms_side_by_side(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `train` the stages of an arm train nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNNER", "ray")
+    set_params(seeds=1, activations=["rectifier"])
+    for stage in ("download", "preprocess"):
+        import_module(f"stages.{stage}").main("digits")
+    import_module("stages.train").main("digits", jobs=2)
+    trained = outputs("trained")
+    monkeypatch.setattr("pipeline.training.runners.choose", pytest.fail)
+    run()
+    assert_same_files(trained, outputs("again"))
+
+
+@pytest.mark.slow
+def test_nodes_are_busy(cluster: Cluster, setup: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the first and the last of 40 tasks, two nodes wait for a tenth of the time."""
+    monkeypatch.setattr("pipeline.training.workers.CACHE_BYTES", 1)
+    population.save(population.initialize("test", [20, 16, 3], range(20), UNIT), setup.start)
+    train(setup, "ray")
+    assert len(networks("ray")) == 40
+    spans: dict[str, list[float]] = {}
+    for line in Path(setup.journal).read_text("utf-8").splitlines():
+        name, *times = line.split()
+        spans.setdefault(name, []).extend(map(float, times))
+    busy = sum(max(times) - min(times) for times in spans.values())
+    whole = max(map(max, spans.values())) - min(map(min, spans.values()))
+    assert 1 - busy / (2 * whole) <= 0.1
 
 
 @pytest.mark.slow
