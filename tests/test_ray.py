@@ -39,7 +39,10 @@ from ray.cluster_utils import Cluster  # noqa: E402
 
 from pipeline.training import ray_runner  # noqa: E402
 
-pytestmark = pytest.mark.timeout(600)  # on a busy machine; a minute for all on an idle one
+pytestmark = [
+    pytest.mark.timeout(600),  # on a busy machine; a minute for all on an idle one
+    pytest.mark.xdist_group("ray"),  # one cluster for all tests
+]
 CPU = torch.device("cpu")
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
 SEEDS, RATES, EPOCHS = 4, [0.1, 0.01], 12
