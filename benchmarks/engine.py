@@ -83,10 +83,11 @@ class Processes:
     def __init__(self, task: Task) -> None:
         """Divide the networks into shares."""
         self.task, self.steps = task, 0
+        cores = joblib.cpu_count()
         populations = workers.split_networks(
-            [*range(task.networks)], 4 * task.weights, torch.device("cpu")
+            [*range(task.networks)], 4 * task.weights, torch.device("cpu"), cores
         )
-        self.sizes = [len(networks) for networks in populations][: joblib.cpu_count()]
+        self.sizes = [len(networks) for networks in populations][:cores]
 
     def train(self, steps: int) -> tuple[int, float]:
         """Train, timed from the first start to the last end of a process."""

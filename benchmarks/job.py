@@ -27,7 +27,8 @@ from pipeline.networks import population
 from pipeline.networks.population import Tensors
 from pipeline.runtime import storage
 from pipeline.training.state import Objective, Trial
-from pipeline.training.workers import Setup, Workers
+from pipeline.training.task import Setup
+from pipeline.training.workers import Workers
 
 RATES = [0.1, 0.01, 0.001, 0.0001]  # the paper's grid
 PARTS = ("steps", "evaluation")  # the timed parts

@@ -13,8 +13,8 @@ STAGES = (
 )
 STAGES_OF_CLAIMS = ("conditions", "sweep", "score", "probe", "judge", "claims-page")
 TOOLS = (
-    *("track", "ui", "datasets", "predict", "official", "prune", "repair"),
-    *("bench", "cost", "readme"),
+    *("train", "track", "ui", "datasets", "predict", "official", "prune", "repair"),
+    *("bench", "scale", "cost", "readme"),
 )
 
 app = program(

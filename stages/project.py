@@ -47,7 +47,8 @@ def _run_stages(file: str) -> None:
 def test() -> None:
     """Run the fast tests, in a process per core, at most eight (each takes up to 1 GB)."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    dvc_runs.run([sys.executable, "-m", "pytest", "-n", "auto", "--maxprocesses", "8"])
+    processes = ("-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup")
+    dvc_runs.run([sys.executable, "-m", "pytest", *processes])
 
 
 def lint() -> None:

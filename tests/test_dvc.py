@@ -57,7 +57,7 @@ MOST_EXCESS = {
     "conditions": 5,
     "sweep": 2,
     "score": 14,
-    "probe": 7,
+    "probe": 2,
     "judge": 5,
     "claims": 11,
 }

@@ -21,7 +21,7 @@ PINS = dict(
     for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     if "==" in line
 )
-OPTIONAL = {"jax", "triton"}
+OPTIONAL = {"jax", "ray", "triton"}
 IMPORT_ALL = """
 import importlib, pathlib, sys
 for name in sys.argv[1:]:

@@ -1,6 +1,7 @@
 """Workers: split of trials into populations, progress display, failures of processes and GPUs."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ import torch
 from pipeline.config.params import Finetune
 from pipeline.networks.population import Tensors
 from pipeline.runtime.errors import Problem
-from pipeline.training import loop, progress, workers
+from pipeline.training import local_runner, loop, progress, runners, workers
+from pipeline.training.local_runner import LocalRunner
 from pipeline.training.state import Trial
-from pipeline.training.workers import Job, Setup, Workers, split_networks
+from pipeline.training.task import Setup, Task
+from pipeline.training.workers import Job, Workers, split_networks
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 TRIALS = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
@@ -51,23 +54,25 @@ def job(trials: list[Trial] = TRIALS, setup: Setup | None = None, *, network_byt
     return Job(setup or CountingSetup(), trials, SCHEDULE, network_bytes)
 
 
+def task(folder: Path, device: torch.device = CPU) -> Task:
+    return Task(CountingSetup(), TRIALS[:1], SCHEDULE, device, [folder / "network"])
+
+
 @pytest.mark.parametrize(
     ("cores", "network_bytes"), [(1, 1), (2, 1), (2, 1 << 21), (3, 1 << 30), (16, 1)]
 )
-def test_populations_fit_the_cache_and_occupy_the_cores(
-    monkeypatch: pytest.MonkeyPatch, cores: int, network_bytes: int
-) -> None:
+def test_populations_fit_the_cache_and_occupy_the_cores(cores: int, network_bytes: int) -> None:
     """The populations hold every trial once, in order; none exceeds the cache, no core is idle."""
-    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
-    populations = split_networks([*range(len(TRIALS))], network_bytes, CPU)
+    populations = split_networks([*range(len(TRIALS))], network_bytes, CPU, cores)
     assert [trial for population in populations for trial in population] == [*range(len(TRIALS))]
     assert max(map(len, populations)) <= max(1, workers.CACHE_BYTES // network_bytes)
     assert len(populations) >= min(cores, len(TRIALS)) // 2 + 1 or cores == 1
 
 
 def test_a_gpu_trains_one_population() -> None:
-    """On a GPU all trials are in one population."""
-    assert split_networks([3, 4, 5], 1 << 30, CUDA) == [[3, 4, 5]]
+    """All trials are in one population on a GPU, in equal shares on several."""
+    assert split_networks([3, 4, 5], 1 << 30, CUDA, 1) == [[3, 4, 5]]
+    assert split_networks([3, 4, 5], 1 << 30, CUDA, 2) == [[3, 4], [5]]
 
 
 @pytest.mark.parametrize("network_bytes", [1 << 20, 1 << 30])
@@ -108,18 +113,9 @@ def test_orphans_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise SystemExit
 
     monkeypatch.setattr(os, "_exit", stop)
-    progress.ProgressBoard(tmp_path / "progress", 1, create=True)
-    training = workers._PopulationTraining(
-        Workers(CPU, tmp_path, "test"),
-        job(TRIALS[:1]),
-        [0],
-        [tmp_path / "network"],
-        0,
-        1,
-        main_process=1 << 30,
-    )
+    board = progress.ProgressBoard(tmp_path / "progress", 1, create=True)
     with pytest.raises(SystemExit):
-        training.run()
+        local_runner._run(task(tmp_path), board, 0, main_process=1 << 30)
     assert stopped == [1]
     assert loop.CHECKPOINT_SECONDS > 0
 
@@ -193,14 +189,25 @@ def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Trainings on a GPU run one after the other in this process."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     ran: list[int] = []
-    monkeypatch.setattr(
-        workers._PopulationTraining, "run", lambda training: ran.append(os.getpid()) or []
-    )
-    trainings = [
-        workers._PopulationTraining(
-            Workers(CUDA, tmp_path, "test"), job([]), [], [], n, 3, os.getpid()
-        )
-        for n in range(3)
-    ]
-    assert workers._run_all(trainings) == [[], [], []]
+    monkeypatch.setattr(Task, "run", lambda task, report: ran.append(os.getpid()) or [])
+    board = progress.ProgressBoard(tmp_path / "progress", 3, create=True)
+    assert LocalRunner().run([task(tmp_path, CUDA)] * 3, board) == [[], [], []]
     assert ran == [os.getpid()] * 3
+
+
+def test_an_unknown_runner_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error lists the runners; without RUNNER this machine trains."""
+    monkeypatch.delenv("RUNNER", raising=False)
+    assert isinstance(runners.choose(), LocalRunner)
+    monkeypatch.setenv("RUNNER", "dask")
+    with pytest.raises(Problem, match="use one of local, ray"):
+        runners.choose()
+
+
+def test_ray_that_is_not_installed_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line has the command that installs it."""
+    monkeypatch.setenv("RUNNER", "ray")
+    monkeypatch.delitem(sys.modules, "pipeline.training.ray_runner", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(Problem, match=r"^RUNNER=ray needs Ray: pip install -e '\.\[ray\]'$"):
+        runners.choose()

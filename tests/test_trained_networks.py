@@ -42,9 +42,9 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return epochs
 
 
-def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01)) -> None:
+def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01), **of_run: list[str]) -> None:
     params = YAML(typ="safe", pure=True).load(committed.params())
-    params["run"] |= {"seeds": seeds}
+    params["run"] |= {"seeds": seeds, **of_run}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
     for phase in ("pretrain", "finetune"):
         params["datasets"]["digits"][phase] = {

@@ -18,8 +18,9 @@ from pipeline.runtime.storage import Record
 from pipeline.training.minibatches import REFERENCE_IMAGES, minibatches, reference, seeds_of
 from pipeline.training.model_selection import choose, chosen_or_first, grid
 from pipeline.training.state import History, Trial
+from pipeline.training.task import Setup
 from pipeline.training.trained_networks import setup_hash
-from pipeline.training.workers import Job, Setup, TrainedJob, Workers
+from pipeline.training.workers import Job, TrainedJob, Workers
 
 
 @dataclass(frozen=True)

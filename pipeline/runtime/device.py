@@ -1,13 +1,15 @@
-"""Compute device: the choice by DEVICE, reproducible arithmetic, and errors of a GPU."""
+"""Compute device: the choice by DEVICE and RUNNER, reproducible arithmetic, errors of a GPU."""
 
 import logging
 import os
+from pathlib import Path
 
 import torch
 
 from pipeline.runtime.errors import Problem
 
 CHOICES = ("auto", "cpu", "cuda")
+RUNNERS = ("local", "ray")
 PINNED_TORCH = "2.13.0"  # of constraints.txt, with which the committed results were made
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,23 @@ def choose() -> torch.device:
     if choice == "cuda" and not available:
         raise Problem("DEVICE=cuda, but torch sees no GPU: use DEVICE=cpu or install a CUDA build")
     return torch.device("cuda" if available and choice != "cpu" else "cpu")
+
+
+def runner() -> str:
+    """Return the place of training that RUNNER selects: this machine (`local`) or a cluster.
+
+    Raises Problem for an unknown name.
+    """
+    choice = os.environ.get("RUNNER", "local")
+    if choice not in RUNNERS:
+        raise Problem(f"RUNNER={choice} is unknown: use one of {', '.join(RUNNERS)}")
+    return choice
+
+
+def shared_checkpoints() -> Path | None:
+    """Return the folder CHECKPOINTS, which all nodes of a cluster share, None if it is not set."""
+    folder = os.environ.get("CHECKPOINTS")
+    return Path(folder).absolute() if folder else None
 
 
 def torch_warning() -> str | None:

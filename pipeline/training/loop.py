@@ -56,11 +56,13 @@ def train(
             room, state = _less_room(networks), TrainingState.start(files, tensors, device)
             continue
         now = time.monotonic()
-        if not state.unfinished or now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS):
+        due = now - saved > CHECKPOINT_SECONDS * max(1, took / QUICK_SECONDS)
+        if is_saved := due or not state.unfinished:
             state.save(files)
+        report(state.epoch, len(state.live), state.epochs_done(epochs))
+        if is_saved:  # the report may have sent the files to another machine
             saved = time.monotonic()
             took = saved - now
-        report(state.epoch, len(state.live), state.epochs_done(epochs))
     return state.best, state.histories
 
 

@@ -21,9 +21,14 @@ class ProgressBoard:
 
     def __init__(self, path: Path, rows: int, *, create: bool = False) -> None:
         """Open the board of `rows` rows at `path`; `create` sets all rows to 0."""
+        self.path = path.absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         mode: Literal["w+", "r+"] = "w+" if create else "r+"
         self.rows: NDArray[np.int64] = np.memmap(path, np.int64, mode, shape=(rows, 3))
+
+    def __reduce__(self) -> tuple[type["ProgressBoard"], tuple[Path, int]]:
+        """Pickle the place alone: another process opens the same file."""
+        return ProgressBoard, (self.path, len(self.rows))
 
     def write(self, row: int, epoch: int, live: int, done: int) -> None:
         """Set the row of a population."""

@@ -1,0 +1,70 @@
+"""Runner on this machine: a process on each CPU core, or this process on the GPU."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import joblib
+import torch
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from pipeline.runtime.errors import Problem
+from pipeline.training.progress import ProgressBoard
+from pipeline.training.state import History
+from pipeline.training.task import Task
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
+
+
+class LocalRunner:
+    """Processes of this machine; this process is one of them, which saves the memory of one."""
+
+    def slots(self, device: torch.device) -> int:
+        """Return the number of cores, or 1 for the GPU: its tasks run in turn."""
+        return joblib.cpu_count() if device.type == "cpu" else 1
+
+    def run(self, tasks: Sequence[Task], board: ProgressBoard) -> list[list[History]]:
+        """Run tasks, each on the next free process. Raises Problem if a process is killed."""
+        here = [partial(task.run, partial(board.write, row)) for row, task in enumerate(tasks)]
+        processes = min(self.slots(tasks[0].device), len(tasks))
+        if processes <= 1:
+            return [run() for run in here]
+        waiting = iter(range(len(tasks)))  # shared by the threads: each takes the next one
+        done: dict[int, list[History]] = {}
+
+        def work(run: Callable[[int], list[History]]) -> None:
+            for row in waiting:
+                done[row] = run(row)
+
+        others = get_reusable_executor(processes - 1, env=ONE_THREAD)
+
+        def elsewhere(row: int) -> list[History]:
+            return others.submit(_run, tasks[row], board, row, os.getpid()).result()  # type: ignore[no-any-return]
+
+        with ThreadPoolExecutor(processes - 1) as threads:
+            remote = [threads.submit(work, elsewhere) for _ in range(processes - 1)]
+            try:
+                work(lambda row: here[row]())
+                for thread in remote:
+                    thread.result()
+            except TerminatedWorkerError as error:
+                raise Problem(
+                    "a training process was killed, perhaps for want of memory: free some and run"
+                    " the same command again, it goes on from the last checkpoint"
+                ) from error
+            finally:
+                list(waiting)  # after a failure no thread takes another task
+        return [done[row] for row in range(len(tasks))]
+
+
+def _run(task: Task, board: ProgressBoard, row: int, main_process: int) -> list[History]:
+    """Run a task in a process of its own, which exits if the main process was killed."""
+
+    def report(epoch: int, live: int, done: int) -> None:
+        board.write(row, epoch, live, done)
+        if os.getppid() != main_process:
+            os._exit(1)
+
+    return task.run(report)

@@ -1,0 +1,51 @@
+"""Training of all arms of a dataset side by side, so that no part of a cluster is idle."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+
+from stages.arguments import DatasetName
+from stages.shell import run
+
+Jobs = Annotated[int, typer.Option(min=1, help="arms that are trained at once")]
+
+
+def main(dataset: DatasetName, jobs: Jobs = 6) -> None:
+    """Train all arms of a dataset side by side, on one cluster with RUNNER=ray.
+
+    DVC runs one stage at a time, and the last networks of a stage leave a cluster idle. This
+    command fills `runs/trained`; `make repro` finds all networks there and trains none again.
+    """
+    from pipeline.config import arms, params
+    from pipeline.config.arms import Arm
+    from pipeline.runtime import device
+    from pipeline.runtime.errors import Problem
+
+    if device.runner() == "local":
+        raise Problem("train needs RUNNER=ray: a single machine is kept busy by `make repro`")
+    settings = params.load()
+    settings.dataset(dataset)
+
+    def train(arm: Arm) -> bool:
+        """Pre-train and fine-tune an arm; return whether that succeeded."""
+        for stage in ("pretrain", "finetune"):
+            names = (dataset, arm.activation, arm.initialization)
+            command = [sys.executable, "-m", f"stages.{stage}", *names]
+            ended = subprocess.run(command, stderr=subprocess.PIPE, check=False)
+            typer.echo(
+                f"{stage} {arm.name}: {ended.stderr.decode(errors='replace').strip() or 'done'}"
+            )
+            if ended.returncode:
+                return False
+        return True
+
+    with ThreadPoolExecutor(jobs) as threads:
+        if not all([*threads.map(train, arms.arms_of(settings, dataset))]):
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    run(main)
