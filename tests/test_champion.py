@@ -107,9 +107,7 @@ def test_the_champion_loads_and_is_served(client, monkeypatch):
     x_NI = examples.read(RANDOM.ready / "valid.npz").inputs(slice(3))
     with torch.no_grad():
         wanted = torch_module.module(stack, 0)(x_NI).numpy()
-    uri = tracking.tracking_uri()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.tracking_uri())
     with torch.no_grad():
         loaded = mlflow.pytorch.load_model(ADDRESS)(x_NI).numpy()
     np.testing.assert_array_equal(loaded, wanted)

@@ -27,9 +27,10 @@ def python(folder: Path, *words: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_clone_that_pulls_trains_and_downloads_nothing(tmp_path: Path) -> None:
-    """Push, clone, pull, repro: no stage runs, though raw files are not in the remote."""
+    """No stage runs without raw files, which the remote lacks; changed preprocessing gets them."""
     trained, clone, other = (tmp_path / name for name in ("trained", "clone", "other"))
     kills.copy_project(trained)
+    call(trained, "git", "rm", "-rq", "claims/digits")  # verdicts on other networks
     python(trained, "stages", "repro")
     python(trained, "dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
     call(trained, "git", *AUTHOR, "commit", "-qam", "Trained")
@@ -44,11 +45,6 @@ def test_a_clone_that_pulls_trains_and_downloads_nothing(tmp_path: Path) -> None
     assert "different:             0 files" in output
     assert "same bytes: runs/networks/digits/rectifier-pretrained" in output
 
-    params = clone / "params.yaml"
-    params.write_text(params.read_text("utf-8").replace("seeds: 2", "seeds: 1"), "utf-8")
-    output = python(clone, "stages", "repro")
-    assert "Running stage 'pretrain@digits-rectifier-random'" in output
-    assert "Running stage 'download@digits'" not in output
     with (clone / "pipeline/data/text/corpus.py").open("a") as code:  # read by preprocess alone
         code.write("# another version\n")
     output = python(clone, "stages", "repro")
