@@ -1,9 +1,15 @@
 """Compare the arms of one dataset: tables, intervals, paired tests, and data of the figures."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages.arguments import DatasetName
 from stages.shell import run
+
+if TYPE_CHECKING:
+    from pipeline.analysis.comparison import Outcome
+    from pipeline.config.params import Compare
 
 
 def main(dataset: DatasetName) -> None:
@@ -14,10 +20,9 @@ def main(dataset: DatasetName) -> None:
     from pipeline.data.splits import examples
     from pipeline.evaluation import first_filters
     from pipeline.networks import population
-    from pipeline.runtime import csv_files, storage
+    from pipeline.runtime import storage
 
     settings = params.load()
-    confidence, significance = settings.compare.confidence, settings.compare.significance
     arms = arms_of(settings, dataset)
     files = {arm.key: arm.scores / "records.jsonl" for arm in arms}
     scores = {key: storage.read_lines(file) for key, file in files.items() if file.exists()}
@@ -35,6 +40,18 @@ def main(dataset: DatasetName) -> None:
     }
     shape = examples.read_encoding(Path("data/ready", dataset, "valid.npz")).shape
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
+    write_tables(out, results, settings.compare)
+    storage.write_bytes(out / "filters.npz", first_filters.as_npz(filters, shape))
+    storage.write_json(out / "curves.json", comparison.curves(results, histories))
+    storage.write_json(out / "protocol.json", protocol.protocol(settings.compare, results, abouts))
+
+
+def write_tables(out: Path, results: "Sequence[Outcome]", compare: "Compare") -> None:
+    """Write the tables that follow from the scores alone into a folder."""
+    from pipeline.analysis import comparison
+    from pipeline.runtime import csv_files, storage
+
+    confidence, significance = compare.confidence, compare.significance
     tables = {
         "table": (comparison.TABLE, comparison.table(results, confidence)),
         "runs": (comparison.RUNS, comparison.runs(results)),
@@ -43,10 +60,7 @@ def main(dataset: DatasetName) -> None:
     for name, (known, rows) in tables.items():
         content = csv_files.as_csv(comparison.columns(known, rows), rows)
         storage.write_bytes(out / f"{name}.csv", content)
-    storage.write_bytes(out / "filters.npz", first_filters.as_npz(filters, shape))
     storage.write_json(out / "errors.json", comparison.errors(results, confidence))
-    storage.write_json(out / "curves.json", comparison.curves(results, histories))
-    storage.write_json(out / "protocol.json", protocol.protocol(settings.compare, results, abouts))
     storage.write_json(out / "metrics.json", comparison.metrics(results, confidence))
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages import dvc_state
+from stages import dvc_state, pulled
 
 
 def checked_params() -> Any:
@@ -22,7 +22,7 @@ def checked_params() -> Any:
 def reproduce(file: str) -> None:
     """Run the stages of a dvc.yaml file that are out of date. Exits with status 1 on failure."""
     with opened() as repo:
-        repo.reproduce([file])
+        repo.reproduce([file], repro_fn=pulled.reproduce_stage)
 
 
 @contextmanager

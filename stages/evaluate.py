@@ -1,7 +1,12 @@
 """Test scores of an arm: the chosen network of each seed on the test split, once."""
 
+from typing import TYPE_CHECKING
+
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
+
+if TYPE_CHECKING:
+    from pipeline.config.arms import Arm
 
 
 def main(
@@ -12,17 +17,24 @@ def main(
     No other stage of the arms reads the test split; nothing is chosen here.
     """
     from pipeline.config import arms, params
-    from pipeline.data.splits.per_seed import read_for
-    from pipeline.evaluation import test_scores
-    from pipeline.networks import population
-    from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import exclusive
     from pipeline.tracking import arms as arm_runs
     from pipeline.tracking import runs
     from stages.tracking import tracking_uri
 
     settings = params.load()
     arm = arms.arm_of(settings, dataset, activation, initialization)
+    score(arm)
+    runs.publish_or_warn(arm.name, lambda: arm_runs.read(arm, settings), uri=tracking_uri())
+
+
+def score(arm: "Arm") -> None:
+    """Write the folder of an arm's scores."""
+    from pipeline.data.splits.per_seed import read_for
+    from pipeline.evaluation import test_scores
+    from pipeline.networks import population
+    from pipeline.runtime import device, storage
+    from pipeline.runtime.locks import exclusive
+
     device.prepare_for_training()
     with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
         stack = population.load(arm.networks / "weights.safetensors")
@@ -36,7 +48,6 @@ def main(
         storage.write_lines(out / "records.jsonl", lines)
         parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
         storage.write_json(out / "about.json", parts[0] | parts[1])
-    runs.publish_or_warn(arm.name, lambda: arm_runs.read(arm, settings), uri=tracking_uri())
 
 
 if __name__ == "__main__":

@@ -12,12 +12,22 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     Nothing is selected on the test split.
     """
     from pipeline.config import params
+    from pipeline.tracking import runs, tables
+    from stages.tracking import tracking_uri
+
+    score(dataset, experiment)
+    confidence = params.load().compare.confidence
+    runs.publish_or_warn(
+        experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
+    )
+
+
+def score(dataset: str, experiment: str) -> None:
+    """Write the table of an experiment's networks."""
     from pipeline.data.splits.per_seed import read_for
     from pipeline.experiments.conditions import scoring
     from pipeline.networks import population
     from pipeline.runtime import csv_files, device, storage
-    from pipeline.tracking import runs, tables
-    from stages.tracking import tracking_uri
 
     folder = Path("runs/experiments", dataset, experiment)
     device.prepare_for_training()
@@ -37,10 +47,6 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     columns = [*about["factors"], *scoring.COLUMNS, *about.get("columns", [])]
     table = csv_files.as_csv(columns, rows)
     storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
-    confidence = params.load().compare.confidence
-    runs.publish_or_warn(
-        experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
-    )
 
 
 if __name__ == "__main__":

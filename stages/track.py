@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,16 +13,30 @@ from stages.tracking import tracking_uri
 if TYPE_CHECKING:
     from pipeline.config.params import Params
 
+Register = Annotated[
+    bool, typer.Option("--register", help="register each dataset's best arm as its champion")
+]
 
-def main() -> None:
-    """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are."""
+
+def main(register: Register = False) -> None:
+    """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are.
+
+    With --register the best arm of each dataset, by validation error, becomes a version of the
+    registered model that has the dataset's name: `models:/<dataset>@champion`.
+    """
     uri = tracking_uri()
     from pipeline.config import params
+    from pipeline.tracking import champion
     from pipeline.tracking.store import Unreachable
 
     try:
-        for line in _published(params.load(), uri):
+        settings = params.load()
+        for line in _published(settings, uri):
             typer.echo(line)
+        for dataset in settings.run.datasets if register else ():
+            best, new = champion.register(dataset, settings, uri=uri)
+            state = "new" if new else "unchanged"
+            typer.echo(f"{dataset}: {champion.ALIAS} is {best.name}, {state}")
     except Unreachable as problem:
         typer.echo(f"warning: {problem}", err=True)
 

@@ -52,6 +52,7 @@ FLOORS = {
     "report/markdown": WORDS,
     "report/pages": WORDS | {"report/figures"},
     "tracking": WORDS | {"data/splits", "networks", "evaluation", "report/figures"},
+    "verification": ENGINE | {"analysis"},
     "report": set(),
     ".": set(),
 }

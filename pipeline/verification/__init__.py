@@ -1,0 +1,1 @@
+"""Verification: recorded results against results that are derived again."""

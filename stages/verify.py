@@ -1,0 +1,69 @@
+"""Verify recorded results: score the networks and derive every table again, and compare."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from stages import derivations, dvc_runs, networks, pulled
+from stages.arguments import DatasetName
+from stages.scratch import compared
+from stages.shell import run
+
+if TYPE_CHECKING:
+    from pipeline.verification.findings import Finding
+
+
+def main(dataset: DatasetName) -> None:
+    """Score a dataset's networks and derive its tables, tests and verdicts again; compare all.
+
+    Networks that are not on this disk are pulled where DVC has a remote; without them, the tables
+    are derived from the recorded scores. Nothing is overwritten. Exit status 1 where a number is
+    different.
+    """
+    from pipeline.config import params
+    from pipeline.runtime import device
+    from pipeline.runtime.errors import Problem
+    from pipeline.verification import findings
+
+    params.load().dataset(dataset)
+    device.prepare_for_training()
+    found = []
+    for finding in _findings(dataset):
+        found.append(finding)
+        if finding.state != "not verified":
+            typer.echo("\n".join(finding.lines))
+    typer.echo("\n".join(findings.not_verified(found)))
+    typer.echo(f"\n{findings.summary(found)}")
+    if names := [finding.name for finding in found if finding.state == "different"]:
+        raise Problem(
+            f"{dataset}: {len(names)} different, first of them {names[0]}: restore what was"
+            " changed, or make it again with `make repro`"
+        )
+
+
+def _findings(dataset: str) -> "Iterator[Finding]":
+    """Yield what is found, file by file: networks first, then all that follows from them."""
+    from pipeline.analysis import results
+    from pipeline.config.params import Compare
+    from pipeline.runtime import storage
+    from pipeline.verification import agreement, recorded
+
+    folder = Path("results", dataset)
+    outcomes = recorded.outcomes(results.read_table(folder / "runs.csv"))
+    sections = recorded.sections(outcomes, storage.read_json(folder / "protocol.json"))
+    splits = storage.read_json(folder / "card.json")["splits"]
+    rule = agreement.measured({name: split["examples"] for name, split in splits.items()})
+    arms = [outcome.arm for outcome in outcomes]
+    with dvc_runs.opened() as repo:
+        hashes = pulled.hashes(repo, derivations.networks(dataset, arms))
+    yield from (networks.whole(path, locked) for path, locked in hashes.items())
+    for arm in arms:
+        yield networks.on_validation(arm, sections, rule)
+    for one in derivations.of_dataset(dataset, outcomes, Compare(**sections["compare"])):
+        yield from compared(one, sections, rule if one.measured else agreement.derived)
+
+
+if __name__ == "__main__":
+    run(main)
