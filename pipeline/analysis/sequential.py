@@ -83,16 +83,26 @@ class Design:
         n = self.looks[look]
         if len(errors) < 2 or any(len(values) < n for values in errors.values()):
             raise ValueError(f"need {n} seeds of at least two arms")
-        return [self._decide(errors, pair, self.looks.index(n)) for pair in combinations(errors, 2)]
+        looks = [seeds for seeds in self.looks if seeds <= n]
+        least = {seeds: self.step or _step(errors, seeds) for seeds in looks}
+        levels = self.levels(math.comb(len(errors), 2))
+        return [self._decide(errors, pair, least, levels) for pair in combinations(errors, 2)]
 
     def _decide(
-        self, errors: Mapping[str, Sequence[float]], pair: tuple[str, str], look: int
+        self,
+        errors: Mapping[str, Sequence[float]],
+        pair: tuple[str, str],
+        least: Mapping[int, float],
+        levels: Sequence[float],
     ) -> PairDecision:
-        levels = self.levels(math.comb(len(errors), 2))
+        """Decide a pair, from the least spread that counts at each look and the levels."""
+        first, second = (errors[arm] for arm in pair)
         verdict: Verdict = "open"
         decided_at = None
-        for seeds, level in zip(self.looks[: look + 1], levels, strict=False):
-            difference, std = _spread(errors, pair, seeds, self.step)
+        for (seeds, step), level in zip(least.items(), levels, strict=False):
+            differences = [a - b for a, b in zip(first[:seeds], second[:seeds], strict=True)]
+            difference = statistics.mean(differences)
+            std = max(statistics.std(differences), step)
             reach = statistics.quantile(seeds, 1 - level) * std / math.sqrt(seeds)
             low, high = difference - reach, difference + reach
             if decided_at is None and (verdict := self._verdict(low, high)) != "open":
@@ -114,15 +124,7 @@ class Design:
         return min(statistics.seeds_needed(one, std, level, least=seeds) for one in ends)
 
 
-def _spread(
-    errors: Mapping[str, Sequence[float]], pair: tuple[str, str], seeds: int, step: float | None
-) -> tuple[float, float]:
-    """Return mean and standard deviation of a pair's differences, the latter at least a step."""
-    first, second = (errors[arm][:seeds] for arm in pair)
-    differences = [a - b for a, b in zip(first, second, strict=True)]
-    summary = statistics.summarize(differences, 0.95)
-    assert summary.std is not None
-    if step is None:
-        values = sorted({round(v, 9) for arm in errors.values() for v in arm[:seeds]})
-        step = min((b - a for a, b in pairwise(values)), default=math.inf)
-    return summary.mean, max(summary.std, step)
+def _step(errors: Mapping[str, Sequence[float]], seeds: int) -> float:
+    """Return the least distance of two errors; infinity where all are equal."""
+    values = sorted({round(v, 9) for arm in errors.values() for v in arm[:seeds]})
+    return min((b - a for a, b in pairwise(values)), default=math.inf)

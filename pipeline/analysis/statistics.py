@@ -48,6 +48,12 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def std(values: Sequence[float]) -> float:
+    """Return the n - 1 standard deviation of at least two values."""
+    center = mean(values)
+    return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
+
+
 def summarize(values: Sequence[float], confidence: float) -> Summary:
     """Return mean, spread and interval of one value a seed; `confidence` in (0, 1).
 
@@ -59,9 +65,9 @@ def summarize(values: Sequence[float], confidence: float) -> Summary:
     n, center = len(values), mean(values)
     if n == 1:
         return Summary(n, center, None, None, None)
-    std = math.sqrt(math.fsum((value - center) ** 2 for value in values) / (n - 1))
-    margin = quantile(n, confidence) * std / math.sqrt(n)
-    return Summary(n, center, std, center - margin, center + margin)
+    spread = std(values)
+    margin = quantile(n, confidence) * spread / math.sqrt(n)
+    return Summary(n, center, spread, center - margin, center + margin)
 
 
 def paired_test(
@@ -105,6 +111,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
+    """Return the level at which Holm's procedure tests each p-value, in the order given.
+
+    The smallest of m at significance / m, the next at significance / (m - 1), and so on up to the
+    first that is not rejected: the others share its level.
+
+    >>> holm_levels([0.25, 0.03125], 0.125)
+    [0.125, 0.0625]
+    """
+    levels = [0.0] * len(p_values)
+    level, rejected = 0.0, True
+    ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    for rank, index in enumerate(ascending):
+        if rejected:
+            level = significance / (len(p_values) - rank)
+            rejected = p_values[index] <= level
+        levels[index] = level
+    return levels
+
+
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Return Spearman's rank correlation, 0 where one of the two is constant."""
     from scipy import stats
@@ -127,14 +153,17 @@ def seeds_needed(
     >>> seeds_needed([1.0], 1.0, 0.05)
     10
     """
-    from scipy import special
+    from scipy.special import nctdtr
 
     def reached(n: int) -> float:
         bound = quantile(n, 1 - level)
         shifts = [min(math.sqrt(n) * distance / std, bound + 40) for distance in distances]
-        return 1 - sum(float(special.nctdtr(n - 1, shift, bound)) for shift in shifts)
+        return 1 - sum(float(nctdtr(n - 1, shift, bound)) for shift in shifts)
 
-    return least + bisect_left(range(least, MOST_SEEDS), power, key=reached)
+    most = least
+    while most < MOST_SEEDS and reached(most) < power:
+        least, most = most, min(2 * most, MOST_SEEDS)
+    return least + bisect_left(range(least, most), power, key=reached)
 
 
 def quantile(n: int, confidence: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import RMSE
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report.text.wording import equals, name, percent, plural, sentence, spoken
+from pipeline.report.text.wording import equals, name, percent, plural, seeds, sentence, spoken
 
 
 def ranked(results: Results) -> list[Row]:
@@ -89,6 +89,30 @@ def _against_next(results: Results, second: Row, test: Row) -> str:
     return (
         f"The next arm, {arm}, is {facts}: the test does not separate the two, "
         "which is not to say that they are equal."
+    )
+
+
+def seeds_needed(results: Results) -> str | None:
+    """Return the seeds that would tell the arms apart, and what they would not decide.
+
+    None where all tested pairs differ significantly, or none is tested.
+    """
+    tests = [test for test in results.tests if test["p"] is not None]
+    needed = sorted(test["seeds_needed"] for test in tests if test.get("seeds_needed"))
+    if not needed:
+        return None
+    ends = " to ".join(map(seeds, sorted({needed[0], needed[-1]})))
+    text = (
+        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not told apart by "
+        f"{results.protocol['seeds']} seeds; {ends} would do, with 80% power, if the differences "
+        "are as observed."
+    )
+    split = [test["split_error"] for test in tests if test["split_error"] is not None]
+    if results.folds or not split:
+        return text
+    return (
+        f"{text} More seeds do not change the choice of test examples, which adds up to "
+        f"{percent(max(split))} points to the standard error of a difference."
     )
 
 
