@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pipeline.analysis import comparison, protocol, statistics
+from pipeline.analysis import comparison, protocol, sequential, statistics
 from pipeline.analysis import results as read
 from pipeline.config.arms import Arm, arms_of
 from pipeline.evaluation import first_filters
@@ -142,7 +142,7 @@ def test_seeds_needed_would_show_a_difference_that_is_not_significant():
         else:
             std = max((errors[0] - errors[1]).std(ddof=1), 1 / 297)
             distance = abs(row["difference_mean"])
-            needed = statistics.seeds_needed([distance], std, level, least=10)
+            needed = sequential.seeds_needed([distance], std, level, least=10)
             assert row["seeds_needed"] == needed > 10
 
 

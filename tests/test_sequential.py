@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import statistics
+from pipeline.analysis import sequential, statistics
 from pipeline.analysis.sequential import Design
 
 DESIGN = Design((5, 8, 12, 18, 26, 40))
@@ -77,7 +77,7 @@ def test_seeds_that_agree_to_the_last_example_prove_nothing():
     """Five equal errors of 36 test examples are no equivalence; nor are errors that never vary."""
     assert DESIGN.decide({"a": [0.0] * 5, "b": [0.0] * 4 + [100 / 36]}, 0)[0].verdict == "open"
     never = DESIGN.decide({"a": [0.0] * 5, "b": [0.0] * 5}, 0)[0]
-    assert (never.verdict, never.seeds_needed) == ("open", statistics.MOST_SEEDS)
+    assert (never.verdict, never.seeds_needed) == ("open", sequential.MOST_SEEDS)
     known = Design(DESIGN.looks, step=0.01).decide({"a": [0.0] * 5, "b": [0.0] * 5}, 0)[0]
     assert known.verdict == "equivalent"
 
@@ -85,7 +85,7 @@ def test_seeds_that_agree_to_the_last_example_prove_nothing():
 @pytest.mark.parametrize("distances", [[0.6], [0.5, 0.7]])
 def test_needed_seeds_decide_as_often_as_they_should(distances):
     """At the number needed, 80% of 2000 intervals hold no end at these distances from the mean."""
-    n = statistics.seeds_needed(distances, 1.0, 0.01)
+    n = sequential.seeds_needed(distances, 1.0, 0.01)
     draws = np.random.default_rng(0).normal(size=(2000, n))
     means, reach = draws.mean(1), statistics.quantile(n, 0.99) * draws.std(1, ddof=1) / math.sqrt(n)
     missed = means - reach > -distances[0]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import statistics
+from pipeline.analysis import sequential, statistics
 from pipeline.claims import verdicts
 from pipeline.claims.arms import CLAIMS as OF_ARMS
 from pipeline.claims.catalogue import CLAIMS
@@ -293,7 +293,7 @@ def test_p_matches_hand_worked_values():
 def test_seeds_needed_exclude_the_ends_that_decide(value, low, high, distances):
     """Inside a region both ends must be excluded; outside the nearest one alone."""
     found = Estimate(5, value, 1.0, high, low, high)
-    expected = statistics.seeds_needed(distances, math.sqrt(5), 0.01, least=5)
+    expected = sequential.seeds_needed(distances, math.sqrt(5), 0.01, least=5)
     assert found.seeds_needed(0.01) == expected > 5
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from pipeline.analysis import statistics
+from pipeline.analysis import sequential, statistics
 from pipeline.config.arms import Arm, arms_of
 from pipeline.config.params import Params
 from pipeline.paper import published
@@ -238,7 +238,7 @@ def _seeds_needed(first: Outcome, second: Outcome, level: float) -> int:
     differences = [one[seed] - other[seed] for seed in one]
     distance = abs(statistics.mean(differences))
     std = max(statistics.std(differences), 1 / first.records[0]["test_examples"])  # less is luck
-    return statistics.seeds_needed([distance], std, level, least=len(differences))
+    return sequential.seeds_needed([distance], std, level, least=len(differences))
 
 
 def _split_error(first: Outcome, second: Outcome) -> float:

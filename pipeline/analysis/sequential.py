@@ -1,18 +1,21 @@
-"""Group-sequential comparison of arms over paired seeds, with its rationale in docs/sequential.md.
+"""Seeds that a comparison takes: numbers needed, and a group-sequential design over paired seeds.
 
 Arms are compared at planned numbers of seeds, the looks. At each look every pair has a confidence
 interval of its mean paired difference, so wide that all intervals of all pairs at all looks hold
 their true differences together with probability 1 - significance. A verdict is false only where its
-interval misses the truth, so training may stop at any look, for any reason.
+interval misses the truth, so training may stop at any look, for any reason (docs/sequential.md).
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
 from pipeline.analysis import statistics
+
+MOST_SEEDS = 1_000_000  # a number needed that is no smaller means: out of reach
 
 Verdict = Literal["lower", "higher", "equivalent", "open"]
 
@@ -121,7 +124,33 @@ class Design:
         """Return the seeds that show a difference, or equivalence where that takes fewer."""
         size = abs(difference)
         ends = [[size]] + [[self.margin - size, self.margin + size]] * (size < self.margin)
-        return min(statistics.seeds_needed(one, std, level, least=seeds) for one in ends)
+        return min(seeds_needed(one, std, level, least=seeds) for one in ends)
+
+
+def seeds_needed(
+    distances: Sequence[float], std: float, level: float, *, least: int = 2, power: float = 0.8
+) -> int:
+    """Return the seeds at which an interval holds none of some values, with a given power.
+
+    The interval is the Student t one of a mean over seeds, at confidence 1 - `level`; `std` is the
+    standard deviation over seeds, and `distances` are those from the true mean to the values, each
+    above 0 and on a side of its own. Chances to miss them add up (noncentral t). The answer lies
+    between `least` and `MOST_SEEDS`.
+
+    >>> seeds_needed([1.0], 1.0, 0.05)
+    10
+    """
+    from scipy.special import nctdtr
+
+    def reached(n: int) -> float:
+        bound = statistics.quantile(n, 1 - level)
+        shifts = [min(math.sqrt(n) * distance / std, bound + 40) for distance in distances]
+        return 1 - sum(float(nctdtr(n - 1, shift, bound)) for shift in shifts)
+
+    most = least
+    while most < MOST_SEEDS and reached(most) < power:
+        least, most = most, min(2 * most, MOST_SEEDS)
+    return least + bisect_left(range(least, most), power, key=reached)
 
 
 def _step(errors: Mapping[str, Sequence[float]], seeds: int) -> float:

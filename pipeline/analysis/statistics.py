@@ -1,12 +1,9 @@
-"""Means, intervals, paired tests, rank correlations and numbers of seeds needed."""
+"""Means, intervals, paired tests and rank correlations over seeds."""
 
 import math
 import sys
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-MOST_SEEDS = 1_000_000  # a number needed that is no smaller means: out of reach
 
 
 @dataclass(frozen=True)
@@ -138,32 +135,6 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     if len(set(first)) == 1 or len(set(second)) == 1:
         return 0.0
     return float(stats.spearmanr(first, second).statistic)
-
-
-def seeds_needed(
-    distances: Sequence[float], std: float, level: float, *, least: int = 2, power: float = 0.8
-) -> int:
-    """Return the seeds at which an interval holds none of some values, with a given power.
-
-    The interval is the Student t one of a mean over seeds, at confidence 1 - `level`; `std` is the
-    standard deviation over seeds, and `distances` are those from the true mean to the values, each
-    above 0 and on a side of its own. Chances to miss them add up (noncentral t). The answer lies
-    between `least` and `MOST_SEEDS`.
-
-    >>> seeds_needed([1.0], 1.0, 0.05)
-    10
-    """
-    from scipy.special import nctdtr
-
-    def reached(n: int) -> float:
-        bound = quantile(n, 1 - level)
-        shifts = [min(math.sqrt(n) * distance / std, bound + 40) for distance in distances]
-        return 1 - sum(float(nctdtr(n - 1, shift, bound)) for shift in shifts)
-
-    most = least
-    while most < MOST_SEEDS and reached(most) < power:
-        least, most = most, min(2 * most, MOST_SEEDS)
-    return least + bisect_left(range(least, most), power, key=reached)
 
 
 def quantile(n: int, confidence: float) -> float:

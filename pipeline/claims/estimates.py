@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.analysis import changepoint, statistics
+from pipeline.analysis import changepoint, sequential, statistics
 from pipeline.analysis.changepoint import Changepoint
 from pipeline.claims.claim import TEST_ERROR, Claim, Margin
 from pipeline.claims.groups import Group
@@ -58,7 +58,7 @@ class Estimate:
         if not self.inside:
             distances = [min(distances)]
         std = self.error * math.sqrt(self.n)
-        return statistics.seeds_needed(distances, std, level, least=self.n)
+        return sequential.seeds_needed(distances, std, level, least=self.n)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the Student t interval; `confidence` in (0, 1)."""

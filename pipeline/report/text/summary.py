@@ -103,7 +103,7 @@ def seeds_needed(results: Results) -> str | None:
         return None
     ends = " to ".join(map(seeds, sorted({needed[0], needed[-1]})))
     text = (
-        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not told apart by "
+        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not separated by "
         f"{results.protocol['seeds']} seeds; {ends} would do, with 80% power, if the differences "
         "are as observed."
     )

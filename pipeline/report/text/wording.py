@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.analysis import criterion, statistics
+from pipeline.analysis import criterion, sequential
 from pipeline.analysis.results import Row, arm_key
 from pipeline.config import arms
 from pipeline.config.params import PAPER_IMAGES
@@ -49,7 +49,7 @@ def seeds(n: float | None) -> str:
     """
     if n is None:
         return UNKNOWN
-    most = statistics.MOST_SEEDS
+    most = sequential.MOST_SEEDS
     return f"over {most - 1:,}" if n >= most else f"{n:,.0f}"
 
 
