@@ -12,7 +12,10 @@ STAGES = (
     *("compare", "report"),
 )
 STAGES_OF_CLAIMS = ("conditions", "sweep", "score", "probe", "judge", "claims-page")
-TOOLS = ("track", "ui", "datasets", "predict", "prune", "repair", "bench", "cost", "readme")
+TOOLS = (
+    *("track", "ui", "datasets", "predict", "prune", "repair", "bench", "cost"),
+    *("readme", "evidence"),
+)
 
 app = program(
     help="Deep Sparse Rectifier Neural Networks: the whole pipeline, its stages, and tools.",

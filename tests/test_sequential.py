@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.analysis import sequential, statistics
 from pipeline.analysis.sequential import Design
+from tests.campaigns import error_rates
 
 DESIGN = Design((5, 8, 12, 18, 26, 40))
 
@@ -107,3 +108,24 @@ def test_too_few_seeds_or_arms_are_refused():
         DESIGN.decide(arms([0, 1], seeds=7), 1)
     with pytest.raises(ValueError, match="at least two arms"):
         DESIGN.decide(arms([0]), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("setting", error_rates.SETTINGS, ids=lambda setting: setting.name)
+def test_false_verdicts_are_as_rare_as_stated(setting):
+    """Of 1,000 questions, stopped at any look, at most 5% and two standard errors are false."""
+    assert error_rates.rates(setting, 1000).false <= error_rates.LEVEL + error_rates.NOISE
+
+
+def test_levels_that_are_not_corrected_for_looks_and_pairs_fail():
+    """Three arms tested at 5% each, at every look, give false verdicts in over 15% of questions."""
+
+    class Naive(Design):
+        def levels(self, pairs):
+            return [0.05] * len(self.looks)
+
+    setting = next(one for one in error_rates.SETTINGS if one.name == "no difference, 3 arms")
+    naive = error_rates.rates(setting, 100, Naive((5, 8, 12), margin=0.0))
+    assert naive.false > 0.15
+    assert error_rates.rates(setting, 100, Design((5, 8, 12), margin=0.0)).false < 0.11
