@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from stages import dvc_runs, repair
+from stages import dvc_runs, evidence, repair
 
 
 def repro() -> None:
@@ -27,6 +27,7 @@ def claims() -> None:
     """Test the paper's claims by experiments and probes; print how many have which verdict."""
     dvc_runs.checked_params()
     _run_stages("claims/dvc.yaml")
+    evidence.main()
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
     from stages import table_hashes
@@ -36,6 +37,7 @@ def claims() -> None:
     for path in sorted(Path("claims").glob("*/claims.csv")):
         typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")
     typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
+    typer.echo("Across datasets: report/evidence.html; tables in LaTeX: report/latex/")
 
 
 def _run_stages(file: str) -> None:

@@ -1,4 +1,4 @@
-"""Publish finished arms, baselines and experiments to MLflow."""
+"""Publish finished arms, baselines, pairs of arms and experiments to MLflow."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -42,7 +42,7 @@ def main(register: Register = False) -> None:
 
 
 def _published(settings: "Params", uri: str) -> Iterator[str]:
-    """Publish arms, baselines and experiments in turn; yield a line of text about each."""
+    """Publish arms, baselines, pairs and experiments in turn; yield a line of text about each."""
     from pipeline.config.arms import arms_of
     from pipeline.tracking import arms, finished_arm, runs, tables
 
@@ -58,6 +58,9 @@ def _published(settings: "Params", uri: str) -> Iterator[str]:
         if baselines := tables.baselines(dataset):
             new = runs.publish(baselines, uri=uri)
             yield f"{dataset}: {new} of {len(baselines)} baselines published"
+        if pairs := tables.pairs(dataset):
+            new = runs.publish(pairs, uri=uri)
+            yield f"{dataset}: {new} of {len(pairs)} pairs of arms published"
     for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
         if conditions := tables.conditions(dataset, experiment, settings.compare.confidence):
             new = runs.publish(conditions, uri=uri)

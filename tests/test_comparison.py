@@ -3,20 +3,26 @@
 import csv
 import io
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from pipeline.analysis import comparison, protocol
-from pipeline.config.arms import arms_of
+from pipeline.analysis import comparison, protocol, sequential, statistics
+from pipeline.analysis import results as read
+from pipeline.config.arms import Arm, arms_of
 from pipeline.evaluation import first_filters
 from pipeline.runtime import csv_files
 from pipeline.runtime.errors import Problem
-from tests import synthetic
+from tests import committed, synthetic
 
 TABLE = (
     "dataset,activation,initialization,seeds,test_error_mean,test_error_std,test_error_low,"
     "test_error_high,valid_error_mean,zeros_mean,dead_units_mean,paper_test_error"
+)
+TESTS = (
+    "first,second,n,difference_mean,low,high,p,p_holm,significant,papers_mark,seeds_needed,"
+    "split_error"
 )
 RUNS = (
     "dataset,activation,initialization,seed,learning_rate,pretrain_learning_rates,best_epoch,"
@@ -47,8 +53,9 @@ def lines(columns, rows):
 
 
 def test_columns_are_the_contract():
-    """The headers of table.csv and runs.csv are a contract with other programs."""
-    for columns, header in ((comparison.TABLE, TABLE), (comparison.RUNS, RUNS)):
+    """The headers of table.csv, runs.csv and tests.csv are a contract with other programs."""
+    known = (comparison.TABLE, TABLE), (comparison.RUNS, RUNS), (comparison.TESTS, TESTS)
+    for columns, header in known:
         assert csv_files.as_csv(columns, []).decode() == header + "\n"
 
 
@@ -115,6 +122,45 @@ def test_different_arms_are_significant_and_equal_arms_are_not():
     assert far["low"] < far["difference_mean"] < far["high"] < 0
     same = tests["rectifier-random", "tanh-pretrained"]
     assert (same["p"], same["p_holm"], same["significant"]) == (1.0, 1.0, False)
+
+
+def test_seeds_needed_would_show_a_difference_that_is_not_significant():
+    """They are those of the t-test at the level of Holm's procedure; significant pairs need none.
+
+    Their split error is the root of the sum of e (1 - e) / n over both arms.
+    """
+    results = make_outcomes(spread=0.004)
+    rows = comparison.paired_tests(results, 0.95, 0.05)
+    levels = statistics.holm_levels([row["p"] for row in rows], 0.05)
+    assert {row["significant"] for row in rows} == {True, False}
+    for row, level, pair in zip(rows, levels, combinations(results, 2), strict=True):
+        errors = np.array([[record["test_error"] for record in arm.records] for arm in pair])
+        e = errors.mean(1)
+        assert row["split_error"] == pytest.approx(math.sqrt((e * (1 - e)).sum() / 297))
+        if row["significant"]:
+            assert row["seeds_needed"] is None
+        else:
+            std = max((errors[0] - errors[1]).std(ddof=1), 1 / 297)
+            distance = abs(row["difference_mean"])
+            needed = sequential.seeds_needed([distance], std, level, least=10)
+            assert row["seeds_needed"] == needed > 10
+
+
+def test_committed_tests_are_those_of_the_committed_runs():
+    """Each results/<dataset>/tests.csv follows from its runs.csv to the last byte."""
+    for path in sorted(committed.folder().glob("results/*/tests.csv")):
+        found = read.read(path.parent, figures=False)
+        examples = {"test_examples": int(found.protocol["test_examples"])}
+        results = [
+            comparison.Outcome(
+                Arm(path.parent.name, row["activation"], row["initialization"]),
+                [run | examples for run in found.runs if read.arm_key(run) == read.arm_key(row)],
+            )
+            for row in found.table
+        ]
+        levels = found.protocol["confidence"], found.protocol["significance"]
+        rows = comparison.paired_tests(results, *levels)
+        assert csv_files.as_csv(comparison.TESTS, rows) == path.read_bytes()
 
 
 def test_papers_mark_is_for_the_two_starts_of_one_activation():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.analysis import results
 from pipeline.experiments.conditions import catalogue, scoring
 from pipeline.runtime import csv_files, storage
 from pipeline.tracking import runs, store, tables
@@ -140,6 +141,28 @@ def test_baselines_are_runs_beside_the_arms(found, uri):
     assert run.data.metrics["test_accuracy_mean"] == 0.75
     assert run.data.metrics["test_rmse_low"] < run.data.metrics["test_rmse_mean"]
     assert [point.step for point in curve] == [0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("found")
+def test_pairs_are_runs_in_an_experiment_of_their_own(uri):
+    """A run for each tested pair, with its difference and the seeds that it needs."""
+    rows = {f"{row['first']} - {row['second']}": row for row in rated_tests()[:2]}
+    assert len(tables.pairs("stars")) == len(rated_tests())
+    pairs = tables.pairs("stars")[:2]
+    assert runs.publish(pairs, uri=uri) == 2
+    assert runs.publish(pairs, uri=uri) == 0
+    with store.opened(uri) as client:
+        experiment = client.get_experiment_by_name("stars: pairs")
+        for run in client.search_runs([experiment.experiment_id]):
+            row = rows.pop(run.info.run_name)
+            assert run.data.metrics["difference_mean"] == row["difference_mean"]
+            assert run.data.metrics.get("seeds_needed") == row["seeds_needed"]
+    assert rows == {}
+    assert tables.pairs("another") == []
+
+
+def rated_tests():
+    return results.read_table(Path("results/stars/tests.csv"))
 
 
 @pytest.mark.usefixtures("found")

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.analysis import statistics
+from pipeline.analysis import sequential, statistics
 from pipeline.claims import verdicts
 from pipeline.claims.arms import CLAIMS as OF_ARMS
 from pipeline.claims.catalogue import CLAIMS
 from pipeline.claims.claim import by_number
-from pipeline.claims.estimates import Estimate, estimate, holm_levels
+from pipeline.claims.estimates import Estimate, estimate
 from pipeline.claims.groups import ARMS
 from pipeline.claims.untested import UNTESTED
 from pipeline.paper import published
@@ -261,7 +261,7 @@ def test_rows_are_a_table_of_all_claims():
     header = csv_files.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
     assert header == (
         "key,number,claim,source,mark,paper,paper_mark,records,statistic,unit,estimate,low,high,n,"
-        "p,p_holm,low_holm,high_holm,rule,verdict,reason"
+        "p,p_holm,low_holm,high_holm,rule,verdict,reason,seeds_needed,split_error"
     )
 
 
@@ -286,12 +286,34 @@ def test_p_matches_hand_worked_values():
     assert found.interval(0.95) == pytest.approx((2 - margin, 2 + margin), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "distances"),
+    [(0.5, -math.inf, 2.0, [1.5]), (0.5, -1.0, 1.0, [1.5, 0.5]), (1.5, -1.0, 1.0, [0.5])],
+)
+def test_seeds_needed_exclude_the_ends_that_decide(value, low, high, distances):
+    """Inside a region both ends must be excluded; outside the nearest one alone."""
+    found = Estimate(5, value, 1.0, high, low, high)
+    expected = sequential.seeds_needed(distances, math.sqrt(5), 0.01, least=5)
+    assert found.seeds_needed(0.01) == expected > 5
+
+
+def test_undecided_claims_alone_have_seeds_needed():
+    """Every undecided estimate over seeds has a number; every test error has a split error."""
+    errors = EQUAL | {"tanh-random": 0.06}
+    estimated = [row for row in judged_with(errors, 5).values() if row["p"] is not None]
+    assert {row["verdict"] == "undecided" for row in estimated} == {True, False}
+    for row in estimated:
+        assert (row["seeds_needed"] is not None) == (row["verdict"] == "undecided")
+        assert (row["split_error"] is None) == ("test error" not in row["statistic"])
+
+
 def test_holm_levels_decide_as_adjusted_p_values_do():
     """A p-value is at most its level where Holm's adjusted p is at most the significance."""
     rng = np.random.default_rng(0)
     for _ in range(200):
         p_values = (rng.uniform(size=8) ** 6).tolist()
         by_level = [
-            p <= level for p, level in zip(p_values, holm_levels(p_values, 0.05), strict=True)
+            p <= level
+            for p, level in zip(p_values, statistics.holm_levels(p_values, 0.05), strict=True)
         ]
         assert by_level == [p <= 0.05 for p in statistics.holm(p_values)]

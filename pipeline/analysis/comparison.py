@@ -1,11 +1,12 @@
 """Comparison of the arms of one dataset: tables, intervals, paired tests and validation curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from pipeline.analysis import statistics
+from pipeline.analysis import sequential, statistics
 from pipeline.config.arms import Arm, arms_of
 from pipeline.config.params import Params
 from pipeline.paper import published
@@ -26,7 +27,7 @@ RUNS = [
 ]  # fmt: skip
 TESTS = [
     "first", "second", "n", "difference_mean", "low", "high", "p", "p_holm", "significant",
-    "papers_mark",
+    "papers_mark", "seeds_needed", "split_error",
 ]  # fmt: skip
 
 PAPERS_LEVEL = 0.05  # Table 1 marks pairs that a plain pairwise test at this p does not separate
@@ -193,12 +194,22 @@ def paired_tests(results: Sequence[Outcome], confidence: float, significance: fl
     `significant` follows Holm's correction over all pairs. `papers_mark` is the paper's own mark
     for the two initializations of one activation: True where the plain test at 0.05 does not
     separate them. Pairs with a failed arm, or of one seed, stay without a test.
+
+    `seeds_needed` is the number of seeds that would show the difference of a pair that is not
+    significant, with 80% power at its level of Holm's procedure, were its difference and spread
+    the true ones. `split_error` is the most that the choice of test examples adds to the standard
+    error of a difference of test errors: the binomial one, which more seeds do not lower.
     """
-    rows = [_pair(*pair, confidence) for pair in combinations(results, 2)]
-    tested = [row for row in rows if row["p"] is not None]
-    adjusted = statistics.holm([row["p"] for row in tested])
-    for row, p_holm in zip(tested, adjusted, strict=True):
+    pairs = list(combinations(results, 2))
+    rows = [_pair(*pair, confidence) for pair in pairs]
+    tested = [(row, pair) for row, pair in zip(rows, pairs, strict=True) if row["p"] is not None]
+    p_values = [row["p"] for row, _ in tested]
+    adjusted = statistics.holm(p_values)
+    levels = statistics.holm_levels(p_values, significance)
+    for (row, pair), p_holm, level in zip(tested, adjusted, levels, strict=True):
         row |= {"p_holm": p_holm, "significant": p_holm <= significance}
+        if not row["significant"]:
+            row["seeds_needed"] = _seeds_needed(*pair, level)
     return rows
 
 
@@ -207,14 +218,32 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     row |= {"first": first.arm.key, "second": second.arm.key}
     if first.failed or second.failed:
         return row
-    what = "test_rmse" if of_ratings([first, second]) else "test_error"
-    pairs = first.by_seed(what), second.by_seed(what)
-    test = statistics.paired_test(*pairs, confidence)
+    test = statistics.paired_test(*_measured(first, second), confidence)
     row |= {"n": test.n, "difference_mean": test.difference}
     row |= {"low": test.low, "high": test.high, "p": test.p}
     if test.p is not None and first.arm.activation == second.arm.activation:
         row["papers_mark"] = test.p > PAPERS_LEVEL
+    if not of_ratings([first, second]):
+        row["split_error"] = _split_error(first, second)
     return row
+
+
+def _measured(first: Outcome, second: Outcome) -> tuple[dict[int, float], dict[int, float]]:
+    what = "test_rmse" if of_ratings([first, second]) else "test_error"
+    return first.by_seed(what), second.by_seed(what)
+
+
+def _seeds_needed(first: Outcome, second: Outcome, level: float) -> int:
+    one, other = _measured(first, second)
+    differences = [one[seed] - other[seed] for seed in one]
+    distance = abs(statistics.mean(differences))
+    std = max(statistics.std(differences), 1 / first.records[0]["test_examples"])  # less is luck
+    return sequential.seeds_needed([distance], std, level, least=len(differences))
+
+
+def _split_error(first: Outcome, second: Outcome) -> float:
+    errors = [statistics.mean(list(arm.by_seed("test_error").values())) for arm in (first, second)]
+    return math.sqrt(sum(e * (1 - e) for e in errors) / first.records[0]["test_examples"])
 
 
 def curves(results: Sequence[Outcome], histories: Mapping[str, Sequence[Record]]) -> dict[str, Any]:

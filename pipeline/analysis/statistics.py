@@ -45,6 +45,12 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def std(values: Sequence[float]) -> float:
+    """Return the n - 1 standard deviation of at least two values."""
+    center = mean(values)
+    return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
+
+
 def summarize(values: Sequence[float], confidence: float) -> Summary:
     """Return mean, spread and interval of one value a seed; `confidence` in (0, 1).
 
@@ -56,9 +62,9 @@ def summarize(values: Sequence[float], confidence: float) -> Summary:
     n, center = len(values), mean(values)
     if n == 1:
         return Summary(n, center, None, None, None)
-    std = math.sqrt(math.fsum((value - center) ** 2 for value in values) / (n - 1))
-    margin = _quantile(n, confidence) * std / math.sqrt(n)
-    return Summary(n, center, std, center - margin, center + margin)
+    spread = std(values)
+    margin = quantile(n, confidence) * spread / math.sqrt(n)
+    return Summary(n, center, spread, center - margin, center + margin)
 
 
 def paired_test(
@@ -102,6 +108,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
+    """Return the level at which Holm's procedure tests each p-value, in the order given.
+
+    The smallest of m at significance / m, the next at significance / (m - 1), and so on up to the
+    first that is not rejected: the others share its level.
+
+    >>> holm_levels([0.25, 0.03125], 0.125)
+    [0.125, 0.0625]
+    """
+    levels = [0.0] * len(p_values)
+    level, rejected = 0.0, True
+    ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    for rank, index in enumerate(ascending):
+        if rejected:
+            level = significance / (len(p_values) - rank)
+            rejected = p_values[index] <= level
+        levels[index] = level
+    return levels
+
+
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Return Spearman's rank correlation, 0 where one of the two is constant."""
     from scipy import stats
@@ -111,7 +137,8 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _quantile(n: int, confidence: float) -> float:
+def quantile(n: int, confidence: float) -> float:
+    """Return half the width of the interval of a mean over n seeds, in its standard errors."""
     from scipy import special  # scipy.stats takes a second more to import
 
     return float(special.stdtrit(n - 1, (1 + confidence) / 2))

@@ -8,10 +8,10 @@ just touches that end: test and interval cannot disagree.
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.analysis import changepoint, statistics
+from pipeline.analysis import changepoint, sequential, statistics
 from pipeline.analysis.changepoint import Changepoint
 from pipeline.claims.claim import TEST_ERROR, Claim, Margin
 from pipeline.claims.groups import Group
@@ -49,6 +49,17 @@ class Estimate:
         distance = min(abs(self.value - self.low), abs(self.value - self.high))
         return float(2 * special.stdtr(self._freedom, -distance / self.error))
 
+    def seeds_needed(self, level: float) -> int:
+        """Return the n at which an interval at 1 - `level` would decide, in 4 of 5 cases.
+
+        That is, were the estimate and its spread the true ones.
+        """
+        distances = [abs(self.value - end) for end in (self.low, self.high) if math.isfinite(end)]
+        if not self.inside:
+            distances = [min(distances)]
+        std = self.error * math.sqrt(self.n)
+        return sequential.seeds_needed(distances, std, level, least=self.n)
+
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the Student t interval; `confidence` in (0, 1)."""
         from scipy import special
@@ -81,7 +92,7 @@ def estimate(claim: Claim, groups: Groups) -> Estimated:
 def _over_seeds(claim: Claim, groups: Groups) -> Estimate:
     """Estimate the mean over seeds of the contrast of each seed."""
     values = _by_seed(claim, groups)
-    error = max(_std(values), _resolution(claim, groups)) / math.sqrt(len(values))
+    error = max(statistics.std(values), _resolution(claim, groups)) / math.sqrt(len(values))
     bound = _bound(claim, groups)
     region = claim.rule.region(bound)
     return Estimate(len(values), statistics.mean(values), error, bound, *region)
@@ -91,7 +102,7 @@ def _over_networks(claim: Claim, groups: Groups) -> Estimate:
     """Estimate the difference of two groups of different networks (Welch, 1947)."""
     first, second = (groups[key].values(claim.quantity.column) for key in claim.groups)
     least = _resolution(claim, groups)
-    squares = [max(_std(values), least) ** 2 / len(values) for values in (first, second)]
+    squares = [max(statistics.std(values), least) ** 2 / len(values) for values in (first, second)]
     freedom = sum(squares) ** 2 / sum(
         square**2 / (len(values) - 1)
         for square, values in zip(squares, (first, second), strict=True)
@@ -111,31 +122,6 @@ def _breaking_point(claim: Claim, groups: Groups) -> Changepoint:
     bound = claim.rule.bound
     assert isinstance(bound, float)
     return changepoint.fit(zeros, errors, region=claim.rule.region(bound))
-
-
-def _std(values: Sequence[float]) -> float:
-    center = statistics.mean(values)
-    return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
-
-
-def holm_levels(p_values: Sequence[float], significance: float) -> list[float]:
-    """Return the level at which Holm's procedure tests each p-value, in the order given.
-
-    The smallest of m at significance / m, the next at significance / (m - 1), and so on up to the
-    first that is not rejected: the others share its level.
-
-    >>> holm_levels([0.25, 0.03125], 0.125)
-    [0.125, 0.0625]
-    """
-    levels = [0.0] * len(p_values)
-    level, rejected = 0.0, True
-    ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    for rank, index in enumerate(ascending):
-        if rejected:
-            level = significance / (len(p_values) - rank)
-            rejected = p_values[index] <= level
-        levels[index] = level
-    return levels
 
 
 def _by_seed(claim: Claim, groups: Groups) -> list[float]:
@@ -161,12 +147,23 @@ def _resolution(claim: Claim, groups: Groups) -> float:
 
 def _bound(claim: Claim, groups: Groups) -> float:
     bound = claim.rule.bound
-    if not isinstance(bound, Margin):
-        return bound
+    return _size(bound, claim, groups) if isinstance(bound, Margin) else bound
+
+
+def split_error(claim: Claim, groups: Groups) -> float | None:
+    """Return the most that the choice of test examples adds to the standard error of a test error.
+
+    It is the binomial one, as if networks made their mistakes independently; more seeds do not
+    lower it. None for other quantities.
+    """
+    return _size(Margin(claim.groups), claim, groups) if claim.quantity == TEST_ERROR else None
+
+
+def _size(margin: Margin, claim: Claim, groups: Groups) -> float:
     errors = [
-        statistics.mean(list(groups[key].by_seed("test_error").values())) for key in bound.arms
+        statistics.mean(list(groups[key].by_seed("test_error").values())) for key in margin.arms
     ]
-    return bound.size(errors, _test_examples(claim, groups))
+    return margin.size(errors, _test_examples(claim, groups))
 
 
 def _test_examples(claim: Claim, groups: Groups) -> int:

@@ -19,14 +19,14 @@ from pipeline.analysis import changepoint, statistics
 from pipeline.analysis.comparison import Row
 from pipeline.claims.catalogue import CLAIMS
 from pipeline.claims.claim import ZEROS_BY_LAYER, Claim, Margin, by_number
-from pipeline.claims.estimates import Estimated, Groups, estimate, holm_levels
+from pipeline.claims.estimates import Estimate, Estimated, Groups, estimate, split_error
 from pipeline.claims.untested import UNTESTED
 from pipeline.config.arms import spoken
 
 VERDICTS = [
     "key", "number", "claim", "source", "mark", "paper", "paper_mark", "records", "statistic",
     "unit", "estimate", "low", "high", "n", "p", "p_holm", "low_holm", "high_holm", "rule",
-    "verdict", "reason",
+    "verdict", "reason", "seeds_needed", "split_error",
 ]  # fmt: skip
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -45,6 +45,9 @@ def judge(
     `significance` says the same. A claim is undecided where its experiment or a group is absent, a
     seed has no network, seeds are not paired, or there is one seed. A claim that is counted needs
     no statistics and has no interval.
+
+    `seeds_needed` is the n that would decide an undecided estimate with 80% power at its level of
+    Holm's procedure; `split_error` the standard error of a test error that more seeds do not lower.
     """
     lacks = {claim: _lack(claim, records.get(claim.records.name)) for claim in CLAIMS}
     complete = {claim: records[claim.records.name] for claim in CLAIMS if lacks[claim] is None}
@@ -57,6 +60,8 @@ def judge(
         claim: estimate(claim, groups) for claim, groups in complete.items() if claim not in counted
     }
     judged = counted | _tests(estimates, confidence, significance)
+    for claim in estimates:
+        judged[claim]["split_error"] = split_error(claim, complete[claim])
     unknown = {claim: {"verdict": UNDECIDED, "reason": lacks[claim]} for claim in CLAIMS}
     rows = [_description(claim, dataset) | judged.get(claim, unknown[claim]) for claim in CLAIMS]
     return sorted(rows + _without_rule(), key=lambda row: by_number(row["number"]))
@@ -135,7 +140,7 @@ def _tests(
 ) -> dict[Claim, Row]:
     """Return the verdicts on estimates, tested together by Holm's procedure."""
     p_values = [estimated.p for estimated in estimates.values()]
-    adjusted, levels = statistics.holm(p_values), holm_levels(p_values, significance)
+    adjusted, levels = statistics.holm(p_values), statistics.holm_levels(p_values, significance)
     rows: dict[Claim, Row] = {}
     for (claim, estimated), p_holm, level in zip(estimates.items(), adjusted, levels, strict=True):
         decided = SUPPORTED if estimated.inside else CONTRADICTED
@@ -150,6 +155,8 @@ def _tests(
             "verdict": UNDECIDED if p_holm > significance else decided,
             "reason": _reason(claim, estimated, 1 - level),
         }
+        if p_holm > significance and isinstance(estimated, Estimate):
+            rows[claim]["seeds_needed"] = estimated.seeds_needed(level)
     return rows
 
 

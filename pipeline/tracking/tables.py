@@ -1,8 +1,9 @@
-"""MLflow runs of rows of a table: baselines of texts, and conditions of experiments.
+"""MLflow runs of rows of a table: baselines, pairs of arms, and conditions of experiments.
 
 Values of single seeds are a metric whose steps are the seeds: one run holds all networks of a row.
-Baselines are in the experiment of their dataset, beside the arms; conditions in one that is named
-after the dataset and our experiment, say `digits: hardness`.
+Baselines are in the experiment of their dataset, beside the arms; pairs of arms in one of their
+own, say `digits: pairs`; conditions in one that is named after dataset and our experiment, say
+`digits: hardness`.
 """
 
 from collections.abc import Sequence
@@ -52,6 +53,25 @@ def _baseline(compared: Results, row: Row) -> Content:
         + _by_seed(names, rows),
         tags=runs.source({}, command="python -m stages.baseline"),
     )
+
+
+def pairs(dataset: str) -> list[Content]:
+    """Return the tested pairs of arms of a dataset that was compared: their rows of tests.csv."""
+    table = Path("results", dataset, "tests.csv")
+    rows = results.read_table(table) if table.exists() else []
+    return [
+        Content(
+            experiment=f"{dataset}: pairs",
+            kind="pair",
+            name=f"{row['first']} - {row['second']}",
+            fingerprint=storage.fingerprint(LAYOUT, dataset, row),
+            params={"dataset": dataset, "first": row["first"], "second": row["second"]},
+            points=[Point(name, x) for name, x in row.items() if isinstance(x, int | float)],
+            tags=runs.source({}, command="python -m stages.compare"),
+        )
+        for row in rows
+        if row["p"] is not None
+    ]
 
 
 def conditions(dataset: str, experiment: str, confidence: float) -> list[Content]:

@@ -33,6 +33,7 @@ def comparison(results: Results) -> str:
     result = [
         summary.answer(results),
         summary.standing(results),
+        summary.seeds_needed(results),
         summary.against_baseline(results),
     ]
     protocol = [_protocol(results), summary.baselines_note(results) if measured else None]
@@ -87,14 +88,21 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     tested = _tested(judged)
     here = f"here ({wording.percent(compare.confidence, 0)}% interval)"
     rows = [
-        [row.claim, f"**{row.verdict}**", f"{row.here} {row.interval}".strip(), row.paper]
+        [
+            row.claim,
+            f"**{row.verdict}** {row.needed}".strip(),
+            f"{row.here} {row.interval}".strip(),
+            row.paper,
+        ]
         for row in verdicts.judged(tested)
     ]
     small = (
         f"{verdicts.count(tested)}, on {dataset}. A verdict follows from a fixed rule"
         " (`pipeline/claims/`) and an interval widened by Holm's correction at"
         f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers"
-        " of seeds and the intervals that decide."
+        " of seeds and the intervals that decide. Needed: the seeds that would decide, with 80%"
+        " power, if the estimate and its spread are the true ones; test examples: the standard"
+        " error that their choice adds at most, whatever the seeds."
     )
     if others := len(judged) - len(tested):
         small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."

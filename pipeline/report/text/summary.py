@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import RMSE
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report.text.wording import name, percent, plural, sentence, spoken
+from pipeline.report.text.wording import name, percent, plural, seeds, sentence, spoken
 
 
 def ranked(results: Results) -> list[Row]:
@@ -65,6 +65,30 @@ def standing(results: Results) -> str:
         f"It differs significantly from {significant} of {len(tests)} other "
         f"{plural(len(tests), 'arm')} (paired t-tests, Holm's correction over {count} "
         f"{plural(count, 'pair')}); arms that no test separates need not be equal."
+    )
+
+
+def seeds_needed(results: Results) -> str | None:
+    """Return the seeds that would tell the arms apart, and what they would not decide.
+
+    None where all tested pairs differ significantly, or none is tested.
+    """
+    tests = [test for test in results.tests if test["p"] is not None]
+    needed = sorted(test["seeds_needed"] for test in tests if test.get("seeds_needed"))
+    if not needed:
+        return None
+    ends = " to ".join(map(seeds, sorted({needed[0], needed[-1]})))
+    text = (
+        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not separated by "
+        f"{results.protocol['seeds']} seeds; {ends} would do, with 80% power, if the differences "
+        "are as observed."
+    )
+    split = [test["split_error"] for test in tests if test["split_error"] is not None]
+    if results.folds or not split:
+        return text
+    return (
+        f"{text} More seeds do not change the choice of test examples, which adds up to "
+        f"{percent(max(split))} points to the standard error of a difference."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.analysis.results import Row
 from pipeline.claims.catalogue import CLAIMS, STATED
 from pipeline.paper import published
-from pipeline.report.text.wording import UNKNOWN, percent, plural, sentence
+from pipeline.report.text.wording import UNKNOWN, percent, plural, seeds, sentence
 
 VERDICTS = ("supported", "contradicted", "undecided")
 
@@ -21,7 +21,10 @@ TESTS = {
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A row of claims.csv in words; `test` names its test and margin, empty for other rules."""
+    """A row of claims.csv in words; `test` names its test and margin, empty for other rules.
+
+    `needed` are the seeds that would decide an undecided claim, and what they would not.
+    """
 
     claim: str
     source: str
@@ -29,6 +32,7 @@ class JudgedClaim:
     here: str
     interval: str
     verdict: str
+    needed: str
     test: str
     rule: str
     reason: str
@@ -48,6 +52,7 @@ def _judged(row: Row) -> JudgedClaim:
         here=here(row),
         interval="" if low is None else f"({_number(low, unit)} to {_number(high, unit)})",
         verdict=row["verdict"],
+        needed=needed(row),
         test=margin_test(row["rule"]),
         rule=row["rule"],
         reason=row["reason"],
@@ -64,6 +69,15 @@ def margin_test(rule: str) -> str:
         if (match := pattern.search(rule)) is not None:
             return f"{name}, margin {match[1]}"
     return ""
+
+
+def needed(row: Row) -> str:
+    """Return the seeds that an undecided row of claims.csv needs, in brackets; empty for others."""
+    if not row.get("seeds_needed"):
+        return ""
+    split = row["split_error"]
+    limit = "" if split is None else f"; test examples ± {percent(split)} points"
+    return f"({seeds(row['seeds_needed'])} needed{limit})"
 
 
 def here(row: Row) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.analysis import criterion
+from pipeline.analysis import criterion, sequential
 from pipeline.analysis.results import Row, arm_key
 from pipeline.config import arms
 from pipeline.config.params import PAPER_IMAGES
@@ -39,6 +39,18 @@ def p_value(p: float | None) -> str:
     if p is None:
         return UNKNOWN
     return "< 0.001" if p < 0.001 else f"{p:.3g}"
+
+
+def seeds(n: float | None) -> str:
+    """Return a number of seeds needed; `UNKNOWN` for None.
+
+    >>> seeds(1999.0), seeds(1_000_000)
+    ('1,999', 'over 999,999')
+    """
+    if n is None:
+        return UNKNOWN
+    most = sequential.MOST_SEEDS
+    return f"over {most - 1:,}" if n >= most else f"{n:,.0f}"
 
 
 def equals(p: float | None) -> str:
