@@ -1,9 +1,12 @@
-"""Means, intervals, paired tests and rank correlations over seeds."""
+"""Means, intervals, paired tests, rank correlations and numbers of seeds needed."""
 
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+MOST_SEEDS = 1_000_000  # a number needed that is no smaller means: out of reach
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def summarize(values: Sequence[float], confidence: float) -> Summary:
     if n == 1:
         return Summary(n, center, None, None, None)
     std = math.sqrt(math.fsum((value - center) ** 2 for value in values) / (n - 1))
-    margin = _quantile(n, confidence) * std / math.sqrt(n)
+    margin = quantile(n, confidence) * std / math.sqrt(n)
     return Summary(n, center, std, center - margin, center + margin)
 
 
@@ -111,7 +114,31 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _quantile(n: int, confidence: float) -> float:
+def seeds_needed(
+    distances: Sequence[float], std: float, level: float, *, least: int = 2, power: float = 0.8
+) -> int:
+    """Return the seeds at which an interval holds none of some values, with a given power.
+
+    The interval is the Student t one of a mean over seeds, at confidence 1 - `level`; `std` is the
+    standard deviation over seeds, and `distances` are those from the true mean to the values, each
+    above 0 and on a side of its own. Chances to miss them add up (noncentral t). The answer lies
+    between `least` and `MOST_SEEDS`.
+
+    >>> seeds_needed([1.0], 1.0, 0.05)
+    10
+    """
+    from scipy import special
+
+    def reached(n: int) -> float:
+        bound = quantile(n, 1 - level)
+        shifts = [min(math.sqrt(n) * distance / std, bound + 40) for distance in distances]
+        return 1 - sum(float(special.nctdtr(n - 1, shift, bound)) for shift in shifts)
+
+    return least + bisect_left(range(least, MOST_SEEDS), power, key=reached)
+
+
+def quantile(n: int, confidence: float) -> float:
+    """Return half the width of the interval of a mean over n seeds, in its standard errors."""
     from scipy import special  # scipy.stats takes a second more to import
 
     return float(special.stdtrit(n - 1, (1 + confidence) / 2))
