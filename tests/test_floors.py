@@ -53,7 +53,12 @@ FLOORS = {
     "report/pages": WORDS | {"report/figures"},
     "tracking": WORDS | {"data/splits", "networks", "evaluation", "report/figures"},
     "report": set(),
-    ".": set(),
+    "questions": RESULTS
+    | ENGINE
+    | FILES
+    | {"data", "data/formats", "data/sources", "training", "pretraining", "finetuning"}
+    | {"evaluation", "report/text", "report/figures"},
+    ".": {"questions"},
 }
 PIPELINE = set(FLOORS) - {"."}
 FLOORS["benchmarks"] = PIPELINE - {"report/pages", "report/markdown", "claims", "tracking"}
