@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from stages import paper, project
+from stages import ask, paper, project
 from stages.arguments import Command
 from stages.shell import guarded, program
 
@@ -30,6 +30,7 @@ def add(panel: str, name: str, main: Callable[..., None]) -> None:
 
 for name, main in (
     *(("repro", project.repro), ("claims", project.claims), ("paper", paper.main)),
+    *(("ask", ask.main),),
     *(("test", project.test), ("lint", project.lint)),
 ):
     add("Project", name, main)

@@ -25,6 +25,12 @@ def reproduce(file: str) -> None:
         repo.reproduce([file], repro_fn=pulled.reproduce_stage)
 
 
+def commit(file: str) -> None:
+    """Record the files on disk as the outputs of a dvc.yaml file's stages, without running them."""
+    with opened() as repo:
+        repo.commit(file, force=True)
+
+
 @contextmanager
 def opened() -> Iterator[Any]:
     """Yield DVC's repository with its files in order. Exits with status 1 on DVC's errors."""

@@ -15,7 +15,12 @@ BROKEN = "was broken by a kill or a full disk"
 
 
 def keep_copies() -> None:
-    """Copy the lock files. Called by stages that DVC runs: it has read them, so they are whole."""
+    """Copy the lock files. Called by stages that DVC runs: it has read them, so they are whole.
+
+    Not in the folder of a question, where a folder `.dvc` would begin another repository.
+    """
+    if not Path(".dvc").is_dir():
+        return
     for lock, copy in LOCKS.items():
         try:
             if (content := lock.read_bytes()).endswith(b"\n"):

@@ -55,7 +55,12 @@ FLOORS = {
     "verification": ENGINE | {"analysis"},
     "evidence": WORDS | {"report/figures", "report/pages"},
     "report": set(),
-    ".": set(),
+    "questions": RESULTS
+    | ENGINE
+    | FILES
+    | {"data", "data/formats", "data/sources", "training", "pretraining", "finetuning"}
+    | {"evaluation", "report/text", "report/figures"},
+    ".": {"questions"},
 }
 PIPELINE = set(FLOORS) - {"."}
 FLOORS["benchmarks"] = PIPELINE - {

@@ -183,7 +183,7 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     examples = _examples(files, options)
     for option in sorted(options.model_fields_set & set(examples.part_N)):
         raise Problem(f"{where}.{option}: {files.path} already has a {option} split: remove it")
-    splits = examples.splits(_partition(examples, files.path, options))
+    splits = examples.splits(partition(examples, files.path, options))
     if isinstance(examples, Table) and (columns := examples.index_columns()):
         log.warning(
             "%s: %s of %s numbers the rows, and may give the class away: remove the column",
@@ -215,7 +215,7 @@ def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:
     return table
 
 
-def _partition(
+def partition(
     examples: LabeledExamples, path: str, options: Preprocess
 ) -> tuple[NDArray[np.int64], ...]:
     """Return the rows of the three splits, shuffled; each split has its share of every class.

@@ -1,0 +1,63 @@
+"""Answer to a question in its folder: data, trial, looks, recommendation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.config import params
+from pipeline.config.params import Dataset, Params
+from pipeline.questions import cost, looks, understood
+from pipeline.questions.question import FILE, Question, write_params
+from pipeline.questions.recommendation import recommendation
+from pipeline.questions.training import prepare
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+
+ANSWER = Path("answer.json")
+
+
+def answered(
+    question: Question,
+    block: Dataset,
+    what: str,
+    base: Params,
+    *,
+    seconds: float,
+    mirror: Path | None,
+    say: Callable[[str], None],
+) -> looks.Answer:
+    """Train in the current folder for about `seconds`; return the answer, and write answer.json.
+
+    `block` and `what` are the settings of the dataset and a description of its files, `base` is the
+    repository's params.yaml, `say` prints a line. A question asked before goes on with its own
+    settings. Raises Problem where the data cannot be used, or the first look takes too long.
+    """
+    name, first = question.dataset, question.looks[0]
+    again = FILE.exists()
+    settings = params.load() if again else question.settings(base, block, first)
+    prepare(settings, name, mirror)
+    for line in understood.lines(
+        storage.read_json(Path("results", name, "card.json")), what, question.margin
+    ):
+        say(line)
+    seeds, block = settings.run.seeds, settings.dataset(name)
+    per_epoch = cost.trial(question.settings(settings, block, first), name)
+    settings = question.settings(settings, block, seeds)
+    per_seed = per_epoch * cost.network_epochs(settings, name)
+    schedule = settings.finetune_for(name)
+    say(
+        f"time:    at most {cost.duration(per_seed * first)} for {first} seeds, "
+        f"{cost.duration(per_seed * question.looks[-1])} for {question.looks[-1]} "
+        f"(at most {schedule.epochs} epochs, rates {', '.join(map(str, schedule.learning_rates))})"
+    )
+    if not again and per_seed * first > seconds:
+        raise Problem("this is more than the budget: give a larger --budget, or fewer activations")
+    write_params(settings)
+    storage.write_json(FILE, question.model_dump(mode="json"))  # from here on it is fixed
+    answer = looks.answer(
+        question, settings, block, seeds=seeds, seconds=seconds, per_seed=per_seed, say=say
+    )
+    text = recommendation(answer, question.margin, settings.compare.significance)
+    decisions = [vars(decision) for decision in answer.decisions]
+    storage.write_json(ANSWER, {"recommendation": text, "pairs": decisions})
+    say(f"\n{text}")
+    return answer

@@ -1,0 +1,94 @@
+"""Folder of a question: a small project with params.yaml, dvc.yaml, data, runs and results.
+
+Every command of the project works in it as in the repository's root.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.params import Dataset, Params
+from pipeline.data.catalogue import CATALOGUE
+from pipeline.data.sources import own
+from pipeline.questions.files import Recognized, recognize
+from pipeline.questions.question import FILE, LOOKS, Question, block, checked
+from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
+
+FOLDER = Path("questions")
+IGNORED = ("data/", "runs/", "report/", "results/*/*.npz", "results/*/curves.json")
+SHARED = ("runs/trained", "data/downloads")  # of the root: nothing is trained or fetched twice
+CODE = re.compile(r"^(\s+- )(stages|pipeline)/", re.MULTILINE)  # a dependency of dvc.yaml
+
+
+def folder_of(data: str, params: Params, name: str | None) -> Path:
+    """Return the folder of the question about files or a dataset of params.yaml."""
+    if name is None:
+        name = re.sub(r"[^\w-]+", "-", Path(data).resolve().name.partition(".")[0]).strip("-")
+        if name in CATALOGUE and data not in params.datasets:
+            name = f"my-{name}"  # a name of the catalogue means its files
+    return FOLDER / name
+
+
+def question_of(
+    folder: Path, params: Params, given: Mapping[str, Any], arms: Mapping[str, str | None]
+) -> Question:
+    """Return the question of a folder with the options that were given, or the recorded question.
+
+    `arms` has activations and initializations, joined by commas. An option that is None was not
+    given. Raises Problem for a wrong option, and where one differs from the record: the design of a
+    question is fixed before its first network.
+    """
+    lists = {key: text and [name.strip() for name in text.split(",")] for key, text in arms.items()}
+    given = {key: value for key, value in {**given, **lists}.items() if value is not None}
+    path = folder / FILE
+    if not path.exists():
+        default = {"initializations": ["random"], "activations": params.run.activations}
+        return checked({"dataset": folder.name, "looks": [*LOOKS], **default, **given}, params)
+    recorded = Question.model_validate(storage.read_json(path))
+    for key, value in given.items():
+        if getattr(recorded, key) != value:
+            raise Problem(
+                f"{folder} was asked with {key} = {getattr(recorded, key)}, which is fixed before "
+                f"the first run: give --name for a new question, or delete {folder}"
+            )
+    return recorded
+
+
+def dataset_of(question: Question, params: Params, folder: Path) -> tuple[Dataset, str]:
+    """Return the block of a question's dataset, and a description of its files.
+
+    Raises Problem where the files cannot be used.
+    """
+    if question.data not in params.datasets:
+        path, label = Path(question.data), question.label
+        made: Recognized = recognize(path, folder, label, question.scaling)
+        train = int(made.rows * (1 - sum(made.preprocess.get(k, 0) for k in ("valid", "test"))))
+        return block(made.source, made.preprocess, train), made.what
+    known = params.dataset(question.data)
+    paths = {
+        key: os.path.relpath(value, folder)
+        for key, value in known.source.items()
+        if key in own.KINDS and isinstance(value, str)
+    }
+    return known.model_copy(update={"source": known.source | paths}), "a dataset of params.yaml"
+
+
+def furnish(folder: Path) -> None:
+    """Write the stages of a question's folder, and what git leaves out.
+
+    Links to the root's trained networks and downloads are left out where the system has no links.
+    """
+    up = os.path.relpath(Path(), folder)
+    stages = CODE.sub(rf"\1{up}/\2/", Path("dvc.yaml").read_text("utf-8"))
+    storage.write_bytes(folder / "dvc.yaml", stages.encode())
+    storage.write_bytes(folder / ".gitignore", "".join(f"/{p}\n" for p in IGNORED).encode())
+    for shared in map(Path, SHARED):
+        shared.mkdir(parents=True, exist_ok=True)
+        link = folder / shared
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            link.symlink_to(shared.resolve(), target_is_directory=True)

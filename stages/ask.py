@@ -1,0 +1,72 @@
+"""Question about a user's own data: which activation makes the fewest test errors?"""
+
+import os
+from contextlib import chdir
+from math import ceil
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stages import dvc_runs
+from stages.shell import run
+from stages.tracking import tracking_uri
+
+Data = Annotated[str, typer.Argument(help="a file, a folder of images, or a dataset's name")]
+Label = Annotated[str | None, typer.Option(help="column or array of the classes")]
+Activations = Annotated[str | None, typer.Option(help="e.g. rectifier,tanh,gelu")]
+Initializations = Annotated[str | None, typer.Option(help="random, or random,pretrained")]
+Budget = Annotated[str, typer.Option(help="time of training, e.g. 90s, 20m or 2h")]
+Margin = Annotated[float | None, typer.Option(help="points that do not matter; default 0.5")]
+Scaling = Annotated[Literal["standardized", "range"] | None, typer.Option(help="of numbers")]
+Named = Annotated[str | None, typer.Option("--name", help="name of the question's folder")]
+
+
+def main(
+    data: Data,
+    label: Label = None,
+    activations: Activations = None,
+    initializations: Initializations = None,
+    budget: Budget = "2m",
+    margin: Margin = None,
+    scaling: Scaling = None,
+    name: Named = None,
+) -> None:
+    """Answer which activation makes the fewest test errors on your data, and how surely.
+
+    Recognizes .csv, .tsv, .npz and .jsonl files and folders of images. Writes a project of its own,
+    `questions/<name>`, in which every command works (`python -m stages repro`, `report/`). Trains
+    more seeds until every pair of arms is decided, or the budget ends; asked again, it goes on.
+    """
+    from pipeline.config import params
+    from pipeline.questions import asking, cost, workspace
+    from stages import baseline, compare, report, track
+
+    seconds, mirror = cost.seconds_of(budget), os.environ.get("DATA_MIRROR")
+    root, base = Path.cwd(), params.load()
+    folder = workspace.folder_of(data, base, name)
+    given = {"data": data, "label": label, "margin": margin, "scaling": scaling}
+    arms = {"activations": activations, "initializations": initializations}
+    question = workspace.question_of(folder, base, given, arms)
+    block, what = workspace.dataset_of(question, base, folder)
+    workspace.furnish(folder)
+    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri()
+    with chdir(folder):
+        answer = asking.answered(
+            *(question, block, what, base),
+            seconds=seconds, mirror=root / mirror if mirror else None, say=typer.echo,
+        )  # fmt: skip
+        for stage in (baseline, compare):
+            stage.main(question.dataset)
+        report.main()
+        track.main()
+        if (root / ".dvc").is_dir():
+            dvc_runs.commit("dvc.yaml")
+    typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
+    if answer.next_seconds is not None:
+        minutes = ceil(answer.next_seconds / 60) + 1
+        typer.echo(f"More seeds: the same command with --budget {minutes}m goes on.")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,242 @@
+"""Questions: recognized files, bad questions in one line, interruption, words of answers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.analysis.comparison import Outcome
+from pipeline.analysis.sequential import PairDecision, Verdict
+from pipeline.config.arms import Arm
+from pipeline.questions import files, looks
+from pipeline.questions.recommendation import recommendation
+from pipeline.training.state import TrainingState
+from stages.__main__ import app
+from tests import own_data
+from tests.imports import ROOT
+
+CLASSES = ("setosa", "virginica")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder with params.yaml and dvc.yaml, the working directory; no MLflow and one process."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr("stages.track.main", lambda: None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "unused")
+    return tmp_path
+
+
+def ask(*words: str) -> Result:
+    return CliRunner().invoke(app, ["ask", *words])
+
+
+def csv(path: Path, labels: list[object], columns: int = 3) -> str:
+    """Write a table whose first column tells two classes apart, mostly."""
+    rng = np.random.default_rng(0)
+    names = [f"x{n}" for n in range(columns)]
+    lines = [",".join([*names, "label"])]
+    for n, label in enumerate(labels):
+        x = rng.normal(size=columns) + (n % 2)
+        lines.append(",".join([*map(str, x), str(label)]))
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+BAD = {
+    "regression": ([0.5 * n for n in range(30)], "30 different numbers in 30 rows: a quantity"),
+    "counts": ([7 * n for n in range(40)] * 2, "a quantity and no class"),
+    "one class": (["a"] * 30, "has one class alone, a: add another"),
+    "three rows": (["a", "b", "a"], "class a of data.csv has 2 examples to share between"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_labels_are_refused_in_one_line(project: Path, case: str) -> None:
+    """A regression target, one class and too few rows each give one line with a remedy."""
+    labels, message = BAD[case]
+    csv(Path("data.csv"), labels)
+    result = ask("data.csv")
+    assert result.exit_code == 1
+    assert message in result.output.replace("../../", "")
+    assert [line for line in result.output.splitlines() if not line.startswith("error: ")] == []
+
+
+def test_bad_options_are_refused_in_one_line(project: Path) -> None:
+    """Absent files and columns, unknown units, single arms, odd budgets, empty columns."""
+    data = csv(Path("data.csv"), [*CLASSES] * 15)
+    Path("empty.csv").write_text("a,b,label\n" + "1,,x\n2,,y\n" * 10)
+    Path("data.xlsx").write_bytes(b"PK")
+    for words, message in (
+        (["absent.csv"], "no such file or folder, and no dataset of params.yaml"),
+        ([data, "--label", "kind"], "has no column 'kind'; it has x0, x1, x2, label"),
+        ([data, "--activations", "relu,tanh"], "unknown activation 'relu'"),
+        ([data, "--activations", "tanh"], "a comparison needs two arms"),
+        ([data, "--initializations", "zero"], "initializations = ['zero'] is wrong"),
+        ([data, "--margin", "0"], "margin = 0.0 is wrong"),
+        ([data, "--budget", "long"], "give a time such as 90s, 20m or 2h"),
+        (["empty.csv"], "column b is empty in every row: remove it"),
+        (["data.xlsx"], "expected a folder of images, or a file that ends in one of"),
+    ):
+        result = ask(*words)
+        assert result.exit_code == 1
+        assert message in result.output
+        assert len(result.output.splitlines()) == 1
+        shutil.rmtree("questions", ignore_errors=True)
+
+
+def test_formats_are_recognized(tmp_path: Path) -> None:
+    """Delimiters, columns of labels and texts, sizes of images, arrays and named splits."""
+    (tmp_path / "a.csv").write_text("Species;width\n" + "a;1\nb;2\n" * 9)
+    (tmp_path / "b.csv").write_text("comment,score\n" + '"not good, at all",0\nfine by me,1\n' * 9)
+    lines = [{"body": f"a text of some length {n}", "stars": n % 2, "n": n} for n in range(20)]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    own_data.classes(tmp_path / "d", {"a": 3, "b": 3}, (9, 7))
+    own_data.classes(tmp_path / "e/train", {"a": 3, "b": 3}, (90, 70, 3))
+    own_data.classes(tmp_path / "e/test", {"a": 3, "b": 3}, (80, 70, 3))
+    x, y = np.eye(6), np.arange(6) % 2
+    own_data.npz(tmp_path / "f.npz", X=x, target=y)
+    own_data.npz(tmp_path / "g.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    shares = {"valid": 0.15, "test": 0.25}
+    table = {"label": "Species", "delimiter": ";", "scaling": "standardized"}
+    texts = {"text": "comment", "label": "score", "delimiter": ",", "terms": 3}
+    parts = {"x": "X", "y": "y", "scaling": "range", "valid": 0.15}
+    for name, label, expected in (
+        ("a.csv", "Species", table | shares),
+        ("b.csv", None, texts | shares),
+        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 12} | shares),
+        ("d", None, {"size": [9, 7], "color": False} | shares),
+        ("e", None, {"size": [32, 32], "color": True, "valid": 0.15}),
+        ("f.npz", "target", {"x": "X", "y": "target", "scaling": "range"} | shares),
+        ("g.npz", None, parts),
+    ):
+        scaling = "standardized" if name == "a.csv" else "range"
+        found = files.recognize(tmp_path / name, tmp_path / "questions/q", label, scaling)
+        assert found.preprocess == expected
+        assert [*found.source.values()] == [f"../../{name}"]
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the library catches it."""
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ask small questions without a trial; return a list that collects networks by epoch."""
+    monkeypatch.setattr("pipeline.questions.question.MOST_EPOCHS", 3)
+    monkeypatch.setattr("pipeline.questions.question.FEWEST_EPOCHS", 3)
+    monkeypatch.setattr("pipeline.questions.question.HIDDEN", (6,))
+    monkeypatch.setattr("pipeline.questions.workspace.LOOKS", (2, 4))
+    monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 0.0)
+    epochs: list[int] = []
+    train_epoch = TrainingState.train_epoch
+
+    def counted(self, *args):  # type: ignore[no-untyped-def]
+        epochs.append(len(self.live))
+        train_epoch(self, *args)
+
+    monkeypatch.setattr(TrainingState, "train_epoch", counted)
+    return epochs
+
+
+def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at its second look and asked again: no network twice, the files of one run."""
+    epochs = small(monkeypatch)
+    words = (csv(Path("data.csv"), [*CLASSES] * 40), "--activations", "rectifier,tanh")
+    words = (*words, "--margin", "0.01", "--budget", "1h")
+    assert ask(*words).exit_code == 0
+    whole, networks = Path("questions/data").rename("whole"), sum(epochs)
+    assert networks == 2 * 4 * 3 * 3  # arms, seeds, rates, epochs
+    shutil.rmtree("runs")
+    epochs.clear()
+    monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", -1)
+    save = TrainingState.save
+
+    def dying(self, files):  # type: ignore[no-untyped-def]
+        save(self, files)
+        if sum(epochs) > networks - 9:  # within the last arm's new networks
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "save", dying)
+        with pytest.raises(Killed):
+            CliRunner().invoke(app, ["ask", *words], catch_exceptions=False)
+    assert sum(epochs) < networks
+    settings = Path("questions/data/params.yaml").read_bytes()
+    assert json.loads(settings)["run"]["seeds"] == 4
+    again = ask("data.csv")
+    assert again.exit_code == 0
+    assert "4 seeds: " in again.output
+    assert "2 seeds: " not in again.output
+    assert sum(epochs) == networks
+    for file in ("answer.json", "params.yaml", "results/data/runs.csv", "results/data/tests.csv"):
+        assert (whole / file).read_bytes() == Path("questions/data", file).read_bytes()
+    changed = ask("data.csv", "--margin", "1")
+    assert "was asked with margin = 0.01, which is fixed before" in changed.output
+
+
+def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that would end after the budget is not trained; the first one fits, or nothing runs.
+
+    The user's params.yaml stays as it was.
+    """
+    small(monkeypatch)
+    before = Path("params.yaml").read_bytes()
+    data = csv(Path("data.csv"), [*CLASSES] * 40)
+    monkeypatch.setattr("pipeline.questions.workspace.LOOKS", (2, 8))
+    monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 1.0)
+    refused = ask(data, "--activations", "rectifier,tanh", "--budget", "30s")
+    assert refused.exit_code == 1
+    assert "at most 36 s for 2 seeds, 2.4 min for 8" in refused.output
+    assert "more than the budget: give a larger --budget" in refused.output
+    result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "80s")
+    assert result.exit_code == 0
+    assert "2 seeds: " in result.output
+    assert "8 seeds: " not in result.output
+    assert "the same command with --budget" in result.output
+    assert Path("params.yaml").read_bytes() == before
+
+
+def decision(first: str, second: str, verdict: Verdict, difference: float) -> PairDecision:
+    needed = 23 if verdict == "open" else None
+    ends = (difference - 0.25, difference + 0.25)
+    return PairDecision(
+        f"{first}-random", f"{second}-random", verdict, difference, *ends, 8, needed, None
+    )
+
+
+def outcome(activation: str, error: float | None) -> Outcome:
+    return Outcome(Arm("d", activation, "random"), [{"seed": 0, "test_error": error}])
+
+
+def test_recommendations_are_three_sentences() -> None:
+    """A winner, a leader with an equivalent and an open arm, and no winner; then failed arms."""
+    arms = [outcome("tanh", 0.03), outcome("elu", 0.02), outcome("gelu", 0.021)]
+    won = [
+        decision("tanh", "elu", "higher", 1.0),
+        decision("tanh", "gelu", "higher", 0.9),
+        decision("elu", "gelu", "lower", -0.3),
+    ]
+    clear = recommendation(looks.Answer(arms, won), 0.5, 0.05)
+    assert clear == (
+        "Take elu: it makes the fewest errors (2.00% test error over 8 seeds). It makes fewer "
+        "errors than gelu by 0.30 points (0.05 to 0.55), tanh by 1.00 points (0.75 to 1.25) "
+        "(intervals: 95% for all pairs and looks together). No other arm is equivalent to it or "
+        "undecided."
+    )
+    near = [won[0], decision("tanh", "gelu", "open", 0.9), decision("elu", "gelu", "equivalent", 0)]
+    text = recommendation(looks.Answer(arms, near), 0.5, 0.05)
+    assert text.startswith("Take elu (2.00% test error over 8 seeds), or an arm that")
+    assert text.endswith("Equivalent to it within 0.5 points: gelu.")
+    none = [decision("tanh", "elu", "open", 1.0)]
+    failed = [*arms[:2], outcome("silu", None)]
+    text = recommendation(looks.Answer(failed, none), 0.5, 0.05)
+    assert text.startswith("No arm is shown to be better; elu has the lowest mean (2.00%")
+    assert "Not separated from it: tanh (about 23 seeds would decide)." in text
+    assert text.endswith("Not compared, since all rates of a seed diverged: silu.")
