@@ -41,12 +41,6 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3g}"
 
 
-def equals(p: float | None) -> str:
-    """Return `p = 0.0471`, or `p < 0.001`."""
-    text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
 def plural(n: int, noun: str) -> str:
     """Return the noun for n items.
 
