@@ -270,7 +270,7 @@ def test_faults_that_pass_are_overcome(
     site: Site, raw: Path, kind: Callable[..., RemoteFile], answers: list[str], requests: int
 ) -> None:
     """Dropped connections, refusals that pass and ignored ranges cost a further request each."""
-    site.answers = answers
+    site.answers = [*answers]
     get_all(raw, kind(site.url))
     assert_fetched(raw)
     assert len(site.ranges) == requests
