@@ -59,6 +59,7 @@ def register(dataset: str, settings: Params, *, uri: str) -> tuple[Arm, bool]:
         known = client.search_model_versions(f"name = '{arm.dataset}'")
         version = next((v.version for v in known if v.run_id == run.info.run_id), None)
         if new := version is None:
+            assert run.outputs is not None  # an arm that is FINISHED has logged its model
             (model,) = run.outputs.model_outputs
             address, tags = f"models:/{model.model_id}", {"arm": arm.name}
             version = client.create_model_version(

@@ -21,7 +21,7 @@ def outcomes(runs: Sequence[Mapping[str, Any]]) -> list[Outcome]:
     arms: dict[Arm, list[Record]] = {}
     for row in runs:
         arm = Arm(row["dataset"], row["activation"], row["initialization"])
-        arms.setdefault(arm, []).append(dict.fromkeys(RUNS) | row)
+        arms.setdefault(arm, []).append({**dict.fromkeys(RUNS), **row})
     return [Outcome(arm, records) for arm, records in arms.items()]
 
 
