@@ -13,7 +13,7 @@ from tests.campaigns import miniature
 from tests.campaigns.kills import HERE
 
 COMMAND = [sys.executable, "-m", "dvc", "exp", "run", "-S", "datasets.norb.network.hidden=[10]"]
-SECONDS = 0.03  # of the write, about
+SECONDS = 0.5  # of the write, about
 ADVICE = "git checkout params.yaml"
 
 

@@ -15,7 +15,7 @@ NAME, _, REST = os.environ.pop("KILL_IN", "").partition(":")
 
 def watch(event: str, arguments: tuple[Any, ...], left: list[int]) -> None:
     """Count the openings; at the last one, set the kernel's timer, whose signal ends Python."""
-    if event == "open" and "w" in str(arguments[1]) and str(arguments[0]).endswith(f"/{NAME}"):
+    if event == "open" and "w" in str(arguments[1]) and f"/{arguments[0]}".endswith(f"/{NAME}"):
         left[0] -= 1
         if left[0] == 0:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, float(REST.split(":")[1])))
