@@ -288,7 +288,7 @@ def test_p_matches_hand_worked_values():
 
 @pytest.mark.parametrize(
     ("value", "low", "high", "distances"),
-    [(0.5, -math.inf, 2.0, [1.5]), (0.5, -1.0, 1.0, [1.5, 0.5]), (1.5, -1.0, 1.0, [0.5])],
+    [(0.5, -math.inf, 2.0, [1.5]), (0.5, -1.0, 1.0, [1.5, 0.5]), (1.1, 0.99, 1.0, [0.1])],
 )
 def test_seeds_needed_exclude_the_ends_that_decide(value, low, high, distances):
     """Inside a region both ends must be excluded; outside the nearest one alone."""
