@@ -25,7 +25,7 @@ def python(folder: Path, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_clone_that_pulls_trains_and_downloads_nothing(tmp_path: Path) -> None:
     """No stage runs without raw files, which the remote lacks; changed preprocessing gets them."""
     trained, clone, other = (tmp_path / name for name in ("trained", "clone", "other"))
