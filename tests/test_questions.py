@@ -111,7 +111,7 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
     for name, label, expected in (
         ("a.csv", "Species", table | shares),
         ("b.csv", None, texts | shares),
-        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 12} | shares),
+        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 7} | shares),
         ("d", None, {"size": [9, 7], "color": False} | shares),
         ("e", None, {"size": [32, 32], "color": True, "valid": 0.15}),
         ("f.npz", "target", {"x": "X", "y": "target", "scaling": "range"} | shares),

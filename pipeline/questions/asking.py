@@ -20,9 +20,8 @@ def answered(
     block: Dataset,
     what: str,
     base: Params,
-    *,
     seconds: float,
-    mirror: Path | None,
+    mirror: Path | str | None,
     say: Callable[[str], None],
 ) -> looks.Answer:
     """Train in the current folder for about `seconds`; return the answer, and write answer.json.
@@ -34,7 +33,7 @@ def answered(
     name, first = question.dataset, question.looks[0]
     again = FILE.exists()
     settings = params.load() if again else question.settings(base, block, first)
-    prepare(settings, name, mirror)
+    prepare(settings, name, Path(mirror) if mirror else None)
     for line in understood.lines(
         storage.read_json(Path("results", name, "card.json")), what, question.margin
     ):
