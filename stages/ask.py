@@ -15,7 +15,7 @@ from stages.tracking import tracking_uri
 Data = Annotated[str, typer.Argument(help="a file, a folder of images, or a dataset's name")]
 Label = Annotated[str | None, typer.Option(help="column or array of the classes")]
 Activations = Annotated[str | None, typer.Option(help="e.g. rectifier,tanh,gelu")]
-Initializations = Annotated[str | None, typer.Option(help="random, or random,pretrained")]
+Starts = Annotated[str | None, typer.Option(help="random, or random,pretrained")]
 Budget = Annotated[str, typer.Option(help="time of training, e.g. 90s, 20m or 2h")]
 Margin = Annotated[float | None, typer.Option(help="points that do not matter; default 0.5")]
 Scaling = Annotated[Literal["standardized", "range"] | None, typer.Option(help="of numbers")]
@@ -26,7 +26,7 @@ def main(
     data: Data,
     label: Label = None,
     activations: Activations = None,
-    initializations: Initializations = None,
+    initializations: Starts = None,
     budget: Budget = "2m",
     margin: Margin = None,
     scaling: Scaling = None,
@@ -42,20 +42,18 @@ def main(
     from pipeline.questions import asking, cost, workspace
     from stages import baseline, compare, report, track
 
-    seconds, mirror = cost.seconds_of(budget), os.environ.get("DATA_MIRROR")
-    root, base = Path.cwd(), params.load()
+    root, base, seconds = Path.cwd(), params.load(), cost.seconds_of(budget)
     folder = workspace.folder_of(data, base, name)
     given = {"data": data, "label": label, "margin": margin, "scaling": scaling}
     arms = {"activations": activations, "initializations": initializations}
     question = workspace.question_of(folder, base, given, arms)
     block, what = workspace.dataset_of(question, base, folder)
     workspace.furnish(folder)
-    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri()
+    os.environ["MLFLOW_TRACKING_URI"], mirror = tracking_uri(), os.environ.get("DATA_MIRROR")
     with chdir(folder):
         answer = asking.answered(
-            *(question, block, what, base),
-            seconds=seconds, mirror=root / mirror if mirror else None, say=typer.echo,
-        )  # fmt: skip
+            question, block, what, base, seconds, mirror and root / mirror, typer.echo
+        )
         for stage in (baseline, compare):
             stage.main(question.dataset)
         report.main()
@@ -63,7 +61,7 @@ def main(
         if (root / ".dvc").is_dir():
             dvc_runs.commit("dvc.yaml")
     typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
-    if answer.next_seconds is not None:
+    if answer.next_seconds:
         minutes = ceil(answer.next_seconds / 60) + 1
         typer.echo(f"More seeds: the same command with --budget {minutes}m goes on.")
 

@@ -15,13 +15,9 @@ BROKEN = "was broken by a kill or a full disk"
 
 
 def keep_copies() -> None:
-    """Copy the lock files. Called by stages that DVC runs: it has read them, so they are whole.
-
-    Not in the folder of a question, where a folder `.dvc` would begin another repository.
-    """
-    if not Path(".dvc").is_dir():
-        return
-    for lock, copy in LOCKS.items():
+    """Copy the lock files. Called by stages that DVC runs: it has read them, so they are whole."""
+    # A question's folder has no `.dvc`: one would make it a repository of its own.
+    for lock, copy in LOCKS.items() if Path(".dvc").is_dir() else ():
         try:
             if (content := lock.read_bytes()).endswith(b"\n"):
                 storage.write_bytes(copy, content)

@@ -111,7 +111,7 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
     for name, label, expected in (
         ("a.csv", "Species", table | shares),
         ("b.csv", None, texts | shares),
-        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 12} | shares),
+        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 7} | shares),
         ("d", None, {"size": [9, 7], "color": False} | shares),
         ("e", None, {"size": [32, 32], "color": True, "valid": 0.15}),
         ("f.npz", "target", {"x": "X", "y": "target", "scaling": "range"} | shares),
@@ -191,10 +191,10 @@ def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPat
     data = csv(Path("data.csv"), [*CLASSES] * 40)
     monkeypatch.setattr("pipeline.questions.workspace.LOOKS", (2, 8))
     monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 1.0)
-    refused = ask(data, "--activations", "rectifier,tanh", "--budget", "30s")
+    refused = ask(data, "--activations", "rectifier,tanh", "--budget", "17s")
     assert refused.exit_code == 1
     assert "at most 36 s for 2 seeds, 2.4 min for 8" in refused.output
-    assert "more than the budget: give a larger --budget" in refused.output
+    assert "far over the budget: give a larger --budget" in refused.output
     result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "80s")
     assert result.exit_code == 0
     assert "2 seeds: " in result.output

@@ -76,5 +76,5 @@ def duration(seconds: float) -> str:
     """
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= 2 * size or (unit == "min" and seconds >= size):
-            return f"{seconds / size:.2g} {unit}"
+            return f"{seconds / size:.3g} {unit}"
     return f"{max(seconds, 1):.0f} s"

@@ -14,7 +14,7 @@ from pipeline.runtime.errors import Problem
 
 @dataclass(frozen=True)
 class Answer:
-    """Test scores of all arms, and the decision on every pair of those that did not fail.
+    """Test scores of all arms, and the decision on every pair of arms without a failed one.
 
     `next_seconds` estimates the next look where the budget ended before it, else it is None.
     """

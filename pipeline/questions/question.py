@@ -17,8 +17,8 @@ LOOKS = (5, 8, 12, 18, 26, 40)  # numbers of seeds at which the test errors are 
 SHARES = {"valid": 0.15, "test": 0.25}
 HIDDEN = (100, 100, 100)
 RATES = (0.1, 0.01, 0.001)
-STEPS = 20_000  # of one network at most, in mini-batches of `BATCH`
-BATCH, FEWEST_EPOCHS, MOST_EPOCHS = 10, 10, 100
+STEPS = 8_000  # of one network at most, in mini-batches of `BATCH`
+BATCH, FEWEST_EPOCHS, MOST_EPOCHS = 10, 10, 60
 
 
 class Question(Section):
