@@ -40,7 +40,7 @@ def main(
     """
     from pipeline.config import params
     from pipeline.questions import asking, cost, workspace
-    from stages import baseline, compare, report, track
+    from stages import baseline, compare, report, table_hashes, track
 
     root, base, seconds = Path.cwd(), params.load(), cost.seconds_of(budget)
     folder = workspace.folder_of(data, base, name)
@@ -56,14 +56,14 @@ def main(
         )
         for stage in (baseline, compare):
             stage.main(question.dataset)
+        table_hashes.record(0)  # in this folder
         report.main()
         track.main()
         if (root / ".dvc").is_dir():
             dvc_runs.commit("dvc.yaml")
     typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
-    if answer.next_seconds:
-        minutes = ceil(answer.next_seconds / 60) + 1
-        typer.echo(f"More seeds: the same command with --budget {minutes}m goes on.")
+    if minutes := ceil((answer.next_seconds or 0) / 60):
+        typer.echo(f"More seeds: the same command with --budget {minutes + 1}m goes on.")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ def main() -> None:
     from pipeline.evidence.ranks import ranks
     from pipeline.report.markdown import measurements
     from pipeline.runtime import storage
+    from stages import table_hashes
 
+    table_hashes.check(*table_hashes.FOLDERS)
     compare = params.load().compare
     claims = {
         path.parent.name: results.read_table(path)

@@ -30,9 +30,7 @@ def claims() -> None:
     evidence.main()
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
-    from stages import table_hashes
 
-    table_hashes.check("claims")
     typer.echo()
     for path in sorted(Path("claims").glob("*/claims.csv")):
         typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")

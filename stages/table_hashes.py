@@ -43,7 +43,9 @@ def check(*places: str) -> None:
             and blob.hexdigest() not in committed
         ):
             command = "claims" if path.parts[0] == "claims" else "repro"
-            again = f"`python -m stages {command}`" if made_here else f"`git checkout {path}`"
+            again = f"`python -m stages {command}`"
+            if not made_here or len(path.parts) == 2:  # no stage of the pipeline makes cost.json
+                again = f"`git checkout {path}`"
             accept = f", or `git add {path}` if it is right" if in_git else ""
             raise Problem(f"{path} is damaged, or was edited: run {again} to bring it back{accept}")
 

@@ -14,6 +14,7 @@ from pipeline.analysis.sequential import PairDecision, Verdict
 from pipeline.config.arms import Arm
 from pipeline.questions import files, looks
 from pipeline.questions.recommendation import recommendation
+from pipeline.runtime import storage
 from pipeline.training.state import TrainingState
 from stages.__main__ import app
 from tests import own_data
@@ -168,6 +169,8 @@ def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.Monk
         with pytest.raises(Killed):
             CliRunner().invoke(app, ["ask", *words], catch_exceptions=False)
     assert sum(epochs) < networks
+    written = Path("questions/data/runs/written/results/data/runs.csv")
+    storage.write_bytes(written, b"hash of a table of an earlier run")
     settings = Path("questions/data/params.yaml").read_bytes()
     assert json.loads(settings)["run"]["seeds"] == 4
     again = ask("data.csv")

@@ -56,6 +56,18 @@ def test_a_damaged_table_is_refused(keep, damage):
     assert str(error.value).startswith(f"{TABLE} is damaged, or was edited: {advice}")
 
 
+def test_git_brings_back_times():
+    """No stage makes cost.json, which DVC's lock file names as a dependency alone."""
+    path = Path("results/cost.json")
+    path.parent.mkdir()
+    path.write_text("{}")
+    git("add", str(path))
+    Path("dvc.lock").write_text(f"    - path: {path}\n")
+    path.write_text("{")
+    with pytest.raises(Problem, match=f"run `git checkout {path}` to bring it back"):
+        table_hashes.check("results")
+
+
 def test_the_advice_helps():
     """Git brings back a committed table, and accepts an edited one."""
     commit()

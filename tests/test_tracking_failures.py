@@ -220,3 +220,20 @@ def test_two_clones_leave_one_current_run(client, monkeypatch, same):
     (parent,) = runs_of(client, CURRENT)
     children = runs_of(client, "tags.kind = 'seed' and tags.current = 'true'")
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in children)
+
+
+def test_another_machine_inserts_the_dataset_meanwhile(client, monkeypatch):
+    """MLflow refuses the second of two insertions of one dataset at once: it is logged again."""
+    write(RANDOM, settings())
+    log_inputs, calls = mlflow.MlflowClient.log_inputs, []
+
+    def raced(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise mlflow.MlflowException("UNIQUE constraint failed: datasets.name")
+        log_inputs(*arguments)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_inputs", raced)
+    publish(RANDOM, settings())
+    (run,) = runs_of(client, CURRENT)
+    assert len(run.inputs.dataset_inputs) == 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def log(client: "MlflowClient", run: "Run", *, finished: FinishedArm) -> None:
     """Log the dataset, the figures and the best seed's model; of a failed arm the dataset alone."""
-    client.log_inputs(run.info.run_id, [dataset_input(finished.arm)])
+    _log_dataset(client, run, dataset_input(finished.arm))
     log_card(client, run, finished.arm)
     if finished.best is None:
         return
@@ -38,6 +38,16 @@ def log(client: "MlflowClient", run: "Run", *, finished: FinishedArm) -> None:
             Path(folder, name).write_bytes(figure)
         client.log_artifacts(run.info.run_id, folder, "figures")
     models.log(client, run, best, valid, seed=seed)
+
+
+def _log_dataset(client: "MlflowClient", run: "Run", dataset: "DatasetInput") -> None:
+    """Log a dataset. Another machine may insert the same one meanwhile, which MLflow refuses."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run.info.run_id, [dataset])
+    except MlflowException:
+        client.log_inputs(run.info.run_id, [dataset])
 
 
 def log_card(client: "MlflowClient", run: "Run", arm: Arm) -> None:
