@@ -51,6 +51,14 @@ def compared():
     return [results.read(path.parent, figures=False) for path in sorted(folder.glob("*/table.csv"))]
 
 
+def test_datasets_with_a_tied_decoder_are_named(compared):
+    """The datasets of the page's note are those whose protocol says so."""
+    first, *others = compared
+    untied = dataclasses.replace(first, protocol=first.protocol | {"pretrain": {"tied": False}})
+    other = dataclasses.replace(others[0], protocol=first.protocol | {"pretrain": {"tied": True}})
+    assert page.tied([untied, other]) == [other.dataset]
+
+
 def test_arms_are_ranked_where_all_are_present(compared):
     """Four datasets have the six arms; mean ranks add up, and cliques follow from the critical."""
     found = ranks(compared, 0.05)

@@ -46,6 +46,7 @@ def page(claims: Claims, results: Sequence[Results], confidence: float, signific
         entries=judged,
         headline=headline(judged),
         confidence=percent(confidence, 0),
+        tied=tied(results),
         order=(found := ranks(results, significance)),
         ranked=found and standing(found, results),
         answer=found and friedman(found),
@@ -102,6 +103,12 @@ def headline(judged: Sequence[Entry]) -> str:
     parts = ", ".join(f"{n} {'is' if n == 1 else 'are'} {where}" for n, where in counts)
     claims = plural(len(shared), "claim")
     return f"Of {len(shared)} {claims} with records on two datasets or more, {parts}."
+
+
+def tied(results: Sequence[Results]) -> list[str]:
+    """Return the datasets whose arms were pre-trained with the encoder's weights in the decoder."""
+    schedules = {one.dataset: one.protocol.get("pretrain") or {} for one in results}
+    return [name for name, schedule in schedules.items() if schedule.get("tied")]
 
 
 def friedman(found: Ranks) -> str:
