@@ -55,12 +55,11 @@ def _published(settings: "Params", uri: str) -> Iterator[str]:
         new = runs.publish(arms.read(arm, settings), uri=uri)
         yield f"{arm.name}: {'published' if new else 'unchanged'}"
     for dataset in settings.run.datasets:
-        if baselines := tables.baselines(dataset):
-            new = runs.publish(baselines, uri=uri)
-            yield f"{dataset}: {new} of {len(baselines)} baselines published"
-        if pairs := tables.pairs(dataset):
-            new = runs.publish(pairs, uri=uri)
-            yield f"{dataset}: {new} of {len(pairs)} pairs of arms published"
+        rows = {"baselines": tables.baselines(dataset), "pairs of arms": tables.pairs(dataset)}
+        for name, contents in rows.items():
+            if contents:
+                new = runs.publish(contents, uri=uri)
+                yield f"{dataset}: {new} of {len(contents)} {name} published"
     for dataset, experiment in product(settings.run.datasets, settings.run.experiments):
         if conditions := tables.conditions(dataset, experiment, settings.compare.confidence):
             new = runs.publish(conditions, uri=uri)

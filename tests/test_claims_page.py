@@ -60,7 +60,7 @@ def test_page_is_whole_and_loads_nothing(folder):
 
 
 def test_verdicts_and_numbers_are_those_of_the_table(folder):
-    """Each claim with records is one row: its number, estimate, interval, n and verdict."""
+    """Each claim with records is one row: its number, estimate, interval, n, verdict and needs."""
     write("hardness", "conditioning")
     html = page()
     body = html.split("<tbody>")[1].split("</tbody>")[0]
@@ -78,7 +78,7 @@ def test_verdicts_and_numbers_are_those_of_the_table(folder):
         assert f"{one.here} {one.interval}".strip() in text
         assert f"{(100 if row['unit'] else 1) * abs(row['estimate']):.2f}" in one.here
         assert f"n = {row['n']:g}" in text
-        assert f" {row['verdict']} figure" in text
+        assert " ".join(f"{row['verdict']} {one.needed} figure".split()) in text
     assert verdicts.count(judged).split(": ")[1].split(",")[0] in html
 
 

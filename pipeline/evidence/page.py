@@ -137,7 +137,7 @@ def standing(found: Ranks, results: Sequence[Results]) -> Table:
 
 
 def critical_differences(found: Ranks, theme: Theme) -> Figure:
-    """Draw the arms at their mean ranks; bars join those that do not differ significantly."""
+    """Draw the arms at their mean ranks; bars join arms that do not differ significantly."""
     k = len(found.arms)
     figure = style.figure(1.3 + 0.2 * len(found.cliques) + 0.28 * ((k + 1) // 2))
     figure.set_layout_engine("none")  # all axes are hidden
