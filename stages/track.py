@@ -35,8 +35,7 @@ def main(register: Register = False) -> None:
             typer.echo(line)
         for dataset in settings.run.datasets if register else ():
             best, new = champion.register(dataset, settings, uri=uri)
-            state = "new" if new else "unchanged"
-            typer.echo(f"{dataset}: {champion.ALIAS} is {best.name}, {state}")
+            typer.echo(f"{dataset}: champion is {best.name}, {'new' if new else 'unchanged'}")
     except Unreachable as problem:
         typer.echo(f"warning: {problem}", err=True)
 

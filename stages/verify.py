@@ -51,11 +51,12 @@ def _findings(dataset: str) -> "Iterator[Finding]":
     from pipeline.verification import agreement, recorded
 
     folder = Path("results", dataset)
-    outcomes = recorded.outcomes(results.read_table(folder / "runs.csv"))
-    sections = recorded.sections(outcomes, storage.read_json(folder / "protocol.json"))
-    splits = storage.read_json(folder / "card.json")["splits"]
-    rule = agreement.measured({name: split["examples"] for name, split in splits.items()})
-    arms = [outcome.arm for outcome in outcomes]
+    runs = results.read_table(folder / "runs.csv")
+    protocol, card = (storage.read_json(folder / f"{file}.json") for file in ("protocol", "card"))
+    outcomes = recorded.outcomes(runs, protocol)
+    sections = recorded.sections(outcomes, protocol)
+    rule = agreement.measured({name: part["examples"] for name, part in card["splits"].items()})
+    arms = [one.arm for one in outcomes]
     with dvc_runs.opened() as repo:
         hashes = pulled.hashes(repo, derivations.networks(dataset, arms))
     yield from (networks.whole(path, locked) for path, locked in hashes.items())

@@ -1,20 +1,19 @@
 """Networks by a DVC remote: a clone that pulls them trains nothing, downloads nothing, verifies."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.campaigns import kills
+from tests.campaigns import miniature
 
 AUTHOR = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
 
 
 def call(folder: Path, *command: str) -> str:
     """Return the output of a command that succeeds."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "DEVICE": "cpu"}
+    environment = miniature.environment(folder)
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
@@ -29,7 +28,7 @@ def python(folder: Path, *words: str) -> str:
 def test_a_clone_that_pulls_trains_and_downloads_nothing(tmp_path: Path) -> None:
     """No stage runs without raw files, which the remote lacks; changed preprocessing gets them."""
     trained, clone, other = (tmp_path / name for name in ("trained", "clone", "other"))
-    kills.copy_project(trained)
+    miniature.clone(trained)
     call(trained, "git", "rm", "-rq", "claims/digits")  # verdicts on other networks
     python(trained, "stages", "repro")
     python(trained, "dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))

@@ -29,7 +29,7 @@ Rule = Callable[[str], "Rounding"]  # by the name of a column, without indices
 NAMES = ("activation", "initialization", "seed", "first", "second", "baseline", "key", "arm")
 FITTED = (
     *("std", "low", "high", "p", "p_holm", "low_holm", "high_holm", "estimate"),
-    "binomial_standard_error",
+    *("binomial_standard_error", "split_error"),
 )
 SHARES = ("zeros", "zeros_by_layer", "dead_units")
 

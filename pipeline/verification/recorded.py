@@ -13,15 +13,16 @@ from pipeline.runtime.storage import Record
 CHOSEN = ("valid_error", "valid_cost", "valid_rmse", "dead_units")
 
 
-def outcomes(runs: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+def outcomes(runs: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any]) -> list[Outcome]:
     """Return the outcome of each arm, in the order of the rows of runs.csv.
 
     Columns that an older table lacks are None.
     """
+    common = dict.fromkeys(RUNS) | {"test_examples": protocol["test_examples"]}
     arms: dict[Arm, list[Record]] = {}
     for row in runs:
         arm = Arm(row["dataset"], row["activation"], row["initialization"])
-        arms.setdefault(arm, []).append({**dict.fromkeys(RUNS), **row})
+        arms.setdefault(arm, []).append({**common, **row})
     return [Outcome(arm, records) for arm, records in arms.items()]
 
 
