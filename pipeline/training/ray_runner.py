@@ -184,7 +184,7 @@ class Copies:
     def fetch(self) -> None:
         """Fetch the checkpoints that this node lacks."""
         missing = [path for path, copy in self.here.items() if not copy.exists()]
-        for path, content in ray.get(self.desk.load.remote(missing)).items():
+        for path, content in _result(self.desk.load.remote(missing)).items():
             storage.write_bytes(self.here[path], content)
 
     def send(self) -> None:
@@ -194,7 +194,7 @@ class Copies:
         changed = [path for path, state in states.items() if self.sent.get(path) != state]
         if changed:
             contents = {path: self.here[path].read_bytes() for path in changed}
-            ray.get(self.desk.save.remote(contents))
+            _result(self.desk.save.remote(contents))
             self.sent |= states
 
 
@@ -235,8 +235,13 @@ def _input(path: Path, sha256: str, desk: Any, session: Path) -> Path:
     copy.parent.mkdir(exist_ok=True)
     with FileLock(copy.with_suffix(".lock")):
         if not copy.is_file():
-            storage.write_bytes(copy, ray.get(ray.get(desk.input.remote(path))[0]))
+            storage.write_bytes(copy, _result(_result(desk.input.remote(path))[0]))
     return copy
+
+
+def _result(reference: Any) -> Any:
+    """Return the result of a call of the desk; `ray.get` would give the core to another task."""
+    return reference.future().result()
 
 
 def environment(device: torch.device) -> dict[str, str]:
