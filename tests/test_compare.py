@@ -88,7 +88,7 @@ def test_the_winner_is_a_classifier(folder: Path, compared: Any) -> None:
 def test_results_are_frames_pages_and_latex(compared: Any) -> None:
     """A row an arm and a pair, a page with a figure, a table for booktabs."""
     assert len(compared.table) == 4
-    assert [*compared.tests.columns[-2:]] == ["verdict", "seeds_needed"]
+    assert [*compared.tests.columns] == [*comparison.TESTS, "verdict"]
     assert len(compared.tests) == 6
     assert compared.recommendation in compared._repr_html_()
     assert "<svg" in compared._repr_html_()

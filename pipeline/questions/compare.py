@@ -49,8 +49,8 @@ class Comparison:
     """Result of `compare`: test errors of all arms, their tests, and a recommendation.
 
     `table` has the columns of `results/<dataset>/table.csv`: a row an arm, errors and shares as
-    fractions. `tests` has those of tests.csv, and `verdict` and `seeds_needed` of the sequential
-    design (docs/sequential.md). `runs` has those of runs.csv: a row an arm and seed.
+    fractions. `tests` has those of tests.csv, and the `verdict` of the sequential design
+    (docs/sequential.md). `runs` has those of runs.csv: a row an arm and seed.
     """
 
     answer: looks.Answer
@@ -79,9 +79,9 @@ class Comparison:
 
         level = self.settings.compare.significance
         rows = _frame(comparison.paired_tests(self.answer.outcomes, self._confidence, level))
-        made = [(d.first, d.second, d.verdict, d.seeds_needed) for d in self.answer.decisions]
-        decisions = pd.DataFrame(made, columns=["first", "second", "verdict", "seeds_needed"])
-        return rows.merge(decisions, how="left", on=["first", "second"])
+        made = [(d.first, d.second, d.verdict) for d in self.answer.decisions]
+        verdicts = pd.DataFrame(made, columns=["first", "second", "verdict"])
+        return rows.merge(verdicts, how="left", on=["first", "second"])
 
     @property
     def recommendation(self) -> str:
