@@ -109,7 +109,8 @@ class Comparison:
     @property
     def _results(self) -> Results:
         rows = self.answer.outcomes
-        protocol = {"dataset": NAME, "seeds": len(rows[0].records)}
+        seeds = len(rows[0].records)
+        protocol = {"dataset": NAME, "seeds": seeds, "confidence": self._confidence}
         return Results(
             table=comparison.table(rows, self._confidence),
             runs=comparison.runs(rows),
