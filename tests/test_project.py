@@ -148,6 +148,7 @@ def test_cut_lock_files_are_not_whole(size: int) -> None:
 def test_stages_keep_copies_of_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole lock is copied; a cut one leaves the copy as it was."""
     monkeypatch.chdir(tmp_path)
+    Path(".dvc").mkdir()
     for content in (b"stages: {}\n", b"stages: {"):
         Path("dvc.lock").write_bytes(content)
         dvc_state.keep_copies()
