@@ -24,7 +24,8 @@ def whole(path: Path, locked: str | None) -> "Finding":
         return Finding(name, "not verified", details=["not on this disk"])
     try:
         for file in path.rglob("*"):
-            storage.verify(file)
+            if file.is_file():
+                storage.verify(file)
     except Problem as problem:
         return Finding(name, "different", details=[str(problem)])
     if locked is None:

@@ -50,8 +50,9 @@ def delete_damaged_objects(most_bytes: int | None = None) -> None:
 def md5(path: Path) -> str:
     """Return DVC's hash of a file, or of a folder: that of the list of its files."""
     if path.is_dir():
-        files = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
-        entries = [{"md5": md5(path / file), "relpath": file.as_posix()} for file in files]
+        files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+        names = sorted(file.as_posix() for file in files)  # as DVC sorts: "a.5/b" before "a/b"
+        entries = [{"md5": md5(path / name), "relpath": name} for name in names]
         content = json.dumps(entries, sort_keys=True).encode()
         return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
     with path.open("rb") as stream:

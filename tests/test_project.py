@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.report.text.terminal import arms_table
-from stages import dvc_state
+from stages import dvc_state, repair
 from stages.__main__ import app
 from tests.imports import ROOT
 
@@ -169,6 +169,19 @@ def test_a_damaged_cache_object_is_not_restored(project: Path) -> None:
     assert "damaged" in done.stderr
     assert (project / "out").read_text() == "a: 1\n"
     assert temporary.exists()
+
+
+def test_hashes_of_folders_are_those_of_dvc(tmp_path: Path) -> None:
+    """Names that sort differently as strings and as paths give DVC's hash all the same."""
+    for name in ("out/bias-0/a", "out/bias-0.5/a", "out/b", "out/ü/a b"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    stage = "stages:\n  one:\n    cmd: 'true'\n    outs: [out]\n"
+    (tmp_path / "dvc.yaml").write_text(stage)
+    for command in (["init", "-q", "--no-scm"], ["commit", "-q", "-f"]):
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=tmp_path, check=True)
+    assert f"md5: {repair.md5(tmp_path / 'out')}\n" in (tmp_path / "dvc.lock").read_text()
 
 
 def test_repair_deletes_outputs_that_differ_from_the_lock(project: Path) -> None:

@@ -14,7 +14,17 @@ from typer.testing import CliRunner
 from pipeline.runtime import storage
 from pipeline.verification import agreement
 from pipeline.verification.agreement import compare_files, compare_rows
-from stages import baseline, compare, download, evaluate, finetune, judge, preprocess, pretrain
+from stages import (
+    baseline,
+    compare,
+    download,
+    evaluate,
+    finetune,
+    judge,
+    networks,
+    preprocess,
+    pretrain,
+)
 from stages.__main__ import app
 from tests import committed
 
@@ -146,6 +156,17 @@ def test_a_changed_weight_is_named(project, hashed):
     assert "line 2 (1), valid_cost: recorded" in output
     assert "line 1 (0)" not in output
     assert "same bytes: validation scores of digits / rectifier / random" in output
+
+
+def test_folders_in_folders_are_verified(tmp_path):
+    """An experiment has a folder a condition; a changed file in it is named."""
+    with storage.whole_folder(tmp_path / "depth", hashes=True) as out:
+        storage.write_json(out / "tanh-1" / "records.json", [0.25])
+    assert networks.whole(tmp_path / "depth", None).state == "not verified"
+    (tmp_path / "depth/tanh-1/records.json").write_text("[0.75]")
+    found = networks.whole(tmp_path / "depth", None)
+    assert found.state == "different"
+    assert "tanh-1/records.json" in found.details[0]
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "amazon-stars"])
