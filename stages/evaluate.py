@@ -30,7 +30,7 @@ def main(
 def score(arm: "Arm") -> None:
     """Write the folder of an arm's scores."""
     from pipeline.data.splits.per_seed import read_for
-    from pipeline.evaluation import test_scores
+    from pipeline.evaluation import scoring
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
@@ -38,7 +38,7 @@ def score(arm: "Arm") -> None:
     device.prepare_for_training()
     with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
         stack = population.load(arm.networks / "weights.safetensors")
-        lines = test_scores.evaluate(
+        lines = scoring.evaluate(
             arm,
             stack,
             read_for(arm.ready / "test.npz", range(len(stack))),

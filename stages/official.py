@@ -20,7 +20,7 @@ def main(dataset: DatasetName) -> None:
     from pipeline.data.splits.examples import read_encoding
     from pipeline.data.splits.per_seed import PerSeed, read_for
     from pipeline.data.text.corpus import encoded
-    from pipeline.evaluation import baselines, test_scores
+    from pipeline.evaluation import baselines, scoring
     from pipeline.networks import population
     from pipeline.runtime import csv_files, device, storage
 
@@ -34,7 +34,7 @@ def main(dataset: DatasetName) -> None:
     for arm in arms_of(settings, dataset):
         stack = population.load(arm.networks / "weights.safetensors")
         trained = storage.read_lines(arm.networks / "records.jsonl")
-        scores = test_scores.evaluate(arm, stack, test, trained=trained, pretrained=[])
+        scores = scoring.evaluate(arm, stack, test, trained=trained, pretrained=[])
         rows += [{"predictor": arm.key} | line for line in scores]
     train, valid = (read_for(ready / f"{name}.npz", seeds) for name in ("train", "valid"))
     scores = baselines.rows(train, valid, test, seeds=seeds)

@@ -14,7 +14,7 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.split import Split
-from pipeline.evaluation.test_scores import diverged_layers
+from pipeline.evaluation.scoring import diverged_layers
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs

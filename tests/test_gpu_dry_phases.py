@@ -16,7 +16,7 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.split import Split
-from pipeline.evaluation import test_scores
+from pipeline.evaluation import scoring
 from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
@@ -77,7 +77,7 @@ def arm_on(
     fine = replace(grid_search.setup_for(arm, settings), **more)
     networks, lines = grid_search.finetune(fine, replace(workers, scratch=scratch / "fine"))
     test = read_for(arm.ready / "test.npz", range(SEEDS)).to(where)
-    scores = test_scores.evaluate(arm, networks, test, trained=lines, pretrained=pretrained)
+    scores = scoring.evaluate(arm, networks, test, trained=lines, pretrained=pretrained)
     return networks, [*pretrained, *lines, *scores]
 
 

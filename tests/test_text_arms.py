@@ -18,7 +18,7 @@ from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.corpus import gather
 from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Review
-from pipeline.evaluation import test_scores, torch_module
+from pipeline.evaluation import scoring, torch_module
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
 from pipeline.pretraining import layerwise
@@ -87,7 +87,7 @@ def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, l
     )
     population.save(networks, arm.networks / "weights.safetensors")
     test = read_for(arm.ready / "test.npz", range(SEEDS))
-    return arm, test_scores.evaluate(arm, networks, test, trained=trained, pretrained=pretrained)
+    return arm, scoring.evaluate(arm, networks, test, trained=trained, pretrained=pretrained)
 
 
 @pytest.mark.parametrize("initialization", ["random", "pretrained"])

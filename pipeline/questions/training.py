@@ -13,7 +13,7 @@ from pipeline.config.params import Params
 from pipeline.data import catalogue
 from pipeline.data.download import inventory
 from pipeline.data.splits.per_seed import read_for
-from pipeline.evaluation import test_scores
+from pipeline.evaluation import scoring
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
 from pipeline.pretraining import layerwise
@@ -89,7 +89,7 @@ def _write(
 
 
 def _score(arm: Arm, seeds: int) -> list[storage.Record]:
-    lines = test_scores.evaluate(
+    lines = scoring.evaluate(
         arm,
         population.load(arm.networks / "weights.safetensors"),
         read_for(arm.ready / "test.npz", range(seeds)),
