@@ -47,14 +47,6 @@ def shared_checkpoints() -> Path | None:
     return Path(folder).absolute() if folder else None
 
 
-def keep_ray_processes() -> None:
-    """Let a process of Ray take task after task; call it before Ray is connected.
-
-    By default Ray takes a process back after half a second, and may start another one.
-    """
-    os.environ.setdefault("RAY_worker_lease_timeout_milliseconds", str(10**9))
-
-
 def torch_warning() -> str | None:
     """Return a warning where the installed torch is not the pinned one; None where it is."""
     installed = torch.__version__

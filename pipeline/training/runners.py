@@ -10,7 +10,6 @@ def choose() -> Runner:
     """Return the runner that RUNNER selects. Raises Problem where Ray is chosen and absent."""
     if device.runner() == "local":
         return LocalRunner()
-    device.keep_ray_processes()
     try:
         from pipeline.training.ray_runner import RayRunner
     except ModuleNotFoundError as error:
