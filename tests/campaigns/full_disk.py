@@ -65,9 +65,10 @@ def main() -> None:
     full = 0
     with disk() as mounted:
         folder = miniature.clone(mounted / "project")
-        empty = used(mounted)
         miniature.finish(folder, COMMAND)
-        wanted, needed = miniature.outputs(folder), used(mounted) - empty
+        wanted, needed = miniature.outputs(folder), used(mounted)
+        miniature.clear(folder)
+        needed -= used(mounted)
         for level in levels:
             miniature.clear(folder)
             share = (level - 0.5) / LEVELS
