@@ -7,7 +7,9 @@ needs root: without it nothing is run.
 
 import argparse
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,7 @@ def disk() -> Iterator[Path]:
             fault = str(error)
         if fault is not None:
             raise SystemExit(f"skipped: no disk can be mounted here ({fault})")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
         try:
             yield Path(folder)
         finally:
