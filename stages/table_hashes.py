@@ -30,24 +30,20 @@ def check(*places: str) -> None:
     A table of which no hash is known anywhere passes.
     """
     locks = "".join(path.read_text("utf-8", "replace") for path in LOCKS if path.exists())
-    committed = _index()
+    index = _git("ls-files", "--stage", *FOLDERS).decode()
     for path in _tables(places):
-        content, written = path.read_bytes(), WRITTEN / path
-        hashes = locks + (written.read_text("utf-8") if written.exists() else "")
+        content, name, written = path.read_bytes(), path.as_posix(), WRITTEN / path
+        made = written.read_text("utf-8") if written.exists() else locks if name in locks else ""
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-        made_here = written.exists() or f"{path.as_posix()}\n" in locks
-        in_git = f"\t{path.as_posix()}\n" in committed
-        if (
-            (made_here or in_git)
-            and _md5(content) not in hashes
-            and blob.hexdigest() not in committed
-        ):
-            command = "claims" if path.parts[0] == "claims" else "repro"
-            again = f"`python -m stages {command}`"
-            if not made_here or len(path.parts) == 2:  # no stage of the pipeline makes cost.json
-                again = f"`git checkout {path}`"
-            accept = f", or `git add {path}` if it is right" if in_git else ""
-            raise Problem(f"{path} is damaged, or was edited: run {again} to bring it back{accept}")
+        in_git = f"\t{name}\n" in index
+        if not (made or in_git) or _md5(content) in locks + made or blob.hexdigest() in index:
+            continue
+        # No stage makes results/cost.json; other tables that were made here may not be in git.
+        by_git = not made or len(path.parts) == 2 or _md5(_git("show", f":./{name}")) in made
+        stage = f"python -m stages {'claims' if path.parts[0] == 'claims' else 'repro'}"
+        again = f"git checkout {name}" if in_git and by_git else stage
+        accept = f", or `git add {name}` if it is right" if in_git else ""
+        raise Problem(f"{name} is damaged, or was edited: run `{again}` to bring it back{accept}")
 
 
 def _tables(places: tuple[str, ...]) -> Iterator[Path]:
@@ -61,10 +57,9 @@ def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def _index() -> str:
-    """Return git's list of committed or added tables with their hashes; empty without git."""
-    command = ["git", "ls-files", "--stage", *FOLDERS]
+def _git(*arguments: str) -> bytes:
+    """Return what git prints; nothing without git."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return subprocess.run(["git", *arguments], capture_output=True, check=False).stdout
     except OSError:
-        return ""
+        return b""

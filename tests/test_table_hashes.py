@@ -56,6 +56,21 @@ def test_a_damaged_table_is_refused(keep, damage):
     assert str(error.value).startswith(f"{TABLE} is damaged, or was edited: {advice}")
 
 
+@pytest.mark.parametrize("keep", [write_alone, write_by_dvc])
+def test_git_brings_back_the_committed_table(keep):
+    """It is the fastest, where the committed table is that of the last run."""
+    keep()
+    advice = commit()
+    TABLE.write_bytes(b"")
+    with pytest.raises(Problem, match=advice):
+        table_hashes.check("claims")
+    TABLE.write_bytes(OTHER)
+    advice = write_alone()
+    TABLE.write_bytes(b"")
+    with pytest.raises(Problem, match=advice):
+        table_hashes.check("claims")
+
+
 def test_git_brings_back_times():
     """No stage makes cost.json, which DVC's lock file names as a dependency alone."""
     path = Path("results/cost.json")

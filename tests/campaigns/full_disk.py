@@ -7,7 +7,9 @@ needs root: without it nothing is run.
 
 import argparse
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,7 @@ def disk() -> Iterator[Path]:
             fault = str(error)
         if fault is not None:
             raise SystemExit(f"skipped: no disk can be mounted here ({fault})")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
         try:
             yield Path(folder)
         finally:
@@ -65,9 +68,10 @@ def main() -> None:
     full = 0
     with disk() as mounted:
         folder = miniature.clone(mounted / "project")
-        empty = used(mounted)
         miniature.finish(folder, COMMAND)
-        wanted, needed = miniature.outputs(folder), used(mounted) - empty
+        wanted, needed = miniature.outputs(folder), used(mounted)
+        miniature.clear(folder)
+        needed -= used(mounted)
         for level in levels:
             miniature.clear(folder)
             share = (level - 0.5) / LEVELS
