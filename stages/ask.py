@@ -35,8 +35,7 @@ def main(
     """Answer which activation makes the fewest test errors on your data, and how surely.
 
     Recognizes .csv, .tsv, .npz and .jsonl files and folders of images. Writes a project of its own,
-    `questions/<name>`, in which every command works (`python -m stages repro`, `report/`). Trains
-    more seeds until every pair of arms is decided, or the budget ends; asked again, it goes on.
+    `questions/<name>`. Trains more seeds until the budget ends or all pairs are decided.
     """
     from pipeline.config import params
     from pipeline.questions import asking, cost, workspace
@@ -59,8 +58,9 @@ def main(
         table_hashes.record(0)  # in this folder
         report.main()
         track.main()
-        if (root / ".dvc").is_dir():
-            dvc_runs.commit("dvc.yaml")
+    stages = workspace.add_stages(folder)
+    if Path(".dvc").is_dir():
+        dvc_runs.commit(str(stages))
     typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
     if minutes := ceil((answer.next_seconds or 0) / 60):
         typer.echo(f"More seeds: the same command with --budget {minutes + 1}m goes on.")

@@ -198,6 +198,7 @@ def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPat
     assert refused.exit_code == 1
     assert "at most 36 s for 2 seeds, 2.4 min for 8" in refused.output
     assert "far over the budget: give a larger --budget" in refused.output
+    assert [*Path("questions").rglob("dvc.yaml")] == []  # without params.yaml it would stop DVC
     result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "80s")
     assert result.exit_code == 0
     assert "2 seeds: " in result.output

@@ -78,13 +78,10 @@ def dataset_of(question: Question, params: Params, folder: Path) -> tuple[Datase
 
 
 def furnish(folder: Path) -> None:
-    """Write the stages of a question's folder, and what git leaves out.
+    """Write what git leaves out of a question's folder, and links to the root's shared folders.
 
-    Links to the root's trained networks and downloads are left out where the system has no links.
+    The links, of trained networks and downloads, are left out where the system has none.
     """
-    up = os.path.relpath(Path(), folder)
-    stages = CODE.sub(rf"\1{up}/\2/", Path("dvc.yaml").read_text("utf-8"))
-    storage.write_bytes(folder / "dvc.yaml", stages.encode())
     storage.write_bytes(folder / ".gitignore", "".join(f"/{p}\n" for p in IGNORED).encode())
     for shared in map(Path, SHARED):
         shared.mkdir(parents=True, exist_ok=True)
@@ -92,3 +89,14 @@ def furnish(folder: Path) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             link.symlink_to(shared.resolve(), target_is_directory=True)
+
+
+def add_stages(folder: Path) -> Path:
+    """Write the dvc.yaml of a question's folder, which has a params.yaml; return its path.
+
+    DVC refuses every command in the repository while a dvc.yaml has no params.yaml beside it.
+    """
+    up, path = os.path.relpath(Path(), folder), folder / "dvc.yaml"
+    stages = CODE.sub(rf"\1{up}/\2/", Path("dvc.yaml").read_text("utf-8"))
+    storage.write_bytes(path, stages.encode())
+    return path
