@@ -91,14 +91,14 @@ def _wait(where: str) -> None:
 
 def _multiplied(seconds: float) -> float:
     """Return a core's rate of multiply-adds in registers, operations a second; 0 without LLVM."""
-    from pipeline.networks.kernels.cpu import layers
+    from pipeline.networks.arithmetic import running
 
-    if not layers.compiled_kernels():
+    if not running.compiled_kernels():
         return 0.0
-    from pipeline.networks.kernels.cpu import kernels
-    from pipeline.networks.kernels.cpu.emitter import Emitter
+    from pipeline.networks.arithmetic import compiler
+    from pipeline.networks.arithmetic.emitter import Emitter
 
-    emitter, count = Emitter("multiply", 1, 1, lanes=kernels.host_lanes()), 1_000_000
+    emitter, count = Emitter("multiply", 1, 1, lanes=compiler.host_lanes()), 1_000_000
     numbers, times = emitter.arguments
     chains = [emitter.accumulator() for _ in range(CHAINS)]
     factor = emitter.load(numbers)
@@ -107,7 +107,7 @@ def _multiplied(seconds: float) -> float:
             emitter.accumulate(chain, factor, factor)
     for chain in chains:
         emitter.store(emitter.add(emitter.load(numbers), emitter.content(chain)), numbers)
-    run = kernels.compile_function(emitter, ctypes.c_void_p, ctypes.c_int64)
+    run = compiler.compile_function(emitter, ctypes.c_void_p, ctypes.c_int64)
     room = torch.full((emitter.lanes,), 1e-3)
     flop = 2 * CHAINS * emitter.lanes * count
     return flop * _rate(lambda: run(room.data_ptr(), count), seconds, "cpu")

@@ -10,7 +10,7 @@ import joblib
 import threadpoolctl
 import torch
 
-from pipeline.networks.kernels.cpu import layers
+from pipeline.networks.arithmetic import running
 from pipeline.runtime import device
 
 GPU = "driver_version,clocks.sm,clocks.mem,power.limit"  # fields of nvidia-smi
@@ -26,7 +26,7 @@ def about(where: torch.device) -> dict[str, Any]:
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": [_blas(library) for library in threadpoolctl.threadpool_info()],
         "load": os.getloadavg()[0],  # of the last minute: above 0, other programs ran
-        "kernels_compiled": layers.compiled_kernels() is not None,
+        "kernels_compiled": running.compiled_kernels() is not None,
     }
     if where.type == "cuda":
         about |= {"cuda": torch.version.cuda, GPU: _gpu()}
@@ -39,7 +39,7 @@ def _processor() -> str:
     text = cpuinfo.read_text("utf-8") if cpuinfo.exists() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
     name = names[0] if names else platform.processor() or platform.machine()
-    if not layers.compiled_kernels():
+    if not running.compiled_kernels():
         return name
     from llvmlite import binding
 

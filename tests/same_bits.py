@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.networks.kernels import cpu
+from pipeline.networks.arithmetic import running
 from pipeline.networks.population import Tensors
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -12,7 +12,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 @pytest.fixture
 def by_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disable the CPU kernels, which the fake CUDA device lacks."""
-    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
+    monkeypatch.setattr(running, "compiled_kernels", lambda: None)
 
 
 def assert_same(some: Tensors, others: Tensors) -> None:

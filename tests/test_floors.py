@@ -10,6 +10,7 @@ from tests.imports import ROOT, imported
 BOTTOM = {"runtime", "config"}
 SPLITS = BOTTOM | {"data/splits", "data/splits/distortions"}
 KERNELS = {
+    "networks/arithmetic",
     "networks/activations",
     "networks/kernels",
     "networks/kernels/cpu",
@@ -33,8 +34,9 @@ FLOORS = {
     "data/sources": SPLITS | FILES | {"data/formats"},
     "data/cards": SPLITS | {"data/download", "data/sources"},
     "data": SPLITS | FILES | {"data/formats", "data/sources", "data/cards"},
-    "networks/activations": BOTTOM,
-    "networks/kernels/cpu": {"networks/activations"},
+    "networks/arithmetic": set(),
+    "networks/activations": BOTTOM | {"networks/arithmetic"},
+    "networks/kernels/cpu": {"networks/arithmetic", "networks/activations"},
     "networks/kernels/gpu": {"networks/activations"},
     "networks/kernels": SPLITS | KERNELS,
     "networks": SPLITS | KERNELS,

@@ -16,8 +16,8 @@ from pipeline.finetuning import backprop
 from pipeline.networks import hidden_layer, linear, population
 from pipeline.networks.activations import functions
 from pipeline.networks.activations.units import Units
+from pipeline.networks.arithmetic import running
 from pipeline.networks.hidden_layer import ActivationBackward
-from pipeline.networks.kernels import cpu
 from pipeline.networks.kernels.gpu import layers
 from pipeline.networks.population import Population, Tensors
 from pipeline.networks.step import Step
@@ -46,7 +46,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(layers, "_launch", noted)
     monkeypatch.setattr(layers, "_triton", layers._Triton())
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
-    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
+    monkeypatch.setattr(running, "compiled_kernels", lambda: None)
     yield ran
     assert not layers._triton.failed
 
@@ -253,7 +253,7 @@ def test_without_kernels_training_goes_on_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     """Fallback without Triton, or after a compilation error: torch's bits, one warning."""
-    monkeypatch.setattr(cpu.layers, "supports", lambda x, W: False)
+    monkeypatch.setattr(running, "compiled_kernels", lambda: None)
     plain = train("rectifier", True, [0, 1])
     monkeypatch.setattr(layers, "DEVICES", {WHERE.type})
     monkeypatch.setattr(layers, "_triton", layers._Triton())

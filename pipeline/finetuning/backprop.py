@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import Inputs, dense
 from pipeline.networks import hidden_layer, linear, population
+from pipeline.networks.arithmetic import numerics
 from pipeline.networks.hidden_layer import ActivationBackward
 from pipeline.networks.kernels import dispatch
 from pipeline.networks.population import Population
@@ -101,8 +102,8 @@ def gradient_norms(networks: Population, x_KBI: Inputs, y_KB: Tensor, l1_K: Tens
         layer: int, x_KBI: Inputs, delta_KBO: Tensor, below: ActivationBackward | None
     ) -> Tensor | None:
         h_KBI = dense(x_KBI)
-        pairs_KBB = torch.bmm(h_KBI, h_KBI.mT) * torch.bmm(delta_KBO, delta_KBO.mT)
-        squares.append(pairs_KBB.sum((1, 2)))
+        pairs_KBB = linear.pairs(h_KBI) * linear.pairs(delta_KBO)
+        squares.append(numerics.sums(pairs_KBB.flatten(1)))
         if below is None:
             return None
         return below.backward_(linear.backward(networks.W_KIO(layer), delta_KBO), h_KBI)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.splits.sparse_batch import Inputs, SparseBatch
+from pipeline.networks.arithmetic import rows
 from pipeline.networks.kernels import dispatch
 
 
@@ -41,13 +42,20 @@ def backward_and_update_(
             return below_KBI
     below_KBI = backward(W_KIO, delta_KBO) if below else None
     _add_product_(x_KBI, W_KIO, delta_KBO)
-    b_K1O.add_(delta_KBO.sum(1, keepdim=True))
+    _add_sum_(b_K1O, delta_KBO)
     return below_KBI
 
 
 def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
     """Return the gradient at the inputs [K, B, I] from the gradient at the linear outputs."""
-    return torch.bmm(delta_KBO, W_KIO.mT)
+    kernels = dispatch.kernels_for(delta_KBO, W_KIO)
+    below_KBI = kernels.backward(W_KIO, delta_KBO) if kernels else None
+    return torch.bmm(delta_KBO, W_KIO.mT) if below_KBI is None else below_KBI
+
+
+def pairs(x_KBI: Tensor) -> Tensor:
+    """Return the products x x' [K, B, B] of all pairs of rows."""
+    return forward(x_KBI, x_KBI.mT, x_KBI.new_zeros(len(x_KBI), 1, x_KBI.shape[1]))
 
 
 def _add_product_(x_KBI: Inputs, W_KIO: Tensor, delta_KBO: Tensor) -> None:
@@ -59,18 +67,29 @@ def _add_product_(x_KBI: Inputs, W_KIO: Tensor, delta_KBO: Tensor) -> None:
         W_KIO.mT.baddbmm_(delta_KBO.mT, x_KBI)
 
 
+def _add_sum_(b_K1O: Tensor, delta_KBO: Tensor) -> None:
+    """Add the sum over the mini-batch, in order, to the biases."""
+    K, B, O = delta_KBO.shape  # noqa: E741
+    starts_M = torch.arange(K * B + 1, device=delta_KBO.device)
+    places_P = torch.arange(K, device=delta_KBO.device).repeat_interleave(B)
+    if not rows.add_to_rows_(b_K1O.view(K, O), starts_M, places_P, delta_KBO.view(-1, O)):
+        b_K1O.add_(delta_KBO.sum(1, keepdim=True))
+
+
 def _sum_rows(x_KBI: SparseBatch, W_KIO: Tensor) -> Tensor:
     K, B, _ = x_KBI.shape
     starts_Q = x_KBI.rows_QI.starts_M[:-1]
     weights_RO = W_KIO.reshape(-1, W_KIO.shape[2])
-    z_QO = F.embedding_bag(x_KBI.places_P, weights_RO, starts_Q, mode="sum")
+    z_QO = rows.sum_rows(weights_RO, x_KBI.rows_QI.starts_M, x_KBI.places_P)
+    if z_QO is None:
+        z_QO = F.embedding_bag(x_KBI.places_P, weights_RO, starts_Q, mode="sum")
     return z_QO.view(K, B, -1)
 
 
 def _add_to_rows_(x_KBI: SparseBatch, W_KIO: Tensor, delta_KBO: Tensor) -> None:
     rows_QI, places_P = x_KBI.rows_QI, x_KBI.places_P
     weights_RO, delta_QO = W_KIO.view(-1, W_KIO.shape[2]), delta_KBO.flatten(0, 1)
-    if dispatch.add_to_rows_(weights_RO, rows_QI.starts_M, places_P, delta_QO):
+    if rows.add_to_rows_(weights_RO, rows_QI.starts_M, places_P, delta_QO):
         return
     delta_PO = delta_QO[rows_QI.rows_P]
     if W_KIO.is_cuda:  # there index_add_ adds in any order, index_put_ in the order of the rows

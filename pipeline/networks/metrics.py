@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.per_seed import Data
 from pipeline.networks import population
+from pipeline.networks.arithmetic import numerics
 from pipeline.networks.population import Population
 
 CHUNK_ROWS = 1000  # examples per forward pass on a CPU: bounds its memory
@@ -57,10 +58,10 @@ def _sums(network: Population, examples: Examples) -> Tensor:
     sums_M = torch.zeros(3 + network.depth, dtype=torch.float64, device=examples.device)
     for x_1NI, y_N in zip(examples.chunks(rows), examples.y_N.split(rows), strict=True):
         outputs = population.hidden_outputs(network, x_1NI)
-        log_p_NC = population.scores(network, x_1NI, outputs)[0].log_softmax(1)
+        log_p_NC = numerics.log_softmax(population.scores(network, x_1NI, outputs)[0])
         parts = [
             (log_p_NC.argmax(1) != y_N).sum(),
-            log_p_NC.gather(1, y_N[:, None]).sum(dtype=torch.float64).neg(),
+            numerics.total(log_p_NC.gather(1, y_N[:, None])[:, 0]).neg(),
             _squared_stars(log_p_NC, y_N, stars_C),
             *map(_zeros, outputs),
         ]
@@ -78,8 +79,8 @@ def _squared_stars(log_p_NC: Tensor, y_N: Tensor, stars_C: Tensor | None) -> Ten
     if stars_C is None:
         return log_p_NC.new_full((), math.nan)
     stars_C = stars_C.to(log_p_NC.device)
-    expected_N = log_p_NC.double().exp() @ stars_C
-    return (expected_N - stars_C[y_N]).square().sum()
+    stars_NC = numerics.exp(log_p_NC) * stars_C.float()
+    return numerics.total((numerics.sums(stars_NC).double() - stars_C[y_N]).square())
 
 
 def _pairs(

@@ -8,14 +8,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipeline.data.splits.sparse_batch import Inputs, dense
 from pipeline.networks import hidden_layer, linear
 from pipeline.networks.activations import functions
 from pipeline.networks.activations.units import Units
+from pipeline.networks.arithmetic import numerics, rows
 from pipeline.networks.hidden_layer import ActivationBackward
 from pipeline.networks.population import Population, Tensors, only
 from pipeline.networks.step import Step
@@ -73,11 +72,10 @@ Reconstruction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def _softplus_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
-    output_KBI = functions.softplus(z_KBI)
+    output_KBI = numerics.softplus(z_KBI)
     error_KBI = output_KBI - t_KBI
-    cost_KBI = error_KBI.square()
-    slope_KBI = output_KBI.neg_().expm1_().neg_()  # logistic(z) = 1 - exp(-softplus(z))
-    return error_KBI.mul_(slope_KBI).mul_(2), cost_KBI
+    slope_KBI = numerics.expm1(-output_KBI).neg_()  # logistic(z) = 1 - exp(-softplus(z))
+    return slope_KBI.mul_(error_KBI).mul_(2), error_KBI.square()
 
 
 def _linear_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,9 +84,8 @@ def _linear_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sigmoid_crossentropy(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
-    log_p_KBI = F.logsigmoid(z_KBI)
-    cost_KBI = (1 - t_KBI) * z_KBI - log_p_KBI
-    return log_p_KBI.exp_().sub_(t_KBI), cost_KBI
+    cost_KBI = (1 - t_KBI) * z_KBI + numerics.softplus(-z_KBI)
+    return numerics.logistic(z_KBI).sub_(t_KBI), cost_KBI
 
 
 def _rectifier_quadratic(z_KBI: Tensor, t_KBI: Tensor) -> tuple[Tensor, Tensor]:
@@ -190,10 +187,12 @@ def encode(auto: Autoencoder, x_KBI: Inputs, *, saved: list[Tensor | None] | Non
     return hidden_layer.outputs(x_KBI, W_KIO, b_K1O, auto.units, None, saved=saved)
 
 
-def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor, Tensor]:
-    """Return the gradient [K, B, I] at the decoder's linear outputs, and the cost [K].
+def reconstruct(
+    auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, rate_K11: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient [K, B, I] at the decoder's linear outputs, times a rate, and the costs.
 
-    The cost of an example is the sum over its inputs; the cost [K] is the mean over examples.
+    The cost of an example [K, B] is the sum over its inputs.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
     t_KBI = dense(x_KBI)
@@ -201,8 +200,11 @@ def reconstruct(auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs) -> tuple[Tensor
         t_KBI = (t_KBI + 1) / 2
     if "scale" in auto.tensors:
         t_KBI = (t_KBI / auto.tensors["scale"]).clamp_(max=1)
+    fused = rows.reconstruct(auto.reconstruction, z_KBI, t_KBI, rate_K11)
+    if fused is not None:
+        return fused
     delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
-    return delta_KBI, cost_KBI.sum(2).mean(1)
+    return delta_KBI.mul_(rate_K11), cost_KBI.sum(2)
 
 
 def denoising_step_(
@@ -222,8 +224,8 @@ def denoising_step_(
     h_KBO = encode(auto, noisy_KBI, saved=saved)
     activation = ActivationBackward(auto.units, None, saved[0], step)
     if sample is None:
-        delta_KBI, cost_K = reconstruct(auto, h_KBO, x_KBI)
-        delta_KBI.mul_(step.rate_K11)
+        delta_KBI, cost_KB = reconstruct(auto, h_KBO, x_KBI, step.rate_K11)
+        cost_K = numerics.sums(cost_KB).div_(cost_KB.shape[1])
         delta_KBO = hidden_layer.backward_and_update_(
             h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, activation
         )
@@ -243,14 +245,17 @@ def _reconstruct_sample_(
     """
     V_KIO, c_K1I = auto.decoder_rows_KIO, auto.tensors["c"]
     K, I, O = V_KIO.shape  # noqa: E741
-    rows = sample.rows(I)
-    V_KMO = V_KIO.view(-1, O).index_select(0, rows).view(K, -1, O)
-    z_KBM = torch.baddbmm(sample.pick(c_K1I), h_KBO, V_KMO.mT)
+    places = sample.rows(I)
+    V_KMO = V_KIO.view(-1, O).index_select(0, places).view(K, -1, O)
+    c_K1M = sample.pick(c_K1I)
+    z_KBM = linear.forward(h_KBO, V_KMO.mT, c_K1M)
     t_KBM = sample.pick(dense(x_KBI))
     delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
     weight_K1M = sample.weight_SM.unsqueeze(1)
     delta_KBM.mul_(weight_K1M).mul_(step.rate_K11)
-    delta_KBO = torch.bmm(delta_KBM, V_KMO)
-    V_KIO.view(-1, O).index_add_(0, rows, torch.bmm(delta_KBM.mT, h_KBO).view(-1, O))
-    c_K1I.view(-1).index_add_(0, rows, delta_KBM.sum(1).view(-1))
-    return delta_KBO, (cost_KBM * weight_K1M).sum(2).mean(1)
+    delta_KBO = linear.backward_and_update_(h_KBO, V_KMO.mT, c_K1M, delta_KBM)
+    assert delta_KBO is not None
+    V_KIO.view(-1, O).index_copy_(0, places, V_KMO.view(-1, O))  # no row is sampled twice
+    c_K1I.view(-1).index_copy_(0, places, c_K1M.view(-1))
+    cost_KB = numerics.sums(cost_KBM.mul_(weight_K1M))
+    return delta_KBO, numerics.sums(cost_KB).div_(cost_KB.shape[1])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import Inputs, SparseBatch, SparseRows, dense, of_networks
+from pipeline.networks.arithmetic import numerics
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Tensors
 from pipeline.networks.step import Step
@@ -136,6 +137,7 @@ class DenoisingObjective:
         """Return the error of one network [1], float64. Does not synchronize with a GPU."""
         one = auto.only(k)
         draws = self._draws(trial.seed, "valid-corruption", 0)
+        unscaled_111 = torch.ones_like(one.tensors["hardness"])
         total_1, rows = torch.zeros(1, dtype=torch.float64, device=auto.tensors["W"].device), 0
         for x_1NI in self.valid(trial.seed):
             if isinstance(x_1NI, SparseBatch):
@@ -143,8 +145,8 @@ class DenoisingObjective:
             else:
                 noisy_1NI = x_1NI * self.noise.kept(x_1NI.shape, draws)
             h_1NO = autoencoder.encode(one, noisy_1NI)
-            _, cost_1 = autoencoder.reconstruct(one, h_1NO, x_1NI)
-            total_1 += cost_1.double() * x_1NI.shape[1]
+            _, cost_1N = autoencoder.reconstruct(one, h_1NO, x_1NI, unscaled_111)
+            total_1 += numerics.total(cost_1N[0])
             rows += x_1NI.shape[1]
         return total_1 / rows
 

@@ -94,12 +94,12 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def prepare_for_training() -> None:
     """Make the arithmetic of this process reproducible; call it before the first matrix product.
 
-    One thread: a sum split over threads depends on their number. MKL's reproducible mode: a product
-    does not depend on where in memory a matrix lies, so not on a network's place in its population.
+    One thread: a sum split over threads depends on their number. MKL's reproducible mode
+    (instructions.py): a product does not depend on where in memory a matrix lies.
     No denormal numbers: they cost a hundred times a normal operation and carry no information.
     Exact 32-bit floats on a GPU.
     """
-    os.environ.setdefault("MKL_CBWR", "AUTO")
+    os.environ.setdefault("MKL_CBWR", "AUTO")  # where no instructions are chosen
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = False

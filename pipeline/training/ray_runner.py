@@ -22,7 +22,7 @@ from filelock import FileLock
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline.networks.kernels.cpu import layers
+from pipeline.networks.arithmetic import running
 from pipeline.runtime import device as devices
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -246,10 +246,10 @@ def _result(reference: Any) -> Any:
 
 def environment(device: torch.device) -> dict[str, str]:
     """Return the versions and kernels that a network's bytes depend on, on this machine."""
-    compiled = layers.compiled_kernels()
+    compiled = running.compiled_kernels()
     return {
         "torch": torch.__version__,
-        "kernels": compiled.binding.get_host_cpu_name() if compiled else "none",
+        "kernels": "compiled" if compiled else "none",
         "device": devices.describe(device),
         "code of training": trained_networks.code(),
     }

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.networks.activations.units import ActivationFunction, Units
+from pipeline.networks.activations.units import LEAK, ActivationFunction, Units
+from pipeline.networks.arithmetic import numerics
 from pipeline.runtime.errors import Problem
 
 # The paper's units
@@ -27,7 +28,7 @@ def _rectifier_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
 
 
 def _tanh_(z: Tensor, units: Units) -> Tensor:
-    return z.tanh_()
+    return z.copy_(numerics.tanh(z))
 
 
 def _tanh_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
@@ -35,41 +36,24 @@ def _tanh_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     return chained(delta, h, grad_input=delta)  # type: ignore[no-any-return]
 
 
-def softplus(z: Tensor) -> Tensor:
-    """Return log(1 + exp(z)), elementwise.
-
-    Computed by logsigmoid: torch's own softplus and sigmoid round an element differently inside a
-    vector register and at a tensor's end, so results would depend on a network's position k.
-    """
-    return F.logsigmoid(-z).neg_()
-
-
 def _softplus_(z: Tensor, units: Units) -> Tensor:
-    return z.copy_(softplus(z.mul_(units.hardness_K11))).div_(units.hardness_K11)
+    return z.copy_(numerics.softplus(z.mul_(units.hardness_K11))).div_(units.hardness_K11)
 
 
 def _softplus_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     # f'(z) = logistic(a z) = 1 - exp(-a f(z))
-    return delta.mul_((h * -units.hardness_K11).expm1_().neg_())
+    return delta.mul_(numerics.expm1(h * -units.hardness_K11).neg_())
 
 
 # Other units
 
 
-def logistic(z: Tensor) -> Tensor:
-    """Return 1 / (1 + exp(-z)), elementwise, computed by logsigmoid as `softplus` is."""
-    return F.logsigmoid(z).exp_()
-
-
 def _sigmoid_(z: Tensor, units: Units) -> Tensor:
-    return z.copy_(logistic(z))
+    return z.copy_(numerics.logistic(z))
 
 
 def _sigmoid_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
     return delta.mul_(h).mul_(1 - h)
-
-
-LEAK = 0.01  # slope of the leaky rectifier below 0 (Maas et al., 2013)
 
 
 def _leaky_(z: Tensor, units: Units) -> Tensor:
@@ -81,7 +65,7 @@ def _leaky_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
 
 
 def _elu_(z: Tensor, units: Units) -> Tensor:
-    return z.copy_(torch.where(z > 0, z, z.clamp(max=0).expm1_()))
+    return z.copy_(torch.where(z > 0, z, numerics.expm1(z.clamp(max=0))))
 
 
 def _elu_backward_(delta: Tensor, h: Tensor, units: Units) -> Tensor:
@@ -102,16 +86,16 @@ def _gelu_(z: Tensor, units: Units) -> Tensor:
 
 
 def _slope_of_gelu(z: Tensor, units: Units) -> Tensor:
-    density = z.square().div_(-2).exp_().div_(math.sqrt(2 * math.pi))
+    density = numerics.exp(z.square().div_(-2)).div_(math.sqrt(2 * math.pi))
     return _normal(z).add_(density.mul_(z))
 
 
 def _silu_(z: Tensor, units: Units) -> Tensor:
-    return z.mul_(logistic(z))
+    return z.mul_(numerics.logistic(z))
 
 
 def _slope_of_silu(z: Tensor, units: Units) -> Tensor:
-    s = logistic(z)
+    s = numerics.logistic(z)
     return (1 - s).mul_(z).add_(1).mul_(s)
 
 

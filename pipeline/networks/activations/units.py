@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LEAK = 0.01  # slope of the leaky rectifier below 0 (Maas et al., 2013)
+
 
 @dataclass(frozen=True)
 class Units:

@@ -1,8 +1,7 @@
 """Kernel dispatch: selects CPU or GPU kernels for a layer.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
-rows of weights, Q rows of gradients, M = Q + 1 row pointers, P row indices, C classes; a 1
-broadcasts.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
+1 broadcasts.
 """
 
 from typing import Protocol
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import Inputs
 from pipeline.networks.activations.units import ActivationGradient, Units
+from pipeline.networks.arithmetic import rows
 from pipeline.networks.kernels.cpu import layers as cpu
 from pipeline.networks.kernels.gpu import layers as gpu
 
@@ -51,6 +51,10 @@ class Kernels(Protocol):
         gradient [K, B, I] at the inputs, or at the linear outputs of `activation`."""
         ...
 
+    def backward(self, W_KIO: Tensor, delta_KBO: Tensor) -> Tensor | None:
+        """Return the gradient delta W' [K, B, I] at the layer's inputs."""
+        ...
+
 
 def kernels_for(x_KBI: Inputs, W_KIO: Tensor) -> Kernels | None:
     """Return the kernels that support inputs and weights, None if torch has to compute."""
@@ -61,14 +65,6 @@ def kernels_for(x_KBI: Inputs, W_KIO: Tensor) -> Kernels | None:
     return None
 
 
-def add_to_rows_(weights_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
-    """Add row q of delta to the rows `places_P[starts_M[q] : starts_M[q + 1]]` of the weights.
-
-    In place. Returns False, with nothing changed, if no kernel supports these tensors.
-    """
-    return cpu.add_to_rows_(weights_RO, starts_M, places_P, delta_QO)
-
-
 def softmax_delta(
     scores_KBC: Tensor, y_KB: Tensor, rate_K11: Tensor
 ) -> tuple[Tensor, Tensor] | None:
@@ -76,6 +72,6 @@ def softmax_delta(
 
     Returns None if no kernel supports these tensors.
     """
-    if not gpu.supports(scores_KBC, scores_KBC):
-        return None
-    return gpu.softmax_delta(scores_KBC, y_KB, rate_K11)
+    if gpu.supports(scores_KBC, scores_KBC):
+        return gpu.softmax_delta(scores_KBC, y_KB, rate_K11)
+    return rows.softmax_delta(scores_KBC, y_KB, rate_K11)

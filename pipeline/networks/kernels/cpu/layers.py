@@ -3,55 +3,35 @@
 Results equal torch's up to rounding, with less memory traffic and fewer calls (kernels.py). If no
 kernel can be compiled, torch computes everything.
 
-Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs, R
-rows of weights, Q rows of gradients, M = Q + 1 row pointers, P row indices; a 1 broadcasts.
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs of a layer, O its outputs; a
+1 broadcasts.
 """
-
-import logging
-import multiprocessing
-from functools import cache
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from pipeline.networks.activations import functions
-from pipeline.networks.activations.units import ActivationGradient, Units
+from pipeline.networks.activations.units import ActivationFunction, ActivationGradient, Units
+from pipeline.networks.arithmetic import running
 
-log = logging.getLogger(__name__)
-
-MIN_WIDTH = 8  # inputs and outputs; with fewer most of a register is empty
 MAX_ROWS = 16  # of a mini-batch: the sums of more do not fit the registers
-RECTIFIER = functions.FUNCTIONS["rectifier"]  # the activation function of the kernels
-
-
-@cache
-def compiled_kernels() -> ModuleType | None:
-    """Return the module of the kernels, None (with one warning) if they cannot be compiled."""
-    try:
-        from pipeline.networks.kernels.cpu import kernels
-
-        kernels.compiled_kernel("forward", 1, transposed=False, rectifier=False, negated=False)
-    except (ImportError, RuntimeError, OSError) as error:
-        if multiprocessing.parent_process() is None:
-            log.warning("warning: training without compiled kernels, more slowly: %s", error)
-        return None
-    return kernels
+UNITS: dict[ActivationFunction, str] = {
+    functions.FUNCTIONS[name]: name
+    for name in ("rectifier", "tanh", "softplus", "sigmoid", "leaky", "elu")
+}  # the activation functions of the kernels
 
 
 def supports(x_KBI: object, W_KIO: Tensor) -> bool:
     """Return whether the kernels support these inputs and weights: float32 on a CPU.
 
-    Depends on a layer's shape and never on K, so that a network's numbers do not depend on the
-    other networks of its population.
+    Never depends on K: a network's numbers do not depend on the others of its population.
     """
     return (
         W_KIO.device.type == "cpu"
         and isinstance(x_KBI, Tensor)
         and x_KBI.dtype == W_KIO.dtype == torch.float32
-        and min(W_KIO.shape[1:]) >= MIN_WIDTH
         and (W_KIO.is_contiguous() or W_KIO.mT.is_contiguous())
-        and compiled_kernels() is not None
+        and running.compiled_kernels() is not None
     )
 
 
@@ -63,21 +43,34 @@ def forward(
     signs_K1O: Tensor | None = None,
 ) -> Tensor | None:
     """Return f(b + x W) * signs [K, B, O], or b + x W without units; None if not supported."""
-    batch = x_KBI.shape[1] if x_KBI.shape[1] <= MAX_ROWS else None
-    if units is not None and units.function is not RECTIFIER:
+    B, straight = x_KBI.shape[1], W_KIO.is_contiguous()
+    unit = None if units is None else UNITS.get(units.function)
+    if units is not None and unit is None:
         return None
-    if batch is None and not W_KIO.is_contiguous():
-        return None
+    if B > MAX_ROWS and not straight:
+        outputs = (forward(x, W_KIO, b_K1O, units, signs_K1O) for x in x_KBI.split(MAX_ROWS, 1))
+        return torch.cat([h_KBO for h_KBO in outputs if h_KBO is not None], 1)
+    hardness_K11 = None if units is None else units.hardness_K11
     h_KBO = torch.empty(*x_KBI.shape[:2], W_KIO.shape[2])
-    _run(
-        "forward",
-        (x_KBI.contiguous(), W_KIO, b_K1O, h_KBO, signs_K1O),
-        W_KIO,
-        batch,
-        rectifier=units is not None,
-        negated=signs_K1O is not None,
+    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
+
+    running.run(
+        kernels.forward,
+        (x_KBI.contiguous(), W_KIO, b_K1O, h_KBO, signs_K1O, hardness_K11),
+        (x_KBI.shape[1], *W_KIO.shape[1:], len(W_KIO)),
+        B if B <= MAX_ROWS else None,
+        transposed=not straight,
+        unit=unit,
+        negated=unit is not None and signs_K1O is not None,
     )
     return h_KBO
+
+
+def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
+    """Return delta W' [K, B, I], the gradient at a layer's inputs."""
+    below_KBI = forward(delta_KBO, W_KIO.mT, W_KIO.new_zeros(len(W_KIO), 1, W_KIO.shape[1]))
+    assert below_KBI is not None
+    return below_KBI
 
 
 def backward_and_update_(
@@ -94,58 +87,34 @@ def backward_and_update_(
     Returns whether the kernels support it. With `below`, also returns the gradient [K, B, I] from
     the weights before their update: at the inputs, or at the linear outputs of `activation`.
     """
-    if activation is not None and activation.units.function is not RECTIFIER:
+    unit = None if activation is None else UNITS.get(activation.units.function)
+    if activation is not None and (unit is None or x_KBI.shape[1] > MAX_ROWS):
         return False, None
     if x_KBI.shape[1] > MAX_ROWS:
-        return False, None
+        below_KBI = backward(W_KIO, delta_KBO) if below else None
+        for x, delta in zip(x_KBI.split(MAX_ROWS, 1), delta_KBO.split(MAX_ROWS, 1), strict=True):
+            backward_and_update_(x, W_KIO, b_K1O, delta, below=False)
+        return True, below_KBI
     below_KBI = torch.empty_like(x_KBI, memory_format=torch.contiguous_format) if below else None
-    signs_K1I, l1_K11 = (
-        (None, None) if activation is None else (activation.signs_K1O, activation.l1_K11)
+    signs_K1I, l1_K11, hardness_K11 = (
+        (None, None, None)
+        if activation is None
+        else (activation.signs_K1O, activation.l1_K11, activation.units.hardness_K11)
     )
-    _run(
-        "backward_and_update",
+    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
+
+    running.run(
+        kernels.backward_and_update,
         (
             x_KBI.contiguous(), W_KIO, b_K1O, delta_KBO.contiguous(),
-            below_KBI, signs_K1I, l1_K11,
+            below_KBI, signs_K1I, l1_K11, hardness_K11,
         ),
-        W_KIO,
+        (x_KBI.shape[1], *W_KIO.shape[1:], len(W_KIO)),
         x_KBI.shape[1],
+        transposed=not W_KIO.is_contiguous(),
         below=below,
-        rectifier=activation is not None,
+        unit=unit,
         negated=signs_K1I is not None,
         penalized=l1_K11 is not None,
     )  # fmt: skip
     return True, below_KBI
-
-
-def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Tensor) -> bool:
-    """Add row q of delta to the rows `places_P[starts_M[q] : starts_M[q + 1]]` (int64) of W.
-
-    Adds in this order, so that the bits equal those of `index_add_`. Returns whether the kernels
-    support it.
-    """
-    tensors = (W_RO, starts_M, places_P, delta_QO)
-    if not all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in tensors):
-        return False
-    kernels = compiled_kernels()
-    if kernels is None or not W_RO.dtype == delta_QO.dtype == torch.float32:
-        return False
-    run = kernels.compiled_kernel("scatter", None)
-    run(*(tensor.data_ptr() for tensor in tensors), W_RO.shape[1], len(delta_QO))
-    return True
-
-
-def _run(
-    name: str,
-    tensors: tuple[Tensor | None, ...],
-    W_KIO: Tensor,
-    batch: int | None,
-    **options: bool,
-) -> None:
-    """Run a kernel on all networks; it does not read tensors that are None."""
-    kernels = compiled_kernels()
-    assert kernels is not None
-    assert tensors[0] is not None
-    (K, I, O), B = W_KIO.shape, tensors[0].shape[1]  # noqa: E741
-    run = kernels.compiled_kernel(name, batch, transposed=not W_KIO.is_contiguous(), **options)
-    run(*(None if tensor is None else tensor.data_ptr() for tensor in tensors), B, I, O, K)

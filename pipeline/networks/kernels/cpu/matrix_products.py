@@ -14,16 +14,20 @@ vectors of columns: each loaded float serves several multiply-adds, which set th
 Legend of shape suffixes: B rows of a mini-batch, N rows of inputs, R rows of W, C its columns.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.networks.kernels.cpu.emitter import Columns, Emitter, Value
+from pipeline.networks.arithmetic.emitter import SUM_LANES, Columns, Emitter, Index, Value
 
 SWEEP_TILE = 64  # rows of W between two writes of the sums; one tile fits the second-level cache
 PREFETCH_DISTANCE = 2000  # floats
-# Processors whose registers hold 8 floats have 16 registers: enough for the sums and factors of one
-# vector of columns, or of one row. Others have 32: enough for two, but not for sums and factors.
+# Processors whose registers hold 8 floats have 16 registers, too few for the sums and the factors
+# of a whole mini-batch: they pass over a tile once for each few rows of the mini-batch, and once
+# more for the update. Order and rounding of all sums are the same.
 FEW_REGISTERS = {8}
+FEW_ROWS = {"columns": 5, "rows": 2}  # of the mini-batch together, in `sweep_columns`, `sweep_rows`
+DOT_TILE, DOT_ROWS = 24, 3  # rows of W in a tile of `sweep_rows`, and those multiplied together
 PRODUCT_TILE = 256  # rows of W whose products are summed before they are added to the output
 BLOCK_VECTORS = 3  # of columns
 BLOCK_ROWS = {4: 8, 8: 4, 16: 8}  # by the floats of a register: 32, 16 and 32 registers
@@ -51,43 +55,24 @@ def sweep_columns(
 
     Updates W if `columns_BC` is given; adds rows W to `out_BC` if given.
     """
-
-    def panel(top: Value, columns: Columns) -> None:
-        places = [
-            (emitter.plus(emitter.times(b, matrix.C), at), mask)
-            for b in range(batch)
-            for at, mask in columns
-        ]
-        sums, held = [], []
-        if out_BC is not None:
-            sums = [emitter.accumulator() for _ in places]
-        if columns_BC is not None:
-            held = [emitter.load(emitter.at(columns_BC, at), mask) for at, mask in places]
-        with emitter.loop(top, emitter.minimum(emitter.plus(top, SWEEP_TILE), matrix.R)) as row:
-            start = emitter.at(matrix.W_RC, emitter.times(row, matrix.C))
-            here = [(emitter.at(start, at), mask) for at, mask in columns]
-            for pointer, _ in here:
-                emitter.prefetch(emitter.at(pointer, emitter.times(SWEEP_TILE, matrix.C)))
-            old = [emitter.load(pointer, mask) for pointer, mask in here]
-            steps: list[Value | None] = [None] * len(here)
-            for b in range(batch):
-                factor = emitter.broadcast(emitter.at(rows_BR, emitter.times(b, matrix.R), row))
-                for n, weight in enumerate(old):
-                    if sums:
-                        emitter.accumulate(sums[b * len(here) + n], factor, weight)
-                    if held:
-                        steps[n] = emitter.multiply_add(factor, held[b * len(here) + n], steps[n])
-            for (pointer, mask), weight, step in zip(here, old, steps, strict=True):
-                if step is not None:
-                    emitter.store(emitter.add(weight, step), pointer, mask)
-        for (at, mask), total in zip(places, sums, strict=False):
-            out = emitter.at(out_BC, at)
-            emitter.store(emitter.add(emitter.load(out, mask), emitter.content(total)), out, mask)
-
+    everything, few = range(batch), emitter.lanes in FEW_REGISTERS
     both = columns_BC is not None and out_BC is not None
-    together = 1 if both or emitter.lanes in FEW_REGISTERS else 2
+    panel = partial(_column_panel, emitter, matrix, rows_BR)
     with emitter.loop(0, matrix.R, SWEEP_TILE) as top:
-        emitter.for_panels(matrix.C, together, partial(panel, top))
+        bottom = emitter.minimum(emitter.plus(top, SWEEP_TILE), matrix.R)
+        if not few:
+            act = partial(panel, top, bottom, everything, columns_BC=columns_BC, out_BC=out_BC)
+            emitter.for_panels(matrix.C, 1 if both else 2, act)
+        if few and out_BC is not None:
+
+            def sums(columns: Columns) -> None:
+                act = partial(panel, top, bottom, columns=columns, out_BC=out_BC)
+                _for_parts(emitter, batch, FEW_ROWS["columns"], act)
+
+            emitter.for_panels(matrix.C, 2, sums)
+        if few and columns_BC is not None:
+            act = partial(panel, top, bottom, everything, columns_BC=columns_BC)
+            emitter.for_panels(matrix.C, 1, act)
 
 
 def sweep_rows(
@@ -103,48 +88,142 @@ def sweep_rows(
 
     Updates W if `rows_BR` is given; adds columns W' to `out_BR` if given.
     """
+    everything = range(batch)
+    block = partial(_row_block, emitter, matrix, columns_BC)
+    if emitter.lanes not in FEW_REGISTERS:
+        act = partial(block, everything, rows_BR=rows_BR, out_BR=out_BR)
+        _for_rows(emitter, 0, matrix.R, 1 if rows_BR is not None else 2, act)
+        return
 
-    def some(first: Value, count: int) -> None:
-        rows = [emitter.plus(first, n) for n in range(count)]
-        starts = [emitter.at(matrix.W_RC, emitter.times(row, matrix.C)) for row in rows]
-        pairs = [(n, b) for n in range(count) for b in range(batch)]
-        places = {(n, b): emitter.plus(emitter.times(b, matrix.R), rows[n]) for n, b in pairs}
-        sums, held = {}, {}
+    def sums(first: Value, count: int) -> None:
+        act = partial(block, first=first, count=count, out_BR=out_BR)
+        _for_parts(emitter, batch, FEW_ROWS["rows"], act)
+
+    with emitter.loop(0, matrix.R, DOT_TILE) as top:
+        bottom = emitter.minimum(emitter.plus(top, DOT_TILE), matrix.R)
         if out_BR is not None:
-            sums = {pair: emitter.accumulator() for pair in pairs}
+            _for_rows(emitter, top, bottom, DOT_ROWS, sums)
         if rows_BR is not None:
-            held = {pair: emitter.broadcast(emitter.at(rows_BR, places[pair])) for pair in pairs}
+            panel = partial(_column_panel, emitter, matrix, rows_BR, top, bottom, everything)
+            emitter.for_panels(matrix.C, 1, partial(panel, columns_BC=columns_BC))
 
-        def vectors(column: Value, mask: Value | None) -> None:
+
+def _column_panel(
+    emitter: Emitter,
+    matrix: Matrix,
+    rows_BR: Value,
+    top: Value,
+    bottom: Value,
+    some: Sequence[Index],
+    columns: Columns,
+    *,
+    columns_BC: Value | None = None,
+    out_BC: Value | None = None,
+) -> None:
+    """Sweep a panel of columns of a tile, for some rows of the mini-batch."""
+    width = len(columns)
+    places = [
+        (emitter.plus(emitter.times(b, matrix.C), at), mask) for b in some for at, mask in columns
+    ]
+    sums, held = [], []
+    if out_BC is not None:
+        sums = [emitter.accumulator() for _ in places]
+    if columns_BC is not None:
+        held = [emitter.load(emitter.at(columns_BC, at), mask) for at, mask in places]
+    with emitter.loop(top, bottom) as row:
+        start = emitter.at(matrix.W_RC, emitter.times(row, matrix.C))
+        here = [(emitter.at(start, at), mask) for at, mask in columns]
+        for pointer, _ in here:
+            emitter.prefetch(emitter.at(pointer, emitter.times(SWEEP_TILE, matrix.C)))
+        old = [emitter.load(pointer, mask) for pointer, mask in here]
+        steps: list[Value | None] = [None] * width
+        for n, b in enumerate(some):
+            factor = emitter.broadcast(emitter.at(rows_BR, emitter.times(b, matrix.R), row))
+            for v, weight in enumerate(old):
+                if sums:
+                    emitter.accumulate(sums[n * width + v], factor, weight)
+                if held:
+                    steps[v] = emitter.multiply_add(factor, held[n * width + v], steps[v])
+        for (pointer, mask), weight, step in zip(here, old, steps, strict=True):
+            if step is not None:
+                emitter.store(emitter.add(weight, step), pointer, mask)
+    for (at, mask), total in zip(places, sums, strict=False):
+        out = emitter.at(out_BC, at)
+        emitter.store(emitter.add(emitter.load(out, mask), emitter.content(total)), out, mask)
+
+
+def _row_block(
+    emitter: Emitter,
+    matrix: Matrix,
+    columns_BC: Value,
+    some: Sequence[Index],
+    first: Value,
+    count: int,
+    *,
+    rows_BR: Value | None = None,
+    out_BR: Value | None = None,
+) -> None:
+    """Sweep `count` rows from `first` on, for some rows of the mini-batch."""
+    rows = [emitter.plus(first, n) for n in range(count)]
+    starts = [emitter.at(matrix.W_RC, emitter.times(row, matrix.C)) for row in rows]
+    pairs = [(n, m) for n in range(count) for m in range(len(some))]
+    places = {(n, m): emitter.plus(emitter.times(some[m], matrix.R), rows[n]) for n, m in pairs}
+    parts = SUM_LANES // emitter.lanes
+    sums: dict[tuple[int, int], list[Value]] = {}
+    held = {}
+    if out_BR is not None:
+        sums = {pair: [emitter.accumulator() for _ in range(parts)] for pair in pairs}
+    if rows_BR is not None:
+        held = {pair: emitter.broadcast(emitter.at(rows_BR, places[pair])) for pair in pairs}
+
+    def vectors(columns: Columns) -> None:
+        for part, (column, mask) in enumerate(columns):
             here = [emitter.at(start, column) for start in starts]
             for pointer in here:
                 emitter.prefetch(emitter.at(pointer, PREFETCH_DISTANCE))
             old = [emitter.load(pointer, mask) for pointer in here]
             steps: list[Value | None] = [None] * count
-            for b in range(batch):
-                factor = emitter.load(
-                    emitter.at(columns_BC, emitter.times(b, matrix.C), column), mask
-                )
+            for m, b in enumerate(some):
+                at = emitter.plus(emitter.times(b, matrix.C), column)
+                factor = emitter.load(emitter.at(columns_BC, at), mask)
                 for n in range(count):
                     if sums:
-                        emitter.accumulate(sums[n, b], factor, old[n])
+                        emitter.accumulate(sums[n, m][part], factor, old[n])
                     if held:
-                        steps[n] = emitter.multiply_add(factor, held[n, b], steps[n])
+                        steps[n] = emitter.multiply_add(factor, held[n, m], steps[n])
             for pointer, weight, step in zip(here, old, steps, strict=True):
                 if step is not None:
                     emitter.store(emitter.add(weight, step), pointer, mask)
 
-        emitter.for_vectors(matrix.C, vectors)
-        for pair, total in sums.items():
-            emitter.add_lanes_to(emitter.at(out_BR, places[pair]), emitter.content(total))
+    emitter.for_sums(matrix.C, vectors)
+    for pair, total in sums.items():
+        contents = [emitter.content(part) for part in total]
+        emitter.add_first_to(
+            emitter.at(out_BR, places[pair]), emitter.folded(contents, emitter.add)
+        )
 
-    together = 1 if rows_BR is not None or emitter.lanes in FEW_REGISTERS else 2
-    paired = emitter.multiple(matrix.R, together)
-    with emitter.loop(0, paired, together) as row:
-        some(row, together)
-    if together > 1:
-        with emitter.loop(paired, matrix.R) as row:
-            some(row, 1)
+
+def _for_rows(
+    emitter: Emitter, top: Index, bottom: Value, count: int, act: Callable[[Value, int], None]
+) -> None:
+    """Emit `act(first row, number of rows)` for all rows, `count` of them together."""
+    whole = emitter.minus(bottom, emitter.remainder(emitter.minus(bottom, top), count))
+    with emitter.loop(top, whole, count) as row:
+        act(row, count)
+    if count > 1:
+        with emitter.loop(whole, bottom) as row:
+            act(row, 1)
+
+
+def _for_parts(
+    emitter: Emitter, batch: int, size: int, act: Callable[[Sequence[Index]], None]
+) -> None:
+    """Emit `act` for parts of the mini-batch, of `size` rows and the last of fewer."""
+    whole = batch - batch % size
+    with emitter.loop(0, whole, size) as first:
+        act([emitter.plus(first, n) for n in range(size)])
+    if whole < batch:
+        act(range(whole, batch))
 
 
 def add_product(emitter: Emitter, count: Value, matrix: Matrix, x_NR: Value, out_NC: Value) -> None:

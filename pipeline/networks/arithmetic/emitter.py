@@ -4,15 +4,17 @@ A Python loop around emitter calls is unrolled in the emitted code; `Emitter.loo
 Indices are 64-bit integers that count floats.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import numpy as np
 from llvmlite import ir
 
 FLOAT, BIT, INT, LONG = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()
 ALIGNMENT = 4  # bytes: a matrix may start at any float
+SUM_LANES = 16  # floats that a sum over columns adds side by side, whatever the registers hold
 Value: TypeAlias = Any  # an ir.Value: llvmlite has no type hints
 Index: TypeAlias = Any  # a Value or an int
 Columns: TypeAlias = list[tuple[Value, Value | None]]  # first column of each vector, and its mask
@@ -24,6 +26,7 @@ class Emitter:
     def __init__(self, name: str, pointers: int, integers: int, *, lanes: int) -> None:
         """Start the function `name`, whose arguments are pointers to floats, then integers."""
         self.module, self.name, self.lanes = ir.Module(name), name, lanes
+        self.kinds = pointers, integers
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [LONG] * integers)
         self.function = ir.Function(self.module, kind, name)
         self.arguments: Sequence[Value] = self.function.args
@@ -56,7 +59,11 @@ class Emitter:
 
     def multiple(self, a: Index, step: int) -> Value:
         """Return the largest multiple of `step` that is at most a."""
-        return self.minus(a, self._build.urem(_long(a), _long(step)))
+        return self.minus(a, self.remainder(a, step))
+
+    def remainder(self, a: Index, step: int) -> Value:
+        """Return a modulo `step`; a is at least 0."""
+        return self._build.urem(_long(a), _long(step))
 
     def minimum(self, a: Index, b: Index) -> Value:
         """Return the minimum of a and b."""
@@ -94,6 +101,16 @@ class Emitter:
                 act([(first, None)])
         with self.loop(whole, count, self.lanes) as first:
             act([(first, self.first(self.minus(count, whole)))])
+
+    def for_sums(self, count: Value, act: Callable[[Columns], None]) -> None:
+        """Emit `act` for all panels of `SUM_LANES` columns that cover `count` floats, in order."""
+        whole = self.multiple(count, SUM_LANES)
+        starts = range(0, SUM_LANES, self.lanes)
+        with self.loop(0, whole, SUM_LANES) as first:
+            act([(self.plus(first, n), None) for n in starts])
+        with self.loop(whole, count, SUM_LANES) as first:
+            left = self.minus(count, whole)
+            act([(self.plus(first, n), self.first(self.minus(left, n))) for n in starts])
 
     def for_vectors(self, count: Value, act: Callable[[Value, Value | None], None]) -> None:
         """Emit `act` for all vectors that cover `count` floats, the last of them masked."""
@@ -145,7 +162,11 @@ class Emitter:
 
     def zeros(self) -> Value:
         """Return a vector of zeros."""
-        return self.vector([0.0] * self.lanes)
+        return self.constant(0.0)
+
+    def constant(self, number: float) -> Value:
+        """Return a number, rounded to float32, in every lane."""
+        return self.vector([float(np.float32(number))] * self.lanes)
 
     def multiply_add(self, a: Value, b: Value, c: Value | None) -> Value:
         """Return a * b + c, rounded once, or a * b."""
@@ -161,20 +182,121 @@ class Emitter:
         """Return a + b."""
         return self._build.fadd(a, b)
 
+    def subtract(self, a: Value, b: Value) -> Value:
+        """Return a - b."""
+        return self._build.fsub(a, b)
+
+    def divide(self, a: Value, b: Value) -> Value:
+        """Return a / b."""
+        return self._build.fdiv(a, b)
+
+    def negative(self, a: Value) -> Value:
+        """Return -a."""
+        return self._build.fneg(a)
+
+    def absolute(self, a: Value) -> Value:
+        """Return |a|."""
+        return self._call(f"llvm.fabs.{self._suffix}", self.vector, [a])
+
+    def with_sign(self, a: Value, sign: Value) -> Value:
+        """Return |a| with the sign of `sign`."""
+        return self._call(f"llvm.copysign.{self._suffix}", self.vector, [a, sign])
+
     def less(self, a: Value, b: Value) -> Value:
         """Return the mask of the lanes where a < b; False where either is NaN."""
         return self._build.fcmp_ordered("<", a, b)
+
+    def equal(self, a: Value, b: Value) -> Value:
+        """Return the mask of the lanes where a = b; False where either is NaN."""
+        return self._build.fcmp_ordered("==", a, b)
 
     def where(self, mask: Value, a: Value, b: Value) -> Value:
         """Return a where the mask is set, else b."""
         return self._build.select(mask, a, b)
 
-    def add_lanes_to(self, pointer: Value, vector: Value) -> None:
-        """Add the sum of a vector's lanes to the float at a pointer."""
-        name = f"llvm.vector.reduce.fadd.{self._suffix}"
-        total = self._call(name, FLOAT, [FLOAT(-0.0), vector], ["reassoc"])
-        before = self._build.load(pointer, typ=FLOAT, align=ALIGNMENT)
-        self._build.store(self._build.fadd(before, total), pointer, align=ALIGNMENT)
+    def larger(self, a: Value, b: Value) -> Value:
+        """Return b where a < b, else a; a where either is NaN."""
+        return self.where(self.less(a, b), b, a)
+
+    # Floats as integers
+
+    def as_bits(self, a: Value) -> Value:
+        """Return the bits of floats as integers."""
+        return self._build.bitcast(a, self.ints)
+
+    def from_bits(self, a: Value) -> Value:
+        """Return the floats whose bits are these integers."""
+        return self._build.bitcast(a, self.vector)
+
+    def as_float(self, a: Value) -> Value:
+        """Return signed integers as floats, rounded."""
+        return self._build.sitofp(a, self.vector)
+
+    def whole(self, number: int) -> Value:
+        """Return an integer in every lane."""
+        return self.ints([number] * self.lanes)
+
+    def plus_whole(self, a: Value, b: Value) -> Value:
+        """Return a + b of integers, modulo 2^32."""
+        return self._build.add(a, b)
+
+    def minus_whole(self, a: Value, b: Value) -> Value:
+        """Return a - b of integers, modulo 2^32."""
+        return self._build.sub(a, b)
+
+    def shifted_left(self, a: Value, bits: int) -> Value:
+        """Return integers times 2^bits, modulo 2^32."""
+        return self._build.shl(a, self.whole(bits))
+
+    def shifted_right(self, a: Value, bits: int) -> Value:
+        """Return signed integers divided by 2^bits, rounded down."""
+        return self._build.ashr(a, self.whole(bits))
+
+    # Sums
+
+    def folded(self, parts: Sequence[Value], combine: Callable[[Value, Value], Value]) -> Value:
+        """Return all lanes of all parts combined into one float, in every lane.
+
+        Halves are combined until one float is left: the order of the lanes, first to last part,
+        alone decides which, not the width of a register.
+        """
+        while len(parts) > 1:
+            half = len(parts) // 2
+            parts = [combine(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+        vector, half = parts[0], self.lanes // 2
+        while half:
+            lower = (n % half for n in range(self.lanes))
+            upper = (half + n % half for n in range(self.lanes))
+            vector = combine(self._lanes(vector, lower), self._lanes(vector, upper))
+            half //= 2
+        return vector
+
+    def sum_over(self, count: Value, act: Callable[[Value, Value | None], Value]) -> Value:
+        """Return the sum of the vectors that `act(column, mask)` returns for all columns.
+
+        Masked lanes have to be 0. The sum is in every lane.
+        """
+        parts = [self.accumulator() for _ in range(SUM_LANES // self.lanes)]
+
+        def vectors(columns: Columns) -> None:
+            for part, (column, mask) in zip(parts, columns, strict=True):
+                self.assign(part, self.add(self.content(part), act(column, mask)))
+
+        self.for_sums(count, vectors)
+        return self.folded([self.content(part) for part in parts], self.add)
+
+    def store_first(self, vector: Value, pointer: Value) -> None:
+        """Write the first lane of a vector."""
+        lane = self._build.extract_element(vector, INT(0))
+        self._build.store(lane, pointer, align=ALIGNMENT)
+
+    def add_first_to(self, pointer: Value, vector: Value) -> None:
+        """Add the first lane of a vector to the float at a pointer."""
+        self.store_first(self.add(self.broadcast(pointer), vector), pointer)
+
+    def converted(self, integer: Value) -> Value:
+        """Return an integer as a float, in every lane."""
+        return self._splat(self._build.sitofp(integer, FLOAT), self.vector)
 
     def accumulator(self) -> Value:
         """Return a vector variable, initially 0; LLVM keeps it in a register."""
@@ -186,6 +308,10 @@ class Emitter:
     def content(self, place: Value) -> Value:
         """Return an accumulator's vector."""
         return self._build.load(place, typ=self.vector)
+
+    def assign(self, place: Value, vector: Value) -> None:
+        """Set an accumulator."""
+        self._build.store(vector, place)
 
     def accumulate(self, place: Value, a: Value, b: Value) -> None:
         """Add a * b to an accumulator."""
@@ -201,15 +327,17 @@ class Emitter:
         first = self._build.insert_element(undefined, scalar, INT(0))
         return self._build.shuffle_vector(first, undefined, self.ints([0] * self.lanes))
 
-    def _call(
-        self, name: str, kind: ir.Type, arguments: list[Value], fastmath: Sequence[str] = ()
-    ) -> Value:
+    def _lanes(self, vector: Value, lanes: Iterable[int]) -> Value:
+        """Return a vector of some lanes of a vector."""
+        return self._build.shuffle_vector(vector, self.vector(ir.Undefined), self.ints([*lanes]))
+
+    def _call(self, name: str, kind: ir.Type, arguments: list[Value]) -> Value:
         """Call an LLVM intrinsic."""
         function = self.module.globals.get(name)
         if function is None:
             signature = ir.FunctionType(kind, [value.type for value in arguments])
             function = ir.Function(self.module, signature, name)
-        return self._build.call(function, arguments, fastmath=fastmath)
+        return self._build.call(function, arguments)
 
 
 def _long(index: Index) -> Value:

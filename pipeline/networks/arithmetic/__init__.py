@@ -1,0 +1,1 @@
+"""Elementary functions, sums and softmax with the same bits on every CPU."""

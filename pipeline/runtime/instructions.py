@@ -1,0 +1,28 @@
+"""Instructions that libraries use: the same on every x86 processor that has AVX2.
+
+Torch, MKL, OpenBLAS and numpy choose faster instructions by processor, and with them the order of
+sums and the last bits of functions. Training and evaluation use compiled kernels of their own
+(`networks/arithmetic`, `networks/kernels/cpu`); probes, baselines and statistics use libraries.
+"""
+
+import os
+import platform
+from pathlib import Path
+
+COMMON = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+}
+FLAGS = Path("/proc/cpuinfo")
+
+
+def use_common() -> None:
+    """Choose AVX2 in all libraries, by environment variables that are not set yet.
+
+    To be called before the libraries are imported. Changes nothing on other processors.
+    """
+    if platform.machine() == "x86_64" and FLAGS.is_file() and " avx2 " in FLAGS.read_text():
+        for name, value in COMMON.items():
+            os.environ.setdefault(name, value)
