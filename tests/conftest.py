@@ -2,9 +2,13 @@
 
 import os
 
-import torch
+from pipeline.runtime import instructions
 
-from pipeline.runtime import device
+instructions.use_common()  # before torch is imported
+
+import torch  # noqa: E402
+
+from pipeline.runtime import device  # noqa: E402
 
 device.prepare_for_training()
 if not torch.cuda.is_available():

@@ -55,6 +55,7 @@ def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
 
 def pairs(x_KBI: Tensor) -> Tensor:
     """Return the products x x' [K, B, B] of all pairs of rows."""
+    x_KBI = x_KBI.contiguous()
     return forward(x_KBI, x_KBI.mT, x_KBI.new_zeros(len(x_KBI), 1, x_KBI.shape[1]))
 
 

@@ -32,7 +32,7 @@ from pipeline.questions.files import check_classes
 from pipeline.questions.question import SHARES, Question, block, checked, write_params
 from pipeline.questions.training import prepare, train
 from pipeline.report.figures import arms, style
-from pipeline.runtime import storage
+from pipeline.runtime import instructions, storage
 from pipeline.runtime.errors import Problem
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ NAME = "data"
 ROOT = Path(__file__).parents[2]
 # Training sets threads and rounding of a whole process: it has one of its own, set up alike.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MKL_CBWR": "AUTO"}
+ENVIRONMENT |= instructions.common()
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,13 @@ COMMON = {
 FLAGS = Path("/proc/cpuinfo")
 
 
-def use_common() -> None:
-    """Choose AVX2 in all libraries, by environment variables that are not set yet.
+def common() -> dict[str, str]:
+    """Return the environment variables that choose AVX2; none where the processor lacks it."""
+    x86 = platform.machine() == "x86_64" and FLAGS.is_file()
+    return COMMON if x86 and " avx2 " in FLAGS.read_text("utf-8") else {}
 
-    To be called before the libraries are imported. Changes nothing on other processors.
-    """
-    if platform.machine() == "x86_64" and FLAGS.is_file() and " avx2 " in FLAGS.read_text():
-        for name, value in COMMON.items():
-            os.environ.setdefault(name, value)
+
+def use_common() -> None:
+    """Set these variables unless they are set; to be called before libraries are imported."""
+    for name, value in common().items():
+        os.environ.setdefault(name, value)
