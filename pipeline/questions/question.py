@@ -67,8 +67,8 @@ def checked(options: dict[str, Any], params: Params) -> Question:
         question = Question.model_validate(options)
     except ValidationError as error:
         fault = error.errors()[0]
-        key = str(fault["loc"][0])
-        raise Problem(f"{key} = {options.get(key)!r} is wrong: {fault['msg'].lower()}") from error
+        key, message = str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ").lower()
+        raise Problem(f"{key} = {options.get(key)!r} is wrong: {message}") from error
     for name in question.activations:
         hidden_units.check(params, name)
     if len({*question.activations}) * len({*question.initializations}) < 2:
