@@ -11,6 +11,7 @@ help:
 setup: $(READY)  ## make .venv with the pinned packages
 
 $(READY): pyproject.toml constraints.txt
+	@echo 'Set-up: the packages of constraints.txt, about 2 GB, into .venv. Once, 3 to 10 minutes; pip is silent.'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev

@@ -23,7 +23,7 @@ app = program(
 )
 
 
-def add(panel: str, name: str, main: Callable[..., None]) -> None:
+def add(panel: str, name: str, main: Callable[..., str | None]) -> None:
     """Add a command to the program."""
     app.command(name, cls=Command, rich_help_panel=panel)(guarded(main))
 

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import chdir
-from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,7 +49,7 @@ def main(
     workspace.furnish(folder)
     os.environ["MLFLOW_TRACKING_URI"], mirror = tracking_uri(), os.environ.get("DATA_MIRROR")
     with chdir(folder):
-        answer = asking.answered(
+        text, answer = asking.answered(
             question, block, what, base, seconds, mirror and root / mirror, typer.echo
         )
         for stage in (baseline, compare):
@@ -62,8 +61,9 @@ def main(
     if Path(".dvc").is_dir():
         dvc_runs.commit(str(stages))
     typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
-    if minutes := ceil((answer.next_seconds or 0) / 60):
-        typer.echo(f"More seeds: the same command with --budget {minutes + 1}m goes on.")
+    if wait := answer.next_seconds:
+        typer.echo(f"More seeds: the same command with --budget {cost.budget(wait + 60)} goes on.")
+    typer.echo(f"\n{text}")
 
 
 if __name__ == "__main__":

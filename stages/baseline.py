@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName
 from stages.shell import run
 
 
-def main(dataset: DatasetName) -> None:
+def main(dataset: DatasetName) -> str:
     """Score the baselines on the splits of the arms: a constant and, for texts, a regression.
 
     The logistic regression's strength of regularization is chosen on validation alone.
@@ -21,7 +22,13 @@ def main(dataset: DatasetName) -> None:
     splits = (read_for(ready / f"{name}.npz", seeds) for name in ("train", "valid", "test"))
     rows = baselines.rows(*splits, seeds=seeds)
     table = csv_files.as_csv(comparison.columns(baselines.COLUMNS, rows), rows)
-    storage.write_bytes(Path("results", dataset, "baselines.csv"), table)
+    path = Path("results", dataset, "baselines.csv")
+    storage.write_bytes(path, table)
+    by_name: dict[str, list[storage.Record]] = {}
+    for row in rows:
+        by_name.setdefault(row["baseline"], []).append(row)
+    figures = [f"{name} {last_line.mean(of, 'test', len(of))}" for name, of in by_name.items()]
+    return last_line.line("baseline", dataset, made=", ".join(figures), place=path)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages import last_line
 from stages.arguments import DatasetName
 from stages.shell import run
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.config.params import Compare
 
 
-def main(dataset: DatasetName) -> None:
+def main(dataset: DatasetName) -> str:
     """Write `results/<dataset>/` from the scores and the chosen networks of its arms."""
     from pipeline.analysis import comparison, protocol
     from pipeline.config import params
@@ -30,13 +31,11 @@ def main(dataset: DatasetName) -> None:
     abouts = {arm.key: storage.read_json(arm.scores / "about.json") for arm in arms}
     histories = {arm.key: storage.read_lines(arm.networks / "records.jsonl") for arm in arms}
     filters = {
-        outcome.arm.key: first_filters.filters(
-            population.load(
-                outcome.arm.networks / "weights.safetensors", [comparison.best_seed(outcome)]
-            )
+        one.arm.key: first_filters.filters(
+            population.load(one.arm.networks / "weights.safetensors", [comparison.best_seed(one)])
         )
-        for outcome in results
-        if not outcome.failed
+        for one in results
+        if not one.failed
     }
     shape = examples.read_encoding(Path("data/ready", dataset, "valid.npz")).shape
     out = Path("results", dataset)  # it may also hold a README.md: file by file, not as a whole
@@ -44,6 +43,8 @@ def main(dataset: DatasetName) -> None:
     storage.write_bytes(out / "filters.npz", first_filters.as_npz(filters, shape))
     storage.write_json(out / "curves.json", comparison.curves(results, histories))
     storage.write_json(out / "protocol.json", protocol.protocol(settings.compare, results, abouts))
+    made = last_line.lowest(results, settings.compare.confidence)
+    return last_line.line("compare", dataset, made=made, place=out)
 
 
 def write_tables(out: Path, results: "Sequence[Outcome]", compare: "Compare") -> None:

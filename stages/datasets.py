@@ -9,10 +9,11 @@ from stages.shell import run
 def main() -> None:
     """List the datasets of the catalogue and your own, with their state on this disk.
 
-    Nothing is downloaded. The last column says whether params.yaml runs the dataset.
+    Nothing is downloaded. `run` says whether params.yaml runs the dataset, `here` what is on disk.
     """
     from rich.console import Console
     from rich.markup import escape
+    from rich.padding import Padding
     from rich.table import Table
 
     from pipeline.config import params
@@ -26,16 +27,19 @@ def main() -> None:
         ready=Path("data/ready"),
         mirror=Path(mirror) if mirror else None,
     )
-    table = Table(box=None, padding=(0, 1, 0, 0), expand=True)
-    table.add_column("name", no_wrap=True)
-    table.add_column("title", ratio=1)  # takes the remaining width
-    table.add_column("download", no_wrap=True)
-    for column, width in (("needs", 12), ("here", 13), ("run", 3)):
-        table.add_column(column, width=width)
-    for row in overview.rows(settings, places):
-        words = (row.name, row.title, row.download, row.needs, row.here)
-        table.add_row(*map(escape, words), "yes" if row.run else "")
-    Console().print(table)
+    rows = overview.rows(settings, places)
+    lines = [("name", "download", "needs", "run", "here")]
+    lines += [(r.name, r.download, r.needs, "yes" if r.run else "", r.here) for r in rows]
+    widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
+    console = Console(highlight=False)
+    for line, title in zip(lines, ["", *(row.title for row in rows)], strict=True):
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for width in (*widths, None):  # a long `here` continues below itself
+            table.add_column(width=width)
+        table.add_row(*map(escape, line))
+        console.print(table)
+        if title:
+            console.print(Padding(escape(title), (0, 0, 0, 2), expand=False))
 
 
 if __name__ == "__main__":

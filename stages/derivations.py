@@ -24,7 +24,7 @@ class Derivation:
 
     outputs: Sequence[Path]
     inputs: Sequence[Path]
-    call: Callable[[], None]
+    call: Callable[[], object]
     measured: bool = True
 
 

@@ -1,12 +1,13 @@
 """Supervised training of an arm's networks."""
 
+from stages import last_line
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
 
 
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
-) -> None:
+) -> str:
     """Train an arm's networks on the labels, every learning rate for every seed.
 
     Early stopping keeps the best epoch of each network; the lowest validation error chooses one
@@ -17,11 +18,12 @@ def main(
     from pipeline.networks import population
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints, trained_networks
+    from pipeline.training import checkpoints, hidden_units, trained_networks
     from pipeline.training.workers import Workers
 
-    settings = params.load()
-    arm = arms.arm_of(settings, dataset, activation, initialization)
+    settings, names = params.load(), (dataset, activation, initialization)
+    arm = arms.arm_of(settings, *names)
+    hidden_units.check(settings, activation)
     where, setup = device.choose(), grid_search.setup_for(arm, settings)
     files = [setup.train, setup.valid, setup.start]
     with (
@@ -35,6 +37,9 @@ def main(
         storage.write_lines(out / "records.jsonl", lines)
         about = {"finetune": setup.settings.model_dump(), **device.about(where)}
         storage.write_json(out / "about.json", about)
+    chosen, count = [record for record in lines if record["chosen"]], len(networks)
+    made = f"{last_line.count(count, 'network')}, {last_line.mean(chosen, 'valid', count)}"
+    return last_line.line("finetune", *names, made=made, place=arm.networks)
 
 
 if __name__ == "__main__":

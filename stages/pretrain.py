@@ -1,12 +1,13 @@
 """Starting networks of an arm: random, or pre-trained layer by layer."""
 
+from stages import last_line
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
 
 
 def main(
     dataset: DatasetName, activation: ActivationName, initialization: InitializationName
-) -> None:
+) -> str:
     """Make the starting network of each seed: random, or stacked denoising auto-encoders.
 
     Auto-encoders are trained with every learning rate of the grid, for every layer and seed; the
@@ -18,11 +19,12 @@ def main(
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
     from pipeline.runtime.locks import exclusive
-    from pipeline.training import checkpoints, trained_networks
+    from pipeline.training import checkpoints, hidden_units, trained_networks
     from pipeline.training.workers import Workers
 
-    settings = params.load()
-    arm = arms.arm_of(settings, dataset, activation, initialization)
+    settings, names = params.load(), (dataset, activation, initialization)
+    arm = arms.arm_of(settings, *names)
+    hidden_units.check(settings, activation)
     where, setup = device.choose(), layerwise.setup_for(arm, settings)
     with (
         exclusive(arm.start),
@@ -34,6 +36,8 @@ def main(
         population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
         storage.write_json(out / "about.json", layerwise.about(arm, settings))
+    made = last_line.count(len(networks), "starting network")
+    return last_line.line("pretrain", *names, made=made, place=arm.start)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.shell import run
 
 
-def main() -> None:
+def main() -> str:
     """Write `report/index.html` for the datasets of params.yaml."""
     from pipeline.analysis import results
     from pipeline.config import params
@@ -16,7 +17,9 @@ def main() -> None:
     datasets = params.load().run.datasets
     table_hashes.check(*(f"results/{dataset}" for dataset in datasets))
     html = results_page.page([results.read(Path("results", dataset)) for dataset in datasets])
-    storage.write_bytes(Path("report/index.html"), html.encode())  # beside the claims page
+    path = Path("report/index.html")  # beside the claims page
+    storage.write_bytes(path, html.encode())
+    return last_line.line("report", made=f"results of {', '.join(datasets)}", place=path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
 REMEDIES |= {errno.EROFS: "make the disk writable", errno.EACCES: "make it writable"}
 
 
-def run(main: Callable[..., None]) -> None:
+def run(main: Callable[..., str | None]) -> None:
     """Run a stage's main as a command line program."""
     if "DVC_ROOT" in os.environ:  # DVC runs the stage
         dvc_state.keep_copies()
@@ -40,8 +40,8 @@ def program(**options: Any) -> typer.Typer:
     )
 
 
-def guarded(main: Callable[..., None]) -> Callable[..., None]:
-    """Return main with user-fixable errors as one line on stderr and exit status 1."""
+def guarded(main: Callable[..., str | None]) -> Callable[..., None]:
+    """Print the text that main returns; user-fixable errors as one line on stderr, status 1."""
 
     @functools.wraps(main)
     def command(*args: object, **options: object) -> None:
@@ -49,8 +49,10 @@ def guarded(main: Callable[..., None]) -> Callable[..., None]:
         start = time.time()
         try:
             check(options)
-            main(*args, **options)
+            made = main(*args, **options)
             table_hashes.record(start)
+            if made:
+                typer.echo(made)
             leave_abandoned_uploads()
         except Problem as problem:
             _fail(f"{problem}{cut_params.remedy(str(problem))}")

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages import table_hashes
+from stages import last_line, table_hashes
 from stages.shell import run
 from stages.tracking import tracking_uri
 
 if TYPE_CHECKING:
     from pipeline.config.params import Params
 
-Register = Annotated[
-    bool, typer.Option("--register", help="register each dataset's best arm as its champion")
-]
+Register = Annotated[bool, typer.Option("--register", help="register each dataset's best arm")]
 
 
-def main(register: Register = False) -> None:
+def main(register: Register = False) -> str | None:
     """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are.
 
     With --register the best arm of each dataset, by validation error, becomes a version of the
@@ -38,6 +36,9 @@ def main(register: Register = False) -> None:
             typer.echo(f"{dataset}: champion is {best.name}, {'new' if new else 'unchanged'}")
     except Unreachable as problem:
         typer.echo(f"warning: {problem}", err=True)
+        return None
+    names = ", ".join(settings.run.datasets)
+    return last_line.line("track", made=f"{names} in MLflow", place="see `python -m stages ui`")
 
 
 def _published(settings: "Params", uri: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import requests
 import torch
+from mlflow import MlflowClient
 
 from pipeline.data.splits import examples
 from pipeline.evaluation import torch_module
@@ -93,6 +94,35 @@ def test_the_alias_follows_the_best_arm(client):
     version = client.get_model_version_by_alias("digits", "champion")
     assert version.tags == {"arm": RANDOM.name}
     assert len(client.search_model_versions("name = 'digits'")) == 2
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["ours is first", "theirs is first"])
+@pytest.mark.parametrize("both_delete", [False, True])
+def test_machines_that_register_at_once_leave_one_version(client, monkeypatch, first, both_delete):
+    """Another machine adds a version of the run between the search and the end of ours."""
+    params = settings()
+    write(RANDOM, params)
+    publish(RANDOM, params)
+    create, delete = MlflowClient.create_model_version, MlflowClient.delete_model_version
+
+    def twice(self, *args, **options):
+        made = [create(self, *args, **options) for _ in range(2)]
+        client.set_registered_model_alias("digits", "champion", made[first].version)  # theirs
+        return made[not first]
+
+    def deleted(self, name, version):
+        if both_delete:
+            delete(self, name, version)
+        delete(self, name, version)
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", twice)
+    monkeypatch.setattr(MlflowClient, "delete_model_version", deleted)
+    assert register(params) is first
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert int(version.version) == 1
+    alias = client.get_model_version_by_alias("digits", "champion")
+    assert alias.version == version.version
+    assert not register(params)
 
 
 @pytest.mark.slow

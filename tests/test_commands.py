@@ -94,3 +94,27 @@ def test_warnings_are_printable() -> None:
     """Control characters of a file's name do not reach the terminal."""
     record = logging.LogRecord("name", logging.WARNING, "", 0, "%s is bad", ("a\x1b[2J",), None)
     assert terminal.PrintableFormatter().format(record) == r"a\x1b[2J is bad"
+
+
+FUNCTIONS = {
+    "{function: tanh, ": ("{function: tanch, ", "activations.tanh.function = 'tanch' is unknown"),
+    "tanh: {": ("tanh: {pieces: 2, ", "activations.tanh.pieces = 2 is wrong for tanh"),
+    "tanh: {function: tanh": ("tanh: {function: maxout", "pieces = 1 is wrong for maxout"),
+}
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune", "evaluate"])
+@pytest.mark.parametrize("old", FUNCTIONS)
+def test_a_wrong_function_is_refused_by_every_stage_of_an_arm(
+    project: Path, stage: str, old: str
+) -> None:
+    """Networks on disk keep their function, so each stage compares that of params.yaml."""
+    new, message = FUNCTIONS[old]
+    path = project / "params.yaml"
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
+    result = run(stage, "digits", "tanh", "random")
+    assert result.exit_code == 1
+    assert message in result.output
+    assert len(result.output.splitlines()) == 1
+    if "tanch" in new:
+        assert "use one of rectifier, tanh, softplus" in result.output

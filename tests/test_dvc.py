@@ -24,8 +24,8 @@ NO_OUTPUT = {
     *(
         ROOT / f"stages/{name}.py"
         for name in (
-            *("__init__", "arguments", "cut_params", "dvc_state", "shell", "table_hashes"),
-            *("terminal", "tracking"),
+            *("__init__", "arguments", "cut_params", "dvc_state", "last_line", "shell"),
+            *("table_hashes", "terminal", "tracking"),
         )
     ),
     *ROOT.glob("pipeline/tracking/*.py"),

@@ -103,7 +103,7 @@ def test_own_data_have_a_row(folders: Folders, tmp_path: Path) -> None:
     assert row(folders, "mine", source).here == ""
     own_data.stock(source, folders.raw / "mine")
     found = row(folders, "mine", source)
-    assert (found.title, found.download, found.needs) == ("Mine", "none", "a folder of yours")
+    assert (found.title, found.download, found.needs) == ("Mine", "none", "your folder")
     assert found.here == "inventory"
     (folder / "a/.hidden.png").touch()
     assert row(folders, "mine", source).here == "inventory"
@@ -135,13 +135,16 @@ def test_own_reviews_have_a_row(folders: Folders, tmp_path: Path, monkeypatch) -
     assert overview.changed(files, own.Source(reviews=["a.jsonl"]))
     jsonl(Path("b.jsonl"), reviews(4))
     assert overview.changed(files, source)
-    assert row(folders, "mine", source.model_dump(exclude_none=True)).needs == "reviews of yours"
+    assert row(folders, "mine", source.model_dump(exclude_none=True)).needs == "your reviews"
 
 
-def test_the_command_prints_a_line_a_dataset(tmp_path: Path, monkeypatch, capsys) -> None:
-    """Rows follow the catalogue, own data last; nothing is cut off in 80 columns."""
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_command_prints_two_lines_a_dataset(
+    tmp_path: Path, monkeypatch, capsys, columns: int
+) -> None:
+    """Rows follow the catalogue, own data last; a title has a line, or two if it is longer."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("DATA_MIRROR", "mirror")
     for file in mnist.FILES:
         put(file, Path("mirror/mnist"))
@@ -155,8 +158,9 @@ def test_the_command_prints_a_line_a_dataset(tmp_path: Path, monkeypatch, capsys
     out = capsys.readouterr().out
     names = [*catalogue.CATALOGUE, "cifar10-jpeg"]
     assert re.findall(r"^([\w-]+)", out, re.MULTILINE) == ["name", *names]
-    assert max(map(len, out.splitlines())) <= 80
-    assert out.splitlines()[0].split() == ["name", "title", "download", "needs", "here", "run"]
+    assert max(map(len, out.splitlines())) <= columns
+    assert len(out.splitlines()) <= 1 + 2 * len(names) + (columns == 80)
+    assert out.splitlines()[0].split() == ["name", "download", "needs", "run", "here"]
     assert re.search(r"^digits .* yes", out, re.MULTILINE)
-    for words in ("about 6.2 GB", "7 GB of disk", "in the mirror", "a folder of"):
+    for words in ("about 6.2 GB", "7 GB of disk", "in the mirror", "your folder"):
         assert words in out

@@ -70,6 +70,20 @@ def test_another_torch_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in text
 
 
+def test_an_editable_installation_is_silent(tmp_path: Path) -> None:
+    """Setuptools warns of installations whose packages it has to map one by one."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "README.md").touch()
+    for top in CODE:
+        (tmp_path / top).mkdir()
+        (tmp_path / top / "__init__.py").touch()
+    build = "from setuptools import build_meta as b; b.build_editable('.', {})"
+    done = subprocess.run(
+        [sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert "Please be careful" not in done.stderr
+
+
 @pytest.mark.slow
 def test_the_wheel_has_every_module_and_template(tmp_path: Path) -> None:
     """Built without network from the sources alone, unpacked elsewhere, every module imports."""

@@ -112,21 +112,32 @@ def test_hostile_files_are_refused_at_once(tmp_path: Path, text: str, says: str)
     assert len(str(caught.value)) < 1100
 
 
-NAMES = ["my data", "data #1", "$(touch x)", "a'b", "a@b", "-x", ".x", "../x", "/x", "a\nb", ""]
+NAMES = [
+    "my.data",
+    "my data",
+    "data #1",
+    "$(touch x)",
+    "a'b",
+    "a@b",
+    "-x",
+    ".x",
+    "../x",
+    "/x",
+    "a\nb",
+    "",
+]
 
 
-@pytest.mark.parametrize("name", [*NAMES, "my.data"])
-def test_names_of_datasets_are_checked(tmp_path: Path, name: str) -> None:
-    """A name that DVC, a shell or a path would take apart is refused, with what may be."""
-    text = TEXT.replace("  digits:\n", f"  {json.dumps(name)}:\n", 1)
-    listed = text.replace("datasets: [digits]", f"datasets: [{json.dumps(name)}]", 1)
-    with pytest.raises(Problem, match=r"names have letters, digits|has a dot, which DVC") as caught:
-        load(tmp_path, listed)
-    assert "run.datasets" in str(caught.value)
-    if name == "my.data":
-        assert (
-            name in load(tmp_path, text.replace("datasets: [digits]", "datasets: [mnist]")).datasets
-        )
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_blocks_are_checked(tmp_path: Path, name: str) -> None:
+    """A name that DVC, a shell or a path would take apart is refused, whether it is run or not."""
+    for old, key in (("  digits:\n", "datasets"), ("  elu:", "activations")):
+        text = TEXT.replace(old, old.replace(old.strip(" :\n"), json.dumps(name)), 1)
+        assert text != TEXT
+        run = text.replace("datasets: [digits]", "datasets: [mnist]")
+        with pytest.raises(Problem, match=r"names have letters, digits, '_' and '-'") as caught:
+            load(tmp_path, run)
+        assert f"params.yaml: {key}." in str(caught.value)
 
 
 def test_file_is_utf8_in_any_locale(tmp_path: Path) -> None:

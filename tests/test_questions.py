@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from pipeline.analysis.comparison import Outcome
@@ -197,9 +199,10 @@ def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPat
     refused = ask(data, "--activations", "rectifier,tanh", "--budget", "17s")
     assert refused.exit_code == 1
     assert "at most 36 s for 2 seeds, 2.4 min for 8" in refused.output
-    assert "far over the budget: give a larger --budget" in refused.output
+    assert "2 seeds are far over the budget: give at least --budget 20s, or fewer" in refused.output
     assert [*Path("questions").rglob("dvc.yaml")] == []  # without params.yaml it would stop DVC
-    result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "80s")
+    assert ask(data, "--activations", "rectifier,tanh", "--budget", "17.9s").exit_code == 1
+    result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "20s")
     assert result.exit_code == 0
     assert "2 seeds: " in result.output
     assert "8 seeds: " not in result.output
@@ -229,18 +232,45 @@ def test_recommendations_are_three_sentences() -> None:
     ]
     clear = recommendation(looks.Answer(arms, won), 0.5, 0.05)
     assert clear == (
-        "Take elu: it makes the fewest errors (2.00% test error over 8 seeds). It makes fewer "
-        "errors than gelu by 0.30 points (0.05 to 0.55), tanh by 1.00 points (0.75 to 1.25) "
-        "(intervals: 95% for all pairs and looks together). No other arm is equivalent to it or "
-        "undecided."
+        "Take elu: it makes the fewest test errors, 2.00% on average over 8 seeds. It makes fewer "
+        "than gelu by 0.30 points (0.05 to 0.55) and tanh by 1.00 points (0.75 to 1.25); with 95% "
+        "confidence, every range in brackets is right. Every other arm is shown to make more "
+        "errors."
     )
     near = [won[0], decision("tanh", "gelu", "open", 0.9), decision("elu", "gelu", "equivalent", 0)]
     text = recommendation(looks.Answer(arms, near), 0.5, 0.05)
-    assert text.startswith("Take elu (2.00% test error over 8 seeds), or an arm that")
-    assert text.endswith("Equivalent to it within 0.5 points: gelu.")
+    assert text.startswith("Take elu: no arm is shown to make fewer test errors than its 2.00% on")
+    assert text.endswith("As good as elu, give or take 0.5 points: gelu.")
     none = [decision("tanh", "elu", "open", 1.0)]
     failed = [*arms[:2], outcome("silu", None)]
     text = recommendation(looks.Answer(failed, none), 0.5, 0.05)
-    assert text.startswith("No arm is shown to be better; elu has the lowest mean (2.00%")
-    assert "Not separated from it: tanh (about 23 seeds would decide)." in text
-    assert text.endswith("Not compared, since all rates of a seed diverged: silu.")
+    assert text.startswith("No arm is shown to be better; elu makes the fewest test errors, 2.00%")
+    assert "Not decided against elu: tanh (about 23 seeds would decide)." in text
+    assert text.endswith("Not compared, since all learning rates of a seed diverged: silu.")
+    far = replace(none[0], seeds_needed=7999)
+    text = recommendation(looks.Answer(arms[:2], [far]), 0.5, 0.05)
+    assert "tanh (about more than 1,000 seeds" not in text
+    assert "tanh (more than 1,000 seeds would decide)" in text
+
+
+def test_answers_on_ratings_say_that_they_count_errors() -> None:
+    """The report ranks arms of ratings by the RMSE of expected stars, a question by errors."""
+    rated = [
+        Outcome(one.arm, [record | {"test_rmse": 1.0} for record in one.records])
+        for one in (outcome("tanh", 0.03), outcome("elu", 0.02))
+    ]
+    decisions = [decision("tanh", "elu", "higher", 1.0)]
+    text = recommendation(looks.Answer(rated, decisions), 0.5, 0.05)
+    assert "any wrong rating counts as one error here, near or far" in text
+
+
+def test_the_answer_comes_last(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of MLflow and the address of the report stand before it; oddities are notes."""
+    small(monkeypatch)
+    monkeypatch.setattr("stages.track.main", lambda: typer.echo("published"))
+    data = csv(Path("data.csv"), [*CLASSES] * 40)
+    lines = ask(data, "--activations", "rectifier,tanh", "--budget", "1h").output.splitlines()
+    answer = json.loads(Path("questions/data/answer.json").read_text())["recommendation"]
+    assert lines[-1] == answer
+    assert {"published", *(line for line in lines if line.startswith("Report:"))} < {*lines[:-1]}
+    assert any(line.startswith("note:    one test example is") for line in lines)

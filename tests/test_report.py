@@ -98,8 +98,10 @@ def test_answer_comes_first_and_from_the_records(make):
 
 
 def test_a_clear_winner_is_called_significant(make):
-    """The sentence counts the arms from which the best one differs, after the correction."""
-    assert summary.standing(make()).startswith("It differs significantly from 2 of 5 other arms")
+    """The sentence names the arms from which the best one differs, after the correction."""
+    assert summary.standing(make()).startswith(
+        "It differs significantly from pre-trained softplus and random softplus (2 of 5 other "
+    )
 
     def lower():
         arm = Arm("digits", "rectifier", "pretrained")
@@ -107,9 +109,21 @@ def test_a_clear_winner_is_called_significant(make):
         storage.write_lines(arm.scores / "records.jsonl", scores)
 
     assert summary.standing(make(change=lower)).startswith(
-        "It differs significantly from 5 of 5 other arms (paired t-tests, Holm's correction over "
+        "It differs significantly from all 5 other arms (paired t-tests, Holm's correction over "
         "15 pairs)"
     )
+
+
+def test_seeds_beyond_a_thousand_are_not_counted(make):
+    """A plan of several thousand seeds says no more than that it is out of reach."""
+    compared = make()
+    tests = [test for test in compared.tests if test["seeds_needed"]]
+    for n, test in enumerate(tests):
+        test["seeds_needed"] = 7999.0 if n else 7.0
+    text = summary.seeds_needed(compared)
+    assert "10 seeds; about 7 to more than 1,000 would do, with 80% power" in text
+    tests[0]["seeds_needed"] = 1001.0
+    assert "10 seeds; more than 1,000 would do" in summary.seeds_needed(compared)
 
 
 def test_failed_arm_is_named(make):

@@ -201,7 +201,7 @@ def test_a_dataset_without_results_is_refused(clone):
     """One line: the file that is missing, and what makes it."""
     status, output = verify("norb")
     assert status == 1
-    assert output == "error: results/norb/runs.csv is missing: run `dvc repro` to make it again\n"
+    assert output == "error: results/norb/runs.csv is missing: run `dvc repro` to make it\n"
 
 
 @pytest.mark.parametrize(

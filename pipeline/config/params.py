@@ -12,21 +12,21 @@ from ruamel.yaml.nodes import CollectionNode, Node
 
 from pipeline.runtime.errors import Problem
 
-NAME = re.compile(r"(?![.-])[\w.-]{1,100}")
+NAME = re.compile(r"(?!-)[\w-]{1,100}")
 LARGEST = 1 << 18  # bytes of params.yaml
 SHOWN = 100  # characters of a value in an error message
 MOST_VALUES = 100_000  # values of params.yaml, those of aliases counted at every use
 
 
 def checked_name(name: str) -> str:
-    """Return a name that is safe in paths, in commands and in DVC's stage names.
+    """Return a name that is safe in paths, in commands and in DVC's stage names and parameters.
 
-    Raises ValueError for another one.
+    Raises ValueError for another one; DVC takes a dot for a step into a block.
     """
     if not NAME.fullmatch(name):
         raise ValueError(
-            "names have letters, digits, '.', '_' and '-', at most 100, and begin with none of "
-            "'.' and '-': rename it"
+            "names have letters, digits, '_' and '-' (no dot), at most 100, and do not begin with "
+            "'-': rename it"
         )
     return name
 
@@ -302,11 +302,6 @@ def _first_fault(error: ValidationError, where: str) -> str:
 
 def _check_run(params: Params) -> None:
     for name in params.run.datasets:
-        if "." in name:
-            raise Problem(
-                f"params.yaml: run.datasets: {name!r} has a dot, which DVC takes for a step into a "
-                f"block: rename the dataset, for instance to {name.replace('.', '-')!r}"
-            )
         params.pretrain_for(name)
         params.finetune_for(name)
         params.sweep_for(name)

@@ -19,8 +19,8 @@ UNPUBLISHED = {"norb": 6_200_000_000, "nistp": 1_000_000_000} | dict.fromkeys(
     (entry.name for entry in amazon.AMAZON), 30_000_000
 )
 # Disk space counts the downloads, to which raw files are links, and the splits.
-NEEDS = {"norb": "7 GB of disk", "nistp": "2 GB of disk", "yelp": "a copy of your own"}
-OWN_NEEDS = {"folder": "a folder of yours", "reviews": "reviews of yours"}
+NEEDS = {"norb": "7 GB of disk", "nistp": "2 GB of disk", "yelp": "your copy"}
+OWN_NEEDS = {"folder": "your folder", "reviews": "your reviews"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _row(params: Params, name: str, folders: Folders) -> Row:
     title, needs = dataset.title, NEEDS.get(name, "")
     if isinstance(source, own.Source):
         title = printable(" ".join((source.title or title).split()))
-        needs = OWN_NEEDS.get(source.kind, f"an .{source.kind} file of yours")
+        needs = OWN_NEEDS.get(source.kind, f"your .{source.kind} file")
     return Row(
         name,
         title,

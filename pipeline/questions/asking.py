@@ -14,6 +14,7 @@ from pipeline.runtime.errors import Problem
 
 ANSWER = Path("answer.json")
 SAVED = 2  # early stopping may save half of the time at most, as a rule
+SPARE = 1.1  # trials differ: a budget that was called sufficient is not refused by the next one
 
 
 def answered(
@@ -24,8 +25,10 @@ def answered(
     seconds: float,
     mirror: Path | str | None,
     say: Callable[[str], None],
-) -> looks.Answer:
-    """Train in the current folder for about `seconds`; return the answer, and write answer.json.
+) -> tuple[str, looks.Answer]:
+    """Train in the current folder for about `seconds`; return the recommendation and the answer.
+
+    Writes both into answer.json.
 
     `block` and `what` are the settings of the dataset and a description of its files, `base` is the
     repository's params.yaml, `say` prints a line. A question asked before goes on with its own
@@ -50,7 +53,11 @@ def answered(
         f"(at most {schedule.epochs} epochs, rates {', '.join(map(str, schedule.learning_rates))})"
     )
     if not again and per_seed * first > SAVED * seconds:
-        raise Problem("this is far over the budget: give a larger --budget, or fewer activations")
+        least = cost.budget(SPARE * per_seed * first / SAVED)
+        raise Problem(
+            f"{first} seeds are far over the budget: give at least --budget {least}, or fewer "
+            "--activations"
+        )
     write_params(settings)
     storage.write_json(FILE, question.model_dump(mode="json"))  # from here on it is fixed
     answer = looks.answer(
@@ -59,5 +66,4 @@ def answered(
     text = recommendation(answer, question.margin, settings.compare.significance)
     decisions = [vars(decision) for decision in answer.decisions]
     storage.write_json(ANSWER, {"recommendation": text, "pairs": decisions})
-    say(f"\n{text}")
-    return answer
+    return text, answer

@@ -4,6 +4,7 @@ import re
 import tempfile
 import time
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from pipeline.config.arms import Arm, arms_of
@@ -66,6 +67,15 @@ def seconds_of(budget: str) -> float:
     if not found:
         raise Problem(f"--budget {budget}: give a time such as 90s, 20m or 2h")
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def budget(seconds: float) -> str:
+    """Return a time that is no shorter as a budget, in whole seconds, or minutes from 2 up.
+
+    >>> budget(17.2), budget(119.5), budget(7201)
+    ('18s', '2m', '121m')
+    """
+    return f"{ceil(seconds)}s" if ceil(seconds) < 120 else f"{ceil(seconds / 60)}m"
 
 
 def duration(seconds: float) -> str:

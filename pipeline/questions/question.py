@@ -10,6 +10,7 @@ from pipeline.config.params import Dataset, Initialization, Name, Names, Params,
 from pipeline.data.formats.table import Scaled
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
+from pipeline.training import hidden_units
 
 FILE, PARAMS = Path("question.json"), Path("params.yaml")
 LOOKS = (5, 8, 12, 18, 26, 40)  # numbers of seeds at which the test errors are compared
@@ -60,16 +61,16 @@ class Question(Section):
 def checked(options: dict[str, Any], params: Params) -> Question:
     """Return the question of these options.
 
-    Raises Problem for a wrong option, an unknown activation, and fewer than two arms.
+    Raises Problem for a wrong option, an unknown activation or function, and fewer than two arms.
     """
     try:
         question = Question.model_validate(options)
     except ValidationError as error:
         fault = error.errors()[0]
-        key = str(fault["loc"][0])
-        raise Problem(f"{key} = {options.get(key)!r} is wrong: {fault['msg'].lower()}") from error
+        key, message = str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ").lower()
+        raise Problem(f"{key} = {options.get(key)!r} is wrong: {message}") from error
     for name in question.activations:
-        params.activation(name)
+        hidden_units.check(params, name)
     if len({*question.activations}) * len({*question.initializations}) < 2:
         raise Problem("a comparison needs two arms: name another activation")
     return question

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from pipeline.analysis.comparison import of_ratings
 from pipeline.analysis.criterion import written
 from pipeline.analysis.sequential import PairDecision
 from pipeline.config import arms
 from pipeline.questions.looks import Answer
-from pipeline.report.text.wording import plural, sentence
+from pipeline.report.text.wording import listed, planned_seeds, sentence
 
 Rival = tuple[str, PairDecision, float, float, float]  # arm, decision; arm - best, its interval
 
@@ -27,49 +28,55 @@ def means_of(answer: Answer) -> dict[str, float]:
 def recommendation(answer: Answer, margin: float, significance: float) -> str:
     """Return three sentences: an arm, by how much it is better, and what stays undecided.
 
-    A fourth one names arms that failed. `margin` is in points.
+    Others follow where labels are ratings, and where arms failed. `margin` is in points.
     """
     key, means = best(answer), means_of(answer)
     rivals = sorted(_rivals(answer.decisions, key), key=lambda rival: rival[2])
     won = [rival for rival in rivals if rival[1].verdict in ("lower", "higher")]
-    seeds = answer.decisions[0].seeds
-    fact = f"{_n(means[key])}% test error over {seeds} seeds"
+    name, mean = _name(key), f"{_n(means[key])}%"
+    over = f"on average over {answer.decisions[0].seeds} seeds"
     if len(won) == len(rivals):
-        first = f"Take {_name(key)}: it makes the fewest errors ({fact})."
+        first = f"Take {name}: it makes the fewest test errors, {mean} {over}."
     elif won:
-        first = f"Take {_name(key)} ({fact}), or an arm that the last sentence names."
+        first = f"Take {name}: no arm is shown to make fewer test errors than its {mean} {over}."
     else:
-        first = f"No arm is shown to be better; {_name(key)} has the lowest mean ({fact})."
-    sure = f"{100 * (1 - significance):g}% for all pairs and looks together"
+        first = f"No arm is shown to be better; {name} makes the fewest test errors, {mean} {over}."
     if won:
-        parts = ", ".join(f"{_name(r[0])} by {_gap(r)}" for r in won)
-        second = f"It makes fewer errors than {parts} (intervals: {sure})."
+        second = f"It makes fewer than {listed([f'{_name(r[0])} by {_gap(r)}' for r in won])}"
     else:
-        second = (
-            f"Nearest is {_name(rivals[0][0])}, higher by {_gap(rivals[0])} (interval: {sure})."
-        )
-    return " ".join([first, second, _others(rivals, margin), *_failures(answer)])
+        second = f"The next is {_name(rivals[0][0])}, higher by {_gap(rivals[0])}"
+    sure = f"with {100 * (1 - significance):g}% confidence, every range in brackets is right"
+    third = _others(name, rivals, margin)
+    return " ".join([first, f"{second}; {sure}.", third, *_ratings(answer), *_failures(answer)])
 
 
-def _others(rivals: Sequence[Rival], margin: float) -> str:
+def _others(name: str, rivals: Sequence[Rival], margin: float) -> str:
     alike = [_name(rival[0]) for rival in rivals if rival[1].verdict == "equivalent"]
     still = [
-        f"{_name(rival[0])} (about {rival[1].seeds_needed:,} seeds would decide)"
+        f"{_name(rival[0])} ({planned_seeds(rival[1].seeds_needed or 0)} seeds would decide)"
         for rival in rivals
         if rival[1].verdict == "open"
     ]
-    parts = [f"equivalent to it within {margin:g} {plural(2, 'point')}: {', '.join(alike)}"] * bool(
-        alike
-    )
-    parts += [f"not separated from it: {', '.join(still)}"] * bool(still)
-    return f"{sentence('; '.join(parts) or 'no other arm is equivalent to it or undecided')}."
+    parts = []
+    if alike:
+        parts.append(f"as good as {name}, give or take {margin:g} points: {listed(alike)}")
+    if still:
+        parts.append(f"not decided against {name}: {listed(still)}")
+    return f"{sentence('; '.join(parts) or 'every other arm is shown to make more errors')}."
+
+
+def _ratings(answer: Answer) -> list[str]:
+    if not of_ratings(answer.outcomes):
+        return []
+    text = "Labels are ratings: any wrong rating counts as one error here, near or far"
+    return [f"{text}, whereas the report compares the RMSE of expected stars."]
 
 
 def _failures(answer: Answer) -> list[str]:
     failed = [_name(outcome.arm.key) for outcome in answer.outcomes if outcome.failed]
-    return [f"Not compared, since all rates of a seed diverged: {', '.join(failed)}."] * bool(
-        failed
-    )
+    if not failed:
+        return []
+    return [f"Not compared, since all learning rates of a seed diverged: {listed(failed)}."]
 
 
 def _differing(decisions: Sequence[PairDecision]) -> list[PairDecision]:

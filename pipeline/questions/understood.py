@@ -11,7 +11,7 @@ RARE = 1 / 3  # a class of less than this share of an equal one is odd
 
 
 def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:
-    """Return lines of text: files, classes, inputs and splits, then each oddity.
+    """Return lines of text: files, classes, inputs and splits, then each oddity as a note.
 
     `card` is the content of card.json, `margin` the equivalence margin in points.
     """
@@ -29,7 +29,7 @@ def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:
         f"inputs:  {card['inputs']:,}{scaling}, from {low} to {high}",
         f"splits:  {', '.join(parts)}",
     ]
-    return text + [f"odd:     {line}" for line in _oddities(splits, names, counts, margin)]
+    return text + [f"note:    {line}" for line in _oddities(splits, names, counts, margin)]
 
 
 VERBS = {"train": "examples train", "valid": "choose rate and epoch", "test": "test"}

@@ -93,12 +93,12 @@ def verify(path: Path) -> None:
 
 def unreadable(path: Path, error: Exception) -> Problem:
     """Return the Problem for a file of a stage that is absent or damaged."""
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
     of_claims = {"claims", "experiments"} & {*path.parts}
-    command = "make claims" if of_claims else "dvc repro"
-    again = f"{path} {what}: run `{command}` to make it again"
-    damaged = not isinstance(error, FileNotFoundError)
-    return Problem(f"{again}, `python -m stages repair` before if it recurs" if damaged else again)
+    remedy = f"run `{'make claims' if of_claims else 'dvc repro'}` to make it"
+    if isinstance(error, FileNotFoundError):  # deleted, or never made
+        return Problem(f"{path} is missing: {remedy}")
+    again = f"{remedy} again, `python -m stages repair` before if it recurs"
+    return Problem(f"{path} cannot be read ({error}): {again}")
 
 
 def finite(value: Any) -> Any:

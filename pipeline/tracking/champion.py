@@ -49,25 +49,25 @@ def register(dataset: str, settings: Params, *, uri: str) -> tuple[Arm, bool]:
     """Give the model of the best arm's current run the alias; return the arm, and whether its
     version is new.
 
-    The registered model has the dataset's name. Raises Unreachable where the store fails, and
-    Problem where it has no run of the arm.
+    The registered model has the dataset's name. Machines that register at the same moment may each
+    add a version of one run: the lowest number stays, all of them delete the others. Raises
+    Unreachable where the store fails, and Problem where it has no run of the arm.
     """
     arm = best(dataset, settings)
     with store.opened(uri) as client:
         run = _current(client, arm)
         _create(client, arm.dataset)
-        known = client.search_model_versions(f"name = '{arm.dataset}'")
-        version = next((v.version for v in known if v.run_id == run.info.run_id), None)
-        if new := version is None:
-            assert run.outputs is not None  # an arm that is FINISHED has logged its model
-            (model,) = run.outputs.model_outputs
-            address, tags = f"models:/{model.model_id}", {"arm": arm.name}
-            version = client.create_model_version(
-                arm.dataset, address, run.info.run_id, tags, model_id=model.model_id
-            ).version
-        if client.get_registered_model(arm.dataset).aliases.get(ALIAS) != version:
+        created = None
+        if not (known := _versions(client, run, arm)):
+            created = _add(client, run, arm)
+            known = _versions(client, run, arm)
+        version, *duplicates = known
+        aliases = client.get_registered_model(arm.dataset).aliases
+        if str(aliases.get(ALIAS)) != version:  # an integer in sqlite
             client.set_registered_model_alias(arm.dataset, ALIAS, version)
-        return arm, new
+        for duplicate in duplicates:
+            _delete(client, arm, duplicate)
+        return arm, version == created
 
 
 def _current(client: "MlflowClient", arm: Arm) -> "Run":
@@ -77,6 +77,34 @@ def _current(client: "MlflowClient", arm: Arm) -> "Run":
     if not runs:
         raise Problem(f"MLflow has no run of {arm.name}: run `python -m stages track`")
     return runs[0]
+
+
+def _versions(client: "MlflowClient", run: "Run", arm: Arm) -> list[str]:
+    """Return the versions of an arm's registered model that are a run's, lowest number first."""
+    known = client.search_model_versions(f"name = '{arm.dataset}'")
+    return sorted((str(v.version) for v in known if v.run_id == run.info.run_id), key=int)
+
+
+def _add(client: "MlflowClient", run: "Run", arm: Arm) -> str:
+    """Add the model of a run as a version of the arm's registered model; return its number."""
+    assert run.outputs is not None  # an arm that is FINISHED has logged its model
+    (model,) = run.outputs.model_outputs
+    address, tags = f"models:/{model.model_id}", {"arm": arm.name}
+    made = client.create_model_version(
+        arm.dataset, address, run.info.run_id, tags, model_id=model.model_id
+    )
+    return str(made.version)
+
+
+def _delete(client: "MlflowClient", arm: Arm, version: str) -> None:
+    """Delete a version, unless another machine did."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_model_version(arm.dataset, version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def _create(client: "MlflowClient", name: str) -> None:

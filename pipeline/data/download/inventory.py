@@ -172,6 +172,16 @@ def read(raw: Path) -> Inventory:
         raise storage.unreadable(raw / FILE, error) from error
 
 
+def sizes(raw: Path) -> list[int]:
+    """Return the sizes, in bytes, of the files of a dataset with the folder `raw`.
+
+    These are the user's own by their inventory, or else the raw files.
+    """
+    if (raw / FILE).exists():
+        return [file.size for file in read(raw).files]
+    return [path.stat().st_size for path in sorted(raw.rglob("*")) if path.is_file()]
+
+
 def measure(place: Place, root: Path) -> File:
     """Return the entry of a file, with its path relative to `root`."""
     with place.path.open("rb") as opened:

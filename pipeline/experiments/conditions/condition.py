@@ -15,6 +15,7 @@ from pipeline.config.params import (
 )
 from pipeline.data.splits.encoding import Encoding
 from pipeline.experiments.conditions.modern_recipe import Recipe
+from pipeline.training import hidden_units
 
 Level = str | float
 
@@ -107,7 +108,11 @@ class Setting:
         return self.encoding.inputs, *self.hidden, self.encoding.classes
 
     def unit(self, name: str, **changes: Any) -> Activation:
-        """Return an activation of params.yaml with the dataset's overrides and with changes."""
+        """Return an activation of params.yaml with the dataset's overrides and with changes.
+
+        Raises Problem for an unknown activation or function.
+        """
+        hidden_units.check(self.params, name)
         return self.params.unit_for(self.dataset, name).model_copy(update=changes)
 
     def condition(

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pipeline.analysis import baselines, statistics
 from pipeline.analysis.criterion import RMSE
 from pipeline.analysis.results import Results, Row, arm_key
-from pipeline.report.text.wording import name, percent, plural, seeds, sentence, spoken
+from pipeline.config import arms
+from pipeline.report.text.wording import (
+    listed,
+    name,
+    percent,
+    planned_seeds,
+    plural,
+    sentence,
+    spoken,
+)
 
 
 def ranked(results: Results) -> list[Row]:
@@ -48,7 +57,7 @@ def answer(results: Results) -> str:
 
 
 def standing(results: Results) -> str:
-    """Return one sentence: from how many other arms the best one differs significantly.
+    """Return one sentence: the other arms from which the best one differs significantly.
 
     Empty where no arm is called the best, or no other arm can be compared with it.
     """
@@ -59,12 +68,19 @@ def standing(results: Results) -> str:
         return ""
     if tests[0]["p"] is None:
         return "One seed allows no test: the order of the arms may be chance."
-    significant = sum(test["significant"] for test in tests)
+    significant = [{test["first"], test["second"]} for test in tests if test["significant"]]
+    differing = [arms.spoken(key) for key in keys[1:] if {keys[0], key} in significant]
     count = sum(test["p"] is not None for test in results.tests)
+    how = f"paired t-tests, Holm's correction over {count} {plural(count, 'pair')}"
+    if len(differing) == len(tests):
+        names = f"all {len(tests)} other arms" if len(tests) > 1 else "the other arm"
+    elif differing:
+        names, how = listed(differing), f"{len(differing)} of {len(tests)} other arms; {how}"
+    else:
+        names = "no other arm"
     return (
-        f"It differs significantly from {significant} of {len(tests)} other "
-        f"{plural(len(tests), 'arm')} (paired t-tests, Holm's correction over {count} "
-        f"{plural(count, 'pair')}); arms that no test separates need not be equal."
+        f"It differs significantly from {names} ({how}); arms that no test separates need not be "
+        "equal."
     )
 
 
@@ -77,7 +93,8 @@ def seeds_needed(results: Results) -> str | None:
     needed = sorted(test["seeds_needed"] for test in tests if test.get("seeds_needed"))
     if not needed:
         return None
-    ends = " to ".join(map(seeds, sorted({needed[0], needed[-1]})))
+    least, most = (planned_seeds(ends) for ends in (needed[0], needed[-1]))
+    ends = least if least == most else f"{least} to {most.removeprefix('about ')}"
     text = (
         f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not separated by "
         f"{results.protocol['seeds']} seeds; {ends} would do, with 80% power, if the differences "

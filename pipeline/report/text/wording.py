@@ -1,6 +1,6 @@
 """Numbers, names of arms and plurals as sentences and tables write them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.analysis import criterion, sequential
@@ -10,6 +10,7 @@ from pipeline.config.params import PAPER_IMAGES
 
 UNKNOWN = criterion.UNKNOWN
 MINUS = "\N{MINUS SIGN}"
+MOST_PLANNED = 1000
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -51,6 +52,25 @@ def seeds(n: float | None) -> str:
         return UNKNOWN
     most = sequential.MOST_SEEDS
     return f"over {most - 1:,}" if n >= most else f"{n:,.0f}"
+
+
+def planned_seeds(n: float) -> str:
+    """Return an estimated number of seeds in a sentence; beyond `MOST_PLANNED`, only that.
+
+    >>> planned_seeds(23.0), planned_seeds(7999)
+    ('about 23', 'more than 1,000')
+    """
+    return f"about {n:,.0f}" if n <= MOST_PLANNED else f"more than {MOST_PLANNED:,}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names joined by commas and `and`.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def equals(p: float | None) -> str:
