@@ -3,14 +3,15 @@
 A run is found again by the tag of its kind, say `arm`, which holds its name; its children bear the
 tag as well. Its status says that it is complete: it is set last. Runs of a name's earlier content
 are kept, with the tag `current` = "false": the filter `tags.kind = 'arm' and tags.current = 'true'`
-leaves one run an arm.
+leaves one run an arm. It is the one with the highest tag `current_since`, which a run is given when
+it replaces another.
 """
 
 import logging
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,6 @@ ABANDONED = 600_000  # milliseconds after which no publisher can still be at wor
 COMPLETE = ("FINISHED", "FAILED")
 LIMIT = 60  # seconds of a stage for tracking
 THREAD = "tracking"  # name of its thread
-ROUNDS = 5  # of agreement on the current run with other publishers
 
 Result = TypeVar("Result")
 
@@ -115,7 +115,7 @@ def _publish(client: "MlflowClient", experiment: str, content: Content) -> bool:
     """Publish one content unless it is there, and make its run the current one of its name."""
     same = _search(client, experiment, content, f"tags.fingerprint = '{content.fingerprint}'")
     running = _search(client, experiment, content, "attributes.status = 'RUNNING'")
-    known = _complete(same, content)
+    known = _newest(run for run in same if run.data.tags.get("kind") == content.kind)
     _delete_remains(client, same + running, known)
     if known is None:
         tags = {
@@ -170,37 +170,60 @@ def _send(client: "MlflowClient", experiment: str, content: Content, tags: dict[
     client.set_terminated(run.info.run_id, "FAILED" if content.failed else "FINISHED")
 
 
-def _complete(same: "Sequence[Run]", content: Content) -> "Run | None":
-    """Return the oldest complete run of this content, the same one for all publishers."""
-    complete = [
-        run
-        for run in same
-        if run.info.status in COMPLETE and run.data.tags.get("kind") == content.kind
-    ]
-    return min(complete, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+def _newest(runs: "Iterable[Run]") -> "Run | None":
+    """Return the complete run that became current last: the same one for all publishers.
+
+    A run that never was current, or was made so by code without this tag, is older than all others.
+    """
+    complete = [run for run in runs if run.info.status in COMPLETE]
+    return max(complete, key=lambda run: (_current_since(run), run.info.run_id), default=None)
+
+
+def _current_since(run: "Run") -> int:
+    """Return the time at which a run became current, in ns since 1970; 0 without one."""
+    return int(run.data.tags.get("current_since", 0))
 
 
 def _make_current(client: "MlflowClient", experiment: str, content: Content) -> None:
-    """Set the tag `current` of all runs of the name: true for this content's complete run alone.
+    """Make this content's run the newest of its name unless it is; then set all tags `current`.
 
-    Another machine may publish the same name meanwhile: tags are read again until none is wrong.
+    Others may publish the name meanwhile. Every publisher sets its time before it looks at the tags
+    `current`, and ends with a look that finds none wrong. Of these last looks the one that begins
+    last begins after all writes: it sees the tags as they stay, so they are right. Each publisher
+    sets one time, after which all agree on the newest run, so the looks come to an end.
     """
-    same = f"tags.fingerprint = '{content.fingerprint}'"
-    others = f"tags.fingerprint != '{content.fingerprint}' and tags.current = 'true'"
-    for _ in range(ROUNDS):
-        runs = _search(client, experiment, content, same)
-        complete = _complete(runs, content)
-        current = complete.info.run_id if complete else None
-        wrong = {run.info.run_id: "false" for run in _search(client, experiment, content, others)}
-        for run in runs:
-            ids = (run.info.run_id, run.data.tags.get("mlflow.parentRunId"))
-            tag = "true" if current in ids else "false"
-            if run.data.tags.get("current") != tag and run.info.status in COMPLETE:
-                wrong[run.info.run_id] = tag
-        if not wrong:
-            return
+    parents = _parents(client, experiment, content)
+    newest = _newest(parents)
+    own = _newest(run for run in parents if run.data.tags.get("fingerprint") == content.fingerprint)
+    if newest and own and newest.data.tags.get("fingerprint") != content.fingerprint:
+        since = max(time.time_ns(), _current_since(newest) + 1)
+        client.set_tag(own.info.run_id, "current_since", str(since))
+    while wrong := _wrong(client, experiment, content):
         for run_id, tag in wrong.items():
             client.set_tag(run_id, "current", tag)
+
+
+def _parents(client: "MlflowClient", experiment: str, content: Content) -> "list[Run]":
+    return _search(client, experiment, content, f"tags.kind = '{content.kind}'")
+
+
+def _wrong(client: "MlflowClient", experiment: str, content: Content) -> dict[str, str]:
+    """Return the right tag `current`, by run id, of a name's runs and children that have another.
+
+    It is true for the newest run and its children alone.
+    """
+    runs = _parents(client, experiment, content)
+    newest = _newest(runs)
+    current = newest.info.run_id if newest else ""
+    runs += _search(client, experiment, content, "tags.current = 'true'")
+    runs += _search(client, experiment, content, f"tags.`mlflow.parentRunId` = '{current}'")
+    wrong = {}
+    for run in runs:
+        family = (run.info.run_id, run.data.tags.get("mlflow.parentRunId"))
+        tag = "true" if current in family else "false"
+        if run.data.tags.get("current") != tag:
+            wrong[run.info.run_id] = tag
+    return wrong
 
 
 def source(about: Record, *, command: str) -> dict[str, str]:

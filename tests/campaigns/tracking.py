@@ -52,6 +52,7 @@ def refuse_with(status: str) -> Callable[[socketserver.StreamRequestHandler], No
     return lambda handler: handler.wfile.write(head) and None
 
 
+PARTS = ("servers", "restart", "clones")
 ANSWERS = {
     "hanging": hang,
     "a byte a second": drip,
@@ -191,39 +192,49 @@ def postgres(packages: str) -> Iterator[str | None]:
         shutil.rmtree(folder)
 
 
+def bad_servers(folder: Path) -> None:
+    """Run `evaluate` against every server that misbehaves."""
+    evaluate(folder, f"http://127.0.0.1:{free_port()}", "refusing")
+    for name, answer in ANSWERS.items():
+        with misbehaving(answer) as uri:
+            evaluate(folder, uri, name)
+
+
+def clones(folder: Path, scratch: Path, packages: str, trial: int) -> None:
+    """Publish the same content, then two contents, from two copies to new stores of both kinds."""
+    for name, level in (("the same content", "0.95"), ("two contents", "0.9")):
+        other, work = scratch / "other", Path(tempfile.mkdtemp(dir=scratch))
+        shutil.copytree(folder, other)
+        params = other / "params.yaml"  # other intervals are another content
+        params.write_text(params.read_text().replace("confidence: 0.95", f"confidence: {level}"))
+        title = f"two clones, {name}, round {trial}"
+        with serving(f"sqlite:///{work}/sqlite.db", free_port(), work / "sqlite", "") as uri:
+            at_once([folder, other], uri, f"sqlite: {title}")
+        with postgres(packages) as database:
+            if database is not None:
+                with serving(database, free_port(), work / "postgres", packages) as uri:
+                    at_once([folder, other], uri, f"PostgreSQL: {title}")
+        shutil.rmtree(other)
+
+
 def main() -> None:
-    """Run the campaign; print a line a trial."""
+    """Run the campaign, or one part of it; print a line a trial."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
+    arguments.add_argument("--only", choices=PARTS, help="one part of the campaign")
     arguments.add_argument("--packages", default="", help="folder with psycopg2, for the server")
     arguments.add_argument("--rounds", type=int, default=3, help="of two clones at once, a store")
     options = arguments.parse_args()
+    parts = [options.only] if options.only else PARTS
     with miniature.project() as folder:
         stores.make(folder)
-        evaluate(folder, f"http://127.0.0.1:{free_port()}", "refusing")
-        for name, answer in ANSWERS.items():
-            with misbehaving(answer) as uri:
-                evaluate(folder, uri, name)
-        scratch, other = folder.with_name("servers"), folder.with_name("other")
+        scratch = folder.with_name("servers")
         scratch.mkdir()
-        restarted(folder, scratch)
-        for same in (True, False):
-            shutil.rmtree(other, ignore_errors=True)
-            shutil.copytree(folder, other)
-            if not same:  # other intervals
-                params = other / "params.yaml"
-                params.write_text(params.read_text().replace("confidence: 0.95", "confidence: 0.9"))
-            content = "the same content" if same else "two contents"
-            for trial in range(options.rounds):
-                name = f"two clones, {content}, round {trial + 1}"
-                store = f"sqlite:///{scratch}/{same}-{trial}.db"
-                with serving(store, free_port(), scratch / f"{same}-{trial}", "") as uri:
-                    at_once([folder, other], uri, f"sqlite: {name}")
-                with postgres(options.packages) as database:
-                    if database is None:
-                        continue
-                    files = scratch / f"postgres-{same}-{trial}"
-                    with serving(database, free_port(), files, options.packages) as uri:
-                        at_once([folder, other], uri, f"PostgreSQL: {name}")
+        if "servers" in parts:
+            bad_servers(folder)
+        if "restart" in parts:
+            restarted(folder, scratch)
+        for trial in range(options.rounds if "clones" in parts else 0):
+            clones(folder, scratch, options.packages, trial + 1)
 
 
 if __name__ == "__main__":
