@@ -6,7 +6,7 @@ column, which bounds the difference that rounding explains:
 - `derived`, for tables made from recorded numbers: numbers from quantiles, powers or fits may
   differ by 1e-9 of their size. All others, means among them, have to be equal: exact sums are the
   same on every CPU.
-- `measured`, for networks that were run again. Another CPU may sum the products of a layer in
+- `measured`, for networks that were run again. Torch or a GPU may sum the products of a layer in
   another order, which can move an output across 0 or an example to another class: errors may differ
   by one example, shares by 1e-5, costs and other measurements by 1e-5 of their size.
 """
