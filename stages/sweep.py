@@ -43,7 +43,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }
-        storage.write_json(out / "about.json", about | device.about(where))
+        storage.write_json(out / "about.json", about | trained_networks.about(where))
     made = last_line.count(len(conditions), "condition")
     return last_line.line("sweep", dataset, experiment, made=made, place=folder)
 
