@@ -20,12 +20,13 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
     """Time training steps of the engine and of its peers, whole jobs, and the image generator.
 
     A net-step is one SGD step of one network on a mini-batch of 10, at the sizes of digits and
-    MNIST. The peers train the same networks; peers that are not installed are listed as absent. A
+    MNIST. The peers train the same networks; peers that are not installed are listed as absent. The
+    paper's units, and an auto-encoder, are compared on one core. A
     job is a whole training with its evaluations. The generator's speed is in images a second.
     Writes results/bench.json, on a GPU results/bench-cuda.json, and its figure. Stop other programs
     meanwhile.
     """
-    from benchmarks import generator, protocol
+    from benchmarks import generator, protocol, units
     from pipeline.report.figures import speed, style
     from pipeline.runtime import device, storage
 
@@ -34,6 +35,10 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
         where, repeats=repeats, seconds=seconds / 5, hfta=hfta, say=typer.echo
     )
     measured["jobs"] = protocol.jobs(where, repeats=max(2, repeats // 2), say=typer.echo)
+    if where.type == "cpu":
+        measured["units"] = units.measure(repeats=repeats, seconds=seconds / 5)
+        for row in measured["units"]:
+            typer.echo(f"{row['size']:8}{row['contender']:36}{row['ms_per_net_step']:9.4f} ms")
     measured["images"] = generator.everything(repeats=repeats, seconds=seconds)
     for recipe, row in measured["images"].items():
         typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.shell import run
 
 
-def main() -> None:
+def main() -> str:
     """Write `report/claims.html`: the datasets of params.yaml first, then others with verdicts."""
     from pipeline.analysis import results
     from pipeline.claims import records
@@ -42,7 +43,10 @@ def main() -> None:
         confidence=compare.confidence,
         significance=compare.significance,
     )
-    storage.write_bytes(Path("report/claims.html"), html.encode())
+    path = Path("report/claims.html")
+    storage.write_bytes(path, html.encode())
+    made = f"claims on {last_line.count(len(tested), 'dataset')}"
+    return last_line.line("claims-page", made=made, place=path)
 
 
 if __name__ == "__main__":

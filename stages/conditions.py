@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName
 from stages.shell import run
 
 
-def main(dataset: DatasetName) -> None:
+def main(dataset: DatasetName) -> str:
     """Write `runs/conditions/<dataset>/<experiment>.json` for each experiment of `run.experiments`.
 
     DVC trains an experiment again only where its own file changes: not for an activation or a block
@@ -22,10 +23,12 @@ def main(dataset: DatasetName) -> None:
     settings = params.load()
     settings.dataset(dataset)
     form = examples.read_encoding(Path("data/ready", dataset, "train.npz"))
+    folder = Path("runs/conditions", dataset)
     for experiment in settings.run.experiments:
         conditions = catalogue.conditions_of(experiment, dataset, settings, form)
-        path = Path("runs/conditions", dataset, f"{experiment}.json")
-        storage.write_json(path, to_jsonable_python(conditions))
+        storage.write_json(folder / f"{experiment}.json", to_jsonable_python(conditions))
+    made = f"settings of {last_line.count(len(settings.run.experiments), 'experiment')}"
+    return last_line.line("conditions", dataset, made=made, place=folder)
 
 
 if __name__ == "__main__":

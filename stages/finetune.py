@@ -35,7 +35,7 @@ def main(
         networks, lines = grid_search.finetune(setup, workers)
         population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
-        about = {"finetune": setup.settings.model_dump(), **device.about(where)}
+        about = {"finetune": setup.settings.model_dump(), **trained_networks.about(where)}
         storage.write_json(out / "about.json", about)
     chosen, count = [record for record in lines if record["chosen"]], len(networks)
     made = f"{last_line.count(count, 'network')}, {last_line.mean(chosen, 'valid', count)}"

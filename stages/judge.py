@@ -1,12 +1,14 @@
 """Judge the claims on a dataset."""
 
+from collections import Counter
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName
 from stages.shell import run
 
 
-def main(dataset: DatasetName) -> None:
+def main(dataset: DatasetName) -> str:
     """Write `claims/<dataset>/claims.csv`: every claim with its verdict, from the tables on disk.
 
     The tables are those of the arms (`results/<dataset>`), of the experiments and probes that were
@@ -31,6 +33,9 @@ def main(dataset: DatasetName) -> None:
     tables = sorted(folder.glob("**/*.csv"))
     hashes = {str(path): storage.digest(path) for path in tables}
     storage.write_json(Path("runs/verdicts", f"{dataset}.json"), hashes)
+    counts = Counter(row["verdict"] for row in judged)
+    made = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+    return last_line.line("judge", dataset, made=f"claims {made}", place=folder / "claims.csv")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName, ProbeName
 from stages.shell import run
 
 
-def main(dataset: DatasetName, probe: ProbeName) -> None:
+def main(dataset: DatasetName, probe: ProbeName) -> str:
     """Write `claims/<dataset>/records/<probe>.csv` from the chosen networks of all arms."""
     from pipeline.config import arms, params
     from pipeline.data.splits import examples
@@ -33,6 +34,9 @@ def main(dataset: DatasetName, probe: ProbeName) -> None:
     columns, rows = catalogue.rows(probe, trained, Splits(dataset, seen, valid, test))
     path = Path("claims", dataset, "records", f"{probe}.csv")
     storage.write_bytes(path, csv_files.as_csv(columns, rows))
+    return last_line.line(
+        "probe", dataset, probe, made=last_line.count(len(rows), "row"), place=path
+    )
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName, ExperimentName
 from stages.shell import run
 
 
-def main(dataset: DatasetName, experiment: ExperimentName) -> None:
+def main(dataset: DatasetName, experiment: ExperimentName) -> str:
     """Write `claims/<dataset>/records/<experiment>.csv`: one row for each chosen network.
 
     Nothing is selected on the test split.
@@ -15,15 +16,17 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
     from pipeline.tracking import runs, tables
     from stages.tracking import tracking_uri
 
-    score(dataset, experiment)
+    path, networks = score(dataset, experiment)
     confidence = params.load().compare.confidence
     runs.publish_or_warn(
         experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
     )
+    made = last_line.count(networks, "network") + " scored on the test split"
+    return last_line.line("score", dataset, experiment, made=made, place=path)
 
 
-def score(dataset: str, experiment: str) -> None:
-    """Write the table of an experiment's networks."""
+def score(dataset: str, experiment: str) -> tuple[Path, int]:
+    """Write the table of an experiment's networks; return its path and number of networks."""
     from pipeline.data.splits.per_seed import read_for
     from pipeline.experiments.conditions import scoring
     from pipeline.networks import population
@@ -46,7 +49,9 @@ def score(dataset: str, experiment: str) -> None:
     ]
     columns = [*about["factors"], *scoring.COLUMNS, *about.get("columns", [])]
     table = csv_files.as_csv(columns, rows)
-    storage.write_bytes(Path("claims", dataset, "records", f"{experiment}.csv"), table)
+    path = Path("claims", dataset, "records", f"{experiment}.csv")
+    storage.write_bytes(path, table)
+    return path, len(rows)
 
 
 if __name__ == "__main__":

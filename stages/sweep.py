@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from stages import last_line
 from stages.arguments import DatasetName, ExperimentName
 from stages.shell import run
 
 
-def main(dataset: DatasetName, experiment: ExperimentName) -> None:
+def main(dataset: DatasetName, experiment: ExperimentName) -> str:
     """Train every condition of an experiment, with every learning rate for every seed.
 
     Validation alone selects, as in `pretrain` and `finetune`. The test split is not read.
@@ -42,7 +43,9 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> None:
             "conditions": [condition.name for condition in conditions],
             "settings": {condition.name: condition.settings for condition in conditions},
         }
-        storage.write_json(out / "about.json", about | device.about(where))
+        storage.write_json(out / "about.json", about | trained_networks.about(where))
+    made = last_line.count(len(conditions), "condition")
+    return last_line.line("sweep", dataset, experiment, made=made, place=folder)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import joblib
 import pytest
 import torch
 
-from benchmarks import engine, generator, job, limits, machine, protocol
+from benchmarks import engine, generator, job, limits, machine, protocol, units
 from benchmarks import task as tasks
 from benchmarks.task import AbsentError, Peer, Task
 from benchmarks.torch_peers import Graphed, Sequential, Vmapped
@@ -105,6 +105,32 @@ def test_a_wrong_contender_is_not_timed() -> None:
 
     with pytest.raises(ArithmeticError, match="wrong is off by"):
         measure([Peer("wrong", partial(Wrong, threads=1))])
+
+
+def test_the_eager_auto_encoder_is_the_same() -> None:
+    """After five steps the engine's auto-encoder and eager torch's have the same weights."""
+    auto = units.started(WIDTHS, 1)
+    encoder, decoder = units.eager(auto)
+    before = encoder.weight.detach().clone()
+    engine_step = units.denoising(auto, WIDTHS)
+    eager_step = units.eager_denoising(encoder, decoder, WIDTHS)
+    for _ in range(5):
+        engine_step()
+        eager_step()
+    torch.testing.assert_close(auto.tensors["W"][0].mT, encoder.weight.detach())
+    torch.testing.assert_close(auto.tensors["V"][0], decoder.weight.detach())
+    torch.testing.assert_close(auto.tensors["c"][0, 0], decoder.bias.detach())
+    assert (encoder.weight.detach() - before).abs().max() > 1e-3
+
+
+def test_units_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each unit has a time and its ratio to the rectifier's, in the table too."""
+    monkeypatch.setattr(tasks, "SIZES", {"digits": WIDTHS})
+    rows = units.measure(repeats=2, seconds=0.002)
+    assert [row["contender"] for row in rows[:3]] == [*units.UNITS]
+    assert rows[0]["times"] == rows[3]["times"] == 1
+    assert all(row["ms_per_net_step"] > 0 for row in rows)
+    assert "| digits size, tanh | 20 |" in speed._units(rows)
 
 
 def test_an_absent_peer_is_listed() -> None:

@@ -285,6 +285,18 @@ def test_softmax_of_what_is_not_finite(value: float) -> None:
     assert bool(found[1].isfinite()) == (value == -math.inf)
 
 
+@pytest.mark.parametrize("label", [-1, 5, 2**40])
+def test_a_label_that_is_no_class_has_no_cost(label: int) -> None:
+    """The cost is NaN, which is a divergence, and nothing is written out of bounds."""
+    room = torch.zeros(3, 2, 5)
+    y = torch.zeros(1, 2, dtype=torch.int64)
+    y[0, 1] = label
+    found = rows.softmax_delta(room[1:2], y, torch.ones(1, 1, 1))
+    assert found is not None
+    assert found[1].isnan().all()
+    assert found[0].isfinite().all()
+
+
 def test_unsupported_layers_are_left_to_torch() -> None:
     """Other dtypes and slices of weights are not supported."""
     x, W, _, _ = layer(1, 50, 1000, 1000)

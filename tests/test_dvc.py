@@ -66,7 +66,7 @@ MOST_EXCESS = {
 def closure(stage: str) -> set[Path]:
     """Return the files that a stage imports, indirectly too, and that can change its output."""
     reached: set[Path] = set()
-    new = {ROOT / f"stages/{stage}.py"}
+    new = {ROOT / f"stages/{stage}.py", ROOT / "pipeline/runtime/instructions.py"}  # every command
     left_out = NO_OUTPUT | (READS_LATER if stage == "download" else set())
     while new:
         reached |= new

@@ -1,11 +1,15 @@
 """Instructions of other processors: training and evaluation compute the same bits."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from llvmlite import binding
 
+from pipeline.networks.arithmetic import row_kernels
+from pipeline.networks.kernels.cpu import kernels
 from pipeline.runtime import instructions
 from tests.imports import ROOT
 
@@ -58,3 +62,35 @@ def test_commands_choose_common_instructions() -> None:
     expected = instructions.common() | {"MKL_CBWR": "COMPATIBLE"}
     values = "|".join(expected.get(name, "None") for name in instructions.COMMON)
     assert done.stdout.splitlines() == ["False", values]
+
+
+TARGETS = {  # triple, processor, floats of a register, its name in the code, a multiply-add
+    "AVX2": ("x86_64-unknown-linux-gnu", "x86-64-v3", 8, r"%ymm\d", r"vfn?m\w+\s"),
+    "AVX-512": ("x86_64-unknown-linux-gnu", "x86-64-v4", 16, r"%zmm\d", r"vfn?m\w+\s"),
+    "NEON": ("aarch64-unknown-linux-gnu", "generic", 4, r"v\d+\.4s", r"fml[as]\s"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_code_of_other_processors(name: str) -> None:
+    """Kernels use whole registers and fused multiply-adds, and call no library."""
+    triple, processor, lanes, register, fused = TARGETS[name]
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    features = "-prefer-256-bit" if triple.startswith("x86_64") else ""
+    target = binding.Target.from_triple(triple)
+    machine = target.create_target_machine(cpu=processor, features=features, opt=3)
+    layer = {"transposed": False, "unit": "softplus", "negated": True}
+    emitters = [
+        kernels.forward(10, lanes, **layer),
+        kernels.backward_and_update(10, lanes, below=True, penalized=True, **layer),
+        row_kernels.softmax_delta(None, lanes),
+        row_kernels.reconstruct(None, lanes, reconstruction="scaled"),
+    ]
+    for emitter in emitters:
+        module = binding.parse_assembly(emitter.text())
+        module.triple = triple
+        code = machine.emit_assembly(module)
+        assert len(re.findall(register, code)) > 20
+        assert len(re.findall(fused, code)) > 5
+        assert not re.search(r"^\s+(callq?|bl)\s", code, re.MULTILINE)

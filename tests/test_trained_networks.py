@@ -9,9 +9,11 @@ from pathlib import Path
 
 import joblib
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from pipeline.config.arms import Arm
+from pipeline.networks.arithmetic import running
 from pipeline.training import trained_networks, workers
 from pipeline.training.state import TrainingState
 from tests import committed
@@ -144,3 +146,16 @@ def test_changed_code_of_training_trains_again(
     assert sum(trained) == 2 * 3 * 2 * 3
     assert trained_networks.unused(days=3) == old
     assert trained_networks.unused(days=4) == []
+
+
+def test_missing_kernels_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of plain torch are named as such, and never taken for those of the kernels."""
+    where = torch.device("cpu")
+    assert trained_networks.about(where)["device"] == "cpu"
+    codes = [trained_networks.code()]
+    monkeypatch.setattr(running, "compiled_kernels", lambda: None)
+    trained_networks.code.cache_clear()
+    assert trained_networks.about(where)["device"] == "cpu (torch, without compiled kernels)"
+    codes.append(trained_networks.code())
+    trained_networks.code.cache_clear()
+    assert codes[0] != codes[1]

@@ -62,7 +62,7 @@ def train(settings: Params, dataset: str) -> list[Outcome]:
             workers = Workers(where, scratch, f"finetune {dataset}", trained_networks.FOLDER)
             trained = grid_search.finetune_all(setups, workers)
             for arm, setup, (networks, lines) in zip(arms, setups, trained, strict=True):
-                about = {"finetune": setup.settings.model_dump(), **device.about(where)}
+                about = {"finetune": setup.settings.model_dump(), **trained_networks.about(where)}
                 _write(arm.networks, networks, lines, about)
         scores = {arm.key: _score(arm, settings.run.seeds) for arm in arms}
     return outcomes(settings, dataset, scores)

@@ -14,10 +14,13 @@ from typing import Any, Protocol
 import torch
 
 from pipeline.config.params import Schedule
+from pipeline.networks.arithmetic import running
+from pipeline.runtime import device as devices
 from pipeline.runtime import storage
 from pipeline.training.checkpoints import training_code
 
 FOLDER = Path("runs/trained")
+PLAIN = "torch, without compiled kernels"
 DAY_SECONDS = 24 * 60 * 60
 
 
@@ -47,9 +50,21 @@ class DataSetup(Protocol):
 
 @cache  # the code of a running process does not change
 def code() -> str:
-    """Return a hash of the code of training and of the version of torch."""
+    """Return a hash of the code of training, of the version of torch, and of missing kernels."""
     sources = [storage.digest(path) for path in training_code()]
-    return storage.fingerprint(sources, torch.__version__)
+    missing = [] if running.compiled_kernels() else [PLAIN]
+    return storage.fingerprint(sources, torch.__version__, *missing)
+
+
+def about(device: torch.device) -> dict[str, str]:
+    """Return the device and torch's version, to be recorded beside networks trained here.
+
+    A CPU without compiled kernels is named, since its last digits differ.
+    """
+    recorded = devices.about(device)
+    if device.type == "cpu" and not running.compiled_kernels():
+        recorded["device"] = f"{recorded['device']} ({PLAIN})"
+    return recorded
 
 
 def setup_hash(phase: str, setup: DataSetup, *options: Any) -> str:

@@ -71,6 +71,16 @@ class Emitter:
             self._build.icmp_signed("<", _long(a), _long(b)), _long(a), _long(b)
         )
 
+    def maximum(self, a: Index, b: Index) -> Value:
+        """Return the maximum of a and b."""
+        return self._build.select(
+            self._build.icmp_signed("<", _long(a), _long(b)), _long(b), _long(a)
+        )
+
+    def where_equal(self, a: Index, b: Index, one: Value, other: Value) -> Value:
+        """Return the vector `one` if the indices are equal, else `other`."""
+        return self._build.select(self._build.icmp_signed("==", _long(a), _long(b)), one, other)
+
     @contextmanager
     def loop(self, start: Index, stop: Index, step: int = 1) -> Iterator[Value]:
         """Emit a loop over indices from `start` up to `stop`; its body is emitted in the block."""

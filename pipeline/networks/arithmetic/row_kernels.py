@@ -5,6 +5,8 @@ layer, R rows of weights, Q rows of all mini-batches, M = Q + 1 their row pointe
 inputs of all rows.
 """
 
+import math
+
 from pipeline.networks.arithmetic import elementary
 from pipeline.networks.arithmetic.emitter import Columns, Emitter, Value
 from pipeline.networks.arithmetic.reconstructions import RECONSTRUCTIONS
@@ -13,7 +15,7 @@ STRIP = 8  # vectors of a row that stay in registers while they are added to oth
 
 
 def elementwise(batch: int | None, lanes: int, *, function: str) -> Emitter:
-    """Write f(x) of N numbers; the output may be the input. Arguments: x, out; N."""
+    """Write f(x) of N numbers. Arguments: x, out; N."""
     emitter = Emitter("elementwise", 2, 1, lanes=lanes)
     x_N, out_N, N = emitter.arguments
     act = elementary.FUNCTIONS[function]
@@ -48,11 +50,7 @@ def log_softmax(batch: int | None, lanes: int) -> Emitter:
 
         def vector(c: Value, mask: Value | None) -> None:
             x = emitter.subtract(emitter.load(emitter.at(x_C, c), mask), largest)
-            emitter.store(
-                emitter.subtract(x, log_total),
-                emitter.at(out_C, c),
-                mask,
-            )
+            emitter.store(emitter.subtract(x, log_total), emitter.at(out_C, c), mask)
 
         emitter.for_vectors(C, vector)
     return emitter
@@ -61,6 +59,7 @@ def log_softmax(batch: int | None, lanes: int) -> Emitter:
 def softmax_delta(batch: int | None, lanes: int) -> Emitter:
     """Write the gradient of -log P(y) at the softmax inputs, times a rate, and the mean cost.
 
+    The cost is NaN where some y is no class.
     Arguments: scores [K, B, C], y [K, B] (int64), rate [K], delta [K, B, C], cost [K]; B, C, K.
     """
     emitter = Emitter("softmax_delta", 5, 3, lanes=lanes)
@@ -80,11 +79,13 @@ def softmax_delta(batch: int | None, lanes: int) -> Emitter:
                 emitter.store(emitter.multiply(p, rate), here, mask)
 
             emitter.for_vectors(C, vector)
-            y = emitter.integer(y_KB, row)
+            label = emitter.integer(y_KB, row)
+            y = emitter.minimum(emitter.maximum(label, 0), emitter.minus(C, 1))
             x_y, here = emitter.broadcast(emitter.at(x_C, y)), emitter.at(delta_C, y)
             surprise = emitter.subtract(
                 elementary.log(emitter, total), emitter.subtract(x_y, largest)
             )
+            surprise = emitter.where_equal(label, y, surprise, emitter.constant(math.nan))
             emitter.assign(cost, emitter.add(emitter.content(cost), surprise))
             emitter.store_first(emitter.subtract(emitter.broadcast(here), rate), here)
         mean = emitter.divide(emitter.content(cost), emitter.converted(B))

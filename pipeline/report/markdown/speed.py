@@ -28,6 +28,8 @@ def tables(bench: Measured) -> str:
     parts = [_net_steps(bench, size) for size in sizes]
     if bench.get("jobs"):
         parts.append(_jobs(bench["jobs"]))
+    if bench.get("units"):
+        parts.append(_units(bench["units"]))
     if bench.get("images"):
         heads = ["recipe of the generator", "images a second [quartiles]"]
         rows = [
@@ -114,6 +116,20 @@ def _jobs(jobs: Sequence[Measured]) -> str:
         time = _with_quartiles(row, "ms_per_net_step")
         rows.append([name, time, *(f"{wording.percent(share, 0)}%" for share in shares)])
     return table([*heads, "steps", "evaluation", "the rest"], rows)
+
+
+def _units(rows: Sequence[Measured]) -> str:
+    heads = ["one core, the engine except where named", "K", "ms a net-step [quartiles]", "times"]
+    lines = [
+        [
+            f"{row['size']} size, {row['contender']}",
+            str(row["networks"]),
+            _with_quartiles(row, "ms_per_net_step"),
+            f"{row['times']:.2f} of {row['against']}",
+        ]
+        for row in rows
+    ]
+    return table(heads, lines)
 
 
 def texts(measured: Measured) -> str:

@@ -43,6 +43,8 @@ def forward(
     signs_K1O: Tensor | None = None,
 ) -> Tensor | None:
     """Return f(b + x W) * signs [K, B, O], or b + x W without units; None if not supported."""
+    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
+
     B, straight = x_KBI.shape[1], W_KIO.is_contiguous()
     unit = None if units is None else UNITS.get(units.function)
     if units is not None and unit is None:
@@ -52,8 +54,6 @@ def forward(
         return torch.cat([h_KBO for h_KBO in outputs if h_KBO is not None], 1)
     hardness_K11 = None if units is None else units.hardness_K11
     h_KBO = torch.empty(*x_KBI.shape[:2], W_KIO.shape[2])
-    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
-
     running.run(
         kernels.forward,
         (x_KBI.contiguous(), W_KIO, b_K1O, h_KBO, signs_K1O, hardness_K11),
@@ -87,6 +87,8 @@ def backward_and_update_(
     Returns whether the kernels support it. With `below`, also returns the gradient [K, B, I] from
     the weights before their update: at the inputs, or at the linear outputs of `activation`.
     """
+    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
+
     unit = None if activation is None else UNITS.get(activation.units.function)
     if activation is not None and (unit is None or x_KBI.shape[1] > MAX_ROWS):
         return False, None
@@ -101,8 +103,6 @@ def backward_and_update_(
         if activation is None
         else (activation.signs_K1O, activation.l1_K11, activation.units.hardness_K11)
     )
-    from pipeline.networks.kernels.cpu import kernels  # they need LLVM
-
     running.run(
         kernels.backward_and_update,
         (

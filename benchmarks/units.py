@@ -1,0 +1,165 @@
+"""Times of the paper's units in the engine, and of the step of an untied auto-encoder.
+
+On one core, so that units are compared and not the division among cores. Each time is a step of a
+population of K networks over K; the auto-encoder's peer is eager torch with autograd and SGD.
+
+Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks import task as tasks
+from benchmarks import timing
+from benchmarks.task import BATCH, L1, RATE
+from pipeline.config.params import Activation
+from pipeline.finetuning import backprop
+from pipeline.networks import population
+from pipeline.networks.step import Step
+from pipeline.pretraining import autoencoder
+from pipeline.pretraining.autoencoder import Autoencoder
+from pipeline.runtime import device
+
+UNITS = ("rectifier", "tanh", "softplus")
+NETWORKS = {"digits": 20, "mnist": 1}  # K of a process, as the pipeline divides K = 40
+HIDE = 0.25  # probability of masking noise
+Row = dict[str, Any]
+
+
+def measure(*, repeats: int, seconds: float) -> list[Row]:
+    """Return a row for each size and contender; `seconds` is the length of one timing.
+
+    `times` is the median time over that of the row named by `against`.
+    """
+    device.prepare_for_training()
+    rows = []
+    for size, widths in tasks.SIZES.items():
+        K = NETWORKS[size]
+        steps = {name: _supervised(name, widths, K) for name in UNITS}
+        rows += [
+            {"size": size} | row for row in _rows(steps, K, repeats, seconds, against=UNITS[0])
+        ]
+        auto = started(widths, K)
+        pair = {
+            "untied auto-encoder": denoising(auto, widths),
+            "untied auto-encoder, eager torch": eager_denoising(*eager(auto), widths),
+        }
+        networks = {"untied auto-encoder": K, "untied auto-encoder, eager torch": 1}
+        rows += [
+            {"size": size} | row
+            for row in _rows(pair, networks, repeats, seconds, against="untied auto-encoder")
+        ]
+    return rows
+
+
+def _rows(
+    steps: dict[str, Callable[[], object]],
+    networks: int | dict[str, int],
+    repeats: int,
+    seconds: float,
+    *,
+    against: str,
+) -> list[Row]:
+    counts = networks if isinstance(networks, dict) else dict.fromkeys(steps, networks)
+    timed = {name: _timed(step, counts[name], seconds) for name, step in steps.items()}
+    times = {
+        name: timing.quartiles(ms, "ms_per_net_step")
+        for name, ms in timing.rounds(timed, repeats).items()
+    }
+    base = times[against]["ms_per_net_step"]
+    return [
+        {"contender": name, "networks": counts[name], "against": against}
+        | row
+        | {"times": row["ms_per_net_step"] / base}
+        for name, row in times.items()
+    ]
+
+
+def _timed(step: Callable[[], object], K: int, seconds: float) -> Callable[[], float]:
+    """Return a run of approximately `seconds` that returns ms a net-step."""
+
+    def run(count: int) -> float:
+        start = time.monotonic()
+        for _ in range(count):
+            step()
+        return 1e3 * (time.monotonic() - start) / (count * K)
+
+    run(3)  # compiles
+    count = max(3, int(1e3 * seconds / (K * run(3))))
+    return lambda: run(count)
+
+
+def _unit(name: str) -> Activation:
+    return Activation(function=name, l1=L1, half_negated=False, reconstruction="softplus")
+
+
+def _inputs(widths: tuple[int, ...], K: int) -> tuple[Tensor, Tensor]:
+    """Return random inputs [K, B, I] in [0, 1] and classes [K, B]."""
+    draws = torch.Generator().manual_seed(0)
+    x_KBI = torch.rand(K, BATCH, widths[0], generator=draws)
+    return x_KBI, torch.randint(widths[-1], (K, BATCH), generator=draws)
+
+
+def _supervised(name: str, widths: tuple[int, ...], K: int) -> Callable[[], object]:
+    networks = population.initialize("bench", widths, range(K), _unit(name))
+    (x_KBI, y_KB), step = _inputs(widths, K), _step(K)
+    return lambda: backprop.supervised_step_(networks, x_KBI, y_KB, step)
+
+
+def _step(K: int) -> Step:
+    return Step.of(torch.full((K,), RATE), torch.full((K,), L1), BATCH)
+
+
+def _noisy(x_KBI: Tensor) -> Tensor:
+    draws = torch.Generator().manual_seed(1)
+    return x_KBI * torch.empty_like(x_KBI).bernoulli_(1 - HIDE, generator=draws)
+
+
+def started(widths: tuple[int, ...], K: int) -> Autoencoder:
+    """Return untied auto-encoders of the lowest layer, of rectifiers."""
+    start = population.initialize("bench", widths, range(K), _unit("rectifier"))
+    decoder_KIO = start.W_KIO(0).flip(1)
+    return autoencoder.autoencoder(
+        start, 0, reconstruction="softplus", bounds=(0, 1), decoder_KIO=decoder_KIO
+    )
+
+
+def denoising(auto: Autoencoder, widths: tuple[int, ...]) -> Callable[[], object]:
+    """Return the engine's step."""
+    K = len(auto.tensors["W"])
+    (x_KBI, _), step = _inputs(widths, K), _step(K)
+    noisy_KBI = _noisy(x_KBI)
+    return lambda: autoencoder.denoising_step_(auto, x_KBI, noisy_KBI, step)
+
+
+def eager(auto: Autoencoder) -> tuple[torch.nn.Linear, torch.nn.Linear]:
+    """Return the encoder and the decoder of the first auto-encoder, copied into torch modules."""
+    W_IO, V_IO = auto.tensors["W"][0], auto.tensors["V"][0]
+    encoder, decoder = torch.nn.Linear(*W_IO.shape), torch.nn.Linear(*V_IO.mT.shape)
+    for linear, weight in ((encoder, W_IO.mT), (decoder, V_IO)):
+        linear.weight.data.copy_(weight)
+        linear.bias.data.zero_()
+    return encoder, decoder
+
+
+def eager_denoising(
+    encoder: torch.nn.Linear, decoder: torch.nn.Linear, widths: tuple[int, ...]
+) -> Callable[[], object]:
+    """Return eager torch's step on the same inputs as the first auto-encoder's."""
+    x_1BI, _ = _inputs(widths, 1)
+    noisy_BI, x_BI = _noisy(x_1BI)[0], x_1BI[0]
+    optimizer = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], lr=RATE)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        h_BO = encoder(noisy_BI).relu()
+        error_B = (F.softplus(decoder(h_BO)) - x_BI).square().sum(1)
+        (error_B.mean() + L1 * h_BO.sum(1).mean()).backward()
+        optimizer.step()
+
+    return step
