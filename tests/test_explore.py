@@ -125,7 +125,7 @@ def check(one, rows):
     wanted = expected(rows)
     assert {key: one["shown"][key] for key in wanted} == wanted
     if wanted["error"] == UNKNOWN:
-        assert "failed" in one["shown"]["warning"]
+        assert "Training diverged for" in one["shown"]["warning"]
         assert (one["error"], one["zeros"], one["norms"], one["dead"]) == (None, [], [], None)
         return
     assert one["error"][0] == pytest.approx(100 * column(rows, "test_error").mean(), rel=1e-5)

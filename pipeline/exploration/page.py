@@ -116,8 +116,8 @@ def _sentence(sweep: Sweep, one: Condition, confidence: str) -> str:
 def _warning(one: Condition) -> str:
     if one.error.lost:
         return (
-            f"{one.error.lost} of {one.n} {plural(one.n, 'network')} failed, its training diverged:"
-            " the condition has no mean, and nothing is drawn."
+            f"Training diverged for {one.error.lost} of {one.n} networks: the condition has no"
+            " mean, and nothing is drawn."
         )
     zero = [str(layer + 1) for layer, norm in enumerate(one.norms) if math.isnan(norm)]
     if zero:
