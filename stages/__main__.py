@@ -14,7 +14,7 @@ STAGES = (
 STAGES_OF_CLAIMS = ("conditions", "sweep", "score", "probe", "judge", "claims-page")
 TOOLS = (
     *("train", "track", "ui", "datasets", "predict", "official", "verify", "prune", "repair"),
-    *("bench", "scale", "cost", "readme", "evidence"),
+    *("bench", "scale", "cost", "readme", "evidence", "explore"),
 )
 
 app = program(

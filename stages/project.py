@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from stages import dvc_runs, evidence, repair
+from stages import dvc_runs, evidence, explore, repair
 
 
 def repro() -> None:
@@ -28,6 +28,7 @@ def claims() -> None:
     dvc_runs.checked_params()
     _run_stages("claims/dvc.yaml")
     evidence.main()
+    explore.main()
     from pipeline.analysis import results
     from pipeline.report.text import verdicts
 
@@ -36,6 +37,7 @@ def claims() -> None:
         typer.echo(f"{path.parent.name}: {verdicts.count(results.read_table(path))}")
     typer.echo("\nPage of the claims: report/claims.html (evidence and rule of each verdict)")
     typer.echo("Across datasets: report/evidence.html; tables in LaTeX: report/latex/")
+    typer.echo("Sliders over the measured networks: report/explore.html")
 
 
 def _run_stages(file: str) -> None:

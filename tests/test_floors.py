@@ -56,6 +56,7 @@ FLOORS = {
     "tracking": WORDS | {"data/splits", "networks", "evaluation", "report/figures"},
     "verification": ENGINE | {"analysis"},
     "evidence": WORDS | {"report/figures", "report/pages"},
+    "exploration": WORDS | {"report/figures", "report/pages"},
     "report": set(),
     "questions": RESULTS
     | ENGINE
@@ -70,6 +71,7 @@ FLOORS["benchmarks"] = PIPELINE - {
     "report/markdown",
     "claims",
     "evidence",
+    "exploration",
     "tracking",
 }
 FLOORS["stages"] = PIPELINE | {"benchmarks"}

@@ -33,14 +33,18 @@ def draw(table: Table, theme: Theme) -> Figure:
 
 
 def gradient_norms(table: Table, activation: str) -> list[float]:
-    """Return the geometric mean over seeds of each hidden layer's norm in the deepest networks.
+    """Return the norm of each hidden layer's gradient in the deepest networks of an activation."""
+    return norms_by_layer(table.where(activation=activation, depth=max(table.levels("depth"))))
 
-    A layer in which some seed's norm is 0 is NaN. Where a seed failed there is no layer.
+
+def norms_by_layer(table: Table) -> list[float]:
+    """Return the geometric mean over networks of each hidden layer's norm, from the lowest up.
+
+    A layer in which some network's norm is 0 is NaN. Where a seed failed there is no layer.
     """
-    deep = table.where(activation=activation, depth=max(table.levels("depth")))
-    if deep.point().mean is None:
+    if table.point().mean is None:
         return []
-    layers = zip(*(row["gradient_norms"][:-1] for row in deep.rows), strict=True)
+    layers = zip(*(row["gradient_norms"][:-1] for row in table.rows), strict=True)
     return [
         math.exp(sum(map(math.log, layer)) / len(layer)) if min(layer) > 0 else math.nan
         for layer in layers

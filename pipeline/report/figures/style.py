@@ -140,7 +140,7 @@ def log_scale(axes: Axes, axis: str = "y") -> None:
     low, high = getattr(axes, f"get_{axis}lim")()
     subs = (1, 2, 3, 5) if high / low < 100 else (1, 3) if high / low < 1000 else (1,)
     ruler.set_major_locator(LogLocator(subs=subs))
-    ruler.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    ruler.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     ruler.set_minor_formatter(NullFormatter())
 
 
@@ -150,7 +150,7 @@ def log_where_wide(axes: Axes, values: Sequence[float], axis: str = "y") -> None
         log_scale(axes, axis)
 
 
-def _tick(value: float) -> str:
+def tick(value: float) -> str:
     """Return the label of a tick; small powers of ten have a superscript."""
     power = round(math.log10(value))
     if value >= 0.001 or not math.isclose(value, 10.0**power):
