@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.runtime import instructions
 from pipeline.runtime.errors import Problem, printable
 from stages import cut_params, dvc_state, table_hashes, terminal
 from stages.arguments import Command, check
@@ -31,7 +30,7 @@ def run(main: Callable[..., str | None]) -> None:
 
 def program(**options: Any) -> typer.Typer:
     """Return an empty command line program in the common form."""
-    instructions.use_common()  # before a library is imported
+    terminal.choose_instructions()
     return typer.Typer(
         add_completion=False,
         rich_markup_mode="markdown",

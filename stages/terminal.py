@@ -1,9 +1,11 @@
-"""Output to the terminal: warnings in one printable line, in any encoding."""
+"""Process of a command: printable warnings in any encoding, instructions of libraries."""
 
 import io
 import logging
+import os
 import sys
 
+from pipeline.runtime import instructions
 from pipeline.runtime.errors import printable
 
 
@@ -26,3 +28,12 @@ def prepare() -> None:
     log = logging.getLogger("pipeline")
     log.handlers[:], log.propagate = [handler], False
     log.setLevel(logging.WARNING)
+
+
+def choose_instructions() -> None:
+    """Choose the same instructions on all processors, in libraries that are imported later.
+
+    Environment variables that are set already stay as they are.
+    """
+    for name, value in instructions.common().items():
+        os.environ.setdefault(name, value)

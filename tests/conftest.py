@@ -2,9 +2,9 @@
 
 import os
 
-from pipeline.runtime import instructions
+from stages import terminal
 
-instructions.use_common()  # before torch is imported
+terminal.choose_instructions()  # before torch is imported
 
 import torch  # noqa: E402
 

@@ -5,7 +5,6 @@ sums and the last bits of functions. Training and evaluation use compiled kernel
 (`networks/arithmetic`, `networks/kernels/cpu`); probes, baselines and statistics use libraries.
 """
 
-import os
 import platform
 from pathlib import Path
 
@@ -19,12 +18,9 @@ FLAGS = Path("/proc/cpuinfo")
 
 
 def common() -> dict[str, str]:
-    """Return the environment variables that choose AVX2; none where the processor lacks it."""
+    """Return the environment variables that choose AVX2; none where the processor lacks it.
+
+    To be set before the libraries are imported.
+    """
     x86 = platform.machine() == "x86_64" and FLAGS.is_file()
     return COMMON if x86 and " avx2 " in FLAGS.read_text("utf-8") else {}
-
-
-def use_common() -> None:
-    """Set these variables unless they are set; to be called before libraries are imported."""
-    for name, value in common().items():
-        os.environ.setdefault(name, value)
