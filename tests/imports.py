@@ -1,6 +1,7 @@
 """Imports between the files of this repository, read from their source."""
 
 import ast
+from collections.abc import Set
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -47,10 +48,13 @@ def loaded(path: Path) -> set[Path]:
     return {file for folder in folders for file in folder.glob("[!_]*.py")}
 
 
-def closure(path: Path) -> set[Path]:
-    """Return a file and every file of the repository that it imports, directly or indirectly."""
+def closure(path: Path, *, without: Set[Path] = frozenset()) -> set[Path]:
+    """Return a file and every file of the repository that it imports, directly or indirectly.
+
+    Files of `without` are not followed.
+    """
     reached, new = set(), {path}
     while new:
         reached |= new
-        new = {file for path in new for file in imported(path)} - reached
+        new = {file for path in new for file in imported(path)} - reached - without
     return reached
