@@ -3,10 +3,14 @@
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
+import llvmlite
 from llvmlite import binding
 
+from pipeline.networks.arithmetic import object_files
 from pipeline.networks.arithmetic.emitter import Emitter
+from pipeline.runtime import storage
 
 Kernel = Callable[..., Emitter]  # arguments: batch or None, lanes, and options
 Compiled = Callable[..., None]  # arguments: addresses, then integers
@@ -40,28 +44,53 @@ def compiled_kernel(
 
 
 def compile_function(emitter: Emitter, *kinds: type) -> Compiled:
-    """Return the emitted code as a C function with arguments of these ctypes types."""
-    machine = _machine()
-    module = binding.parse_assembly(emitter.text())
+    """Return the emitted code as a C function with arguments of these ctypes types.
+
+    Machine code that an earlier process has compiled from the same text is read from the cache.
+    """
+    text, machine = emitter.text(), _machine()
+    key = _key(text)
+    code = object_files.read(key)
+    if code is None:
+        code = _machine_code(text, machine)
+        object_files.write(key, code)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(emitter.name))
+
+
+def _key(text: str) -> str:
+    """Return a hash of all that the machine code of a text depends on."""
+    versions = (llvmlite.__version__, binding.llvm_version_info)
+    options = Path(__file__).read_text("utf-8")
+    return storage.fingerprint(text, options, versions, *_processor())
+
+
+def _machine_code(text: str, machine: binding.TargetMachine) -> bytes:
+    module = binding.parse_assembly(text)
     module.verify()
     tuning = binding.create_pipeline_tuning_options(speed_level=1)
     # The emitted code uses vectors and all registers already: an unrolled loop would spill.
     tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
     passes = binding.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
-    engine = binding.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    _engines.append(engine)
-    return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(emitter.name))
+    return bytes(machine.emit_object(module))
 
 
 def _machine() -> binding.TargetMachine:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    features = binding.get_host_cpu_features().flatten()
-    if binding.get_process_triple().startswith("x86_64"):
+    triple, cpu, features = _processor()
+    target = binding.Target.from_triple(triple)
+    return target.create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+
+
+@cache
+def _processor() -> tuple[str, str, str]:
+    """Return LLVM's names of the platform, of the processor and of its instructions."""
+    triple, features = binding.get_process_triple(), binding.get_host_cpu_features().flatten()
+    if triple.startswith("x86_64"):
         features += ",-prefer-256-bit"  # else LLVM uses half registers on some processors
-    target = binding.Target.from_triple(binding.get_process_triple())
-    return target.create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True
-    )
+    return triple, binding.get_host_cpu_name(), features
