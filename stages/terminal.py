@@ -1,5 +1,7 @@
-"""Process of a command: printable warnings in any encoding, instructions of libraries."""
+"""Process of a command: printable warnings in any encoding, instructions of libraries, memory."""
 
+import atexit
+import gc
 import io
 import logging
 import os
@@ -37,3 +39,13 @@ def choose_instructions() -> None:
     """
     for name, value in instructions.common().items():
         os.environ.setdefault(name, value)
+
+
+def collect_garbage_seldom() -> None:
+    """Look for unreachable objects seldom, and not at exit.
+
+    The objects that imports of torch and MLflow make stay to the end: with Python's defaults a
+    third of the time of these imports, and most of the time of the exit, goes into searching them.
+    """
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
