@@ -1,21 +1,26 @@
 """Recognition of a user's files: their format, labels and inputs, as the blocks of params.yaml."""
 
-import json
+import gzip
 import os
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.data.download import inventory
-from pipeline.data.formats import npz_arrays
+from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
+from pipeline.data.formats.signatures import GZIP
 from pipeline.data.sources import own
 from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.labels import MISSING
+from pipeline.data.text.reviews import Fault
 from pipeline.questions.question import SHARES
 from pipeline.runtime.errors import Problem
 
@@ -71,17 +76,12 @@ def recognize(path: Path, folder: Path, label: str | None, scaling: str) -> Reco
 
 
 def _folder(path: Path, target: str) -> Recognized:
-    from PIL import Image, UnidentifiedImageError
-
     files = inventory.take("question", "folder", str(path)).files
     sizes, colored = set(), False
     for file in files[:: max(1, len(files) // SAMPLE)]:
-        try:
-            with Image.open(path / file.path) as image:
-                sizes.add(image.size[::-1])
-                colored |= image.mode not in ("1", "L", "LA", "I;16", "I")
-        except UnidentifiedImageError as error:
-            raise Problem(f"{path / file.path} is not an image: remove it") from error
+        size, in_color = image_folder.size_and_color(path / file.path)
+        sizes.add(size)
+        colored |= in_color
     size = sizes.pop() if len(sizes) == 1 else (SIDE, SIDE)
     size = (SIDE, SIDE) if max(size) > 2 * SIDE else size
     classes = {file.class_name for file in files}
@@ -114,20 +114,28 @@ def _npz(path: Path, target: str, label: str | None, scaling: str) -> Recognized
 def _table(path: Path, target: str, label: str | None, scaling: str) -> Recognized:
     import pandas as pd
 
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8-sig", errors="replace")
-    delimiter = max(",;\t|", key=header.count)
-    options: dict[str, Any] = {"sep": delimiter, "dtype": str, "keep_default_na": False}
-    try:
-        sample = pd.read_csv(path, nrows=SAMPLE, encoding="utf-8-sig", **options)
-        sample.columns = sample.columns.str.strip()
-        column = _label(path, [*sample.columns], label)
-        labels = pd.read_csv(
-            path, usecols=[[*sample.columns].index(column)], encoding="utf-8-sig", **options
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise Problem(f"{path}: {' '.join(str(error).split())}: correct the file") from error
+    with _opened(path) as file:
+        start = file.readline(review_files.LONGEST_LINE)
+        delimiter = max(",;\t|", key=start.decode("utf-8-sig", errors="replace").count)
+        options: dict[str, Any] = {"sep": delimiter, "dtype": str, "keep_default_na": False}
+        options |= {"encoding": "utf-8-sig", "compression": None}
+        try:
+            file.seek(0)
+            sample = pd.read_csv(file, nrows=SAMPLE, **options)
+            sample.columns = sample.columns.str.strip()
+            column = _label(path, [*sample.columns], label)
+            file.seek(0)
+            labels = pd.read_csv(file, usecols=[[*sample.columns].index(column)], **options)
+        except UnicodeDecodeError as error:
+            raise csv_table.not_text(str(path), start) from error
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise Problem(f"{path}: {' '.join(str(error).split())}: correct the file") from error
     labels_N = labels.iloc[:, 0].str.strip()
+    if label is None and column.lower() not in LABELS and (labels_N == column).any():
+        raise Problem(
+            f"{path}: the first line seems to be a row and no header, as its last cell {column} is "
+            "also a class: add a header, or name the column of the classes with --label"
+        )
     check_classes(labels_N[~labels_N.isin(MISSING)].tolist(), f"column {column} of {path}")
     shared = {"label": column, "delimiter": delimiter} | _shares(set())
     inputs = sample.drop(columns=column)
@@ -143,13 +151,16 @@ def _table(path: Path, target: str, label: str | None, scaling: str) -> Recogniz
 def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
     import pandas as pd
 
-    try:
-        with path.open("rb") as file:
-            lines = [line for _, line in zip(range(SAMPLE), file, strict=False) if line.strip()]
-            rows = len(lines) + sum(1 for line in file if line.strip())
-        sample = pd.DataFrame([json.loads(line) for line in lines])
-    except (ValueError, AttributeError) as error:
-        raise Problem(f"{path} is not JSON Lines ({error}): one object a line") from error
+    with path.open("rb") as file:
+        reader = inventory.HashingReader(file)
+        lines = review_files.lines(reader, str(path), "utf-8", newline="\n")
+        items = [*islice(review_files.json_objects(lines, str(path)), SAMPLE)]
+        rows = len(items) + sum(1 for line in lines if line.strip())
+    objects = [item[1] for item in items if not isinstance(item, Fault)]
+    if not objects:
+        faults = [f", line {item.line}: {item.what}" for item in items if isinstance(item, Fault)]
+        raise Problem(f"{path}{''.join(faults[:1])}: expected a JSON object in each line")
+    sample = pd.DataFrame(objects)
     column = _label(path, [*sample.columns], label)
     text = _text_column(sample.drop(columns=column).select_dtypes("str"))
     if text is None:
@@ -159,11 +170,24 @@ def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
 
 def _texts(target: str, texts: "pd.Series[str]", options: dict[str, Any], rows: int) -> Recognized:
     """Return texts, of which the first ones are given, with at most `TERMS` terms as inputs."""
-    known = len(Tokenizer((1, 1)).vectorizer().fit(texts).vocabulary_)
+    try:
+        known = len(Tokenizer().fit(texts)[1])
+    except ValueError as error:
+        raise Problem(f"{error}: give texts of words under {texts.name}") from error
     # The training part lacks some of them: it may be smaller than these texts.
     options = options | {"text": str(texts.name), "terms": max(1, min(TERMS, known // 2))}
     what = f"{rows} texts under {texts.name}, classes under {options['label']}"
     return Recognized({"reviews": target}, options, rows, what)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, expanded if it is a gzip file. Raises Problem where that is damaged."""
+    try:
+        with path.open("rb") as file:
+            yield gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file  # type: ignore[misc]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Problem(f"{path} is a damaged gzip file ({error}): replace it") from error
 
 
 def _label(path: Path, columns: list[str], label: str | None) -> str:
