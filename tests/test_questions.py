@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
     Path("emoji.csv").write_text("text,label\n" + "\U0001f600,a\n\U0001f601,b\n" * 9)
     Path("array.json").write_text('[{"text": "a b", "label": 1}, {"text": "c d", "label": 2}]')
     Path("empty.json").write_text("\n")
+    Path("nothing.csv").touch()
     Path("rows.csv").write_text("1.5,2,a\n2.5,3,b\n" * 9)
     Path("cut.csv.gz").write_bytes(gzip.compress(Path(data).read_bytes())[:-9])
     own_data.classes(Path("pictures"), {"a": 3, "b": 3})
@@ -105,6 +107,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         (["emoji.csv"], "no review has a term, a word of two letters or more: give texts"),
         (["array.json"], "array.json, line 1: the line is no JSON object: expected a JSON object"),
         (["empty.json"], "empty.json: expected a JSON object in each line"),
+        (["nothing.csv"], "nothing.csv is empty, or begins with an empty line"),
         (["rows.csv"], "the first line seems to be a row and no header, as its last cell a is"),
         (["cut.csv.gz"], "cut.csv.gz is a damaged gzip file"),
         (["pictures"], "pictures/a/bomb.png has more than"),
@@ -139,6 +142,8 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}.png", exif=exif)
     shares = {"valid": 0.15, "test": 0.25}
     table = {"label": "Species", "delimiter": ";", "scaling": "standardized"}
+    (tmp_path / "k.csv").write_text("content,x,label\n" + "12.5,NA,a\n,7,b\n" * 9)
+    numbers = {"label": "label", "delimiter": ",", "scaling": "range"}
     texts = {"text": "comment", "label": "score", "delimiter": ",", "terms": 3}
     parts = {"x": "X", "y": "y", "scaling": "range", "valid": 0.15}
     for name, label, expected in (
@@ -152,11 +157,23 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         ("h.jsonl.gz", None, {"text": "body", "label": "stars", "terms": 7} | shares),
         ("i.csv.gz", None, texts | shares),
         ("j", None, {"size": [9, 7], "color": False} | shares),
+        ("k.csv", None, numbers | shares),
     ):
         scaling = "standardized" if name == "a.csv" else "range"
         found = files.recognize(tmp_path / name, tmp_path / "questions/q", label, scaling)
         assert found.preprocess == expected
         assert [*found.source.values()] == [f"../../{name}"]
+
+
+def test_wide_tables_are_recognized_at_once(tmp_path: Path) -> None:
+    """40,000 columns take less than a tenth of a millisecond each."""
+    path = tmp_path / "wide.csv"
+    rows = [[*(f"c{n}" for n in range(40_000)), "label"]]
+    rows += [[*["1.5"] * 40_000, str(n % 2)] for n in range(12)]
+    path.write_text("".join(",".join(row) + "\n" for row in rows))
+    start = time.process_time()
+    assert files.recognize(path, tmp_path, None, "range").rows == 12
+    assert time.process_time() - start < 4
 
 
 class Killed(BaseException):
