@@ -1,5 +1,6 @@
 """Pixels of images: as a viewer shows them, or refused."""
 
+import struct
 import zlib
 from pathlib import Path
 
@@ -176,13 +177,25 @@ def test_drawings_in_the_color_of_the_ground_are_refused(
     np.testing.assert_array_equal(read, stack(wanted))
 
 
-def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path) -> None:
-    """A 32-bit BMP whose fourth bytes are all 0 is opaque."""
+def bitmap(values: np.ndarray) -> bytes:
+    """Return a 32-bit BMP with a mask for the fourth byte, which Pillow does not write."""
+    rows, columns, _ = values.shape
+    masks = struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000) + b"BGRs"
+    size = struct.pack("<I2i2H6I", 108, columns, -rows, 1, 32, 3, values.size, 0, 0, 0, 0)
+    header = b"BM" + struct.pack("<I2HI", 122 + values.size, 0, 0, 122)
+    return header + (size + masks).ljust(108, b"\0") + values.tobytes()
+
+
+@pytest.mark.parametrize("alpha", [0, 128])
+def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path, alpha: int) -> None:
+    """A 32-bit BMP whose fourth bytes are all 0 is opaque; others lie on white."""
     plain = [picture(n, (*SIZE, 3)) for n in range(6)]
-    unused = np.zeros(SIZE, np.uint8)
-    images = [Image.fromarray(np.dstack([image, unused]), "RGBA") for image in plain]
-    read = pixels(folder(tmp_path / "in", images, ".bmp"), tmp_path / "raw")
-    np.testing.assert_array_equal(read, stack([image.transpose(2, 0, 1) for image in plain]))
+    fourth = np.full(SIZE, alpha, np.uint8)
+    files = [bitmap(np.dstack([image, fourth])) for image in plain]
+    read = pixels(folder(tmp_path / "in", files, ".bmp"), tmp_path / "raw").astype(int)
+    share = alpha / 255 or 1
+    wanted = [image.transpose(2, 0, 1) * share + 255 * (1 - share) for image in plain]
+    np.testing.assert_allclose(read, stack(wanted), atol=1 if alpha else 0)
 
 
 @pytest.mark.parametrize("suffix", [".pgm", ".ppm", ".jfif"])
