@@ -47,6 +47,12 @@ def test_other_values_are_refused(label: object) -> None:
         class_name(label)
 
 
+def test_spellings_of_unicode_are_one_class() -> None:
+    """Letters with an accent, and Hangul, are the same in one sign and in several."""
+    for composed, decomposed in (("caf\u00e9", "cafe\u0301"), ("\uac01", "\u1100\u1161\u11a8")):
+        assert class_name(composed) == class_name(decomposed) == composed
+
+
 def of_csv(folder: Path, labels: list[object]) -> tuple[str, ...]:
     rows = "".join(f"{n},{-n},{label}\n" for n, label in enumerate(labels))
     (folder / "in.csv").write_text("a,b,label\n" + rows)

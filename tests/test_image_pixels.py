@@ -1,5 +1,6 @@
 """Pixels of images: as a viewer shows them, or refused."""
 
+import struct
 import zlib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipeline.config import params
 from pipeline.data import catalogue
 from pipeline.runtime.errors import Problem
 from tests.imports import ROOT
-from tests.own_data import made, picture, png, save
+from tests.own_data import chunk, made, picture, png, save
 
 SIZE = (4, 3)
 
@@ -42,16 +43,30 @@ def stack(images: list[np.ndarray]) -> np.ndarray:
     return rows[np.lexsort(rows.T[::-1])]
 
 
+def netpbm(image: np.ndarray) -> bytes:
+    """Return a PGM or PPM file of 16 bits a value; Pillow writes no such PPM file."""
+    kind, size = b"P6" if image.ndim == 3 else b"P5", b"%d %d" % image.shape[1::-1]
+    return b"%s %s 65535\n%s" % (kind, size, image.astype(">u2").tobytes())
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm", ".jpg"])
 def test_16_bit_images_are_read_by_the_bits_in_use(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, bits: int, suffix: str
 ) -> None:
-    """16-bit files whose values use 8 to 14 bits come out as bright as 8-bit files do."""
+    """16-bit files whose values use 8 to 14 bits come out as bright as 8-bit files do.
+
+    A PNG file may be called .jpg.
+    """
     plain = [picture(n, SIZE) for n in range(10)]
     for image in plain:
         image[0, 0] = 255
-    deep = [Image.fromarray(image.astype(np.uint16) << (bits - 8)) for image in plain]
+    arrays = [image.astype(np.uint16) << (bits - 8) for image in plain]
+    deep: list[Image.Image | bytes] = [Image.fromarray(array) for array in arrays]
+    if suffix == ".pgm":
+        deep = [netpbm(array) for array in arrays]
+    if suffix == ".jpg":
+        deep = [deep_png(array) for array in arrays]
     read = pixels(folder(tmp_path / "in", deep, suffix), tmp_path / "raw")
     np.testing.assert_array_equal(read, stack(plain))
     assert ("16-bit training images reach" in caplog.text) == (bits < 16)
@@ -70,25 +85,58 @@ def test_training_images_decide_the_depth(tmp_path: Path) -> None:
     assert parts["test"].x_NI.max() == 255
 
 
-def deep_color(values: np.ndarray) -> bytes:
-    """Return a PNG of 16 bits a color, which Pillow does not write."""
-    rows, columns, _ = values.shape
+def deep_png(values: np.ndarray, transparent: int | None = None) -> bytes:
+    """Return a PNG of 16 bits a value: gray, gray and alpha, or colors.
+
+    `transparent` is the gray value that is transparent.
+    """
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    return png(columns, rows, zlib.compress(lines), bits=16, color=2)
+    color = 0 if values.ndim == 2 else {2: 4, 3: 2}[values.shape[2]]
+    file = png(values.shape[1], len(values), zlib.compress(lines), bits=16, color=color)
+    if transparent is None:
+        return file
+    start = file.index(b"IDAT") - 4
+    return file[:start] + chunk(b"tRNS", transparent.to_bytes(2)) + file[start:]
 
 
+@pytest.mark.parametrize("suffix", [".png", ".ppm"])
 @pytest.mark.parametrize("shift", [0, 4, 8])
-def test_16_bit_colors_are_read_or_refused(tmp_path: Path, shift: int) -> None:
+def test_16_bit_colors_are_read_or_refused(tmp_path: Path, shift: int, suffix: str) -> None:
     """Colors that use the low bits alone would become black: they are refused."""
     plain = [picture(n, (*SIZE, 3)) for n in range(8)]
-    files = [deep_color(image.astype(np.uint16) << shift) for image in plain]
-    source = folder(tmp_path / "in", files)
+    written = netpbm if suffix == ".ppm" else deep_png
+    files = [written(image.astype(np.uint16) << shift) for image in plain]
+    source = folder(tmp_path / "in", files, suffix)
     if shift < 8:
         with pytest.raises(Problem, match=r"have 16 bits a color, .* would be black: save them"):
             made(source, tmp_path / "raw")
     else:
         wanted = stack([image.transpose(2, 0, 1) for image in plain])
-        np.testing.assert_array_equal(pixels(source, tmp_path / "raw"), wanted)
+        # Pillow rounds the colors of a PPM file.
+        read = pixels(source, tmp_path / "raw").astype(int)
+        np.testing.assert_allclose(read, wanted, atol=suffix == ".ppm")
+
+
+def test_16_bit_gray_with_alpha_is_gray(tmp_path: Path) -> None:
+    """Pillow reads such files as if they were in color; beside 8-bit gray files they are gray."""
+    plain = [picture(n, SIZE) for n in range(8)]
+    opaque = np.full(SIZE, 65535, np.uint16)
+    deep = [deep_png(np.dstack([image.astype(np.uint16) * 257, opaque])) for image in plain[1:]]
+    source = folder(tmp_path / "in", [Image.fromarray(plain[0]), *deep])
+    np.testing.assert_array_equal(pixels(source, tmp_path / "raw"), stack(plain))
+
+
+def test_transparent_value_of_16_bit_images_lies_on_the_ground(tmp_path: Path) -> None:
+    """A gray value that the file calls transparent is white; a drawing in white is refused."""
+    plain = [np.where(picture(n, SIZE) < 128, 7, picture(n, SIZE)) for n in range(8)]
+    deep = [deep_png(image.astype(np.uint16) << 8, 7 << 8) for image in plain]
+    source = folder(tmp_path / "in", deep)
+    wanted = stack([np.where(image == 7, 255, image) for image in plain])
+    np.testing.assert_array_equal(pixels(source, tmp_path / "raw"), wanted)
+    white = [np.where(image == 7, 7, 65535) for image in plain]
+    source = folder(tmp_path / "white", [deep_png(image, 7) for image in white])
+    with pytest.raises(Problem, match="is white on a transparent ground and would be blank"):
+        made(source, tmp_path / "raw")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -129,13 +177,25 @@ def test_drawings_in_the_color_of_the_ground_are_refused(
     np.testing.assert_array_equal(read, stack(wanted))
 
 
-def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path) -> None:
-    """A 32-bit BMP whose fourth bytes are all 0 is opaque."""
+def bitmap(values: np.ndarray) -> bytes:
+    """Return a 32-bit BMP with a mask for the fourth byte, which Pillow does not write."""
+    rows, columns, _ = values.shape
+    masks = struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000) + b"BGRs"
+    size = struct.pack("<I2i2H6I", 108, columns, -rows, 1, 32, 3, values.size, 0, 0, 0, 0)
+    header = b"BM" + struct.pack("<I2HI", 122 + values.size, 0, 0, 122)
+    return header + (size + masks).ljust(108, b"\0") + values.tobytes()
+
+
+@pytest.mark.parametrize("alpha", [0, 128])
+def test_unused_byte_of_a_bmp_is_not_transparency(tmp_path: Path, alpha: int) -> None:
+    """A 32-bit BMP whose fourth bytes are all 0 is opaque; others lie on white."""
     plain = [picture(n, (*SIZE, 3)) for n in range(6)]
-    unused = np.zeros(SIZE, np.uint8)
-    images = [Image.fromarray(np.dstack([image, unused]), "RGBA") for image in plain]
-    read = pixels(folder(tmp_path / "in", images, ".bmp"), tmp_path / "raw")
-    np.testing.assert_array_equal(read, stack([image.transpose(2, 0, 1) for image in plain]))
+    fourth = np.full(SIZE, alpha, np.uint8)
+    files = [bitmap(np.dstack([image, fourth])) for image in plain]
+    read = pixels(folder(tmp_path / "in", files, ".bmp"), tmp_path / "raw").astype(int)
+    share = alpha / 255 or 1
+    wanted = [image.transpose(2, 0, 1) * share + 255 * (1 - share) for image in plain]
+    np.testing.assert_allclose(read, stack(wanted), atol=1 if alpha else 0)
 
 
 @pytest.mark.parametrize("suffix", [".pgm", ".ppm", ".jfif"])

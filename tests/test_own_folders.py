@@ -201,6 +201,8 @@ def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         (["train/1.png", "test1/2.png"], "in has test1 and train, which are not names of classes"),
         (["images/1.png", "labels/1.png"], "in has images and labels, which are not names of"),
         (["train_images/1.png", "Test2/1.png"], "in has Test2 and train_images, which are not"),
+        (["imagesTr/1.png", "labelsTr/1.png"], "in has imagesTr and labelsTr, which are not"),
+        (["holdout/1.png", "input/1.png", "ground_truth/1.png"], "in has ground_truth and holdout"),
         (["a/1.png", ".net/1.png"], r"in/\.net has images, but its name begins with a dot"),
         (["e\u0301/1.png", "\u00e9/2.png"], "in has two folders \u00e9 that differ only in their"),
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "in/test has no folder b"),

@@ -130,6 +130,16 @@ def test_ratings_on_another_scale_are_a_problem(
     assert len(found.train.encoding.class_names) == high - low + 1
 
 
+def test_ratings_between_the_steps_are_a_problem(tmp_path: Path) -> None:
+    """A fifth of the reviews with 4.3 stars are refused in one line, not left out."""
+    stars = [4.3 if n % 5 == 0 else n % 5 for n in range(100)]
+    rows = [row | {"stars": rating} for row, rating in zip(reviews(100), stars, strict=True)]
+    source = {"reviews": str(jsonl(tmp_path / "a.jsonl", rows))}
+    says = "line 1: ratings run from 1 to 4.3, and 20 are neither whole nor half ones: round them"
+    with pytest.raises(Problem, match=says):
+        splits(tmp_path, source)
+
+
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
 def test_gzipped_files_are_read(tmp_path: Path, name: str) -> None:
     """A .gz file is read as the file that it holds; a damaged one is a Problem."""

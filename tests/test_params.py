@@ -125,6 +125,7 @@ NAMES = [
     "/x",
     "a\nb",
     "",
+    "数" * 34,  # 102 bytes; a file name has at most 255
 ]
 
 

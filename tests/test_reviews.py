@@ -243,6 +243,25 @@ def test_rows_within_quotes_are_not_lost(header: str, row: str, delimiter: str) 
     assert '"start 2' in [review.text for review in found]
 
 
+def test_a_ragged_row_within_quotes_hides_no_others() -> None:
+    """One line with a cell more does not make a review of the 30 rows that quotes enclose."""
+    rows = [f"words {n}\t{n % 2 + 1}\tmore" for n in range(100)]
+    rows[10], rows[20] = f'"{rows[10]}', f"{rows[20]}\textra"
+    rows[40] = rows[40].replace("\t", '"\t', 1)
+    found, faults = of_table("text\tlabel\tc\n" + "\n".join(rows) + "\n", LABEL, "\t")
+    assert (len(found), [fault.lines for fault in faults]) == (69, [31])
+
+
+@pytest.mark.parametrize("header", ["text\tlabel", "label\ttext", "n\ttext\tlabel"])
+def test_texts_of_several_lines_are_whole_between_tabs(header: str) -> None:
+    """A quoted text of three lines is one review, wherever its column stands."""
+    cells = {"text": '"first\nsecond\nthird"', "label": "up", "n": "1"}
+    row = "\t".join(cells[name] for name in header.split("\t"))
+    found, faults = of_table(f"{header}\n{row}\n{row}\n", LABEL, "\t")
+    assert [review.text for review in found] == ["first\nsecond\nthird"] * 2
+    assert faults == []
+
+
 def test_texts_of_several_lines_are_one_review() -> None:
     """Lines of a quoted text that are no rows stay in it, and `quoting: true` accepts any."""
     rows = '"one, two\nand three\n",up\n"first, down\nlast",up\n"a, up\nb up",up\n'

@@ -12,7 +12,8 @@ from ruamel.yaml.nodes import CollectionNode, Node
 
 from pipeline.runtime.errors import Problem
 
-NAME = re.compile(r"(?!-)[\w-]{1,100}")
+NAME = re.compile(r"(?!-)[\w-]+")
+LONGEST_NAME = 100  # bytes in UTF-8; file names have at most 255
 LARGEST = 1 << 18  # bytes of params.yaml
 SHOWN = 100  # characters of a value in an error message
 MOST_VALUES = 100_000  # values of params.yaml, those of aliases counted at every use
@@ -23,10 +24,10 @@ def checked_name(name: str) -> str:
 
     Raises ValueError for another one; DVC takes a dot for a step into a block.
     """
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
-            "names have letters, digits, '_' and '-' (no dot), at most 100, and do not begin with "
-            "'-': rename it"
+            "names have letters, digits, '_' and '-' (no dot), at most 100 bytes, and do not begin "
+            "with '-': rename it"
         )
     return name
 

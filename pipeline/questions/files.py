@@ -1,27 +1,35 @@
 """Recognition of a user's files: their format, labels and inputs, as the blocks of params.yaml."""
 
-import json
+import csv
+import gzip
+import io
+import math
 import os
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import IO, Any
 
 import numpy as np
 
 from pipeline.data.download import inventory
-from pipeline.data.formats import npz_arrays
+from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
+from pipeline.data.formats.signatures import GZIP
+from pipeline.data.formats.table import listed
 from pipeline.data.sources import own
 from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.labels import MISSING
+from pipeline.data.text.reviews import Fault
 from pipeline.questions.question import SHARES
 from pipeline.runtime.errors import Problem
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+SIGNATURE = 16  # first bytes that name a format
 SAMPLE = 1000  # rows, lines or images that are looked at
 SIDE = 32  # pixels; larger images, or images of several sizes, are resized to squares of it
 LABELS = ("label", "labels", "class", "target", "y", "category", "sentiment", "stars", "rating")
@@ -71,17 +79,12 @@ def recognize(path: Path, folder: Path, label: str | None, scaling: str) -> Reco
 
 
 def _folder(path: Path, target: str) -> Recognized:
-    from PIL import Image, UnidentifiedImageError
-
     files = inventory.take("question", "folder", str(path)).files
     sizes, colored = set(), False
     for file in files[:: max(1, len(files) // SAMPLE)]:
-        try:
-            with Image.open(path / file.path) as image:
-                sizes.add(image.size[::-1])
-                colored |= image.mode not in ("1", "L", "LA", "I;16", "I")
-        except UnidentifiedImageError as error:
-            raise Problem(f"{path / file.path} is not an image: remove it") from error
+        size, in_color = image_folder.size_and_color(path / file.path)
+        sizes.add(size)
+        colored |= in_color
     size = sizes.pop() if len(sizes) == 1 else (SIDE, SIDE)
     size = (SIDE, SIDE) if max(size) > 2 * SIDE else size
     classes = {file.class_name for file in files}
@@ -112,78 +115,129 @@ def _npz(path: Path, target: str, label: str | None, scaling: str) -> Recognized
 
 
 def _table(path: Path, target: str, label: str | None, scaling: str) -> Recognized:
-    import pandas as pd
-
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8-sig", errors="replace")
-    delimiter = max(",;\t|", key=header.count)
-    options: dict[str, Any] = {"sep": delimiter, "dtype": str, "keep_default_na": False}
-    try:
-        sample = pd.read_csv(path, nrows=SAMPLE, encoding="utf-8-sig", **options)
-        sample.columns = sample.columns.str.strip()
-        column = _label(path, [*sample.columns], label)
-        labels = pd.read_csv(
-            path, usecols=[[*sample.columns].index(column)], encoding="utf-8-sig", **options
+    with _opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        try:
+            delimiter = max(",;\t|", key=text.readline(review_files.LONGEST_LINE).count)
+            text.seek(0)
+            rows = _rows(text, delimiter)
+            columns = [name.strip() for name in next(rows, [])]
+            column = _label(path, columns, label)
+            place = columns.index(column)
+            whole = (row for row in rows if len(row) == len(columns))
+            sample = [*islice(whole, SAMPLE)]
+            labels = [row[place].strip() for row in chain(sample, whole)]
+        except UnicodeDecodeError as error:
+            file.seek(0)
+            raise csv_table.not_text(str(path), file.read(SIGNATURE)) from error
+    if label is None and column.lower() not in LABELS and column in labels:
+        raise Problem(
+            f"{path}: the first line seems to be a row and no header, as its last cell {column} is "
+            "also a class: add a header, or name the column of the classes with --label"
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise Problem(f"{path}: {' '.join(str(error).split())}: correct the file") from error
-    labels_N = labels.iloc[:, 0].str.strip()
-    check_classes(labels_N[~labels_N.isin(MISSING)].tolist(), f"column {column} of {path}")
+    check_classes([name for name in labels if name not in MISSING], f"column {column} of {path}")
     shared = {"label": column, "delimiter": delimiter} | _shares(set())
-    inputs = sample.drop(columns=column)
-    if text := _text_column(inputs):
-        return _texts(target, inputs[text], shared, len(labels))
-    for name in inputs:
-        if (inputs[name].str.strip() == "").all():
+    inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
+    inputs.pop(column, None)
+    if text_column := _text_column(inputs):
+        return _texts(target, text_column, inputs[text_column], shared, len(labels))
+    for name, cells in inputs.items():
+        if not any(map(str.strip, cells)):
             raise Problem(f"{path}: column {name} is empty in every row: remove it")
-    what = f"a table of {len(labels)} rows, {inputs.shape[1]} inputs, classes in column {column}"
+    what = f"a table of {len(labels)} rows, {len(columns) - 1} inputs, classes in column {column}"
     return Recognized({"csv": target}, shared | {"scaling": scaling}, len(labels), what)
 
 
-def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
-    import pandas as pd
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Yield the rows of a CSV file, header first; rows that are no CSV are left to `preprocess`."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    while True:
+        with suppress(csv.Error):
+            row = next(reader, None)
+            if row is None:
+                return
+            if row:
+                yield row
 
+
+def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
+    with path.open("rb") as file:
+        reader = inventory.HashingReader(file)
+        lines = review_files.lines(reader, str(path), "utf-8", newline="\n")
+        items = [*islice(review_files.json_objects(lines, str(path)), SAMPLE)]
+        rows = len(items) + sum(1 for line in lines if line.strip())
+    objects = [item[1] for item in items if not isinstance(item, Fault)]
+    if not any(objects):
+        faults = [f", line {item.line}: {item.what}" for item in items if isinstance(item, Fault)]
+        raise Problem(f"{path}{''.join(faults[:1])}: expected a JSON object in each line")
+    columns = [*dict.fromkeys(name for row in objects for name in row)]
+    column = _label(path, columns, label)
+    texts = {
+        name: [row[name] for row in objects if isinstance(row.get(name), str)]
+        for name in columns
+        if name != column
+    }
+    text_column = _text_column({name: cells for name, cells in texts.items() if cells})
+    if text_column is None:
+        raise Problem(f"{path} has no column of texts: it has {', '.join(columns)}")
+    options = {"label": column} | _shares(set())
+    return _texts(target, text_column, texts[text_column], options, rows)
+
+
+def _texts(
+    target: str, name: str, texts: Sequence[str], options: dict[str, Any], rows: int
+) -> Recognized:
+    """Return texts, of which the first ones are given, with at most `TERMS` terms as inputs."""
+    try:
+        known = len(Tokenizer().fit(texts)[1])
+    except ValueError as error:
+        raise Problem(f"{error}: give texts of words under {name}") from error
+    # The training part lacks some of them: it may be smaller than these texts.
+    options = options | {"text": name, "terms": max(1, min(TERMS, known // 2))}
+    what = f"{rows} texts under {name}, classes under {options['label']}"
+    return Recognized({"reviews": target}, options, rows, what)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, expanded if it is a gzip file. Raises Problem where that is damaged."""
     try:
         with path.open("rb") as file:
-            lines = [line for _, line in zip(range(SAMPLE), file, strict=False) if line.strip()]
-            rows = len(lines) + sum(1 for line in file if line.strip())
-        sample = pd.DataFrame([json.loads(line) for line in lines])
-    except (ValueError, AttributeError) as error:
-        raise Problem(f"{path} is not JSON Lines ({error}): one object a line") from error
-    column = _label(path, [*sample.columns], label)
-    text = _text_column(sample.drop(columns=column).select_dtypes("str"))
-    if text is None:
-        raise Problem(f"{path} has no column of texts: it has {', '.join(sample.columns)}")
-    return _texts(target, sample[text], {"label": column} | _shares(set()), rows)
-
-
-def _texts(target: str, texts: "pd.Series[str]", options: dict[str, Any], rows: int) -> Recognized:
-    """Return texts, of which the first ones are given, with at most `TERMS` terms as inputs."""
-    known = len(Tokenizer((1, 1)).vectorizer().fit(texts).vocabulary_)
-    # The training part lacks some of them: it may be smaller than these texts.
-    options = options | {"text": str(texts.name), "terms": max(1, min(TERMS, known // 2))}
-    what = f"{rows} texts under {texts.name}, classes under {options['label']}"
-    return Recognized({"reviews": target}, options, rows, what)
+            yield gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file  # type: ignore[misc]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Problem(f"{path} is a damaged gzip file ({error}): replace it") from error
 
 
 def _label(path: Path, columns: list[str], label: str | None) -> str:
     """Return the column of the classes: `label`, else the first of `LABELS`, else the last."""
+    if not columns:
+        raise Problem(f"{path} is empty, or begins with an empty line: expected a header row")
     if label is not None and label not in columns:
-        raise Problem(f"{path} has no column {label!r}; it has {', '.join(columns[:20])}")
+        raise Problem(f"{path} has no column {label!r}; it has {listed(columns)}")
     by_name = {name.lower(): name for name in reversed(columns)}
     named = [by_name[name] for name in LABELS if name in by_name]
     return label or (named or columns[-1:])[0]
 
 
-def _text_column(inputs: "pd.DataFrame") -> str | None:
+def _text_column(inputs: Mapping[str, Sequence[str]]) -> str | None:
     """Return the column of texts: one of `TEXTS`, else the one of the longest; None for numbers."""
-    named = [name for name in inputs if name.lower() in TEXTS]
-    lengths = {name: inputs[name].str.len().mean() for name in inputs if _wordy(inputs[name])}
-    return str((named or sorted(lengths, key=lambda name: -lengths[name]) or [""])[0]) or None
+    named = [name for name in inputs if name.lower() in TEXTS and not _numbers(inputs[name])]
+    lengths = {name: fmean(map(len, cells)) for name, cells in inputs.items() if _wordy(cells)}
+    return (named or sorted(lengths, key=lambda name: -lengths[name]) or [""])[0] or None
 
 
-def _wordy(values: "pd.Series[str]") -> bool:
-    return bool(values.str.len().mean() > LONG and values.str.contains(" ").mean() > 1 / 2)
+def _wordy(cells: Sequence[str]) -> bool:
+    """Return whether cells are long, and most of them several words."""
+    if sum(map(len, cells)) <= LONG * len(cells):
+        return False
+    return sum(" " in cell for cell in cells) > len(cells) / 2
+
+
+def _numbers(cells: Sequence[str]) -> bool:
+    """Return whether all cells are numbers or missing."""
+    try:
+        return all(cell.strip() in MISSING or math.isfinite(float(cell)) for cell in cells)
+    except ValueError:
+        return False
 
 
 def check_classes(labels: Sequence[Any], where: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.params import Dataset, Params
+from pipeline.config.params import Dataset, Params, checked_name
 from pipeline.data.catalogue import CATALOGUE
 from pipeline.data.sources import own
 from pipeline.questions.files import Recognized, recognize
@@ -25,12 +25,18 @@ CODE = re.compile(r"^(\s+- )(stages|pipeline)/", re.MULTILINE)  # a dependency o
 
 
 def folder_of(data: str, params: Params, name: str | None) -> Path:
-    """Return the folder of the question about files or a dataset of params.yaml."""
+    """Return the folder of the question about files or a dataset of params.yaml.
+
+    Raises Problem where its name is not safe in a path.
+    """
     if name is None:
         name = re.sub(r"[^\w-]+", "-", Path(data).resolve().name.partition(".")[0]).strip("-")
         if name in CATALOGUE and data not in params.datasets:
             name = f"my-{name}"  # a name of the catalogue means its files
-    return FOLDER / name
+    try:
+        return FOLDER / checked_name(name)
+    except ValueError as error:
+        raise Problem(f"{name!r} is no name of a question: {error}, or give --name") from error
 
 
 def question_of(

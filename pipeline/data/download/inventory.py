@@ -38,7 +38,8 @@ PART_FOLDERS: dict[str, Part] = {  # names of folders of splits, in lower case
 }
 # Names of folders that hold all images, all labels or a split, beside each other: no classes.
 NO_CLASS = re.compile(
-    r"((train(ing)?|val(id(ation)?)?|dev|test(ing)?|image|img|label|annotation|mask)s?[-_ ]?)+\d*",
+    r"((train(ing)?|val(id(ation)?)?|dev|test(ing)?|eval(uation)?|hold[-_ ]?out|tr|ts|image|img"
+    r"|input|label|target|annotation|mask|ground[-_ ]?truth|gt)s?[-_ ]?)+\d*",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.formats.signatures import format_name
 from pipeline.data.formats.table import LARGEST, Scaled, Table, listed
 from pipeline.data.text.labels import classes
 from pipeline.runtime.errors import Problem
@@ -41,7 +42,7 @@ def read_csv(
         columns = _columns(next(reader, []), label, path)
         values, labels, line_N = _cells(reader, columns, label, path)
     except UnicodeDecodeError as error:
-        raise Problem(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8") from error
+        raise not_text(path, content) from error
     except csv.Error as error:
         raise Problem(f"{path}, line {reader.line_num}: {error}: correct it") from error
     if not labels:
@@ -52,6 +53,13 @@ def read_csv(
     )
     features = tuple(name for name in columns if name != label)
     return Table(x_NI, y_N, np.full(len(y_N), "train"), class_names, scaled, features)
+
+
+def not_text(path: str, start: bytes) -> Problem:
+    """Return the Problem for a file, of which the first bytes are given, that is not UTF-8."""
+    kind = format_name(start)
+    fault = f" but {kind}" if kind else ""
+    return Problem(f"{path} is not text in UTF-8{fault}: save it as CSV in UTF-8")
 
 
 def csv_reader(lines: Iterable[str], *, delimiter: str, quoting: bool | None) -> Any:

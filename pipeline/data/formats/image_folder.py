@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.data.download.inventory import File, Inventory
 from pipeline.data.splits.encoding import Encoding
@@ -33,7 +33,11 @@ MOST_INPUTS = 1 << 22  # per example; more would make the first layer fill the m
 SCALE = 1 / 255  # a value of 0 to 255 becomes an input in [0, 1]
 GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I")
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
-DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats of which Pillow gives 16-bit gray values
+# First bytes of the formats that may have 16 bits a value: PNG, TIFF, PGM and PPM.
+DEEP_STARTS = (b"\x89PNG", b"II*", b"II+", b"MM\0*", b"MM\0+", b"P2", b"P3", b"P5", b"P6")
+GRAY_AND_ALPHA = "LA;16B"  # a layout that Pillow reads as if it were in color
+SIDEWAYS = range(5, 9)  # EXIF orientations that exchange rows and columns
+MISSING = -1  # no pixel has this value
 DEPTHS = (8, 10, 12, 14, 16)  # bits in use of a 16-bit value
 BACKGROUNDS = {"white": 255, "gray": 128, "black": 0}
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF files, and one of its values
@@ -141,9 +145,8 @@ def _bits(inventory: Inventory, files: list[File]) -> int:
     Raises Problem where all images in color have 16 bits and use the lower ones alone: Pillow does
     not give them.
     """
-    deep = [file for file in files if file.path.lower().endswith(DEEP_SUFFIXES)]
     highest, highest_color, colored = 0, 0, list[Path]()
-    for file in deep:
+    for file in files:
         path = inventory.place(file)
         depth = _depth(path)
         if depth == "gray":
@@ -153,7 +156,7 @@ def _bits(inventory: Inventory, files: list[File]) -> int:
             with _loaded(inventory, file) as image:
                 highest_color = max(highest_color, int(np.asarray(image.convert("RGB")).max()))
             colored.append(path)
-    if colored and highest_color < 1 << 4:
+    if colored and highest_color <= 1 << 4:  # 12 bits, rounded
         raise Problem(
             f"{colored[0]} and {len(colored) - 1} other images have 16 bits a color, of which they "
             "use at most 12, and would be black: save them with 8 bits"
@@ -170,13 +173,17 @@ def _bits(inventory: Inventory, files: list[File]) -> int:
 def _depth(path: Path) -> Literal["gray", "color"] | None:
     """Return whether an image has 16 bits a value, from its header alone."""
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
+            if not file.read(4).startswith(DEEP_STARTS):
+                return None
+            file.seek(0)
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                raw_mode = str(image.tile[0][3]) if image.tile else ""
-                if image.mode in DEEP:
+            with Image.open(file, formats=FORMATS) as image:
+                if _is_deep(image):
                     return "gray"
-                return "color" if ";16" in raw_mode else None
+                layout = _layout(image)
+                scaled = image.format == "PPM" and isinstance(layout, tuple) and layout[1] > 255
+                return "color" if scaled or ";16" in str(layout) else None
     except (*DAMAGE, Image.DecompressionBombError):
         return None  # refused in words when the image is decoded
 
@@ -247,18 +254,39 @@ def _opened(inventory: Inventory, file: File, reading: Reading = Reading()) -> I
 def _loaded(inventory: Inventory, file: File) -> Iterator[Image.Image]:
     """Yield the decoded image of a file, upright. Raises Problem where it cannot be decoded."""
     path, content = inventory.place(file), inventory.content(file)
+    with _decoding(path):
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        # A phone's JPEG may hold more frames (MPO): small or stereo versions of the first.
+        if image.format != "MPO" and getattr(image, "is_animated", False):
+            raise Problem(f"{path} has several frames: save one of them, or remove it")
+        gray = _layout(image) == GRAY_AND_ALPHA
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        upright = upright.convert("LA") if gray else upright
+        upright.format = image.format
+        yield _positive(image, upright)
+
+
+def size_and_color(path: Path) -> tuple[tuple[int, int], bool]:
+    """Return the rows and columns of an image, upright, and whether it is in color.
+
+    Raises Problem where it is no image, or too large.
+    """
+    with _decoding(path), Image.open(path, formats=FORMATS) as image:
+        gray = _layout(image) == GRAY_AND_ALPHA
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        columns, rows = image.size[::-1] if turned else image.size
+        return (rows, columns), _colored(image) and not gray
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Raise Problem, naming the file, where an image cannot be decoded in this context."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata; damage raises
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-            # A phone's JPEG may hold more frames (MPO): small or stereo versions of the first.
-            if image.format != "MPO" and getattr(image, "is_animated", False):
-                raise Problem(f"{path} has several frames: save one of them, or remove it")
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            upright.format = image.format
-            yield _positive(image, upright)
+            yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"more than {Image.MAX_IMAGE_PIXELS} pixels"
         raise Problem(f"{path} has {limit}: make it smaller, or remove it") from error
@@ -284,12 +312,14 @@ def _positive(image: Image.Image, upright: Image.Image) -> Image.Image:
 
 def _flat(image: Image.Image, reading: Reading) -> tuple[str | None, Image.Image]:
     """Return what makes an image unusable, if anything does, and the image as opaque bytes."""
-    if image.mode in DEEP:
+    ground = BACKGROUNDS[reading.background]
+    if _is_deep(image):
         # Pillow would clip; for 16-bit color it keeps the high byte itself.
-        x_HW = np.asarray(image) >> (reading.bits - 8)
-        return None, Image.fromarray(np.minimum(x_HW, 255).astype(np.uint8))
-    if image.mode == "I" and image.format == "PPM":  # Pillow scales these to 16 bits
-        return None, Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        x_HW = np.asarray(image)
+        opaque_HW = np.minimum(x_HW >> (reading.bits - 8), 255).astype(np.uint8)
+        drawn_HW = x_HW != image.info.get("transparency", MISSING)
+        opaque_HW[~drawn_HW] = ground
+        return _blank(opaque_HW, drawn_HW, reading), Image.fromarray(opaque_HW)
     if image.mode in ("I", "F"):
         return "has 32-bit pixels, or signed or fractional ones: save it with 8 or 16 bits", image
     mode = "RGB" if _colored(image) else "L"
@@ -299,13 +329,32 @@ def _flat(image: Image.Image, reading: Reading) -> tuple[str | None, Image.Image
     alpha_HW = np.asarray(drawn)[..., 3]
     if image.format == "BMP" and not alpha_HW.any():
         return None, drawn.convert(mode)  # the fourth byte of a pixel is not in use
-    ground = Image.new("RGBA", image.size, (BACKGROUNDS[reading.background],) * 3)
-    opaque = Image.alpha_composite(ground, drawn).convert(mode)
-    if np.ptp(alpha_HW) and not np.ptp(np.asarray(opaque).reshape(alpha_HW.size, -1), axis=0).any():
-        other = ", ".join(name for name in BACKGROUNDS if name != reading.background)
-        fault = f"is {reading.background} on a transparent ground and would be blank"
-        return f"{fault}: set background in preprocess to one of {other}", opaque
-    return None, opaque
+    below = Image.new("RGBA", image.size, (ground,) * 3)
+    opaque = Image.alpha_composite(below, drawn).convert(mode)
+    return _blank(np.asarray(opaque), alpha_HW, reading), opaque
+
+
+def _blank(x: NDArray[np.uint8], alpha_HW: NDArray[Any], reading: Reading) -> str | None:
+    """Return the fault of an image [H, W] or [H, W, 3] that is drawn in the background's color."""
+    if alpha_HW.min() == alpha_HW.max() or np.ptp(x.reshape(alpha_HW.size, -1), axis=0).any():
+        return None
+    other = ", ".join(name for name in BACKGROUNDS if name != reading.background)
+    fault = f"is {reading.background} on a transparent ground and would be blank"
+    return f"{fault}: set background in preprocess to one of {other}"
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether an image has 16-bit gray values; Pillow scales those of Netpbm files."""
+    return image.mode in DEEP or (image.mode == "I" and image.format == "PPM")
+
+
+def _layout(image: Image.Image) -> Any:
+    """Return Pillow's name of the layout of a file's pixels, before the image is loaded.
+
+    Of Netpbm files it may be a pair with the value of white.
+    """
+    tiles = getattr(image, "tile", [])
+    return tiles[0][3] if tiles else ""
 
 
 def _colored(image: Image.Image) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.formats.signatures import format_name
 from pipeline.data.formats.table import LARGEST, Scaled, Table, blocks, listed
 from pipeline.data.splits.stored_arrays import DAMAGE
 from pipeline.data.text.labels import classes
@@ -36,12 +37,6 @@ HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-# First bytes of files that are taken for npz files.
-OTHER_FORMATS = {
-    b"\x93NUMPY": "a single .npy array", b"\x00\x00\x08": "an IDX file", b"\x1f\x8b": "a gzip file",
-    b"\x89HDF": "an HDF5 file", b"MATLAB": "a MATLAB file", b"PAR1": "a Parquet file",
-    b"\x80": "a pickle",
-}  # fmt: skip
 
 Chosen = dict[str, tuple[str, str]]  # names of the arrays x and y by split
 
@@ -63,15 +58,15 @@ def table(content: bytes, path: str, names: tuple[str, str], *, scaled: Scaled) 
                 for part, (x, y) in chosen.items()
             }
     except (*DAMAGE, zipfile.BadZipFile) as error:
-        kinds = [kind for start, kind in OTHER_FORMATS.items() if content.startswith(start)]
-        reason = f"it is {kinds[0]}" if kinds else " ".join(str(error).split())
+        kind = None if content.startswith(b"PK") else format_name(content)
+        reason = f"it is {kind}" if kind else " ".join(str(error).split())
         raise Problem(f"{path} cannot be read ({reason}): save it with numpy.savez") from error
     unused = sorted(members - {name for pair in chosen.values() for name in pair})
     if unused:
         log.warning("%s: the arrays %s are not used", path, listed(unused))
     pairs = {part: _checked(*arrays[part], path, chosen[part]) for part in chosen}
-    x = _joined([x for x, _ in pairs.values()], path)
-    y_N = _joined([y_N for _, y_N in pairs.values()], path)
+    x = _joined({chosen[part][0]: x for part, (x, _) in pairs.items()}, path)
+    y_N = _joined({chosen[part][1]: y_N for part, (_, y_N) in pairs.items()}, path)
     part_N = np.repeat([*pairs], [len(part_x) for part_x, _ in pairs.values()])
     starts = {part: int(np.argmax(part_N == part)) for part in pairs}
 
@@ -135,12 +130,14 @@ def _check_size(archive: zipfile.ZipFile, size: int, chosen: Chosen, path: str) 
         )
 
 
-def _joined(arrays: list[NDArray[Any]], path: str) -> NDArray[Any]:
+def _joined(by_name: dict[str, NDArray[Any]], path: str) -> NDArray[Any]:
     """Return the examples, or labels, of all parts in one array."""
+    arrays = [*by_name.values()]
     if len({(array.dtype.kind, array.dtype.itemsize * (array.ndim > 1)) for array in arrays}) > 1:
-        raise Problem(f"{path}: the parts' arrays are of different types: make them alike")
+        types = " and ".join(f"{name} {array.dtype}" for name, array in by_name.items())
+        raise Problem(f"{path}: the types differ, {types}: make them alike")
     if len({array.shape[1:] for array in arrays}) > 1:
-        raise Problem(f"{path}: the parts' examples differ in shape: make them alike")
+        raise Problem(f"{path}: {' and '.join(by_name)} differ in shape: make them alike")
     return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
 
 

@@ -14,12 +14,12 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline.data.formats.csv_table import csv_reader
+from pipeline.data.formats.signatures import GZIP
 from pipeline.data.formats.table import listed
 from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-GZIP = b"\x1f\x8b"  # first bytes of a gzip file
 ROWS_IN_QUOTES = (
     "a quoted cell spans lines that are rows by themselves: set quoting: false if quotes are plain "
     "characters, else quoting: true"
@@ -180,12 +180,14 @@ def _are_rows(
 ) -> bool:
     """Return whether several lines are probably a row each, not one row with a quoted cell.
 
-    Each must have as many cells as the header. Tabs do not occur in texts, but commas do: then one
-    of the lines that would not hold the label of a single row must also have a rating, or a label
-    that is known or not behind a space.
+    Tabs do not occur in texts: the lines of one row with a quoted cell have its cells between them,
+    so two lines with as many cells as the header are two rows. Commas do occur: then each line must
+    have as many cells as the header, and one of the lines that would not hold the label of a single
+    row must also have a rating, or a label that is known or not behind a space.
     """
     rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
-    if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) for row in rows):
+    whole = sum(len(row) == len(header) for row in rows)
+    if len(header) < 2 or whole < (2 if delimiter == "\t" else max(2, len(rows))):
         return False
     if delimiter == "\t":
         return True

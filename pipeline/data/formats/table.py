@@ -3,6 +3,7 @@
 Legend of shape suffixes: N examples, I features, B rows of a block.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +18,9 @@ BLOCK = 1 << 20  # numbers converted at a time
 SHOWN = 20  # names in an error message
 BYTE_SCALE = 1 / 255  # a byte becomes an input in [0, 1]
 FEWEST_ROWS = 20  # fewer may count up by chance
-INDEX_NAMES = {"id", "index", "idx", "row", "rowid", "row_id", "unnamed: 0", "no", "nr", "key"}
+INDEX_NAMES = re.compile(
+    r"(?i:(.*[-_. ])?id|index|idx|row|rowid|unnamed: 0|no|nr|key)|.*[a-z](Id|ID)"
+)
 LARGEST = float(np.finfo(np.float32).max)
 
 Scaled = Literal["range", "standardized"]
@@ -80,7 +83,7 @@ def _numbers_rows(name: str, x_N: NDArray[np.generic]) -> bool:
     if len(ordered) < len(x_N):
         return False
     counts = ordered[-1] - ordered[0] == len(ordered) - 1 and not (ordered % 1).any()
-    return bool(counts) or name.strip().lower() in INDEX_NAMES
+    return bool(counts) or INDEX_NAMES.fullmatch(name.strip()) is not None
 
 
 def blocks(x: NDArray[np.generic], rows_N: NDArray[np.int64]) -> Iterator[NDArray[np.generic]]:

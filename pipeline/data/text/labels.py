@@ -4,7 +4,7 @@
 |---|---|
 | whole number (0, 0.0, numpy's 0), text of one ("0", "0.0", "-0") | the whole number: 0 |
 | boolean (JSON's false and true, numpy's) | the whole number: 0 or 1 |
-| other text, without the spaces around it: "spam", "01", "1_11", "1e3", "True" | the text itself |
+| other text, without the spaces around it: "spam", "01", "1_11", "1e3", "True" | itself, in NFC |
 | null, NaN, and the texts in `MISSING`: "", "nan", "NA", "null", ... | none: a missing label |
 | fraction (0.5, "0.5"), infinity, float of 2**53 and more | none: refused |
 | list, object, bytes, text of several lines | none: refused |
@@ -14,6 +14,7 @@ Class names are sorted as numbers where all of them are numbers, else by code po
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -44,7 +45,8 @@ def class_name(label: object) -> str:
     ('0', '0', '0', '1_11', 'a')
     """
     if isinstance(label, str):
-        return _text_class(label.strip())
+        # The same letters have several spellings in Unicode.
+        return _text_class(unicodedata.normalize("NFC", label).strip())
     if label is None or (isinstance(label, float) and math.isnan(label)):
         raise MissingLabelError("the label is missing")
     if isinstance(label, int):

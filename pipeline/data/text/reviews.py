@@ -28,7 +28,7 @@ class Review(NamedTuple):
 
 
 class OffScaleError(ValueError):
-    """A rating is a number, but not on the scale of ratings."""
+    """A rating is a number, but not on the scale of ratings, or between its steps."""
 
     def __init__(self, what: str, rating: float, scale: "Stars") -> None:
         """Keep the rating and the scale beside the message."""
@@ -119,10 +119,15 @@ def _another_scale(off_scale: list[Fault], labels: set[str | None]) -> Problem:
     causes = [fault.cause for fault in off_scale if isinstance(fault.cause, OffScaleError)]
     scale, first = causes[0].scale, off_scale[0]
     ratings = [cause.rating for cause in causes] + [float(label) for label in labels if label]
+    outside = sum(not scale.low <= cause.rating <= scale.high for cause in causes)
+    if outside:
+        fault = f"{outside} are not from {scale.low:g} to {scale.high:g}"
+        remedy = "set ratings: [lowest, highest] in preprocess, or correct the file"
+    else:
+        fault, remedy = f"{len(causes)} are neither whole nor half ones", "round them in the file"
     return Problem(
         f"{first.path}, line {first.line}: ratings run from {min(ratings):g} to {max(ratings):g}, "
-        f"and {len(causes)} are not from {scale.low:g} to {scale.high:g}: set ratings: "
-        "[lowest, highest] in preprocess, or correct the file"
+        f"and {fault}: {remedy}"
     )
 
 
@@ -153,7 +158,7 @@ class Stars:
             what = f"{quoted} are not from {self.low:g} to {self.high:g}"
             raise OffScaleError(what, stars, self)
         if stars * STEPS_PER_STAR % 1:
-            raise ValueError(f"{quoted} are neither whole nor half ones")
+            raise OffScaleError(f"{quoted} are neither whole nor half ones", stars, self)
         return f"{stars:g}"
 
 
