@@ -233,6 +233,29 @@ def test_the_same_command_goes_on_after_the_loss_of_the_main_process(
     assert_bytes_of_this_machine(setup, "ray", monkeypatch)
 
 
+def test_the_same_command_goes_on_after_the_loss_of_the_cluster(
+    cluster: Cluster, setup: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head and all nodes are killed: the command fails, and goes on with a new cluster."""
+    lost = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(2):
+        lost.add_node(num_cpus=1)
+    main = multiprocessing.get_context("spawn").Process(target=train, args=(setup, "ray"))
+    with monkeypatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", lost.address)
+        patch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # a minute by default
+        main.start()
+    wait_for(lambda: is_half_way(setup))
+    for node in (lost.head_node, *lost.worker_nodes):
+        lost.remove_node(node, allow_graceful=False)
+    main.join(300)
+    assert main.exitcode  # neither None nor 0
+    train(setup, "ray")
+    again = epochs(setup) - sum(network.history.epochs for network in networks("ray"))
+    assert 0 <= again <= 2 * SEEDS * len(RATES)
+    assert_bytes_of_this_machine(setup, "ray", monkeypatch)
+
+
 @pytest.mark.parametrize("name", ["torch", "kernels", "code of training"])
 def test_nodes_that_would_train_other_bytes_are_refused(
     cluster: Cluster, setup: Slow, monkeypatch: pytest.MonkeyPatch, name: str

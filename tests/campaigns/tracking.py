@@ -84,17 +84,21 @@ def warnings() -> list[str]:
 
 
 @contextmanager
-def serving(store: str, port: int, artifacts: Path, packages: str) -> Iterator[str]:
-    """Yield the address of an MLflow server."""
-    options = ["--backend-store-uri", store, "--artifacts-destination", str(artifacts)]
+def serving(
+    store: str, port: int, artifacts: Path, packages: str, *options: str, **more: str
+) -> Iterator[str]:
+    """Yield the address of an MLflow server; `options` come last, so they replace its others."""
+    command = [*SERVER, "--port", str(port), "--backend-store-uri", store]
+    command += ["--artifacts-destination", str(artifacts), *options]
     environment = os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONPATH": packages,
+        **more,
     }
     with artifacts.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [*SERVER, "--port", str(port), *options],
+            command,
             env=environment,
             cwd=artifacts.parent,
             stdout=log,
@@ -144,24 +148,28 @@ def runs_in(store: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])
 
 
-def at_once(folders: list[Path], uri: str, name: str) -> None:
-    """Publish from several copies at once; check that one current run a name is left."""
-    begin = time.monotonic()
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+def track(folders: list[Path], *options: str, **more: str) -> list[str]:
+    """Publish from several copies at once, without a warning; return what each has printed."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     processes = [
         subprocess.Popen(
-            TRACK, cwd=one, env=miniature.environment(one, MLFLOW_TRACKING_URI=uri), **options
+            [*TRACK, *options], cwd=one, env=miniature.environment(one, **more), **pipes
         )
         for one in folders
     ]
     outputs = [process.communicate()[0] for process in processes]
-    found = stores.faults(uri)
-    print(
-        f"{name}: {time.monotonic() - begin:.0f} s, {found or 'one current run a name'}", flush=True
-    )
     assert not any(process.returncode for process in processes), outputs
-    assert not found, outputs
     assert not any("warning" in output for output in outputs), outputs
+    return outputs
+
+
+def at_once(folders: list[Path], uri: str, name: str) -> None:
+    """Publish from several copies at once; check that one current run a name is left."""
+    begin = time.monotonic()
+    outputs = track(folders, MLFLOW_TRACKING_URI=uri)
+    seconds, found = time.monotonic() - begin, stores.faults(uri)
+    print(f"{name}: {seconds:.0f} s, {found or 'one current run a name'}", flush=True)
+    assert not found, outputs
 
 
 @contextmanager
