@@ -31,7 +31,6 @@ def run(main: Callable[..., str | None]) -> None:
 def program(**options: Any) -> typer.Typer:
     """Return an empty command line program in the common form."""
     terminal.choose_instructions()
-    terminal.collect_garbage_seldom()
     return typer.Typer(
         add_completion=False,
         rich_markup_mode="markdown",

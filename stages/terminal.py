@@ -20,7 +20,8 @@ class PrintableFormatter(logging.Formatter):
 
 
 def prepare() -> None:
-    """Print the library's warnings on stderr, printable in the encoding of the terminal."""
+    """Print warnings on stderr, printable in the terminal's encoding; collect garbage seldom."""
+    collect_garbage_seldom()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
