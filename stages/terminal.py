@@ -45,8 +45,8 @@ def choose_instructions() -> None:
 def collect_garbage_seldom() -> None:
     """Look for unreachable objects seldom, and not at exit.
 
-    The objects that imports of torch and MLflow make stay to the end: with Python's defaults a
-    third of the time of these imports, and most of the time of the exit, goes into searching them.
+    The objects that imports of torch and MLflow make stay to the end: with Python's defaults much
+    of the time of these imports, and of the exit, goes into searching them.
     """
     gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
