@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages import baseline, compare, evaluate, judge, probe, score
+from stages import baseline, compare, judge, probe, score
 
 if TYPE_CHECKING:
     from pipeline.analysis.comparison import Outcome
@@ -32,6 +32,7 @@ def of_dataset(
     name: str, results: "Sequence[Outcome]", settings: "Compare"
 ) -> Iterator[Derivation]:
     """Yield the derivations of a dataset, with the arms and settings of its recorded results."""
+    from pipeline.evaluation import scoring
     from pipeline.experiments.conditions import catalogue
 
     ready, out, claims = (Path(folder, name) for folder in ("data/ready", "results", "claims"))
@@ -41,7 +42,7 @@ def of_dataset(
     trained = [path for arm in arms for path in (arm.networks, arm.scores)]
     for arm in arms:
         records = [arm.scores / "records.jsonl"]
-        yield Derivation(records, [test, arm.start, arm.networks], partial(evaluate.score, arm))
+        yield Derivation(records, [test, arm.start, arm.networks], partial(scoring.score, arm))
     inputs, tables = [*trained, valid], [out / file for file in TABLES]
     compared = [out / file for file in COMPARED]
     if not all(path.exists() for path in inputs):  # the tables follow from the runs too
@@ -64,6 +65,7 @@ def of_dataset(
 
 def networks(dataset: str, arms: "Sequence[Arm]") -> list[Path]:
     """Return the files and folders that networks and their records are in, with the splits."""
-    splits = [Path("data/ready", dataset, f"{split}.npz") for split in SPLITS]
-    folders = [path for arm in arms for path in (arm.start, arm.networks, arm.scores)]
-    return [*splits, *folders, *sorted(Path("runs/experiments", dataset).glob("*"))]
+    splits = (Path("data/ready", dataset, f"{split}.npz") for split in SPLITS)
+    folders = (path for arm in arms for path in (arm.start, arm.networks))
+    experiments = sorted(Path("runs/experiments", dataset).glob("*"))
+    return [*splits, *folders, Path("runs/scores", dataset), *experiments]

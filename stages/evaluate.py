@@ -1,60 +1,48 @@
-"""Test scores of an arm: the chosen network of each seed on the test split, once."""
+"""Test scores of a dataset's arms: the chosen network of each seed on the test split, once."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from stages import last_line
-from stages.arguments import ActivationName, DatasetName, InitializationName
+from stages.arguments import DatasetName
 from stages.shell import run
 
-if TYPE_CHECKING:
-    from pipeline.config.arms import Arm
-    from pipeline.runtime.storage import Record
+Activation = Annotated[str | None, typer.Argument(help="of one arm; default: those of run")]
+Initialization = Annotated[str | None, typer.Argument(help="of one arm; default: those of run")]
 
 
 def main(
-    dataset: DatasetName, activation: ActivationName, initialization: InitializationName
+    dataset: DatasetName, activation: Activation = None, initialization: Initialization = None
 ) -> str:
-    """Score the chosen network of each seed on the test split, and publish the arm to MLflow.
+    """Score the chosen network of each seed on the test split: all arms, or one.
 
     No other stage of the arms reads the test split; nothing is chosen here.
     """
     from pipeline.config import arms, params
-    from pipeline.tracking import arms as arm_runs
-    from pipeline.tracking import runs
-    from pipeline.training import hidden_units
-    from stages.tracking import tracking_uri
-
-    settings, names = params.load(), (dataset, activation, initialization)
-    arm = arms.arm_of(settings, *names)
-    hidden_units.check(settings, activation)
-    records = score(arm)
-    runs.publish_or_warn(arm.name, lambda: arm_runs.read(arm, settings), uri=tracking_uri())
-    made = last_line.mean(records, "test", len(records), settings.compare.confidence)
-    return last_line.line("evaluate", *names, made=made, place=arm.scores)
-
-
-def score(arm: "Arm") -> "list[Record]":
-    """Write the folder of an arm's scores; return its records, one a seed."""
-    from pipeline.data.splits.per_seed import read_for
     from pipeline.evaluation import scoring
-    from pipeline.networks import population
-    from pipeline.runtime import device, storage
-    from pipeline.runtime.locks import exclusive
+    from pipeline.runtime import device
+    from pipeline.training import hidden_units
 
+    settings = params.load()
+    activations = [activation] if activation else settings.run.activations
+    initializations = [initialization] if initialization else settings.run.initializations
+    chosen = [
+        arms.arm_of(settings, dataset, one, start)
+        for one in activations
+        for start in initializations
+    ]
+    for one in activations:
+        hidden_units.check(settings, one)
     device.prepare_for_training()
-    with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
-        stack = population.load(arm.networks / "weights.safetensors")
-        lines = scoring.evaluate(
-            arm,
-            stack,
-            read_for(arm.ready / "test.npz", range(len(stack))),
-            trained=storage.read_lines(arm.networks / "records.jsonl"),
-            pretrained=storage.read_lines(arm.start / "records.jsonl"),
-        )
-        storage.write_lines(out / "records.jsonl", lines)
-        parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
-        storage.write_json(out / "about.json", parts[0] | parts[1])
-    return lines
+    scores = [scoring.score(arm) for arm in chosen]
+    if activation and initialization:
+        names = (dataset, activation, initialization)
+        made = last_line.mean(scores[0], "test", len(scores[0]), settings.compare.confidence)
+        return last_line.line("evaluate", *names, made=made, place=chosen[0].scores)
+    made = f"{last_line.count(len(chosen), 'arm')} scored on the test split"
+    return last_line.line("evaluate", dataset, made=made, place=Path("runs/scores", dataset))
 
 
 if __name__ == "__main__":

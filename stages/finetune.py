@@ -2,6 +2,7 @@
 
 from stages import last_line
 from stages.arguments import ActivationName, DatasetName, InitializationName
+from stages.early_start import start_processes
 from stages.shell import run
 
 
@@ -14,6 +15,10 @@ def main(
     network for each seed. The test split is not read.
     """
     from pipeline.config import arms, params
+
+    settings, names = params.load(), (dataset, activation, initialization)
+    arm = arms.arm_of(settings, *names)
+    start_processes(settings.run.seeds * len(settings.finetune_for(dataset).learning_rates))
     from pipeline.finetuning import grid_search
     from pipeline.networks import population
     from pipeline.runtime import device, storage
@@ -21,8 +26,6 @@ def main(
     from pipeline.training import checkpoints, hidden_units, trained_networks
     from pipeline.training.workers import Workers
 
-    settings, names = params.load(), (dataset, activation, initialization)
-    arm = arms.arm_of(settings, *names)
     hidden_units.check(settings, activation)
     where, setup = device.choose(), grid_search.setup_for(arm, settings)
     files = [setup.train, setup.valid, setup.start]

@@ -2,6 +2,7 @@
 
 from stages import last_line
 from stages.arguments import ActivationName, DatasetName, InitializationName
+from stages.early_start import start_processes
 from stages.shell import run
 
 
@@ -15,6 +16,12 @@ def main(
     split.
     """
     from pipeline.config import arms, params
+
+    settings, names = params.load(), (dataset, activation, initialization)
+    arm = arms.arm_of(settings, *names)
+    if initialization == "pretrained":
+        rates = settings.pretrain_for(dataset).learning_rates
+        start_processes(settings.run.seeds * len(rates))
     from pipeline.networks import population
     from pipeline.pretraining import layerwise
     from pipeline.runtime import device, storage
@@ -22,8 +29,6 @@ def main(
     from pipeline.training import checkpoints, hidden_units, trained_networks
     from pipeline.training.workers import Workers
 
-    settings, names = params.load(), (dataset, activation, initialization)
-    arm = arms.arm_of(settings, *names)
     hidden_units.check(settings, activation)
     where, setup = device.choose(), layerwise.setup_for(arm, settings)
     with (

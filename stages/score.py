@@ -12,15 +12,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
 
     Nothing is selected on the test split.
     """
-    from pipeline.config import params
-    from pipeline.tracking import runs, tables
-    from stages.tracking import tracking_uri
-
     path, networks = score(dataset, experiment)
-    confidence = params.load().compare.confidence
-    runs.publish_or_warn(
-        experiment, lambda: tables.conditions(dataset, experiment, confidence), uri=tracking_uri()
-    )
     made = last_line.count(networks, "network") + " scored on the test split"
     return last_line.line("score", dataset, experiment, made=made, place=path)
 

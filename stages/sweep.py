@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages import last_line
 from stages.arguments import DatasetName, ExperimentName
+from stages.early_start import start_processes
 from stages.shell import run
 
 
@@ -13,6 +14,10 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
     Validation alone selects, as in `pretrain` and `finetune`. The test split is not read.
     """
     from pipeline.config import params
+
+    settings = params.load()
+    settings.dataset(dataset)
+    start_processes(settings.sweep.seeds)
     from pipeline.data.splits import examples
     from pipeline.experiments.conditions import catalogue, training
     from pipeline.networks import population
@@ -22,8 +27,7 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
     from pipeline.training.workers import Workers
 
     device.prepare_for_training()
-    settings, where = params.load(), device.choose()
-    settings.dataset(dataset)
+    where = device.choose()
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
     form = examples.read_encoding(ready / "train.npz")
     conditions = catalogue.conditions_of(experiment, dataset, settings, form)

@@ -51,7 +51,6 @@ def test_the_stages_write_the_same_bytes(
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr("pipeline.tracking.runs.publish_or_warn", lambda *_, **__: None)
     settings = params.load()
     for stage in ("download", "preprocess"):
         import_module(f"stages.{stage}").main("data")

@@ -9,7 +9,7 @@ import pytest
 from llvmlite import binding
 
 from pipeline.networks.arithmetic import row_kernels
-from pipeline.networks.kernels.cpu import kernels
+from pipeline.networks.kernels.cpu import decoder, kernels
 from pipeline.runtime import instructions
 from tests.imports import ROOT
 
@@ -84,6 +84,9 @@ def test_code_of_other_processors(name: str) -> None:
     emitters = [
         kernels.forward(10, lanes, **layer),
         kernels.backward_and_update(10, lanes, below=True, penalized=True, **layer),
+        decoder.decoder_step(
+            10, lanes, reconstruction="scaled", sampled=True, unit="softplus", penalized=True
+        ),
         row_kernels.softmax_delta(None, lanes),
         row_kernels.reconstruct(None, lanes, reconstruction="scaled"),
     ]

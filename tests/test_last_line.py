@@ -28,6 +28,7 @@ LINES = (  # in the order of the pipeline
         rf"2 networks, validation error \d+\.\d\d% \(mean of 2 seeds\): runs/networks/{PLACE}",
     ),
     (("evaluate", *ARM), rf"test error \d+\.\d\d% {INTERVAL}: runs/scores/{PLACE}"),
+    (("evaluate", "digits"), "1 arm scored on the test split: runs/scores/digits"),
     (("baseline", "digits"), r"constant test error \d+\.\d\d%: results/digits/baselines.csv"),
     (
         ("compare", "digits"),
@@ -42,8 +43,9 @@ def test_each_stage_ends_with_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     """Stages of a small arm, one after the other: stdout has the line, stderr has nothing."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
-    monkeypatch.setattr("pipeline.tracking.runs.publish_or_warn", lambda *_, **__: None)
-    monkeypatch.setattr("stages.track._published", lambda *_: ["a line a run"])
+    monkeypatch.setattr(
+        "pipeline.tracking.publication.published", lambda *_, **__: ["a line a run"]
+    )
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     settings = synthetic.settings(seeds=2, activations=["tanh"], initializations=["pretrained"])
     content = settings.model_dump(mode="json", exclude_unset=True)

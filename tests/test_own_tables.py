@@ -229,7 +229,10 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ('a,label\n1,"x\n2,x\n', "line 3: unexpected end of data: correct"),
         ("a,label\n1,ä\n".encode("latin-1"), "is not text in UTF-8: save it as CSV in UTF-8"),
         ("a,label\n1,x\n".encode("utf-16"), "is not text in UTF-8 but UTF-16: save it as"),
-        (gzip.compress(b"a,label\n1,x\n", mtime=0), "is not text in UTF-8 but a gzip file: save it as"),
+        (
+            gzip.compress(b"a,label\n1,x\n", mtime=0),
+            "is not text in UTF-8 but a gzip file: save it",
+        ),
         (b"PK\x03\x04\xff", "is not text in UTF-8 but a zip file or an Excel workbook: save"),
         ("a,label\n1,0.5\n2,1\n", r"line 2, column label: the label 0.5 is no whole"),
         ("a,label\n1,x\n2,y\n", "class x of .* has 1 examples"),

@@ -24,7 +24,7 @@ from pipeline.evaluation import prediction
 from pipeline.report.text import terminal
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from stages import predict
+from stages import predict, track
 from stages.tracking import tracking_uri
 from tests import committed
 from tests.imports import ROOT
@@ -75,6 +75,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 import_module(f"stages.{stage}").main(name)
             for stage in ("pretrain", "finetune", "evaluate"):
                 import_module(f"stages.{stage}").main(name, "rectifier", "random")
+        track.main()
     return folder
 
 

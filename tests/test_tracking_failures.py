@@ -15,7 +15,7 @@ import mlflow.store.db.utils
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from pipeline.tracking import arms, runs
 from pipeline.tracking.store import Unreachable
 from stages import track, tracking
@@ -130,22 +130,19 @@ def test_a_refused_store_shows_the_whole_remedy(monkeypatch, capsys, uri, remedy
     assert "secret" not in line
 
 
-def test_the_command_prints_the_warning(client, tmp_path):
-    """`evaluate` with a server that is down: one line on stderr, status 0, scores on disk."""
+def test_the_stage_prints_the_warning(client, tmp_path):
+    """`track` as DVC runs it, with a server that is down: one line on stderr, status 0."""
     params = settings()
     write(RANDOM, params)
-    synthetic.write_split(RANDOM.ready / "test.npz")
-    storage.write_json(RANDOM.start / "about.json", synthetic.about(RANDOM, params))
-    storage.write_json(RANDOM.networks / "about.json", synthetic.about(RANDOM, params))
     with Path("params.yaml").open("w") as file:
         YAML().dump(params.model_dump(mode="json", exclude_unset=True), file)
     environment = os.environ | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     environment |= {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"}
-    command = [sys.executable, "-m", "stages.evaluate", *RANDOM.name.split(" / ")]
+    command = [sys.executable, "-m", "stages.track", "--dataset", "digits", "--within", "60"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"warning: {RANDOM.name}: nothing sent to MLflow")
+    assert line.startswith("warning: nothing sent to MLflow")
 
 
 @contextmanager
@@ -182,16 +179,30 @@ def come_later(handler: socketserver.StreamRequestHandler) -> None:
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize(("answer", "seconds"), [(drip, 1.0), (come_later, 60.0)])
-def test_a_server_that_holds_the_run_is_left(caplog, answer, seconds):
+def test_a_server_that_holds_the_run_is_left(monkeypatch, capsys, answer, seconds):
     """A byte at a time, or a request to come back in an hour: the stage goes on in time."""
+    monkeypatch.setattr("pipeline.config.params.load", settings)
     write(RANDOM, settings())
     start = time.monotonic()
     with server(answer) as uri:
-        runs.publish_or_warn(
-            RANDOM.name, lambda: arms.read(RANDOM, settings()), uri=uri, seconds=seconds
-        )
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert track.main("digits", within=seconds) is None
     assert time.monotonic() - start < 20
-    assert "wait until the server answers" in caplog.text
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "wait until the server answers" in line
+
+
+@pytest.mark.usefixtures("client")
+def test_damaged_records_stop_no_stage(monkeypatch, capsys):
+    """The stage `track` warns of records that it cannot read; the command fails."""
+    monkeypatch.setattr("pipeline.config.params.load", settings)
+    write(RANDOM, settings())
+    (RANDOM.networks / "records.jsonl").write_text("{")
+    assert track.main("digits", within=60) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "records.jsonl" in line
+    with pytest.raises(Problem):
+        track.main("digits")
 
 
 @pytest.mark.parametrize("same", [True, False])

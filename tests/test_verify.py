@@ -63,7 +63,6 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(joblib, "cpu_count", lambda: 1)
-        patch.setattr("pipeline.tracking.runs.publish_or_warn", lambda *_, **__: None)
         download.main("digits")
         preprocess.main("digits")
         for stage in (pretrain, finetune, evaluate):

@@ -82,7 +82,7 @@ def outcomes(settings: Params, dataset: str, scores: Mapping[str, list[Record]])
 
 
 def _complete(arm: Arm, scores: list[Record] | None, seeds: int) -> list[Record]:
-    remedy = f"run `dvc repro evaluate@{arm.dataset}-{arm.key}`"
+    remedy = f"run `dvc repro evaluate@{arm.dataset}`"
     if scores is None:
         raise Problem(f"{arm.name} has no scores in {arm.scores}: {remedy}")
     known = sorted(record["seed"] for record in scores)

@@ -1,10 +1,32 @@
 """Test scores of an arm: the only module of the arms that is given the test split."""
 
 from pipeline.config.arms import Arm
-from pipeline.data.splits.per_seed import Data
-from pipeline.networks import metrics
+from pipeline.data.splits.per_seed import Data, read_for
+from pipeline.networks import metrics, population
 from pipeline.networks.population import Population
+from pipeline.runtime import storage
+from pipeline.runtime.locks import exclusive
 from pipeline.runtime.storage import Record
+
+
+def score(arm: Arm) -> list[Record]:
+    """Write the folder of an arm's scores; return its records, one a seed.
+
+    Raises Problem where the splits or the networks are missing or damaged.
+    """
+    with exclusive(arm.scores), storage.whole_folder(arm.scores, hashes=True) as out:
+        stack = population.load(arm.networks / "weights.safetensors")
+        lines = evaluate(
+            arm,
+            stack,
+            read_for(arm.ready / "test.npz", range(len(stack))),
+            trained=storage.read_lines(arm.networks / "records.jsonl"),
+            pretrained=storage.read_lines(arm.start / "records.jsonl"),
+        )
+        storage.write_lines(out / "records.jsonl", lines)
+        parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
+        storage.write_json(out / "about.json", parts[0] | parts[1])
+    return lines
 
 
 def evaluate(

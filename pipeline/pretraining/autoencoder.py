@@ -16,6 +16,7 @@ from pipeline.networks.activations import functions
 from pipeline.networks.activations.units import Units
 from pipeline.networks.arithmetic import numerics, rows
 from pipeline.networks.hidden_layer import ActivationBackward
+from pipeline.networks.kernels import dispatch
 from pipeline.networks.population import Population, Tensors, only
 from pipeline.networks.step import Step
 from pipeline.pretraining.reconstruction_sampling import Sample
@@ -195,16 +196,22 @@ def reconstruct(
     The cost of an example [K, B] is the sum over its inputs.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
-    t_KBI = dense(x_KBI)
-    if auto.symmetric:
-        t_KBI = (t_KBI + 1) / 2
-    if "scale" in auto.tensors:
-        t_KBI = (t_KBI / auto.tensors["scale"]).clamp_(max=1)
+    t_KBI = _targets(auto, x_KBI)
     fused = rows.reconstruct(auto.reconstruction, z_KBI, t_KBI, rate_K11)
     if fused is not None:
         return fused
     delta_KBI, cost_KBI = RECONSTRUCTIONS[auto.reconstruction](z_KBI, t_KBI)
     return delta_KBI.mul_(rate_K11), cost_KBI.sum(2)
+
+
+def _targets(auto: Autoencoder, x_KBI: Inputs) -> Tensor:
+    """Return the targets [K, B, I] of the reconstruction of inputs."""
+    t_KBI = dense(x_KBI)
+    if auto.symmetric:
+        t_KBI = (t_KBI + 1) / 2
+    if "scale" in auto.tensors:
+        t_KBI = (t_KBI / auto.tensors["scale"]).clamp_(max=1)
+    return t_KBI
 
 
 def denoising_step_(
@@ -224,38 +231,59 @@ def denoising_step_(
     h_KBO = encode(auto, noisy_KBI, saved=saved)
     activation = ActivationBackward(auto.units, None, saved[0], step)
     if sample is None:
-        delta_KBI, cost_KB = reconstruct(auto, h_KBO, x_KBI, step.rate_K11)
-        cost_K = numerics.sums(cost_KB).div_(cost_KB.shape[1])
-        delta_KBO = hidden_layer.backward_and_update_(
-            h_KBO, auto.decoder_KOI(), tensors["c"], delta_KBI, activation
-        )
+        delta_KBO, cost_KB = _step_on_all_(auto, h_KBO, x_KBI, activation)
     else:
-        delta_KBO, cost_K = _reconstruct_sample_(auto, h_KBO, x_KBI, step, sample=sample)
-        activation.backward_(delta_KBO, h_KBO)
+        delta_KBO, cost_KB = _step_on_sample_(auto, h_KBO, x_KBI, activation, sample)
     linear.backward_and_update_(noisy_KBI, tensors["W"], tensors["b"], delta_KBO, below=False)
-    return cost_K
+    return numerics.sums(cost_KB).div_(cost_KB.shape[1])
 
 
-def _reconstruct_sample_(
-    auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, step: Step, *, sample: Sample
+def _step_on_all_(
+    auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, activation: ActivationBackward
+) -> tuple[Tensor, Tensor]:
+    """Take the decoder's step on all inputs.
+
+    Returns the gradient at the layer's linear outputs [K, B, O], and the costs [K, B].
+    """
+    c_K1I, rate_K11 = auto.tensors["c"], activation.step.rate_K11
+    fused = dispatch.decoder_step_(
+        h_KBO, auto.decoder_rows_KIO, c_K1I, _targets(auto, x_KBI), rate_K11, activation.gradient,
+        reconstruction=auto.reconstruction,
+    )  # fmt: skip
+    if fused is not None:
+        return fused
+    delta_KBI, cost_KB = reconstruct(auto, h_KBO, x_KBI, rate_K11)
+    delta_KBO = hidden_layer.backward_and_update_(
+        h_KBO, auto.decoder_KOI(), c_K1I, delta_KBI, activation
+    )
+    return delta_KBO, cost_KB
+
+
+def _step_on_sample_(
+    auto: Autoencoder, h_KBO: Tensor, x_KBI: Inputs, activation: ActivationBackward, sample: Sample
 ) -> tuple[Tensor, Tensor]:
     """Take the decoder's step on the sampled inputs alone.
 
-    Returns the gradient at the layer's outputs [K, B, O], and the estimated cost [K].
+    Returns the gradient at the layer's linear outputs [K, B, O], and the estimated costs [K, B].
     """
-    V_KIO, c_K1I = auto.decoder_rows_KIO, auto.tensors["c"]
-    K, I, O = V_KIO.shape  # noqa: E741
-    places = sample.rows(I)
+    V_KIO, c_K1I, rate_K11 = auto.decoder_rows_KIO, auto.tensors["c"], activation.step.rate_K11
+    places = sample.rows(V_KIO.shape[1])
+    c_K1M, t_KBM = sample.pick(c_K1I), sample.pick(_targets(auto, x_KBI))
+    fused = dispatch.decoder_step_(
+        h_KBO, V_KIO, c_K1M, t_KBM, rate_K11, activation.gradient,
+        reconstruction=auto.reconstruction, sample=(sample.places_SM, sample.weight_SM),
+    )  # fmt: skip
+    if fused is not None:
+        c_K1I.view(-1).index_copy_(0, places, c_K1M.view(-1))
+        return fused
+    K, _, O = V_KIO.shape  # noqa: E741
     V_KMO = V_KIO.view(-1, O).index_select(0, places).view(K, -1, O)
-    c_K1M = sample.pick(c_K1I)
     z_KBM = linear.forward(h_KBO, V_KMO.mT, c_K1M)
-    t_KBM = sample.pick(dense(x_KBI))
     delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
     weight_K1M = sample.weight_SM.unsqueeze(1)
-    delta_KBM.mul_(weight_K1M).mul_(step.rate_K11)
+    delta_KBM.mul_(weight_K1M).mul_(rate_K11)
     delta_KBO = linear.backward_and_update_(h_KBO, V_KMO.mT, c_K1M, delta_KBM)
     assert delta_KBO is not None
     V_KIO.view(-1, O).index_copy_(0, places, V_KMO.view(-1, O))  # no row is sampled twice
     c_K1I.view(-1).index_copy_(0, places, c_K1M.view(-1))
-    cost_KB = numerics.sums(cost_KBM.mul_(weight_K1M))
-    return delta_KBO, numerics.sums(cost_KB).div_(cost_KB.shape[1])
+    return activation.backward_(delta_KBO, h_KBO), numerics.sums(cost_KBM.mul_(weight_K1M))

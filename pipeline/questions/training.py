@@ -12,7 +12,6 @@ from pipeline.config.arms import Arm, arms_of
 from pipeline.config.params import Params
 from pipeline.data import catalogue
 from pipeline.data.download import inventory
-from pipeline.data.splits.per_seed import read_for
 from pipeline.evaluation import scoring
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
@@ -64,7 +63,7 @@ def train(settings: Params, dataset: str) -> list[Outcome]:
             for arm, setup, (networks, lines) in zip(arms, setups, trained, strict=True):
                 about = {"finetune": setup.settings.model_dump(), **trained_networks.about(where)}
                 _write(arm.networks, networks, lines, about)
-        scores = {arm.key: _score(arm, settings.run.seeds) for arm in arms}
+        scores = {arm.key: scoring.score(arm) for arm in arms}
     return outcomes(settings, dataset, scores)
 
 
@@ -86,18 +85,3 @@ def _write(
         population.save(networks, out / "weights.safetensors")
         storage.write_lines(out / "records.jsonl", lines)
         storage.write_json(out / "about.json", about)
-
-
-def _score(arm: Arm, seeds: int) -> list[storage.Record]:
-    lines = scoring.evaluate(
-        arm,
-        population.load(arm.networks / "weights.safetensors"),
-        read_for(arm.ready / "test.npz", range(seeds)),
-        trained=storage.read_lines(arm.networks / "records.jsonl"),
-        pretrained=storage.read_lines(arm.start / "records.jsonl"),
-    )
-    parts = [storage.read_json(path / "about.json") for path in (arm.start, arm.networks)]
-    with storage.whole_folder(arm.scores, hashes=True) as out:
-        storage.write_lines(out / "records.jsonl", lines)
-        storage.write_json(out / "about.json", parts[0] | parts[1])
-    return lines

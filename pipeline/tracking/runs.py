@@ -7,7 +7,6 @@ leaves one run an arm. It is the one with the highest tag `current_since`, which
 it replaces another.
 """
 
-import logging
 import socket
 import subprocess
 import time
@@ -26,12 +25,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-log = logging.getLogger(__name__)
-
 ABANDONED = 600_000  # milliseconds after which no publisher can still be at work on a run
 COMPLETE = ("FINISHED", "FAILED")
-LIMIT = 60  # seconds of a stage for tracking
-THREAD = "tracking"  # name of its thread
+THREAD = "tracking"  # name of the thread of `within`
 
 Result = TypeVar("Result")
 
@@ -63,24 +59,11 @@ class Content:
     log_artifacts: Callable[["MlflowClient", "Run"], None] | None = None
 
 
-def publish_or_warn(
-    name: str, read: Callable[[], Sequence[Content]], *, uri: str, seconds: float = LIMIT
-) -> None:
-    """Publish what `read` returns; where that fails, log one warning line that begins with `name`.
-
-    Results are on disk: no fault of a tracker may stop a stage, nor hold it for over `seconds`.
-    """
-    try:
-        within(seconds, lambda: publish(read(), uri=uri), uri=uri)
-    except Exception as error:
-        log.warning("warning: %s: %s", name, error)
-
-
 def within(seconds: float, act: Callable[[], Result], *, uri: str) -> Result:
     """Return what `act` returns, or raises, in a thread.
 
-    Raises Unreachable where that takes too long: the timeouts of requests do not bound a server
-    that sends a byte a second. The thread is a daemon and ends with the process.
+    Raises Unreachable where that takes longer: the timeouts of requests do not bound a server that
+    sends a byte a second. The thread is a daemon and ends with the process.
     """
     future: Future[Result] = Future()
 

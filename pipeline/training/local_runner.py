@@ -7,15 +7,13 @@ from functools import partial
 
 import joblib
 import torch
-from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.runtime.errors import Problem
+from pipeline.training import processes
 from pipeline.training.progress import ProgressBoard
 from pipeline.training.state import History
 from pipeline.training.task import Task
-
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
 
 
 class LocalRunner:
@@ -28,8 +26,8 @@ class LocalRunner:
     def run(self, tasks: Sequence[Task], board: ProgressBoard) -> list[list[History]]:
         """Run tasks, each on the next free process. Raises Problem if a process is killed."""
         here = [partial(task.run, partial(board.write, row)) for row, task in enumerate(tasks)]
-        processes = min(self.slots(tasks[0].device), len(tasks))
-        if processes <= 1:
+        others = min(self.slots(tasks[0].device), len(tasks)) - 1
+        if others <= 0:
             return [run() for run in here]
         waiting = iter(range(len(tasks)))  # shared by the threads: each takes the next one
         done: dict[int, list[History]] = {}
@@ -38,13 +36,13 @@ class LocalRunner:
             for row in waiting:
                 done[row] = run(row)
 
-        others = get_reusable_executor(processes - 1, env=ONE_THREAD)
+        executor = processes.executor(others)
 
         def elsewhere(row: int) -> list[History]:
-            return others.submit(_run, tasks[row], board, row, os.getpid()).result()  # type: ignore[no-any-return]
+            return executor.submit(_run, tasks[row], board, row, os.getpid()).result()  # type: ignore[no-any-return]
 
-        with ThreadPoolExecutor(processes - 1) as threads:
-            remote = [threads.submit(work, elsewhere) for _ in range(processes - 1)]
+        with ThreadPoolExecutor(others) as threads:
+            remote = [threads.submit(work, elsewhere) for _ in range(others)]
             try:
                 work(lambda row: here[row]())
                 for thread in remote:

@@ -21,6 +21,9 @@ from pipeline.training.state import History, TrainedNetwork, Trial, best_network
 from pipeline.training.task import Setup, Task
 
 CACHE_BYTES = 8 << 20  # of weights in one population on a CPU
+# No cache holds a network of this size. Two of them, mostly of one seed, share the drawing of its
+# mini-batches and noise.
+HUGE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,9 @@ def split_networks(
     if not networks:
         return []
     fair = -(-len(networks) // min(shares, len(networks)))
-    most = max(1, CACHE_BYTES // network_bytes) if device.type == "cpu" else fair
+    most = fair
+    if device.type == "cpu":
+        most = max(2 if network_bytes >= HUGE_BYTES else 1, CACHE_BYTES // network_bytes)
     size = -(-fair // -(-fair // most))
     return [part for share in _chunks(networks, fair) for part in _chunks(share, size)]
 

@@ -1,9 +1,9 @@
 """Campaign of tracking: servers that refuse, hang, come back, and two clones that publish at once.
 
-`python -m tests.campaigns.tracking` runs `evaluate` against servers that misbehave: it must end
-with one warning and wait at most 60 seconds in all. Then two copies of a miniature publish at once
-to `mlflow server`, on sqlite and on PostgreSQL: one current run a name must be left. PostgreSQL is
-skipped where it is not installed; its driver is needed by the server alone:
+`python -m tests.campaigns.tracking` runs the stage `track` against servers that misbehave: it must
+end with one warning and wait at most 60 seconds in all. Then two copies of a miniature publish at
+once to `mlflow server`, on sqlite and on PostgreSQL: one current run a name must be left.
+PostgreSQL is skipped where it is not installed; its driver is needed by the server alone:
 `pip install --target <folder> psycopg2-binary`, then `--packages <folder>`.
 """
 
@@ -22,13 +22,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pipeline.tracking.runs import LIMIT
 from tests.campaigns import miniature, stores
 from tests.campaigns.first_store import wait_until
 from tests.test_tracking_failures import server as misbehaving
 
-EVALUATE = [*miniature.STAGES, "evaluate", "digits", "rectifier", "pretrained"]
+LIMIT = 60  # seconds, as in dvc.yaml
 TRACK = [*miniature.STAGES, "track"]
+STAGE = [*TRACK, "digits", "--within", str(LIMIT)]
 SERVER = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
 
 
@@ -68,10 +68,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def evaluate(folder: Path, uri: str, name: str) -> None:
-    """Run `evaluate` against a bad server; check its time and its one line."""
+def publish(folder: Path, uri: str, name: str) -> None:
+    """Run the stage `track` against a bad server; check its time and its one line."""
     begin = time.monotonic()
-    status = miniature.start(folder, EVALUATE, MLFLOW_TRACKING_URI=uri).wait()
+    status = miniature.start(folder, STAGE, MLFLOW_TRACKING_URI=uri).wait()
     seconds, lines = time.monotonic() - begin, warnings()
     print(f"{name}: {seconds:.0f} s with start-up; {' / '.join(lines)[:400]}", flush=True)
     assert status == 0, lines
@@ -125,11 +125,11 @@ def answers(uri: str) -> bool:
 
 
 def restarted(folder: Path, scratch: Path) -> None:
-    """Kill a server in the middle of `evaluate`, start it again, and publish the rest."""
+    """Kill a server in the middle of `track`, start it again, and publish the rest."""
     store, port = scratch / "restarted.db", free_port()
     arguments = (f"sqlite:///{store}", port, scratch / "restarted", "")
     with serving(*arguments) as uri:
-        process = miniature.start(folder, EVALUATE, MLFLOW_TRACKING_URI=uri)
+        process = miniature.start(folder, STAGE, MLFLOW_TRACKING_URI=uri)
         wait_until(lambda: runs_in(store) > 0)
     print(f"killed when the store had {runs_in(store)} runs", flush=True)
     with serving(*arguments) as uri:
@@ -205,11 +205,11 @@ def postgres(packages: str) -> Iterator[str | None]:
 
 
 def bad_servers(folder: Path) -> None:
-    """Run `evaluate` against every server that misbehaves."""
-    evaluate(folder, f"http://127.0.0.1:{free_port()}", "refusing")
+    """Run the stage `track` against every server that misbehaves."""
+    publish(folder, f"http://127.0.0.1:{free_port()}", "refusing")
     for name, answer in ANSWERS.items():
         with misbehaving(answer) as uri:
-            evaluate(folder, uri, name)
+            publish(folder, uri, name)
 
 
 def clones(folder: Path, scratch: Path, packages: str, trial: int) -> None:

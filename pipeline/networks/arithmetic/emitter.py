@@ -126,6 +126,10 @@ class Emitter:
         """Emit `act` for all vectors that cover `count` floats, the last of them masked."""
         self.for_panels(count, 1, lambda columns: act(*columns[0]))
 
+    def integers_at(self, pointer: Value, offset: Index) -> Value:
+        """Return the pointer to 64-bit integers plus an offset, in integers."""
+        return self._build.gep(pointer, [_long(offset)], source_etype=LONG)
+
     def integer(self, pointer: Value, place: Index) -> Value:
         """Return element `place` of an array of 64-bit integers."""
         here = self._build.gep(pointer, [_long(place)], source_etype=LONG)

@@ -14,6 +14,8 @@ from pipeline.networks.arithmetic import rows
 from pipeline.networks.kernels.cpu import layers as cpu
 from pipeline.networks.kernels.gpu import layers as gpu
 
+decoder_step_ = cpu.decoder_step_  # returns None for a GPU, as for all that it does not support
+
 
 class Kernels(Protocol):
     """Fused kernels of a layer of K networks, which read its weights once.

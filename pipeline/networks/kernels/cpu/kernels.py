@@ -46,7 +46,7 @@ def forward(
                 h = emitter.multiply(h, emitter.load(at(signs_O, o), mask))
             emitter.store(h, at(h_BO, place), mask)
 
-        _for_vectors(emitter, B, O, start)
+        for_matrix(emitter, B, O, start)
         if batch is None:
             add_product(emitter, B, Matrix(W_IO, I, O), x_BI, h_BO)
         elif transposed:
@@ -54,7 +54,7 @@ def forward(
         else:
             sweep_columns(emitter, batch, Matrix(W_IO, I, O), x_BI, out_BC=h_BO)
         if unit:
-            _for_vectors(emitter, B, O, activate)
+            for_matrix(emitter, B, O, activate)
     return emitter
 
 
@@ -88,27 +88,15 @@ def backward_and_update(
 
         def unit_backward(place: Value, i: Value, mask: Value | None) -> None:
             assert unit is not None
-            h, slope = (emitter.load(at(matrix, place), mask) for matrix in (x_BI, below_BI))
-            if negated:  # f(z) without its sign: f'(z) is computed from f(z)
-                signs = emitter.load(at(signs_I, i), mask)
-                h, slope = emitter.multiply(h, signs), emitter.multiply(slope, signs)
-            if penalized:
-                l1, zero = emitter.broadcast(at(l1_K11, k)), emitter.zeros()
-                above = emitter.where(emitter.less(zero, h), l1, zero)
-                slope = emitter.add(
-                    slope, emitter.where(emitter.less(h, zero), emitter.negative(l1), above)
-                )
-            slope = UNITS[unit].backward(emitter, slope, h, at(a_K11, k))
-            emitter.store(slope, at(below_BI, place), mask)
-
-        def update_bias(o: Value, mask: Value | None) -> None:
-            step = emitter.load(at(delta_BO, o), mask)
-            for b in range(1, batch):
-                step = emitter.add(step, emitter.load(at(delta_BO, times(b, O), o), mask))
-            emitter.store(emitter.add(emitter.load(at(b_O, o), mask), step), at(b_O, o), mask)
+            signs = at(signs_I, i) if negated else None
+            penalty = at(l1_K11, k) if penalized else None
+            back_through_unit(
+                emitter, unit, at(x_BI, place), at(below_BI, place), mask,
+                signs=signs, penalty=penalty, hardness=at(a_K11, k),
+            )  # fmt: skip
 
         if below:
-            _for_vectors(emitter, batch, I, start)
+            for_matrix(emitter, batch, I, start)
         if transposed:
             out_BI = below_BI if below else None
             sweep_columns(
@@ -120,12 +108,55 @@ def backward_and_update(
         else:
             sweep_columns(emitter, batch, Matrix(W_IO, I, O), x_BI, columns_BC=delta_BO)
         if below and unit:
-            _for_vectors(emitter, batch, I, unit_backward)
-        emitter.for_vectors(O, update_bias)
+            for_matrix(emitter, batch, I, unit_backward)
+        update_biases(emitter, batch, b_O, delta_BO, O)
     return emitter
 
 
-def _for_vectors(
+def back_through_unit(
+    emitter: Emitter,
+    unit: str,
+    h_at: Value,
+    slope_at: Value,
+    mask: Value | None,
+    *,
+    signs: Value | None,
+    penalty: Value | None,
+    hardness: Value,
+) -> None:
+    """Turn the gradient at the outputs of hidden units into that at their linear outputs.
+
+    The arguments are pointers: to the outputs, to the gradient, which is overwritten, to the signs
+    of the units, to the scaled coefficient of the L1 penalty, and to the hardness.
+    """
+    h, slope = (emitter.load(pointer, mask) for pointer in (h_at, slope_at))
+    if signs is not None:  # f(z) without its sign: f'(z) is computed from f(z)
+        sign = emitter.load(signs, mask)
+        h, slope = emitter.multiply(h, sign), emitter.multiply(slope, sign)
+    if penalty is not None:
+        l1, zero = emitter.broadcast(penalty), emitter.zeros()
+        above = emitter.where(emitter.less(zero, h), l1, zero)
+        slope = emitter.add(
+            slope, emitter.where(emitter.less(h, zero), emitter.negative(l1), above)
+        )
+    emitter.store(UNITS[unit].backward(emitter, slope, h, hardness), slope_at, mask)
+
+
+def update_biases(emitter: Emitter, batch: int, b_O: Value, delta_BO: Value, O: Value) -> None:  # noqa: E741
+    """Emit the addition of the sum of delta over the mini-batch, in order, to the biases."""
+
+    def update(o: Value, mask: Value | None) -> None:
+        step = emitter.load(emitter.at(delta_BO, o), mask)
+        for b in range(1, batch):
+            here = emitter.at(delta_BO, emitter.times(b, O), o)
+            step = emitter.add(step, emitter.load(here, mask))
+        here = emitter.at(b_O, o)
+        emitter.store(emitter.add(emitter.load(here, mask), step), here, mask)
+
+    emitter.for_vectors(O, update)
+
+
+def for_matrix(
     emitter: Emitter, batch: Index, width: Value, act: Callable[[Value, Value, Value | None], None]
 ) -> None:
     """Emit `act(place, column, mask)` for all vectors of a matrix [B, width]."""

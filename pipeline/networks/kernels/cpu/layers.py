@@ -73,6 +73,50 @@ def backward(W_KIO: Tensor, delta_KBO: Tensor) -> Tensor:
     return below_KBI
 
 
+def decoder_step_(
+    h_KBO: Tensor,
+    V_KIO: Tensor,
+    c_K1M: Tensor,
+    t_KBM: Tensor,
+    rate_K11: Tensor,
+    activation: ActivationGradient,
+    *,
+    reconstruction: str,
+    sample: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor] | None:
+    """Take the step of a decoder with a row of weights per input, in place.
+
+    Returns the gradient [K, B, O] at the linear outputs of `activation`, whose outputs are
+    `h_KBO`, and the cost [K, B] of each example; None if not supported. `sample`: the indices
+    [K, M] (int64) of the reconstructed inputs, none of them twice, and the weights [K, M] of their
+    costs; else all inputs are reconstructed. `t_KBM` are the targets, `rate_K11` is -rate / B.
+    """
+    from pipeline.networks.kernels.cpu import decoder  # it needs LLVM
+
+    unit, (K, B, M) = UNITS.get(activation.units.function), t_KBM.shape
+    whole = all(tensor.is_contiguous() for tensor in (V_KIO, c_K1M))
+    if unit is None or B > MAX_ROWS or not whole or not supports(h_KBO, V_KIO):
+        return None
+    delta_KBM, costs_KBM = (torch.empty(K, B, M) for _ in range(2))
+    below_KBO, cost_KB = torch.empty(h_KBO.shape), torch.empty(K, B)
+    places_KM, weight_KM = (None, None) if sample is None else sample
+    running.run(
+        decoder.decoder_step,
+        (
+            h_KBO.contiguous(), V_KIO, c_K1M, t_KBM.contiguous(), rate_K11, places_KM, weight_KM,
+            delta_KBM, costs_KBM, below_KBO, cost_KB, activation.l1_K11,
+            activation.units.hardness_K11,
+        ),
+        (V_KIO.shape[1], M, V_KIO.shape[2], K),
+        B,
+        reconstruction=reconstruction,
+        sampled=sample is not None,
+        unit=unit,
+        penalized=activation.l1_K11 is not None,
+    )  # fmt: skip
+    return below_KBO, cost_KB
+
+
 def backward_and_update_(
     x_KBI: Tensor,
     W_KIO: Tensor,

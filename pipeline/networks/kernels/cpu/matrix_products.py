@@ -35,11 +35,23 @@ BLOCK_ROWS = {4: 8, 8: 4, 16: 8}  # by the floats of a register: 32, 16 and 32 r
 
 @dataclass(frozen=True)
 class Matrix:
-    """A weight matrix in memory."""
+    """A weight matrix in memory, or R of its rows, whose indices are `places_R`."""
 
     W_RC: Value
     R: Value
     C: Value
+    places_R: Value | None = None
+
+    def start(self, emitter: Emitter, row: Index, ahead: int = 0) -> Value:
+        """Return the pointer to the row that is `ahead` rows after a row.
+
+        Beyond the last row it is the last one's where rows have indices, else outside the matrix.
+        """
+        row = emitter.plus(row, ahead) if ahead else row
+        if self.places_R is not None:
+            row = emitter.minimum(row, emitter.minus(self.R, 1)) if ahead else row
+            row = emitter.integer(self.places_R, row)
+        return emitter.at(self.W_RC, emitter.times(row, self.C))
 
 
 def sweep_columns(
@@ -50,16 +62,19 @@ def sweep_columns(
     *,
     columns_BC: Value | None = None,
     out_BC: Value | None = None,
+    tile: Value | None = None,
 ) -> None:
     """Sweep W in panels of one or two vectors of columns.
 
-    Updates W if `columns_BC` is given; adds rows W to `out_BC` if given.
+    Updates W if `columns_BC` is given; adds rows W to `out_BC` if given. With `tile` it sweeps only
+    the `SWEEP_TILE` rows from this one on.
     """
     everything, few = range(batch), emitter.lanes in FEW_REGISTERS
     both = columns_BC is not None and out_BC is not None
     panel = partial(_column_panel, emitter, matrix, rows_BR)
-    with emitter.loop(0, matrix.R, SWEEP_TILE) as top:
-        bottom = emitter.minimum(emitter.plus(top, SWEEP_TILE), matrix.R)
+    first, end = (0, matrix.R) if tile is None else (tile, tile_end(emitter, matrix, tile))
+    with emitter.loop(first, end, SWEEP_TILE) as top:
+        bottom = tile_end(emitter, matrix, top)
         if not few:
             act = partial(panel, top, bottom, everything, columns_BC=columns_BC, out_BC=out_BC)
             emitter.for_panels(matrix.C, 1 if both else 2, act)
@@ -83,29 +98,37 @@ def sweep_rows(
     *,
     rows_BR: Value | None = None,
     out_BR: Value | None = None,
+    tile: Value | None = None,
 ) -> None:
     """Sweep W row by row.
 
-    Updates W if `rows_BR` is given; adds columns W' to `out_BR` if given.
+    Updates W if `rows_BR` is given; adds columns W' to `out_BR` if given. With `tile` it sweeps
+    only the `SWEEP_TILE` rows from this one on.
     """
+    first, end = (0, matrix.R) if tile is None else (tile, tile_end(emitter, matrix, tile))
     everything = range(batch)
     block = partial(_row_block, emitter, matrix, columns_BC)
     if emitter.lanes not in FEW_REGISTERS:
         act = partial(block, everything, rows_BR=rows_BR, out_BR=out_BR)
-        _for_rows(emitter, 0, matrix.R, 1 if rows_BR is not None else 2, act)
+        _for_rows(emitter, first, end, 1 if rows_BR is not None else 2, act)
         return
 
     def sums(first: Value, count: int) -> None:
         act = partial(block, first=first, count=count, out_BR=out_BR)
         _for_parts(emitter, batch, FEW_ROWS["rows"], act)
 
-    with emitter.loop(0, matrix.R, DOT_TILE) as top:
-        bottom = emitter.minimum(emitter.plus(top, DOT_TILE), matrix.R)
+    with emitter.loop(first, end, DOT_TILE) as top:
+        bottom = emitter.minimum(emitter.plus(top, DOT_TILE), end)
         if out_BR is not None:
             _for_rows(emitter, top, bottom, DOT_ROWS, sums)
         if rows_BR is not None:
             panel = partial(_column_panel, emitter, matrix, rows_BR, top, bottom, everything)
             emitter.for_panels(matrix.C, 1, partial(panel, columns_BC=columns_BC))
+
+
+def tile_end(emitter: Emitter, matrix: Matrix, top: Value) -> Value:
+    """Return the end of the tile of W whose first row is `top`."""
+    return emitter.minimum(emitter.plus(top, SWEEP_TILE), matrix.R)
 
 
 def _column_panel(
@@ -131,10 +154,10 @@ def _column_panel(
     if columns_BC is not None:
         held = [emitter.load(emitter.at(columns_BC, at), mask) for at, mask in places]
     with emitter.loop(top, bottom) as row:
-        start = emitter.at(matrix.W_RC, emitter.times(row, matrix.C))
+        start, next_tile = (matrix.start(emitter, row, ahead) for ahead in (0, SWEEP_TILE))
         here = [(emitter.at(start, at), mask) for at, mask in columns]
-        for pointer, _ in here:
-            emitter.prefetch(emitter.at(pointer, emitter.times(SWEEP_TILE, matrix.C)))
+        for at, _ in columns:
+            emitter.prefetch(emitter.at(next_tile, at))
         old = [emitter.load(pointer, mask) for pointer, mask in here]
         steps: list[Value | None] = [None] * width
         for n, b in enumerate(some):
@@ -165,7 +188,7 @@ def _row_block(
 ) -> None:
     """Sweep `count` rows from `first` on, for some rows of the mini-batch."""
     rows = [emitter.plus(first, n) for n in range(count)]
-    starts = [emitter.at(matrix.W_RC, emitter.times(row, matrix.C)) for row in rows]
+    starts = [matrix.start(emitter, row) for row in rows]
     pairs = [(n, m) for n in range(count) for m in range(len(some))]
     places = {(n, m): emitter.plus(emitter.times(some[m], matrix.R), rows[n]) for n, m in pairs}
     parts = SUM_LANES // emitter.lanes

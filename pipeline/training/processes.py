@@ -1,0 +1,24 @@
+"""Processes of this machine that train beside the main process."""
+
+import importlib
+from typing import Any
+
+import joblib
+from joblib.externals.loky import get_reusable_executor
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
+
+
+def executor(processes: int) -> Any:
+    """Return the executor of so many other processes; running ones are used again."""
+    return get_reusable_executor(processes, env=ONE_THREAD)
+
+
+def start_early(networks: int) -> None:
+    """Start the processes that will train so many networks, before this process imports torch.
+
+    Each takes seconds to import it: all processes import at the same time then.
+    """
+    others = min(joblib.cpu_count(), networks) - 1
+    for _ in range(others):
+        executor(others).submit(importlib.import_module, "pipeline.training.task")

@@ -1,0 +1,11 @@
+"""Start of the training processes while a stage imports torch."""
+
+import os
+
+
+def start_processes(networks: int) -> None:
+    """Start the processes that will train so many networks; none for a GPU or a cluster."""
+    from pipeline.training import processes
+
+    if os.environ.get("RUNNER", "local") == "local" and os.environ.get("DEVICE") != "cuda":
+        processes.start_early(networks)
