@@ -212,3 +212,21 @@ def test_a_sigmoid_decoder_needs_bounded_outputs() -> None:
     """A sigmoid cannot reconstruct a rectifier's outputs: a Problem before training."""
     with pytest.raises(Problem, match="not bounded"):
         make("rectifier", "sigmoid", False, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("function", "reconstruction"),
+    [("rectifier", "softplus"), ("rectifier", "scaled"), ("tanh", "linear"), ("tanh", "sigmoid")],
+)
+def test_no_constant_has_a_lower_cost_than_the_best(function: str, reconstruction: str) -> None:
+    """Gradient descent on the decoder's biases alone ends at the cost of the best constant."""
+    _, auto = make(function, reconstruction, False, 0, False)
+    one = auto.only(0)
+    x_1NI = torch.rand(1, 12, WIDTHS[0], dtype=torch.float64)
+    h_1NO = torch.zeros(1, 12, WIDTHS[1], dtype=torch.float64)
+    rate_111 = torch.full((1, 1, 1), -0.1, dtype=torch.float64)
+    for _ in range(3000):
+        delta_1NI, cost_1N = autoencoder.reconstruct(one, h_1NO, x_1NI, rate_111)
+        one.tensors["c"].add_(delta_1NI.mean(1, keepdim=True))
+    best = autoencoder.constant_cost(one, [x_1NI[:, :5], x_1NI[:, 5:]])
+    assert best.item() == pytest.approx(cost_1N.mean().item(), abs=1e-3)

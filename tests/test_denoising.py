@@ -14,7 +14,7 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.split import Split
-from pipeline.evaluation.scoring import diverged_layers
+from pipeline.evaluation.scoring import failed_layers
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs
@@ -188,13 +188,22 @@ def test_a_seed_is_lost_only_where_all_rates_diverge(setup: PretrainingSetup) ->
     assert [record["diverged"] for record in records] == [True, False] * 4
     assert [record["chosen"] for record in records] == [False, True] * 4
     assert all(tensor.isfinite().all() for tensor in networks.tensors.values())
-    of_seed = [record for record in records if record["seed"] == 1]
-    assert diverged_layers(of_seed) == ["1:1e+30", "2:1e+30"]
+    of_seed = [record | {"constant_cost": None} for record in records if record["seed"] == 1]
+    assert failed_layers(of_seed) == ["1:1e+30", "2:1e+30"]
     networks, records = pretrained(setup, "all", starts(), learning_rates=[1e30, 1e29])
     assert networks.W_KIO(0).isnan().all()
     assert not any(record["chosen"] for record in records)
     of_seed = [record for record in records if record["seed"] == 1]
-    assert diverged_layers(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
+    assert failed_layers(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
+
+
+def test_rates_that_learn_no_more_than_a_constant_have_failed(setup: PretrainingSetup) -> None:
+    """A rate of almost 0 leaves random auto-encoders, whose finite cost is that of no learning."""
+    _, records = pretrained(setup, "still", starts(), learning_rates=[1e-20, 0.5])
+    assert not any(record["diverged"] for record in records)
+    first = [record for record in records if record["layer"] == 1 and record["seed"] == 1]
+    assert first[0]["valid_cost"] > first[0]["constant_cost"] > first[1]["valid_cost"]
+    assert failed_layers(first) == ["1:1e-20"]
 
 
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])

@@ -141,14 +141,14 @@ def test_failed_arm_is_named(make):
 def test_divergence_in_pretraining_is_shown(make):
     """Layers and rates that diverged are counted over seeds."""
     make(seeds=2, figures=1)
-    assert "Diverged in pre-training" not in page()
+    assert "Failed in pre-training" not in page()
     runs = Path("results/digits/runs.csv")
     head, *lines = runs.read_text().splitlines()
     places = ["2:0.1" if "softplus,pretrained" in line else "" for line in lines]
     rows = [f"{line}{place}" for line, place in zip(lines, places, strict=True)]
     runs.write_text("\n".join([head, *rows, ""]))
     html = page()
-    assert "Diverged in pre-training" in html
+    assert "Failed in pre-training" in html
     assert 'layer 2, rate 0.1 <span class="soft">\N{MULTIPLICATION SIGN} 2</span>' in html
 
 

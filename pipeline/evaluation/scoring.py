@@ -78,20 +78,27 @@ def _record(
         **tested,
         "dead_units": chosen.get("dead_units"),
         "diverged": [record["learning_rate"] for record in rates if record["diverged"]],
-        "pretrain_diverged": diverged_layers([r for r in pretrained if r["seed"] == seed]),
+        "pretrain_diverged": failed_layers([r for r in pretrained if r["seed"] == seed]),
         **({"valid_rmse": chosen.get("valid_rmse")} if "test_rmse" in tested else {}),
     }
 
 
-def diverged_layers(pretrained: list[Record]) -> list[str]:
-    """Return the diverged `layer:rate` of a seed's pre-training, the lowest layer first.
+def failed_layers(pretrained: list[Record]) -> list[str]:
+    """Return the failed `layer:rate` of a seed's pre-training, the lowest layer first.
 
-    Stops at a layer without a chosen rate: every rate diverges above it, whatever its own does.
+    A rate fails in a layer where it diverges, or where its auto-encoder reconstructs the validation
+    inputs no better than the best constant. Stops at a layer without a chosen rate: every rate
+    diverges above it, whatever its own does.
     """
-    diverged: list[str] = []
+    failed: list[str] = []
     for layer in sorted({record["layer"] for record in pretrained}):
         records = [record for record in pretrained if record["layer"] == layer]
-        diverged += [f"{layer}:{r['learning_rate']:g}" for r in records if r["diverged"]]
+        failed += [f"{layer}:{r['learning_rate']:g}" for r in records if _failed(r)]
         if not any(record["chosen"] for record in records):
             break
-    return diverged
+    return failed
+
+
+def _failed(pretrained: Record) -> bool:
+    constant = pretrained.get("constant_cost")  # records of earlier code have none
+    return pretrained["diverged"] or (constant is not None and pretrained["valid_cost"] >= constant)

@@ -5,9 +5,10 @@ sampled inputs; a 1 broadcasts.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from pipeline.data.splits.sparse_batch import Inputs, dense
@@ -212,6 +213,26 @@ def _targets(auto: Autoencoder, x_KBI: Inputs) -> Tensor:
     if "scale" in auto.tensors:
         t_KBI = (t_KBI / auto.tensors["scale"]).clamp_(max=1)
     return t_KBI
+
+
+def constant_cost(auto: Autoencoder, inputs: Iterable[Inputs]) -> Tensor:
+    """Return the cost of the best constant reconstruction of inputs [1, n, I]: a scalar, float64.
+
+    That is the cost of the mean targets, summed over the inputs: a mean over the examples, rounded
+    to 4 decimal places. An auto-encoder of that cost or more has learned nothing.
+    """
+    examples, total_I, squares_I = 0, torch.zeros(()), torch.zeros(())
+    for x_1NI in inputs:
+        t_IN = _targets(auto, x_1NI)[0].mT.contiguous()
+        examples += t_IN.shape[1]
+        total_I = total_I + numerics.sums(t_IN).double()
+        squares_I = squares_I + numerics.sums(t_IN.square()).double()
+    mean_I = total_I / examples
+    if RECONSTRUCTIONS[auto.reconstruction] is _sigmoid_crossentropy:
+        costs_I = -torch.xlogy(mean_I, mean_I) - torch.xlogy(1 - mean_I, 1 - mean_I)
+    else:
+        costs_I = squares_I / examples - mean_I.square()
+    return costs_I.sum().round(decimals=4)
 
 
 def denoising_step_(

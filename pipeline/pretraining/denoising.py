@@ -5,7 +5,7 @@ I inputs of the layer, O its units, P non-zero inputs of all rows, Q inputs turn
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -84,6 +84,7 @@ class DenoisingObjective:
     batches: Minibatches  # of the layer's inputs
     valid: Callable[[int], Iterable[Inputs]]  # a seed's validation inputs, in chunks [1, n, I]
     rebuilt: int | None = None  # number of a text's terms reconstructed per step; None: all
+    constants: dict[int, Tensor] = field(default_factory=dict)  # constant_cost, by seed
     criteria = ("valid_costs",)
 
     def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
@@ -128,10 +129,19 @@ class DenoisingObjective:
         )
 
     def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
-        """Return the reconstruction error on the validation inputs, summed over the inputs."""
+        """Return the reconstruction error on the validation inputs, summed over the inputs.
+
+        Beside it that of the best constant reconstruction.
+        """
         auto = replace(self.like, tensors=tensors)
         costs = [self._valid_cost(auto, k, trial) for k, trial in enumerate(trials)]
-        return {"valid_costs": torch.cat(costs)}
+        constants = [self._constant_cost(auto, k, trial.seed) for k, trial in enumerate(trials)]
+        return {"valid_costs": torch.cat(costs), "constant_costs": torch.stack(constants)}
+
+    def _constant_cost(self, auto: Autoencoder, k: int, seed: int) -> Tensor:
+        if seed not in self.constants:
+            self.constants[seed] = autoencoder.constant_cost(auto.only(k), self.valid(seed))
+        return self.constants[seed]
 
     def _valid_cost(self, auto: Autoencoder, k: int, trial: Trial) -> Tensor:
         """Return the error of one network [1], float64. Does not synchronize with a GPU."""

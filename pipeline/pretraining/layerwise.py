@@ -237,6 +237,7 @@ def _record(trial: Trial, history: History, *, layer: int, chosen: bool) -> dict
         "best_epoch": history.best_epoch,
         "epochs": history.epochs,
         "valid_cost": (history.best or {}).get("valid_costs"),
+        "constant_cost": next(iter(curves.get("constant_costs", [])), None),
         "diverged": history.diverged,
         "chosen": chosen,
         "train_costs": curves.get("train_costs", []),

@@ -64,8 +64,13 @@ def compile_function(emitter: Emitter, *kinds: type) -> Compiled:
 def _key(text: str) -> str:
     """Return a hash of all that the machine code of a text depends on."""
     versions = (llvmlite.__version__, binding.llvm_version_info)
-    options = Path(__file__).read_text("utf-8")
-    return storage.fingerprint(text, options, versions, *_processor())
+    return storage.fingerprint(text, _own_code(), versions, *_processor())
+
+
+@cache
+def _own_code() -> str:
+    """Return the code of this file, which has the options of the compilation."""
+    return Path(__file__).read_text("utf-8")
 
 
 def _machine_code(text: str, machine: binding.TargetMachine) -> bytes:

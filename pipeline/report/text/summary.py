@@ -125,8 +125,9 @@ def layers(results: Results) -> dict[str, int]:
 class Rates:
     """Learning rates of an arm, highest first, each with a number of seeds.
 
-    `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has the hidden layer before the
-    rate; it is empty where pre-training diverged nowhere, and where the records do not have it.
+    `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has the hidden layer before a
+    rate that failed there: it diverged, or learned no more than a constant. It is empty where no
+    rate failed, and where the records do not have it.
     """
 
     arm: str
@@ -151,7 +152,7 @@ def _rates(results: Results, row: Row) -> Rates:
 
 
 def _pretraining(runs: Iterable[Row]) -> list[tuple[str, int]]:
-    """Return diverged layers and rates; `1:0.1 2:0.1` of a run is rate 0.1 in layers 1 and 2."""
+    """Return layers and rates that failed; `1:0.1 2:0.1` of a run is rate 0.1 in layers 1 and 2."""
     places = Counter(place for run in runs for place in run.get("pretrain_diverged", "").split())
     return [(f"layer {place.replace(':', ', rate ')}", n) for place, n in sorted(places.items())]
 
