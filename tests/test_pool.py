@@ -13,11 +13,12 @@ import torch
 from pipeline.config.params import Finetune
 from pipeline.networks.population import Tensors
 from pipeline.runtime.errors import Problem
-from pipeline.training import local_runner, loop, progress, runners, workers
+from pipeline.training import local_runner, loop, processes, progress, runners, workers
 from pipeline.training.local_runner import LocalRunner
 from pipeline.training.state import Trial
 from pipeline.training.task import Setup, Task
 from pipeline.training.workers import Job, Workers, split_networks
+from stages import early_start
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 TRIALS = [Trial(seed, rate, 0.0) for seed in range(5) for rate in (0.1, 0.01)]
@@ -74,6 +75,21 @@ def test_a_gpu_trains_one_population() -> None:
     """All trials are in one population on a GPU, in equal shares on several."""
     assert split_networks([3, 4, 5], 1 << 30, CUDA, 1) == [[3, 4, 5]]
     assert split_networks([3, 4, 5], 1 << 30, CUDA, 2) == [[3, 4], [5]]
+
+
+def test_processes_that_start_early_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage's processes have imported torch when training asks for them; a GPU needs none."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    started: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "start_early", started.append)
+        for variable, value in (("RUNNER", "ray"), ("DEVICE", "cuda")):
+            with monkeypatch.context() as other:
+                other.setenv(variable, value)
+                early_start.start_processes(4)
+    assert started == []
+    early_start.start_processes(4)
+    assert processes.executor(1).submit(eval, "'torch' in __import__('sys').modules").result()
 
 
 @pytest.mark.parametrize("network_bytes", [1 << 20, 1 << 30])
