@@ -197,13 +197,17 @@ def test_a_seed_is_lost_only_where_all_rates_diverge(setup: PretrainingSetup) ->
     assert failed_layers(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
 
 
-def test_rates_that_learn_no_more_than_a_constant_have_failed(setup: PretrainingSetup) -> None:
-    """A rate of almost 0 leaves random auto-encoders, whose finite cost is that of no learning."""
-    _, records = pretrained(setup, "still", starts(), learning_rates=[1e-20, 0.5])
+def test_rates_that_are_too_high_to_learn_have_failed(setup: PretrainingSetup) -> None:
+    """A finite cost above that of the best constant fails, unless a lower rate is no better."""
+    _, records = pretrained(setup, "high", starts(), learning_rates=[1e-20, 0.5])
     assert not any(record["diverged"] for record in records)
     first = [record for record in records if record["layer"] == 1 and record["seed"] == 1]
-    assert first[0]["valid_cost"] > first[0]["constant_cost"] > first[1]["valid_cost"]
-    assert failed_layers(first) == ["1:1e-20"]
+    still, learned = first
+    assert still["valid_cost"] > still["constant_cost"] > learned["valid_cost"]
+    assert failed_layers(first) == []  # the rate was too low
+    high = still | {"learning_rate": 30.0}
+    assert failed_layers([high, learned]) == ["1:30"]
+    assert failed_layers([high, learned | {"valid_cost": high["valid_cost"]}]) == []
 
 
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])

@@ -86,19 +86,24 @@ def _record(
 def failed_layers(pretrained: list[Record]) -> list[str]:
     """Return the failed `layer:rate` of a seed's pre-training, the lowest layer first.
 
-    A rate fails in a layer where it diverges, or where its auto-encoder reconstructs the validation
-    inputs no better than the best constant. Stops at a layer without a chosen rate: every rate
-    diverges above it, whatever its own does.
+    A rate fails in a layer where it diverges, and where it is too high: its auto-encoder
+    reconstructs the validation inputs no better than the best constant, and that of a lower rate
+    does it better. Stops at a layer without a chosen rate: every rate diverges above it, whatever
+    its own does.
     """
     failed: list[str] = []
     for layer in sorted({record["layer"] for record in pretrained}):
         records = [record for record in pretrained if record["layer"] == layer]
-        failed += [f"{layer}:{r['learning_rate']:g}" for r in records if _failed(r)]
+        failed += [f"{layer}:{r['learning_rate']:g}" for r in records if _failed(r, records)]
         if not any(record["chosen"] for record in records):
             break
     return failed
 
 
-def _failed(pretrained: Record) -> bool:
-    constant = pretrained.get("constant_cost")  # records of earlier code have none
-    return pretrained["diverged"] or (constant is not None and pretrained["valid_cost"] >= constant)
+def _failed(record: Record, of_layer: list[Record]) -> bool:
+    """Return whether a record's rate failed, beside those of the other rates."""
+    constant, rate, cost = (record.get(k) for k in ("constant_cost", "learning_rate", "valid_cost"))
+    if record["diverged"] or constant is None:  # records of earlier code have none
+        return bool(record["diverged"])
+    lower = [r["valid_cost"] for r in of_layer if r["learning_rate"] < rate and not r["diverged"]]
+    return bool(cost >= constant and lower and min(lower) < cost)

@@ -126,7 +126,7 @@ class Rates:
     """Learning rates of an arm, highest first, each with a number of seeds.
 
     `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has the hidden layer before a
-    rate that failed there: it diverged, or learned no more than a constant. It is empty where no
+    rate that failed there: it diverged, or it was too high to learn. It is empty where no
     rate failed, and where the records do not have it.
     """
 
