@@ -174,7 +174,10 @@ def test_experiments_without_records_are_left_out(folder):
     (records / "rates.csv").write_text(head + "\n", "utf-8")
     html = page()
     assert len(data(html)) == len(SWEEPS) - 2
-    assert "cifar10-jpeg and glyphs (no sparsity, dying, depth and rates); digits (no depth" in html
+    assert (
+        "cifar10-jpeg, glyphs and imdb (no sparsity, dying, depth and rates); digits (no depth"
+        in html
+    )
     shutil.rmtree("claims")
     assert "There are no records of these experiments yet" in page()
 
