@@ -4,7 +4,10 @@ import os
 
 
 def start_processes(networks: int) -> None:
-    """Start the processes that will train so many networks; none for a GPU or a cluster."""
+    """Start the processes that will train so many networks; none for a GPU or a cluster.
+
+    The environment is read here since `pipeline.runtime.device`, which checks it, imports torch.
+    """
     from pipeline.training import processes
 
     if os.environ.get("RUNNER", "local") == "local" and os.environ.get("DEVICE") != "cuda":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.runtime.errors import printable
 from stages import last_line, table_hashes
 from stages.shell import run
 from stages.tracking import tracking_uri
@@ -40,7 +41,7 @@ def main(dataset: Only = None, register: Register = False, within: Within = None
     except Exception as problem:
         if within is None and not isinstance(problem, Unreachable):
             raise
-        typer.echo(f"warning: {problem}", err=True)
+        typer.echo(printable(f"warning: {problem}"), err=True)
         return None
     made = f"{', '.join(datasets)} in MLflow"
     return last_line.line("track", made=made, place="see `python -m stages ui`")

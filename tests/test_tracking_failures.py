@@ -145,6 +145,19 @@ def test_the_stage_prints_the_warning(client, tmp_path):
     assert line.startswith("warning: nothing sent to MLflow")
 
 
+@pytest.mark.usefixtures("client")
+def test_any_error_of_the_stage_is_one_line(monkeypatch, capsys):
+    """Libraries raise errors of several lines."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("one\ntwo")
+
+    monkeypatch.setattr("pipeline.config.params.load", settings)
+    monkeypatch.setattr("pipeline.tracking.publication.published", fail)
+    assert track.main("digits", within=60) is None
+    assert capsys.readouterr().err == "warning: one\\ntwo\n"
+
+
 @contextmanager
 def server(answer: Callable[[socketserver.StreamRequestHandler], None]) -> Iterator[str]:
     """Yield the address of a server that answers every request so."""

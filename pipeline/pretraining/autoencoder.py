@@ -288,23 +288,37 @@ def _step_on_sample_(
     Returns the gradient at the layer's linear outputs [K, B, O], and the estimated costs [K, B].
     """
     V_KIO, c_K1I, rate_K11 = auto.decoder_rows_KIO, auto.tensors["c"], activation.step.rate_K11
-    places = sample.rows(V_KIO.shape[1])
     c_K1M, t_KBM = sample.pick(c_K1I), sample.pick(_targets(auto, x_KBI))
     fused = dispatch.decoder_step_(
         h_KBO, V_KIO, c_K1M, t_KBM, rate_K11, activation.gradient,
         reconstruction=auto.reconstruction, sample=(sample.places_SM, sample.weight_SM),
     )  # fmt: skip
-    if fused is not None:
-        c_K1I.view(-1).index_copy_(0, places, c_K1M.view(-1))
-        return fused
-    K, _, O = V_KIO.shape  # noqa: E741
+    delta_KBO, cost_KB = fused or _passes_on_sample_(auto, h_KBO, t_KBM, c_K1M, activation, sample)
+    c_K1I.view(-1).index_copy_(0, sample.rows(V_KIO.shape[1]), c_K1M.view(-1))
+    return delta_KBO, cost_KB
+
+
+def _passes_on_sample_(
+    auto: Autoencoder,
+    h_KBO: Tensor,
+    t_KBM: Tensor,
+    c_K1M: Tensor,
+    activation: ActivationBackward,
+    sample: Sample,
+) -> tuple[Tensor, Tensor]:
+    """Take the decoder's step on a copy of the sampled rows, in place of one kernel.
+
+    `t_KBM` are the targets of the sample, `c_K1M` its biases, which are updated.
+    """
+    V_KIO = auto.decoder_rows_KIO
+    K, I, O = V_KIO.shape  # noqa: E741
+    places = sample.rows(I)
     V_KMO = V_KIO.view(-1, O).index_select(0, places).view(K, -1, O)
     z_KBM = linear.forward(h_KBO, V_KMO.mT, c_K1M)
     delta_KBM, cost_KBM = RECONSTRUCTIONS[auto.reconstruction](z_KBM, t_KBM)
     weight_K1M = sample.weight_SM.unsqueeze(1)
-    delta_KBM.mul_(weight_K1M).mul_(rate_K11)
+    delta_KBM.mul_(weight_K1M).mul_(activation.step.rate_K11)
     delta_KBO = linear.backward_and_update_(h_KBO, V_KMO.mT, c_K1M, delta_KBM)
     assert delta_KBO is not None
     V_KIO.view(-1, O).index_copy_(0, places, V_KMO.view(-1, O))  # no row is sampled twice
-    c_K1I.view(-1).index_copy_(0, places, c_K1M.view(-1))
     return activation.backward_(delta_KBO, h_KBO), numerics.sums(cost_KBM.mul_(weight_K1M))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pipeline.networks.arithmetic import elementary
 from pipeline.networks.arithmetic.emitter import Emitter, Value
 
+Reconstruction = Callable[[Emitter, Value, Value], tuple[Value, Value]]
+
 
 def _quadratic(e: Emitter, output: Value, target: Value) -> tuple[Value, Value]:
     """Return the gradient of the squared error at the output, and the error."""
@@ -34,7 +36,7 @@ def _sigmoid_crossentropy(e: Emitter, z: Value, t: Value) -> tuple[Value, Value]
 
 # Functions of the decoder's linear outputs z and the targets t, which return the gradient of the
 # cost at z and the cost (paper, section 3.2).
-RECONSTRUCTIONS: dict[str, Callable[[Emitter, Value, Value], tuple[Value, Value]]] = {
+RECONSTRUCTIONS: dict[str, Reconstruction] = {
     "softplus": _softplus_quadratic,
     "scaled": _sigmoid_crossentropy,
     "linear": _quadratic,

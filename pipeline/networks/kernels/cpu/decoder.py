@@ -7,11 +7,12 @@ Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs, M recons
 or a sample), O units of the layer.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 from pipeline.networks.arithmetic.emitter import Emitter, Value
-from pipeline.networks.arithmetic.reconstructions import RECONSTRUCTIONS
-from pipeline.networks.kernels.cpu.kernels import back_through_unit, for_matrix, update_biases
+from pipeline.networks.arithmetic.reconstructions import RECONSTRUCTIONS, Reconstruction
+from pipeline.networks.kernels.cpu.kernels import back_through_units, fill, update_biases
 from pipeline.networks.kernels.cpu.matrix_products import (
     SWEEP_TILE,
     Matrix,
@@ -19,6 +20,20 @@ from pipeline.networks.kernels.cpu.matrix_products import (
     sweep_rows,
     tile_end,
 )
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Pointers of the reconstruction cost of one auto-encoder.
+
+    `delta_BM` holds the decoder's linear outputs first, then the gradient there.
+    """
+
+    delta_BM: Value
+    t_BM: Value
+    costs_BM: Value
+    weight_M: Value | None  # of each input's cost, of a sample
+    rate: Value
 
 
 def decoder_step(
@@ -44,42 +59,17 @@ def decoder_step(
         t_BM, delta_BM, costs_BM = (
             at(stack, times(k, batch, M)) for stack in (t_KBM, delta_KBM, costs_KBM)
         )
-        c_M, weight_M, rate = at(c_KM, times(k, M)), at(weight_KM, times(k, M)), at(rate_K, k)
+        c_M, weight_M = at(c_KM, times(k, M)), at(weight_KM, times(k, M))
         places_M = emitter.integers_at(places_KM, times(k, M)) if sampled else None
         matrix = Matrix(at(V_KIO, times(k, I, O)), M, O, places_M)
 
-        def start(place: Value, m: Value, mask: Value | None) -> None:
-            emitter.store(emitter.load(at(c_M, m), mask), at(delta_BM, place), mask)
-
-        def clear(place: Value, o: Value, mask: Value | None) -> None:
-            emitter.store(emitter.zeros(), at(below_BO, place), mask)
-
-        def reconstruct(b: Value, top: Value, column: Value, mask: Value | None) -> None:
-            m = emitter.plus(top, column)
-            place = emitter.plus(times(b, M), m)
-            z, t = (emitter.load(at(stack, place), mask) for stack in (delta_BM, t_BM))
-            delta, cost = RECONSTRUCTIONS[reconstruction](emitter, z, t)
-            if sampled:
-                weight = emitter.load(at(weight_M, m), mask)
-                delta, cost = emitter.multiply(delta, weight), emitter.multiply(cost, weight)
-            delta = emitter.multiply(delta, emitter.broadcast(rate))
-            emitter.store(delta, at(delta_BM, place), mask)
-            emitter.store(cost, at(costs_BM, place), mask)
-
-        def unit_backward(place: Value, o: Value, mask: Value | None) -> None:
-            penalty = at(l1_K, k) if penalized else None
-            back_through_unit(
-                emitter, unit, at(h_BO, place), at(below_BO, place), mask,
-                signs=None, penalty=penalty, hardness=at(a_K, k),
-            )  # fmt: skip
-
-        for_matrix(emitter, batch, M, start)
-        for_matrix(emitter, batch, O, clear)
+        cost_of = RECONSTRUCTIONS[reconstruction]
+        pointers = Costs(delta_BM, t_BM, costs_BM, weight_M if sampled else None, at(rate_K, k))
+        fill(emitter, batch, M, delta_BM, row=c_M)
+        fill(emitter, batch, O, below_BO)
         with emitter.loop(0, M, SWEEP_TILE) as top:
-            width = emitter.minus(tile_end(emitter, matrix, top), top)
             sweep_rows(emitter, batch, matrix, h_BO, out_BR=delta_BM, tile=top)
-            with emitter.loop(0, batch) as b:
-                emitter.for_vectors(width, partial(reconstruct, b, top))
+            _reconstruct_tile(emitter, batch, matrix, top, cost_of, pointers)
             sweep_columns(
                 emitter, batch, matrix, delta_BM, columns_BC=h_BO, out_BC=below_BO, tile=top
             )
@@ -87,6 +77,29 @@ def decoder_step(
             costs_M = at(costs_BM, times(b, M))
             cost = emitter.sum_over(M, lambda m, mask: emitter.load(at(costs_M, m), mask))
             emitter.store_first(cost, at(cost_KB, emitter.plus(times(k, batch), b)))
-        for_matrix(emitter, batch, O, unit_backward)
+        l1 = at(l1_K, k) if penalized else None
+        back_through_units(emitter, unit, batch, O, h_BO, below_BO, l1=l1, hardness=at(a_K, k))
         update_biases(emitter, batch, c_M, delta_BM, M)
     return emitter
+
+
+def _reconstruct_tile(
+    emitter: Emitter, batch: int, matrix: Matrix, top: Value, cost_of: Reconstruction, costs: Costs
+) -> None:
+    """Emit costs and gradients, times the rate, of the inputs of one tile of rows."""
+
+    def reconstruct(b: Value, column: Value, mask: Value | None) -> None:
+        m = emitter.plus(top, column)
+        place = emitter.plus(emitter.times(b, matrix.R), m)
+        here = emitter.at(costs.delta_BM, place)
+        z, t = (emitter.load(pointer, mask) for pointer in (here, emitter.at(costs.t_BM, place)))
+        delta, cost = cost_of(emitter, z, t)
+        if costs.weight_M is not None:
+            weight = emitter.load(emitter.at(costs.weight_M, m), mask)
+            delta, cost = emitter.multiply(delta, weight), emitter.multiply(cost, weight)
+        emitter.store(emitter.multiply(delta, emitter.broadcast(costs.rate)), here, mask)
+        emitter.store(cost, emitter.at(costs.costs_BM, place), mask)
+
+    width = emitter.minus(tile_end(emitter, matrix, top), top)
+    with emitter.loop(0, batch) as b:
+        emitter.for_vectors(width, partial(reconstruct, b))

@@ -35,9 +35,6 @@ def forward(
         b_O, signs_O = at(b_K1O, times(k, O)), at(signs_K1O, times(k, O))
         W_IO = at(W_KIO, times(k, I, O))
 
-        def start(place: Value, o: Value, mask: Value | None) -> None:
-            emitter.store(emitter.load(at(b_O, o), mask), at(h_BO, place), mask)
-
         def activate(place: Value, o: Value, mask: Value | None) -> None:
             assert unit is not None
             z = emitter.load(at(h_BO, place), mask)
@@ -46,7 +43,7 @@ def forward(
                 h = emitter.multiply(h, emitter.load(at(signs_O, o), mask))
             emitter.store(h, at(h_BO, place), mask)
 
-        for_matrix(emitter, B, O, start)
+        fill(emitter, B, O, h_BO, row=b_O)
         if batch is None:
             add_product(emitter, B, Matrix(W_IO, I, O), x_BI, h_BO)
         elif transposed:
@@ -54,7 +51,7 @@ def forward(
         else:
             sweep_columns(emitter, batch, Matrix(W_IO, I, O), x_BI, out_BC=h_BO)
         if unit:
-            for_matrix(emitter, B, O, activate)
+            _for_matrix(emitter, B, O, activate)
     return emitter
 
 
@@ -83,20 +80,8 @@ def backward_and_update(
         delta_BO, b_O = at(delta_KBO, times(k, batch, O)), at(b_K1O, times(k, O))
         W_IO, signs_I = at(W_KIO, times(k, I, O)), at(signs_K1I, times(k, I))
 
-        def start(place: Value, i: Value, mask: Value | None) -> None:
-            emitter.store(emitter.zeros(), at(below_BI, place), mask)
-
-        def unit_backward(place: Value, i: Value, mask: Value | None) -> None:
-            assert unit is not None
-            signs = at(signs_I, i) if negated else None
-            penalty = at(l1_K11, k) if penalized else None
-            back_through_unit(
-                emitter, unit, at(x_BI, place), at(below_BI, place), mask,
-                signs=signs, penalty=penalty, hardness=at(a_K11, k),
-            )  # fmt: skip
-
         if below:
-            for_matrix(emitter, batch, I, start)
+            fill(emitter, batch, I, below_BI)
         if transposed:
             out_BI = below_BI if below else None
             sweep_columns(
@@ -108,38 +93,60 @@ def backward_and_update(
         else:
             sweep_columns(emitter, batch, Matrix(W_IO, I, O), x_BI, columns_BC=delta_BO)
         if below and unit:
-            for_matrix(emitter, batch, I, unit_backward)
+            back_through_units(
+                emitter, unit, batch, I, x_BI, below_BI,
+                signs_I=signs_I if negated else None,
+                l1=at(l1_K11, k) if penalized else None,
+                hardness=at(a_K11, k),
+            )  # fmt: skip
         update_biases(emitter, batch, b_O, delta_BO, O)
     return emitter
 
 
-def back_through_unit(
+def fill(
+    emitter: Emitter, batch: Index, width: Value, out_BC: Value, *, row: Value | None = None
+) -> None:
+    """Emit the copy of a row of numbers into each row of a matrix [B, width], by default of 0."""
+
+    def write(place: Value, column: Value, mask: Value | None) -> None:
+        numbers = emitter.zeros() if row is None else emitter.load(emitter.at(row, column), mask)
+        emitter.store(numbers, emitter.at(out_BC, place), mask)
+
+    _for_matrix(emitter, batch, width, write)
+
+
+def back_through_units(
     emitter: Emitter,
     unit: str,
-    h_at: Value,
-    slope_at: Value,
-    mask: Value | None,
+    batch: int,
+    width: Value,
+    h_BI: Value,
+    slope_BI: Value,
     *,
-    signs: Value | None,
-    penalty: Value | None,
+    signs_I: Value | None = None,
+    l1: Value | None,
     hardness: Value,
 ) -> None:
-    """Turn the gradient at the outputs of hidden units into that at their linear outputs.
+    """Emit the backward pass from the outputs of hidden units to their linear outputs.
 
-    The arguments are pointers: to the outputs, to the gradient, which is overwritten, to the signs
-    of the units, to the scaled coefficient of the L1 penalty, and to the hardness.
+    The arguments are pointers: to the outputs, to the gradient there, which is overwritten, to the
+    signs of the units, to the scaled coefficient of the L1 penalty, and to the hardness.
     """
-    h, slope = (emitter.load(pointer, mask) for pointer in (h_at, slope_at))
-    if signs is not None:  # f(z) without its sign: f'(z) is computed from f(z)
-        sign = emitter.load(signs, mask)
-        h, slope = emitter.multiply(h, sign), emitter.multiply(slope, sign)
-    if penalty is not None:
-        l1, zero = emitter.broadcast(penalty), emitter.zeros()
-        above = emitter.where(emitter.less(zero, h), l1, zero)
-        slope = emitter.add(
-            slope, emitter.where(emitter.less(h, zero), emitter.negative(l1), above)
-        )
-    emitter.store(UNITS[unit].backward(emitter, slope, h, hardness), slope_at, mask)
+
+    def backward(place: Value, i: Value, mask: Value | None) -> None:
+        h, slope = (emitter.load(emitter.at(stack, place), mask) for stack in (h_BI, slope_BI))
+        if signs_I is not None:  # f(z) without its sign: f'(z) is computed from f(z)
+            signs = emitter.load(emitter.at(signs_I, i), mask)
+            h, slope = emitter.multiply(h, signs), emitter.multiply(slope, signs)
+        if l1 is not None:
+            penalty, zero = emitter.broadcast(l1), emitter.zeros()
+            above = emitter.where(emitter.less(zero, h), penalty, zero)
+            below = emitter.where(emitter.less(h, zero), emitter.negative(penalty), above)
+            slope = emitter.add(slope, below)
+        slope = UNITS[unit].backward(emitter, slope, h, hardness)
+        emitter.store(slope, emitter.at(slope_BI, place), mask)
+
+    _for_matrix(emitter, batch, width, backward)
 
 
 def update_biases(emitter: Emitter, batch: int, b_O: Value, delta_BO: Value, O: Value) -> None:  # noqa: E741
@@ -156,7 +163,7 @@ def update_biases(emitter: Emitter, batch: int, b_O: Value, delta_BO: Value, O: 
     emitter.for_vectors(O, update)
 
 
-def for_matrix(
+def _for_matrix(
     emitter: Emitter, batch: Index, width: Value, act: Callable[[Value, Value, Value | None], None]
 ) -> None:
     """Emit `act(place, column, mask)` for all vectors of a matrix [B, width]."""
