@@ -1,7 +1,10 @@
-"""Kill of a process at a random moment of its writing of a file; Python loads it at its start.
+"""Changes of a process that environment variables choose; Python loads this file at its start.
 
 `KILL_IN=rwlock:3:0.002` ends the process within 2 ms after it opens a file of this name for
 writing for the third time. The processes that it starts live on.
+
+`CORES=4` and `LANES=8` imitate a machine with that many cores, and with that many floats in a
+vector register; the processes that it starts do the same.
 """
 
 import os
@@ -21,6 +24,18 @@ def watch(event: str, arguments: tuple[Any, ...], left: list[int]) -> None:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, float(REST.split(":")[1])))
 
 
+def imitate(cores: str, lanes: str) -> None:
+    """Make this process see that many cores and floats of a register, where given."""
+    if cores:
+        os.cpu_count = lambda: int(cores)
+        os.sched_getaffinity = lambda _: set(range(int(cores)))
+    if lanes:
+        from pipeline.networks.arithmetic import compiler
+
+        compiler.host_lanes = lambda: int(lanes)
+
+
 if NAME:
     count = [int(REST.split(":")[0])]
     sys.addaudithook(lambda event, arguments: watch(event, arguments, count))
+imitate(os.environ.get("CORES", ""), os.environ.get("LANES", ""))
