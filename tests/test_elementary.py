@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy import special
 
 from pipeline.networks.arithmetic import compiler, row_kernels
 
@@ -30,6 +31,7 @@ FUNCTIONS: dict[str, tuple[Reference, float, bool]] = {
     "log": (np.log, 1, True),
     "log1p": (np.log1p, 1, True),
     "tanh": (np.tanh, 1.5, True),
+    "erf": (special.erf, 1.5, True),
     "softplus": (lambda x: np.logaddexp(0, x), 2, False),
     "logistic": (lambda x: 1 / (1 + np.exp(-x)), 2.5, False),
 }
@@ -96,6 +98,8 @@ def test_functions_on_all_floats(name: str) -> None:
         ("log1p", -1.0, -math.inf), ("log1p", -0.0, -0.0),
         ("log1p", -2.0, math.nan), ("log1p", math.nan, math.nan), ("tanh", -0.0, -0.0),
         ("tanh", math.inf, 1.0), ("tanh", -math.inf, -1.0), ("tanh", math.nan, math.nan),
+        ("erf", -0.0, -0.0), ("erf", math.inf, 1.0), ("erf", -math.inf, -1.0),
+        ("erf", math.nan, math.nan),
         ("softplus", -math.inf, 0.0), ("softplus", math.inf, math.inf),
         ("logistic", -math.inf, 0.0), ("logistic", math.inf, 1.0), ("logistic", math.nan, math.nan),
     ],

@@ -24,7 +24,8 @@ PROCESSORS: dict[str, tuple[dict[str, str], str]] = {
     "libraries as they choose": (dict.fromkeys(instructions.COMMON, ""), ""),
 }
 
-QUICK, SLOW = ("no vector instructions in torch", "registers of 16 floats"), pytest.mark.slow
+QUICK = ("no vector instructions in torch", "oldest instructions in MKL", "registers of 16 floats")
+SLOW = pytest.mark.slow
 
 
 def digest(variables: dict[str, str], lanes: str = "") -> str:

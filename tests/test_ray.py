@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipeline.finetuning.grid_search import FinetuningSetup
 from pipeline.finetuning.supervised import SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.population import Tensors
+from pipeline.runtime import instructions
 from pipeline.runtime.errors import Problem
 from pipeline.training import loop, trained_networks
 from pipeline.training.progress import ProgressBoard
@@ -91,10 +93,19 @@ class Deadly(FinetuningSetup):
         raise AssertionError
 
 
+@contextmanager
+def other_instructions() -> Iterator[None]:
+    """Nodes that start meanwhile have other instructions of MKL in their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MKL_CBWR", "COMPATIBLE")
+        yield
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head without CPUs, where this process is, and two nodes with a CPU each."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    with other_instructions():
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", cluster.address)
         yield cluster
@@ -106,7 +117,8 @@ def cluster() -> Iterator[Cluster]:
 def two_nodes(cluster: Cluster) -> None:
     """Nodes in the place of lost ones."""
     while len(cluster.worker_nodes) < 2:
-        cluster.add_node(num_cpus=1)
+        with other_instructions():
+            cluster.add_node(num_cpus=1)
 
 
 @pytest.fixture
@@ -184,6 +196,13 @@ def test_the_bytes_of_this_machine(
     board = ProgressBoard(Path("scratch/ray/progress"), 2)
     assert board.rows[:, 1:].tolist() == [[0, EPOCHS * 4]] * 2
     assert_bytes_of_this_machine(setup, "ray", monkeypatch)
+
+
+def test_nodes_choose_the_instructions_of_commands(cluster: Cluster) -> None:
+    """Libraries of a task use the common instructions, whatever its node was started with."""
+    ray_runner.RayRunner(None)
+    variables = ray.get(ray.remote(lambda: dict(os.environ)).remote())
+    assert variables.items() >= instructions.common().items()
 
 
 def test_checkpoints_in_a_shared_folder(

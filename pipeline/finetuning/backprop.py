@@ -109,4 +109,4 @@ def gradient_norms(networks: Population, x_KBI: Inputs, y_KB: Tensor, l1_K: Tens
         return below.backward_(linear.backward(networks.W_KIO(layer), delta_KBO), h_KBI)
 
     backward(networks, x_KBI, outputs, saved, delta_KBC, step=step, through=add_norm)
-    return torch.stack(squares[::-1], 1).clamp_(min=0).sqrt_()
+    return numerics.sqrt(torch.stack(squares[::-1], 1).clamp_(min=0))

@@ -46,9 +46,8 @@ def evaluate(
     sums_KM, N = torch.stack(sums).cpu(), len(examples)
     widths_L = sums_KM.new_tensor([networks.W_KIO(n + 1).shape[1] for n in range(networks.depth)])
     errors_K, costs_K, squares_K = (sums_KM[:, :3] / N).unbind(1)
-    return ClassificationMetrics(
-        errors_K, costs_K, sums_KM[:, 3:] / (N * widths_L), squares_K.sqrt()
-    )
+    zeros_KL, rmses_K = sums_KM[:, 3:] / (N * widths_L), numerics.sqrt(squares_K)
+    return ClassificationMetrics(errors_K, costs_K, zeros_KL, rmses_K)
 
 
 def _sums(network: Population, examples: Examples) -> Tensor:

@@ -24,7 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.networks.arithmetic import running
 from pipeline.runtime import device as devices
-from pipeline.runtime import storage
+from pipeline.runtime import instructions, storage
 from pipeline.runtime.errors import Problem
 from pipeline.training import trained_networks
 from pipeline.training.progress import ProgressBoard
@@ -91,7 +91,7 @@ def _connect() -> None:
     """Connect to the cluster, send it the code, and print in one line how large it is."""
     try:
         ray.init(
-            runtime_env={"py_modules": [str(CODE)]},
+            runtime_env={"py_modules": [str(CODE)], "env_vars": instructions.common()},
             log_to_driver=False,
             logging_level=logging.ERROR,
         )

@@ -78,7 +78,7 @@ def _multiply_(delta: Tensor, slope: Tensor, units: Units) -> Tensor:
 
 def _normal(z: Tensor) -> Tensor:
     """Return the standard normal's distribution function, elementwise."""
-    return torch.erf(z / math.sqrt(2)).add_(1).div_(2)
+    return numerics.erf(z / math.sqrt(2)).add_(1).div_(2)
 
 
 def _gelu_(z: Tensor, units: Units) -> Tensor:

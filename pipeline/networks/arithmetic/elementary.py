@@ -1,4 +1,4 @@
-"""Elementary functions in LLVM code: exp, expm1, log, log1p, tanh, softplus, logistic.
+"""Elementary functions in LLVM code: exp, expm1, log, log1p, tanh, erf, softplus, logistic.
 
 Each is a fixed sequence of IEEE operations, so that every processor with fused multiply-adds
 returns the same bits; libraries choose a version by processor. The argument is reduced to a small
@@ -34,6 +34,17 @@ NEAR = 0.625  # below, tanh is a polynomial
 TANH = (
     -0.3333333134651184, 0.13333220779895782, -0.05394818261265755, 0.02170693688094616,
     -0.008190169930458069, 0.0021528673823922873,
+)  # fmt: skip
+ERF_NEAR, ERF_END = 0.9, 4.0  # below, erf is a polynomial; from the end on it is 1
+# (erf(x) / x - 1) in powers of x^2, for |x| <= ERF_NEAR
+ERF = (
+    0.12837915122509003, -0.3761250972747803, 0.11282000690698624, -0.02677370421588421,
+    0.0050040497444570065, -0.0006048366776667535,
+)  # fmt: skip
+# -log(1 - erf(x)), for x from ERF_NEAR to ERF_END
+LOG_ERFC = (
+    -0.00016920546477194875, 1.1294883489608765, 0.633401095867157, 0.10821996629238129,
+    -0.025080250576138496, 0.004156081937253475, -0.0004313520039431751, 2.0824689272558317e-05,
 )  # fmt: skip
 
 
@@ -78,6 +89,14 @@ def tanh(e: Emitter, x: Value) -> Value:
     return e.with_sign(e.where(e.less(size, e.constant(NEAR)), near, far), x)
 
 
+def erf(e: Emitter, x: Value) -> Value:
+    """Return the error function of x: a polynomial near 0, else 1 - exp(polynomial)."""
+    size = _between(e, e.absolute(x), 0, ERF_END)
+    near = e.multiply_add(_polynomial(e, e.multiply(size, size), ERF), x, x)
+    far = e.subtract(e.constant(1), exp(e, e.negative(_polynomial(e, size, LOG_ERFC))))
+    return e.with_sign(e.where(e.less(size, e.constant(ERF_NEAR)), near, far), x)
+
+
 def softplus(e: Emitter, x: Value) -> Value:
     """Return log(1 + exp(x))."""
     small = log1p(e, exp(e, e.negative(e.absolute(x))))
@@ -93,7 +112,8 @@ def logistic(e: Emitter, x: Value) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[[Emitter, Value], Value]] = {
-    function.__name__: function for function in (exp, expm1, log, log1p, tanh, softplus, logistic)
+    function.__name__: function
+    for function in (exp, expm1, log, log1p, tanh, erf, softplus, logistic)
 }
 
 

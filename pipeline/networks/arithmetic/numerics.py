@@ -6,6 +6,8 @@ processor. Compiled kernels do not; where there are none, and on a GPU, torch co
 Legend of shape suffixes: N rows, C columns or classes.
 """
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,6 +32,12 @@ def tanh(x: Tensor) -> Tensor:
     return x.tanh() if found is None else found
 
 
+def erf(x: Tensor) -> Tensor:
+    """Return the error function of x."""
+    found = rows.elementwise("erf", x)
+    return x.erf() if found is None else found
+
+
 def softplus(x: Tensor) -> Tensor:
     """Return log(1 + exp(x)).
 
@@ -44,6 +52,11 @@ def logistic(x: Tensor) -> Tensor:
     """Return 1 / (1 + exp(-x))."""
     found = rows.elementwise("logistic", x)
     return F.logsigmoid(x).exp_() if found is None else found
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """Return the square root of x. On a CPU it is rounded correctly, by numpy; MKL's is not."""
+    return x.sqrt() if x.is_cuda else torch.from_numpy(np.sqrt(x.numpy()))
 
 
 def sums(x_NC: Tensor) -> Tensor:
