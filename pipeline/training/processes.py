@@ -7,11 +7,14 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of a process
+# A process without work ends after this time. It waits longer than loky's default for the last
+# networks of a layer: the next layer would start processes, which import torch, again.
+IDLE_SECONDS = 300
 
 
 def executor(processes: int) -> Any:
     """Return the executor of so many other processes; running ones are used again."""
-    return get_reusable_executor(processes, env=ONE_THREAD)
+    return get_reusable_executor(processes, timeout=IDLE_SECONDS, env=ONE_THREAD)
 
 
 def start_early(networks: int) -> None:
