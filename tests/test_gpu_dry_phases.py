@@ -27,6 +27,7 @@ from pipeline.training import loop
 from pipeline.training.state import History, Trial
 from pipeline.training.workers import Workers
 from tests import dry_gpu, synthetic
+from tests.killed import Killed
 from tests.same_bits import CPU, CUDA, assert_same
 from tests.test_text_arms import settings as texts  # noqa: F401  a fixture
 
@@ -136,10 +137,6 @@ def test_networks_of_the_modern_recipe(today: bool) -> None:
     with dry_gpu.gpu():
         other, _ = population_on(CUDA, setup, trials, epochs=2)
     assert_same(found, other)
-
-
-class Killed(BaseException):
-    """Simulated kill."""
 
 
 def population_on(

@@ -17,13 +17,7 @@ from pipeline.runtime.errors import Problem
 from pipeline.training import loop, trained_networks, workers
 from pipeline.training.state import TrainingState
 from tests import committed
-
-ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
-MODULES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
-
-
-class Killed(BaseException):
-    """Simulated kill, which the library does not catch."""
+from tests.killed import Killed
 
 
 def main(stage: str, *arguments: str) -> None:

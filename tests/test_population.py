@@ -19,12 +19,9 @@ from pipeline.training.minibatches import ShuffledMinibatches
 from pipeline.training.model_selection import choose, grid
 from pipeline.training.state import History, Objective, Trial
 from tests.imports import ROOT, closure
+from tests.killed import Killed
 
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
-
-
-class Killed(BaseException):
-    """Simulated kill, which the library does not catch."""
 
 
 def make_objective() -> SupervisedObjective:

@@ -15,14 +15,10 @@ from ruamel.yaml import YAML
 from pipeline.config.arms import Arm
 from pipeline.networks.arithmetic import running
 from pipeline.training import trained_networks, workers
-from pipeline.training.state import TrainingState
 from tests import committed
+from tests.killed import Killed, count_epochs, kill_after_checkpoint
 
 ARM = Arm("digits", "rectifier", "pretrained")
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the library catches it."""
 
 
 @pytest.fixture
@@ -33,15 +29,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     set_params(seeds=2)
     for stage in ("download", "preprocess"):
         import_module(f"stages.{stage}").main("digits")
-    epochs: list[int] = []
-    train_epoch = TrainingState.train_epoch
-
-    def counted(self, *args):  # type: ignore[no-untyped-def]
-        epochs.append(len(self.live))
-        train_epoch(self, *args)
-
-    monkeypatch.setattr(TrainingState, "train_epoch", counted)
-    return epochs
+    return count_epochs(monkeypatch)
 
 
 def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01), **of_run: list[str]) -> None:
@@ -113,15 +101,8 @@ def test_another_number_of_cores_continues(
     shutil.rmtree(trained_networks.FOLDER)
     monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", -1)
     trained.clear()
-    save = TrainingState.save
-
-    def dying(self, files):  # type: ignore[no-untyped-def]
-        save(self, files)
-        if len(trained) == 8:  # the second epoch of fine-tuning
-            raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "save", dying)
+        kill_after_checkpoint(patch, lambda: len(trained) == 8)  # epoch 2 of fine-tuning
         with pytest.raises(Killed):
             run()
     monkeypatch.setattr(workers, "CACHE_BYTES", 1)
