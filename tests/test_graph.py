@@ -9,7 +9,6 @@ from pathlib import Path
 import joblib
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from pipeline.data.splits import examples
 from pipeline.runtime import storage
@@ -27,7 +26,7 @@ def main(stage: str, *arguments: str) -> None:
 @pytest.fixture
 def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Change to an empty folder with a small params.yaml; one process; no MLflow."""
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["run"] |= {"activations": ["rectifier", "tanh"], "seeds": 2}
     for phase in ("pretrain", "finetune"):
         params[phase] |= {"learning_rates": [0.1, 0.01]}
@@ -46,8 +45,7 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "pretrain": {"epochs": 2},
         "finetune": {"epochs": 2},
     }
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
     return tmp_path
@@ -150,10 +148,9 @@ def test_killed_stages_resume(
 
 def test_all_rates_diverged_is_reported(miniature: Path) -> None:
     """An arm that cannot be trained is named as failed; the others are compared."""
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = committed.content(Path("params.yaml"))
     params["activations"]["rectifier"] |= {"function": "softplus", "hardness": 1e38}
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
     run_all()
     with Path("results/digits/table.csv").open() as file:
         errors = {row["activation"]: row["test_error_mean"] for row in csv.DictReader(file)}

@@ -6,6 +6,7 @@ import os
 import re
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -280,16 +281,10 @@ def test_the_card_says_that_the_copy_is_repacked(tmp_path: Path) -> None:
     [file] = card["files"]
     assert imdb.ARCHIVE.repacked
     assert (file["digest"], file["official"]) == (imdb.ARCHIVE.repacked.digest, False)
-    facts = dict(dataset_card.data(_results(card)).facts)
+    facts = dict(dataset_card.data(SimpleNamespace(card=card, samples={})).facts)
     assert facts["Files"].endswith("a repacked copy, checked by a hash of its content")
     assert card["splits"]["test"]["examples"] == 4
     assert card["text"]["unlabeled"] == 140
-
-
-def _results(card: dict[str, Any]) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(card=card, samples={})
 
 
 @real

@@ -157,10 +157,7 @@ def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:
     """Of the rates and epochs of a seed the one with the lowest validation RMSE is kept."""
     arm = Arm("mine", "rectifier", "random")
     _, lines = scored(settings, "rectifier", "random")
-    fine = grid_search.setup_for(arm, settings)
-    workers = Workers(CPU, Path("scratch/again"), "test")
-    workers.scratch.mkdir()
-    _, trained = grid_search.finetune(fine, workers)
+    _, trained = grid_search.finetune(grid_search.setup_for(arm, settings), again(arm))
     for line in lines:
         mine = [record for record in trained if record["seed"] == line["seed"]]
         best = min(min(record["valid_rmses"]) for record in mine)

@@ -10,7 +10,6 @@ from pathlib import Path
 import joblib
 import pytest
 import torch
-from ruamel.yaml import YAML
 
 from pipeline.config.arms import Arm
 from pipeline.networks.arithmetic import running
@@ -33,15 +32,14 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01), **of_run: list[str]) -> None:
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["run"] |= {"seeds": seeds, **of_run}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
     for phase in ("pretrain", "finetune"):
         params["datasets"]["digits"][phase] = {
             "epochs": 3, "patience": 3, "learning_rates": [*rates],
         }  # fmt: skip
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
 
 
 def run(*stages: str) -> None:
@@ -83,10 +81,9 @@ def test_one_more_learning_rate_trains_one_more(trained: list[int]) -> None:
     """A rate added to the grid of fine-tuning trains one network per seed."""
     run()
     trained.clear()
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = committed.content(Path("params.yaml"))
     params["datasets"]["digits"]["finetune"]["learning_rates"].append(0.05)
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
     run()
     assert sum(trained) == 2 * 3
 
