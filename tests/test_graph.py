@@ -4,6 +4,7 @@ import csv
 import filecmp
 import shutil
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 import joblib
@@ -54,10 +55,9 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_all(dataset: str = "digits") -> None:
     main("download", dataset)
     main("preprocess", dataset)
-    for activation in ("rectifier", "tanh"):
-        for initialization in ("random", "pretrained"):
-            for stage in ("pretrain", "finetune"):
-                main(stage, dataset, activation, initialization)
+    for arm in product(("rectifier", "tanh"), ("random", "pretrained")):
+        for stage in ("pretrain", "finetune"):
+            main(stage, dataset, *arm)
     main("evaluate", dataset)
     main("compare", dataset)
     if dataset == "digits":
@@ -69,12 +69,8 @@ def test_the_whole_graph(miniature: Path) -> None:
     run_all()
     with (miniature / "results/digits/table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["activation"], row["initialization"]) for row in rows] == [
-        ("rectifier", "random"),
-        ("rectifier", "pretrained"),
-        ("tanh", "random"),
-        ("tanh", "pretrained"),
-    ]
+    arms = [(row["activation"], row["initialization"]) for row in rows]
+    assert arms == [*product(("rectifier", "tanh"), ("random", "pretrained"))]
     assert {row["seeds"] for row in rows} == {"2"}
     assert all(0 < float(row["test_error_mean"]) < 1 for row in rows)
     assert "rectifier" in (miniature / "report/index.html").read_text()
