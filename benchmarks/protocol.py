@@ -127,12 +127,12 @@ def _timed(trainer: Trainer, seconds: float) -> Callable[[], float]:
         _, took = trainer.train(steps)
         steps = max(1, min(50 * steps, int(steps * seconds / took)))
     trainer.train(steps)  # a new number of steps may be compiled
-    return partial(_ms_per_net_step, trainer, steps)
 
+    def run() -> float:
+        net_steps, seconds = trainer.train(steps)
+        return 1e3 * seconds / net_steps
 
-def _ms_per_net_step(trainer: Trainer, steps: int) -> float:
-    net_steps, seconds = trainer.train(steps)
-    return 1e3 * seconds / net_steps
+    return run
 
 
 class Truth:

@@ -41,10 +41,6 @@ def _dense_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     return _product(h_BI, W_IO)
 
 
-def _torch_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    return h_BI @ W_IO
-
-
 def _gathered_forward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     row_P, unit_P = h_BI.nonzero(as_tuple=True)
     counts_B = torch.bincount(row_P, minlength=len(h_BI))
@@ -70,10 +66,6 @@ def _dense_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     return _active(_product(delta_BO, W_IO.T), h_BI)
 
 
-def _torch_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    return _active(delta_BO @ W_IO.T, h_BI)
-
-
 def _gathered_backward(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     """Multiply the weights of units that are active in some row of the mini-batch."""
     unit_U = h_BI.any(0).nonzero()[:, 0]
@@ -97,10 +89,6 @@ def _dense_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     return W_IO
 
 
-def _torch_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
-    return W_IO.addmm_(h_BI.T, delta_BO)
-
-
 def _gathered_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
     """Update the weights of units that are active in some row of the mini-batch."""
     unit_U = h_BI.any(0).nonzero()[:, 0]
@@ -110,21 +98,21 @@ def _gathered_update(h_BI: Tensor, W_IO: Tensor, delta_BO: Tensor) -> Tensor:
 PRODUCTS: dict[str, dict[str, Product]] = {
     "forward": {
         "dense": _dense_forward,
-        "dense by torch": _torch_forward,
+        "dense by torch": lambda h_BI, W_IO, _: h_BI @ W_IO,
         "rows gathered": _gathered_forward,
         "torch sparse CSR": _csr_forward,
         "dense again": _dense_forward,
     },
     "backward": {
         "dense": _dense_backward,
-        "dense by torch": _torch_backward,
+        "dense by torch": lambda h_BI, W_IO, delta_BO: _active(delta_BO @ W_IO.T, h_BI),
         "rows gathered": _gathered_backward,
         "each row's own": _sampled_backward,
         "dense again": _dense_backward,
     },
     "update": {
         "dense": _dense_update,
-        "dense by torch": _torch_update,
+        "dense by torch": lambda h_BI, W_IO, delta_BO: W_IO.addmm_(h_BI.T, delta_BO),
         "rows gathered": _gathered_update,
         "dense again": _dense_update,
     },
@@ -178,13 +166,12 @@ def units(where: torch.device, *, repeats: int, seconds: float) -> dict[str, dic
     device.prepare_for_training()
     z = torch.randn(1, BATCH, WIDTH, generator=torch.Generator().manual_seed(0)).to(where)
     hardness = torch.ones(1, 1, 1, device=where)
-    kinds = {name: Units(functions.function(name), hardness) for name in UNITS}
-    runs = {name: partial(_apply, kind, z) for name, kind in kinds.items()}
-    return timed(runs, where, repeats, seconds)
 
+    def run_of(name: str) -> Callable[[], Tensor]:
+        kind = Units(functions.function(name), hardness)
+        return lambda: kind.apply_(z.clone())
 
-def _apply(units: Units, z: Tensor) -> Tensor:
-    return units.apply_(z.clone())
+    return timed({name: run_of(name) for name in UNITS}, where, repeats, seconds)
 
 
 def timed(

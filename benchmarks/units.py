@@ -40,40 +40,28 @@ def measure(*, repeats: int, seconds: float) -> list[Row]:
     rows = []
     for size, widths in tasks.SIZES.items():
         K = NETWORKS[size]
-        steps = {name: _supervised(name, widths, K) for name in UNITS}
-        rows += [
-            {"size": size} | row for row in _rows(steps, K, repeats, seconds, against=UNITS[0])
-        ]
         auto = started(widths, K)
+        units = {name: (_supervised(name, widths, K), K) for name in UNITS}
         pair = {
-            "untied auto-encoder": denoising(auto, widths),
-            "untied auto-encoder, eager torch": eager_denoising(*eager(auto), widths),
+            "untied auto-encoder": (denoising(auto, widths), K),
+            "untied auto-encoder, eager torch": (eager_denoising(*eager(auto), widths), 1),
         }
-        networks = {"untied auto-encoder": K, "untied auto-encoder, eager torch": 1}
-        rows += [
-            {"size": size} | row
-            for row in _rows(pair, networks, repeats, seconds, against="untied auto-encoder")
-        ]
+        for steps in (units, pair):
+            rows += [{"size": size} | row for row in _rows(steps, repeats, seconds)]
     return rows
 
 
 def _rows(
-    steps: dict[str, Callable[[], object]],
-    networks: int | dict[str, int],
-    repeats: int,
-    seconds: float,
-    *,
-    against: str,
+    steps: dict[str, tuple[Callable[[], object], int]], repeats: int, seconds: float
 ) -> list[Row]:
-    counts = networks if isinstance(networks, dict) else dict.fromkeys(steps, networks)
-    timed = {name: _timed(step, counts[name], seconds) for name, step in steps.items()}
-    times = {
-        name: timing.quartiles(ms, "ms_per_net_step")
-        for name, ms in timing.rounds(timed, repeats).items()
-    }
+    """Time steps of so many networks against the first of them."""
+    against, *_ = steps
+    timed = {name: _timed(step, K, seconds) for name, (step, K) in steps.items()}
+    rounds = timing.rounds(timed, repeats)
+    times = {name: timing.quartiles(ms, "ms_per_net_step") for name, ms in rounds.items()}
     base = times[against]["ms_per_net_step"]
     return [
-        {"contender": name, "networks": counts[name], "against": against}
+        {"contender": name, "networks": steps[name][1], "against": against}
         | row
         | {"times": row["ms_per_net_step"] / base}
         for name, row in times.items()

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 
@@ -28,6 +30,17 @@ def folder() -> Path:
 def params() -> Path:
     """Return the committed params.yaml; that of the working tree where there is no git checkout."""
     return (_copy() or ROOT) / "params.yaml"
+
+
+def content(path: Path | None = None) -> dict[str, Any]:
+    """Return the content of a params.yaml, by default of the committed one."""
+    return dict(YAML(typ="safe", pure=True).load(path or params()))
+
+
+def write(content: dict[str, Any], folder: Path = Path()) -> None:
+    """Write the params.yaml of a folder."""
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump(content, file)
 
 
 @functools.cache

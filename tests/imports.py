@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Set
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +18,8 @@ def file_of(module: str) -> Path | None:
     return None
 
 
-def imported(path: Path) -> set[Path]:
+@cache
+def imported(path: Path) -> Set[Path]:
     """Return the repository's files that a file imports, at its top or inside its functions.
 
     A package's `__init__.py` counts where it is imported itself, not where one of its modules is.
@@ -34,7 +36,8 @@ def imported(path: Path) -> set[Path]:
     return {file for name in names if (file := file_of(name))}
 
 
-def loaded(path: Path) -> set[Path]:
+@cache
+def loaded(path: Path) -> Set[Path]:
     """Return the repository's files that a file loads by name: all modules of a package.
 
     Found where its code calls `import_module(f"pipeline.<package>.{name}")`.

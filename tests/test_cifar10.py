@@ -1,8 +1,6 @@
 """CIFAR-10: the archive becomes the promised splits, and any other archive is refused."""
 
 import gzip
-import io
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from pipeline.data.sources import cifar10
 from pipeline.data.splits.examples import read, write
 from pipeline.data.splits.split import Splits
 from pipeline.runtime.errors import Problem
+from tests.tars import tarred
 
 BATCH = 4
 RNG = np.random.default_rng(0)
@@ -33,15 +32,11 @@ def packed(folder: Path, changes: dict[str, bytes] | None = None) -> Path:
     members = {"batches.meta.txt": "\n".join([*NAMES, "", ""]).encode()}
     for name, pixels, labels in zip(BATCHES, PIXELS, LABELS, strict=True):
         members[f"{name}.bin"] = np.column_stack([labels.astype(np.uint8), pixels]).tobytes()
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w") as archive:
-        for name, content in reversed((members | (changes or {})).items()):
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+    content = reversed((members | (changes or {})).items())
+    tar = tarred((f"cifar-10-batches-bin/{name}", member) for name, member in content)
     folder.mkdir(exist_ok=True)
     path = folder / "cifar-10-binary.tar.gz"
-    path.write_bytes(gzip.compress(tar.getvalue(), 1))
+    path.write_bytes(gzip.compress(tar, 1))
     return path
 
 

@@ -222,14 +222,6 @@ def test_an_experiment_that_was_not_run_is_the_reason():
     assert {row["verdict"] for row in rows} == {"undecided"}
 
 
-def test_a_missing_group_is_the_reason():
-    """A table without a condition leaves the claims on it undecided."""
-    rows = [row for row in table("units") if not row["activation"].startswith("maxout")]
-    found = judged("units", rows)
-    assert found["26"]["reason"] == "There is no maxout networks in this comparison."
-    assert found["25"]["estimate"] is not None
-
-
 def test_rows_of_a_seed_are_averaged():
     """A group of several conditions has their mean of each seed."""
     group = Group([{"seed": s, "test_error": e} for s, e in [(1, 0.2), (0, 0.1), (1, 0.4)]])

@@ -30,15 +30,14 @@ def copy(tmp_path: Path) -> Path:
     for name, code in FILES:
         assert not (tmp_path / name).exists()
         (tmp_path / name).write_text(code, "utf-8")
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["experiments"] |= YAML(typ="safe", pure=True).load(BLOCK)
     params["run"] |= {"experiments": ["batch"], "probes": ["neuron"]}
     params["sweep"] |= {"seeds": 2, "learning_rates": [0.1]}
     params["datasets"]["digits"] |= {
         "network": {"hidden": [8]}, "finetune": {"epochs": 2, "patience": 2},
     }  # fmt: skip
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+    committed.write(params, tmp_path)
     return tmp_path
 
 
@@ -46,11 +45,6 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.timeout(600)
 def test_the_example_runs_as_it_stands(copy: Path) -> None:
     """Its commands give records, a verdict and a figure; its code passes the linter."""
-    assert [Path(name).parent.name for name, _ in FILES] == [
-        "experiments",
-        "claims",
-        "figures",
-    ]
     environment = os.environ | {"PYTHONPATH": str(copy)}
     for command in ["-m stages download digits", "-m stages preprocess digits", *COMMANDS]:
         arguments = [sys.executable, *command.split()]
@@ -70,11 +64,8 @@ def test_the_example_runs_as_it_stands(copy: Path) -> None:
 
 def test_the_example_has_three_files_and_four_commands() -> None:
     """The parts that the slow test runs are where it looks for them."""
-    assert [Path(name).name for name, _ in FILES] == 3 * ["batch.py"]
-    assert [command.split()[2] for command in COMMANDS] == [
-        "sweep",
-        "score",
-        "judge",
-        "claims-page",
-    ]
+    places = ("experiments", "claims", "report/figures")
+    assert [name for name, _ in FILES] == [f"pipeline/{place}/batch.py" for place in places]
+    commands = ["sweep", "score", "judge", "claims-page"]
+    assert [command.split()[2] for command in COMMANDS] == commands
     assert "batch:" in BLOCK

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from pipeline.config.params import Activation
-from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
+from pipeline.data.splits.sparse_batch import SparseBatch
 from pipeline.networks import population
 from pipeline.networks.kernels import dispatch
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
 from pipeline.pretraining.autoencoder import Autoencoder
+from tests.test_sparse_training import presence
 
 K = 2
 UNITS = (("rectifier", "softplus"), ("tanh", "linear"), ("softplus", "scaled"))
@@ -74,9 +75,7 @@ def test_one_kernel_takes_the_step_on_a_sample(
 ) -> None:
     """Sampled rows of the decoder move as in the passes; the others stay as they are."""
     draws = torch.Generator().manual_seed(0)
-    bits = torch.rand(K * 10, 130, generator=draws) < 0.05
-    starts = torch.cat([torch.zeros(1, dtype=torch.int64), bits.sum(1).cumsum(0)])
-    x = SparseBatch(SparseRows(starts, bits.nonzero()[:, 1].int(), 130), K)
+    x = SparseBatch(presence(torch.rand(K * 10, 130, generator=draws) < 0.05), K)
     seeds = [torch.Generator().manual_seed(n) for n in range(K)]
     sample = reconstruction_sampling.draw(x, x, size, seeds)
     step = Step.of(torch.tensor([0.1, 0.05]), torch.full((K,), 0.01), 10)

@@ -191,17 +191,6 @@ def test_numbers_of_neighbors_are_unrelated() -> None:
     assert max(abs(correlation(a, b)) for a, b in pairs) < 0.015
 
 
-def test_a_number_depends_on_its_image_alone() -> None:
-    """An image has the same numbers in any batch, order and subset."""
-    rows = torch.tensor([17, 3, 3999])
-    for whole, alone in [
-        (DRAWS.uniform("u", 3), Draws(7, rows).uniform("u", 3)),
-        (DRAWS.normal("z", 2, 2), DRAWS.only(rows).normal("z", 2, 2)),
-        (DRAWS.integers("n", 9), Draws(7, rows).integers("n", 9)),
-    ]:
-        assert torch.equal(whole[rows], alone)
-
-
 def test_numbers_never_change() -> None:
     """Golden values: results depend on the hash."""
     draws = Draws(1, torch.tensor([0, 1, 10**12]))

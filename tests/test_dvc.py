@@ -143,7 +143,7 @@ def test_test_split_is_read_by_few_stages() -> None:
 
 def test_parameters_that_are_watched_exist() -> None:
     """Each watched key is in params.yaml (DVC itself refuses a missing one)."""
-    params: dict[str, Any] = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     names = {"dataset": "digits", "activation": "tanh", "experiment": "depth", "probe": "spiking"}
     for stage in STAGES.values():
         for key in stage.get("params", []):

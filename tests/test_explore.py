@@ -68,13 +68,8 @@ def column(rows, name):
 def expected(rows):
     """Return what the page must show of a condition, in percent."""
     if any(not row["test_error"] for row in rows):
-        return {
-            "error": UNKNOWN,
-            "interval": UNKNOWN,
-            "zeros": UNKNOWN,
-            "dead": UNKNOWN,
-            "n": str(len(rows)),
-        }
+        unknown = dict.fromkeys(("error", "interval", "zeros", "dead"), UNKNOWN)
+        return unknown | {"n": str(len(rows))}
     errors, interval = column(rows, "test_error"), UNKNOWN
     if len(errors) > 1:
         half = stats.t.ppf(0.975, len(errors) - 1) * stats.sem(errors)

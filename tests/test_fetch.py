@@ -223,25 +223,34 @@ def test_lasting_refusal_is_not_retried(site: Site, raw: Path) -> None:
     assert len(site.ranges) == 1
 
 
+OTHER_SHA1 = "has sha1 .*, expected " + hashlib.sha1(FILE).hexdigest()
+
+
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("kind", "body", "says"),
     [
-        (FILE[:-9] + bytes(9), "is not a whole gzip file"),
-        (gzip.compress(b"other", mtime=0), f"sha256 {hashlib.sha256(b'other').hexdigest()}"),
-        (b"<html>log in first</html>", "is not a whole gzip file"),
-        (FILE + b"more", f"sends more than the expected {len(FILE)} bytes"),
-        (gzip.compress(bytes(10**6)), "expands to more than the expected 300000 bytes"),
+        (official, FILE[:-9] + bytes(9), "is not a whole gzip file"),
+        (official, gzip.compress(b"other", mtime=0), hashlib.sha256(b"other").hexdigest()),
+        (official, b"<html>log in first</html>", "is not a whole gzip file"),
+        (official, FILE + b"more", f"sends more than the expected {len(FILE)} bytes"),
+        (official, gzip.compress(bytes(10**6)), "expands to more than the expected 300000 bytes"),
+        (unsized, bytes(len(FILE)), OTHER_SHA1),
+        (unsized, FILE[:-1], OTHER_SHA1),
+        (unsized, bytes(10**6), "sends more than the expected 400000 bytes"),
     ],
-    ids=["damaged", "other", "portal", "long", "bomb"],
+    ids=["damaged", "other", "portal", "long", "bomb", "other, unsized", "short", "long, unsized"],
 )
-def test_wrong_bytes_are_refused(site: Site, raw: Path, body: bytes, says: str) -> None:
+def test_wrong_bytes_are_refused(
+    site: Site, raw: Path, kind: Callable[..., RemoteFile], body: bytes, says: str
+) -> None:
     """Wrong content is a Problem that shows actual and expected content, and none of it is kept."""
     site.body = body
     with pytest.raises(Problem, match=rf"file\.gz.*{says}.*the download was deleted") as caught:
-        get(raw, site.url)
+        get_all(raw, kind(site.url))
     assert "\n" not in str(caught.value)
     assert not list(raw.iterdir())
     assert not list((raw.parent / "partial").iterdir())
+    assert len(site.ranges) == 1
 
 
 @pytest.mark.parametrize("kind", [official, unsized])
@@ -276,44 +285,15 @@ def test_faults_that_pass_are_overcome(
     assert len(site.ranges) == requests
 
 
-def test_complete_leftover_of_unknown_size_is_used(site: Site, raw: Path) -> None:
-    """A complete partial file of unknown size is used after the server answers 416."""
-    leave(raw, "file.gz.part", FILE)
-    get_all(raw, unsized(site.url))
-    assert_fetched(raw)
-    assert site.ranges == [f"bytes={len(FILE)}-"]
-
-
-@pytest.mark.parametrize("left", [b"?" * 1000, bytes(len(FILE)), bytes(500_000)])
-def test_damaged_leftover_of_unknown_size_is_fetched_anew(
+@pytest.mark.parametrize("left", [FILE, b"?" * 1000, bytes(len(FILE)), bytes(500_000)])
+def test_leftover_of_unknown_size_is_used_or_fetched_anew(
     site: Site, raw: Path, left: bytes
 ) -> None:
-    """Wrong bytes of an earlier process, however many, cause a new download."""
+    """The server is asked for more; wrong bytes, however many, cause a new download."""
     leave(raw, "file.gz.part", left)
     get_all(raw, unsized(site.url))
     assert_fetched(raw)
-    assert site.ranges == [f"bytes={len(left)}-", None]
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        (bytes(len(FILE)), "has sha1 .*, expected " + hashlib.sha1(FILE).hexdigest()),
-        (FILE[:-1], "has sha1 .*, expected " + hashlib.sha1(FILE).hexdigest()),
-        (bytes(10**6), "sends more than the expected 400000 bytes"),
-    ],
-    ids=["other", "short", "long"],
-)
-def test_wrong_bytes_of_unknown_size_are_refused(
-    site: Site, raw: Path, body: bytes, says: str
-) -> None:
-    """Wrong content of a file without a size is a Problem, and none of it is kept."""
-    site.body = body
-    with pytest.raises(Problem, match=rf"file\.gz.*{says}.*the download was deleted") as caught:
-        get_all(raw, unsized(site.url))
-    assert "\n" not in str(caught.value)
-    assert not list((raw.parent / "partial").iterdir())
-    assert len(site.ranges) == 1
+    assert site.ranges == [f"bytes={len(left)}-", *([] if left == FILE else [None])]
 
 
 def test_full_disk_is_not_hidden(site: Site, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:

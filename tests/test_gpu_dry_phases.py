@@ -14,21 +14,20 @@ from pipeline.config.arms import Arm
 from pipeline.config.params import Activation, Finetune, Params
 from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
-from pipeline.data.splits.per_seed import read_for
 from pipeline.data.splits.split import Split
-from pipeline.evaluation import scoring
 from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
-from pipeline.networks.population import Population, Tensors
+from pipeline.networks.population import Tensors
 from pipeline.pretraining import layerwise
-from pipeline.runtime.storage import Record
 from pipeline.training import loop
 from pipeline.training.state import History, Trial
 from pipeline.training.workers import Workers
 from tests import dry_gpu, synthetic
+from tests.killed import Killed
 from tests.same_bits import CPU, CUDA, assert_same
 from tests.test_text_arms import settings as texts  # noqa: F401  a fixture
+from tests.test_text_arms import trained_on
 
 pytestmark = pytest.mark.usefixtures("by_torch_alone")
 SEEDS = 2
@@ -64,23 +63,6 @@ def images(recipe: str = "") -> Params:
     return Params.model_validate(content)
 
 
-def arm_on(
-    where: torch.device, settings: Params, name: str, start: str, **more: Any
-) -> tuple[Population, list[Record]]:
-    """Pre-train, fine-tune and score an arm as the stages do; return its networks and records."""
-    arm, scratch = Arm("mine", name, start), Path(where.type, name, start)
-    (scratch / "fine").mkdir(parents=True)
-    arm.start.mkdir(parents=True, exist_ok=True)
-    workers, setup = Workers(where, scratch, "test"), layerwise.setup_for(arm, settings)
-    networks, pretrained = layerwise.starting_networks(arm, settings, setup, workers)
-    population.save(networks, arm.start / "weights.safetensors")
-    fine = replace(grid_search.setup_for(arm, settings), **more)
-    networks, lines = grid_search.finetune(fine, replace(workers, scratch=scratch / "fine"))
-    test = read_for(arm.ready / "test.npz", range(SEEDS)).to(where)
-    scores = scoring.evaluate(arm, networks, test, trained=lines, pretrained=pretrained)
-    return networks, [*pretrained, *lines, *scores]
-
-
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Change to an empty folder, with one core."""
@@ -89,11 +71,11 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_arm_is_the_same(settings: Params, name: str, start: str, **more: Any) -> dry_gpu.Gpu:
-    networks, lines = arm_on(CPU, settings, name, start, **more)
+    networks, *records = trained_on(CPU, settings, name, start, **more)
     with dry_gpu.gpu() as gpu:
-        found, records = arm_on(CUDA, settings, name, start, **more)
+        found, *others = trained_on(CUDA, settings, name, start, **more)
     assert_same(networks.tensors, found.tensors)
-    assert repr(lines) == repr(records)
+    assert repr(records) == repr(others)
     return gpu
 
 
@@ -138,10 +120,6 @@ def test_networks_of_the_modern_recipe(today: bool) -> None:
     assert_same(found, other)
 
 
-class Killed(BaseException):
-    """Simulated kill."""
-
-
 def population_on(
     where: torch.device, setup: Any, trials: list[Trial], *, epochs: int, die_at: int = 0
 ) -> tuple[Tensors, list[History]]:
@@ -183,7 +161,7 @@ def test_a_killed_training_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_best_networks_are_copied_to_pinned_memory() -> None:
     """Copies of networks at their best epochs use pinned memory."""
     with dry_gpu.gpu() as gpu:
-        arm_on(CUDA, images(), "tanh", "random")
+        trained_on(CUDA, images(), "tanh", "random")
     kept = [wait for wait in gpu.waits if "state.py" in wait and "__setitem__" in wait]
     assert len(kept) > 10
     assert all("pinned memory" in wait for wait in kept)

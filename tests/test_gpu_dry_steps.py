@@ -22,7 +22,8 @@ from pipeline.training.minibatches import Minibatches, ShuffledMinibatches
 from pipeline.training.state import Trial
 from tests import dry_gpu
 from tests.same_bits import CPU, CUDA, assert_same
-from tests.test_gpu_graphs import OBJECTIVES, stored, trained
+from tests.test_gpu_graphs import OBJECTIVES, trained
+from tests.test_minibatches import stored
 
 pytestmark = pytest.mark.usefixtures("by_torch_alone")
 

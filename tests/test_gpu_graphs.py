@@ -1,15 +1,13 @@
-"""CUDA graphs of steps, on a CPU by a fake graph that calls the recorded function again."""
+"""CUDA graphs of steps: which steps are recorded, and the same bits on a GPU."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from pipeline.config.params import Activation
-from pipeline.data.splits.encoding import Encoding
-from pipeline.data.splits.examples import Examples
 from pipeline.finetuning.supervised import SupervisedObjective
 from pipeline.networks import population
 from pipeline.networks.kernels.gpu import graphs
@@ -20,23 +18,11 @@ from pipeline.pretraining.denoising import DenoisingObjective, Noise
 from pipeline.pretraining.layer_inputs import TrainedLayers
 from pipeline.training.minibatches import GeneratedMinibatches, Minibatches, ShuffledMinibatches
 from pipeline.training.state import Trial
+from tests.test_minibatches import CHARACTERS, stored
 
 UNIT = Activation(function="rectifier", l1=0.0, half_negated=True, reconstruction="softplus")
 TRIALS = [Trial(seed, rate, 0.01) for seed in (0, 1) for rate in (0.1, 0.01)]
 EPOCHS = [1, 2, 1, 5]  # each network's next one
-CHARACTERS = Encoding((16, 16), ("a", "b", "c"), scale=1 / 255, pipeline="nistp")
-
-
-@dataclass
-class FakeGraph:
-    """Graph whose replay calls the recorded function again; counts replays."""
-
-    act: Callable[[], None]
-    plays: int = 0
-
-    def replay(self) -> None:
-        self.plays += 1
-        self.act()
 
 
 def one_by_one(
@@ -47,16 +33,11 @@ def one_by_one(
         step(*given)
 
 
-def stored(form: Encoding, count: int = 43) -> Examples:
-    draws = torch.Generator().manual_seed(0)
-    x = torch.randint(256, (count, form.inputs), generator=draws, dtype=torch.uint8)
-    return Examples(x, torch.arange(count) % form.classes, form)
-
-
 def batches_of(kind: str) -> Minibatches:
     if kind == "generated":
-        return GeneratedMinibatches("test", 10, 40, stored(CHARACTERS))
-    return ShuffledMinibatches("test", "pretrain-2", 10, stored(replace(CHARACTERS, pipeline="")))
+        return GeneratedMinibatches("test", 10, 40, stored(CHARACTERS, 43))
+    clean = stored(replace(CHARACTERS, pipeline=""), 43)
+    return ShuffledMinibatches("test", "pretrain-2", 10, clean)
 
 
 def starts() -> Population:
@@ -73,7 +54,7 @@ def trained(objective: Any, tensors: Tensors) -> tuple[Tensors, torch.Tensor]:
 
 
 def supervised_objective(kind: str) -> tuple[SupervisedObjective, Tensors]:
-    examples = stored(replace(CHARACTERS, pipeline=""))
+    examples = stored(replace(CHARACTERS, pipeline=""), 43)
     objective = SupervisedObjective("rectifier", batches_of(kind), examples, examples)
     return objective, starts().select([0, 0, 1, 1]).tensors
 
@@ -98,20 +79,6 @@ OBJECTIVES = {
     "auto-encoders, representations stored": lambda: denoising_objective("stored", 1),
     "auto-encoders, representations computed": lambda: denoising_objective("generated", 1),
 }
-
-
-def test_replayed_steps_read_the_same_buffers() -> None:
-    """Inputs are copied into static buffers, and a recording serves all later groups."""
-    seen: list[tuple[int, float]] = []
-    recorded = RecordedSteps(lambda x: seen.append((x.data_ptr(), float(x))), 2, FakeGraph)
-    given = torch.arange(7.0)
-    recorded.take((x,) for x in given)
-    recorded.take((x,) for x in given)
-    assert [value for _, value in seen] == [*range(7), *range(7)]
-    own = {given.data_ptr() + 4 * n for n in range(7)}
-    taken = [n for n, (place, _) in enumerate(seen) if place in own]
-    assert taken == [0, 13]  # the first of all, and the last of the second seven
-    assert len({place for place, _ in seen} - own) == 2
 
 
 def test_only_steady_steps_on_a_gpu_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

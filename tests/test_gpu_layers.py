@@ -5,7 +5,8 @@ Where there is no GPU, Triton's interpreter runs them on the CPU.
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,13 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(running, "compiled_kernels", lambda: None)
     yield ran
     assert not layers._triton.failed
+
+
+def by_torch(act: Callable[[], Any]) -> Any:
+    """Return what a function returns when no layer is computed by the GPU kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "DEVICES", set())
+        return act()
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -99,9 +107,7 @@ def test_a_layer_equals_plain_torch(
     mine = run()
     assert fused.count("forward") == 3
     assert fused.count("backward_and_update") == 3
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "DEVICES", set())
-        plain = run()
+    plain = by_torch(run)
     assert len(fused) == 6
     for one, other in zip(mine, plain, strict=True):
         torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5)
@@ -179,9 +185,7 @@ def test_networks_are_the_same_on_both_paths(
     others = {tuple(order): train(function, negated, order) for order in ([1], [1, 0])}
     assert fused.count("softmax_delta") == 3 * STEPS
     assert_independent_of_the_population(mine, others)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "DEVICES", set())
-        plain = train(function, negated, [0, 1])
+    plain = by_torch(lambda: train(function, negated, [0, 1]))
     assert_close_to_plain(make_population(function, negated).tensors, plain, mine)
 
 
@@ -195,9 +199,7 @@ def test_autoencoders_are_the_same_on_both_paths(
     others = {tuple(order): denoise(function, negated, tied, order) for order in ([1], [1, 0])}
     assert fused.count("backward_and_update") == 3 * STEPS * 2
     assert_independent_of_the_population(mine, others)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "DEVICES", set())
-        plain = denoise(function, negated, tied, [0, 1])
+    plain = by_torch(lambda: denoise(function, negated, tied, [0, 1]))
     assert_close_to_plain(make_autoencoder(function, negated, tied).tensors, plain, mine)
 
 
@@ -242,9 +244,7 @@ def test_units_that_the_kernels_do_not_know(fused: list[str]) -> None:
     """Layers of other units: the linear part is fused, torch computes the unit."""
     made = train("elu", False, [0, 1])
     assert fused.count("backward_and_update") == 3 * STEPS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "DEVICES", set())
-        plain = train("elu", False, [0, 1])
+    plain = by_torch(lambda: train("elu", False, [0, 1]))
     assert_close_to_plain(make_population("elu", False).tensors, plain, made)
 
 

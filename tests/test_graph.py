@@ -4,12 +4,12 @@ import csv
 import filecmp
 import shutil
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 import joblib
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from pipeline.data.splits import examples
 from pipeline.runtime import storage
@@ -17,13 +17,7 @@ from pipeline.runtime.errors import Problem
 from pipeline.training import loop, trained_networks, workers
 from pipeline.training.state import TrainingState
 from tests import committed
-
-ARMS = [("rectifier", "random"), ("rectifier", "pretrained"), ("tanh", "pretrained")]
-MODULES = ("download", "preprocess", "pretrain", "finetune", "evaluate", "compare", "report")
-
-
-class Killed(BaseException):
-    """Simulated kill, which the library does not catch."""
+from tests.killed import Killed
 
 
 def main(stage: str, *arguments: str) -> None:
@@ -33,7 +27,7 @@ def main(stage: str, *arguments: str) -> None:
 @pytest.fixture
 def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Change to an empty folder with a small params.yaml; one process; no MLflow."""
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["run"] |= {"activations": ["rectifier", "tanh"], "seeds": 2}
     for phase in ("pretrain", "finetune"):
         params[phase] |= {"learning_rates": [0.1, 0.01]}
@@ -52,8 +46,7 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "pretrain": {"epochs": 2},
         "finetune": {"epochs": 2},
     }
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
     return tmp_path
@@ -62,10 +55,9 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_all(dataset: str = "digits") -> None:
     main("download", dataset)
     main("preprocess", dataset)
-    for activation in ("rectifier", "tanh"):
-        for initialization in ("random", "pretrained"):
-            for stage in ("pretrain", "finetune"):
-                main(stage, dataset, activation, initialization)
+    for arm in product(("rectifier", "tanh"), ("random", "pretrained")):
+        for stage in ("pretrain", "finetune"):
+            main(stage, dataset, *arm)
     main("evaluate", dataset)
     main("compare", dataset)
     if dataset == "digits":
@@ -77,12 +69,8 @@ def test_the_whole_graph(miniature: Path) -> None:
     run_all()
     with (miniature / "results/digits/table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["activation"], row["initialization"]) for row in rows] == [
-        ("rectifier", "random"),
-        ("rectifier", "pretrained"),
-        ("tanh", "random"),
-        ("tanh", "pretrained"),
-    ]
+    arms = [(row["activation"], row["initialization"]) for row in rows]
+    assert arms == [*product(("rectifier", "tanh"), ("random", "pretrained"))]
     assert {row["seeds"] for row in rows} == {"2"}
     assert all(0 < float(row["test_error_mean"]) < 1 for row in rows)
     assert "rectifier" in (miniature / "report/index.html").read_text()
@@ -156,10 +144,9 @@ def test_killed_stages_resume(
 
 def test_all_rates_diverged_is_reported(miniature: Path) -> None:
     """An arm that cannot be trained is named as failed; the others are compared."""
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = committed.content(Path("params.yaml"))
     params["activations"]["rectifier"] |= {"function": "softplus", "hardness": 1e38}
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
     run_all()
     with Path("results/digits/table.csv").open() as file:
         errors = {row["activation"]: row["test_error_mean"] for row in csv.DictReader(file)}

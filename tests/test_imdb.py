@@ -1,11 +1,11 @@
 """Large Movie Review Dataset: synthetic and hostile archives, and the one of DATA_MIRROR."""
 
 import gzip
-import io
 import os
 import re
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from tests import committed
 from tests.review_files import texts_of
+from tests.tars import tarred
 
 MIRROR = Path(os.environ.get("DATA_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
 real = pytest.mark.skipif(
@@ -37,16 +38,13 @@ Members = dict[str, bytes | tarfile.TarInfo]
 
 def packed(folder: Path, members: Members) -> Path:
     """Write the archive of some members into a folder."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for name, member in members.items():
-            info = tarfile.TarInfo(name) if isinstance(member, bytes) else member
-            data = member if isinstance(member, bytes) else b""
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    pairs = [
+        (name, member) if isinstance(member, bytes) else (member, b"")
+        for name, member in members.items()
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / imdb.NAME
-    path.write_bytes(gzip.compress(content.getvalue(), mtime=0))
+    path.write_bytes(gzip.compress(tarred(pairs), mtime=0))
     return path
 
 
@@ -280,16 +278,10 @@ def test_the_card_says_that_the_copy_is_repacked(tmp_path: Path) -> None:
     [file] = card["files"]
     assert imdb.ARCHIVE.repacked
     assert (file["digest"], file["official"]) == (imdb.ARCHIVE.repacked.digest, False)
-    facts = dict(dataset_card.data(_results(card)).facts)
+    facts = dict(dataset_card.data(SimpleNamespace(card=card, samples={})).facts)
     assert facts["Files"].endswith("a repacked copy, checked by a hash of its content")
     assert card["splits"]["test"]["examples"] == 4
     assert card["text"]["unlabeled"] == 140
-
-
-def _results(card: dict[str, Any]) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(card=card, samples={})
 
 
 @real

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import joblib
 import pytest
-from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from pipeline.analysis.comparison import Outcome
 from stages import last_line
 from stages.__main__ import app
-from tests import synthetic
+from tests import committed, synthetic
 from tests.finished import FAILED, SEEDS, failed
 from tests.imports import ROOT
 
@@ -52,8 +51,7 @@ def test_each_stage_ends_with_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     content["datasets"]["digits"]["network"]["hidden"] = [6]
     for phase in ("pretrain", "finetune"):
         content[phase]["epochs"] = 1
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(content, file)
+    committed.write(content)
     for words, pattern in LINES:
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, result.output

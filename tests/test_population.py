@@ -19,12 +19,10 @@ from pipeline.training.minibatches import ShuffledMinibatches
 from pipeline.training.model_selection import choose, grid
 from pipeline.training.state import History, Objective, Trial
 from tests.imports import ROOT, closure
+from tests.killed import Killed
+from tests.test_pool import Counting
 
 UNIT = Activation(function="rectifier", l1=0.001, half_negated=True, reconstruction="softplus")
-
-
-class Killed(BaseException):
-    """Simulated kill, which the library does not catch."""
 
 
 def make_objective() -> SupervisedObjective:
@@ -286,28 +284,12 @@ def test_orders_depend_on_seed_and_epoch() -> None:
     assert len(set(orders[0].tolist())) == 50
 
 
-@dataclass
-class Recorder:
-    """Objective that adds 1 to its tensors in each epoch; its cost is lowest after the third."""
-
-    criteria = ("valid_costs",)
-
-    def train_epoch(
-        self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]
-    ) -> torch.Tensor:
-        tensors["W"] += 1
-        return torch.zeros(len(trials))
-
-    def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, torch.Tensor]:
-        return {"valid_costs": (tensors["W"][:, 0] - 3).abs()}
-
-
 def test_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     """The returned tensors are those of the best epoch, not of the last."""
     tensors, [history] = loop.train(
-        Recorder(),
+        Counting(),
         {"W": torch.zeros(1, 1)},
-        [Trial(0, 0.1, 0.0)],
+        [Trial(3, 0.1, 0.0)],
         epochs=50,
         patience=2,
         files=[tmp_path / "run"],

@@ -14,7 +14,6 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 
 from pipeline.config.arms import Arm
 from pipeline.data.sources import unlabeled_texts
@@ -52,7 +51,7 @@ def reviews(count: int) -> list[dict[str, Any]]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which arms of two datasets of texts are trained and in MLflow."""
     folder = tmp_path_factory.mktemp("trained")
-    content = YAML(typ="safe", pure=True).load(committed.params())
+    content = committed.content()
     content["run"] |= {"datasets": ["rated", "sorted"], "seeds": 3}
     content["run"] |= {"activations": ["rectifier"], "initializations": ["random"]}
     for name, preprocess in (("rated", {}), ("sorted", {"label": "kind"})):
@@ -67,8 +66,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with_mlflow_defaults(patch)
         patch.setattr(joblib, "cpu_count", lambda: 1)
         patch.setattr("pipeline.tracking.artifacts.figures", lambda *_, **__: {})
-        with Path("params.yaml").open("w") as file:
-            YAML().dump(content, file)
+        committed.write(content)
         jsonl(Path("mine.jsonl"), reviews(200))
         for name in ("rated", "sorted"):
             for stage in ("download", "preprocess"):

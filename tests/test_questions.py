@@ -21,10 +21,10 @@ from pipeline.config.arms import Arm
 from pipeline.questions import files, looks
 from pipeline.questions.recommendation import recommendation
 from pipeline.runtime import storage
-from pipeline.training.state import TrainingState
 from stages.__main__ import app
 from tests import own_data
 from tests.imports import ROOT
+from tests.killed import Killed, count_epochs, kill_after_checkpoint
 
 CLASSES = ("setosa", "virginica")
 
@@ -176,10 +176,6 @@ def test_wide_tables_are_recognized_at_once(tmp_path: Path) -> None:
     assert time.process_time() - start < 4
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing in the library catches it."""
-
-
 def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ask small questions without a trial; return a list that collects networks by epoch."""
     monkeypatch.setattr("pipeline.questions.question.MOST_EPOCHS", 3)
@@ -187,15 +183,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr("pipeline.questions.question.HIDDEN", (6,))
     monkeypatch.setattr("pipeline.questions.workspace.LOOKS", (2, 4))
     monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 0.0)
-    epochs: list[int] = []
-    train_epoch = TrainingState.train_epoch
-
-    def counted(self, *args):  # type: ignore[no-untyped-def]
-        epochs.append(len(self.live))
-        train_epoch(self, *args)
-
-    monkeypatch.setattr(TrainingState, "train_epoch", counted)
-    return epochs
+    return count_epochs(monkeypatch)
 
 
 def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,15 +197,9 @@ def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.Monk
     shutil.rmtree("runs")
     epochs.clear()
     monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", -1)
-    save = TrainingState.save
-
-    def dying(self, files):  # type: ignore[no-untyped-def]
-        save(self, files)
-        if sum(epochs) > networks - 9:  # within the last arm's new networks
-            raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "save", dying)
+        # within the last arm's new networks
+        kill_after_checkpoint(patch, lambda: sum(epochs) > networks - 9)
         with pytest.raises(Killed):
             CliRunner().invoke(app, ["ask", *words], catch_exceptions=False)
     assert sum(epochs) < networks

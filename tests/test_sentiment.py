@@ -1,9 +1,7 @@
 """Multi-Domain Sentiment archives: synthetic, hostile, and the official one of DATA_MIRROR."""
 
 import gzip
-import io
 import os
-import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +20,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from tests import committed
 from tests.review_files import parted, texts_of
+from tests.tars import tarred
 
 MIRROR = Path(os.environ.get("DATA_MIRROR", "mirror"), "amazon")
 ARCHIVE = "domain_sentiment_data.tar.gz"
@@ -45,13 +44,7 @@ def xml(text: str, label: str | None = "positive", *, titles=False, stars=False)
 
 
 def packed(path: Path, members: dict[str, bytes]) -> Path:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for name, member in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(member)
-            archive.addfile(info, io.BytesIO(member))
-    path.write_bytes(gzip.compress(content.getvalue(), mtime=0))
+    path.write_bytes(gzip.compress(tarred(members.items()), mtime=0))
     return path
 
 

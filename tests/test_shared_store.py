@@ -14,7 +14,6 @@ import requests
 import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from ruamel.yaml import YAML
 
 from pipeline.config import params
 from pipeline.config.arms import Arm, arms_of
@@ -22,6 +21,7 @@ from pipeline.data.splits import examples
 from pipeline.evaluation import torch_module
 from pipeline.networks import population
 from pipeline.tracking import champion, finished_arm
+from tests import committed
 from tests.campaigns import miniature
 from tests.campaigns.tracking import free_port, postgres, serving, track
 from tests.mlflow_runs import with_mlflow_defaults
@@ -64,13 +64,12 @@ def uri(bucket: str, tmp_path: Path) -> Iterator[str]:
 def copies(tmp_path: Path) -> list[Path]:
     """Train six arms of the miniature; return two copies of the project."""
     folder, other = miniature.clone(tmp_path / "project"), tmp_path / "other"
-    settings = YAML(typ="safe", pure=True).load(folder / "params.yaml")
+    settings = committed.content(folder / "params.yaml")
     settings["run"] |= {
         "activations": ["rectifier", "tanh", "softplus"],
         "initializations": ["random", "pretrained"],
     }
-    with (folder / "params.yaml").open("w") as file:
-        YAML().dump(settings, file)
+    committed.write(settings, folder)
     miniature.finish(folder, [*miniature.STAGES, "repro"])
     shutil.copytree(folder, other)
     return [folder, other]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -21,6 +22,7 @@ from pipeline.data.text.reviews import Review
 from pipeline.evaluation import scoring, torch_module
 from pipeline.finetuning import grid_search
 from pipeline.networks import population
+from pipeline.networks.population import Population
 from pipeline.pretraining import layerwise
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -72,22 +74,31 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     return params.Params.model_validate(content)
 
 
-def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, list[Record]]:
-    """Train an arm as the stages do and return the records of its scores."""
-    arm = Arm("mine", activation, start)
-    setup = layerwise.setup_for(arm, settings)
-    for folder in (arm.start, arm.networks, Path("scratch", arm.key)):
-        folder.mkdir(parents=True)
-    workers = Workers(CPU, Path("scratch", arm.key), "test")
+def trained_on(
+    where: torch.device, settings: params.Params, activation: str, start: str, **changes: Any
+) -> tuple[Population, list[Record], list[Record]]:
+    """Pre-train, fine-tune and score an arm as the stages do, with changes of the last setup.
+
+    Returns its networks, the records of their training, and those of their scores.
+    """
+    arm, scratch = Arm("mine", activation, start), Path(where.type, activation, start)
+    (scratch / "fine").mkdir(parents=True)
+    workers, setup = Workers(where, scratch, "test"), layerwise.setup_for(arm, settings)
     networks, pretrained = layerwise.starting_networks(arm, settings, setup, workers)
     population.save(networks, arm.start / "weights.safetensors")
-    fine = grid_search.setup_for(arm, settings)
-    networks, trained = grid_search.finetune(
-        fine, replace(workers, scratch=workers.scratch / "fine")
-    )
+    fine = replace(grid_search.setup_for(arm, settings), **changes)
+    networks, trained = grid_search.finetune(fine, replace(workers, scratch=scratch / "fine"))
+    test = read_for(arm.ready / "test.npz", range(SEEDS)).to(where)
+    scores = scoring.evaluate(arm, networks, test, trained=trained, pretrained=pretrained)
+    return networks, [*pretrained, *trained], scores
+
+
+def scored(settings: params.Params, activation: str, start: str) -> tuple[Arm, list[Record]]:
+    """Train an arm, store its networks and return the records of its scores."""
+    arm = Arm("mine", activation, start)
+    networks, _, scores = trained_on(CPU, settings, activation, start)
     population.save(networks, arm.networks / "weights.safetensors")
-    test = read_for(arm.ready / "test.npz", range(SEEDS))
-    return arm, scoring.evaluate(arm, networks, test, trained=trained, pretrained=pretrained)
+    return arm, scores
 
 
 @pytest.mark.parametrize("initialization", ["random", "pretrained"])
@@ -157,10 +168,7 @@ def test_ratings_are_chosen_by_their_rmse(settings: params.Params) -> None:
     """Of the rates and epochs of a seed the one with the lowest validation RMSE is kept."""
     arm = Arm("mine", "rectifier", "random")
     _, lines = scored(settings, "rectifier", "random")
-    fine = grid_search.setup_for(arm, settings)
-    workers = Workers(CPU, Path("scratch/again"), "test")
-    workers.scratch.mkdir()
-    _, trained = grid_search.finetune(fine, workers)
+    _, trained = grid_search.finetune(grid_search.setup_for(arm, settings), again(arm))
     for line in lines:
         mine = [record for record in trained if record["seed"] == line["seed"]]
         best = min(min(record["valid_rmses"]) for record in mine)

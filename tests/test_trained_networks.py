@@ -10,19 +10,14 @@ from pathlib import Path
 import joblib
 import pytest
 import torch
-from ruamel.yaml import YAML
 
 from pipeline.config.arms import Arm
 from pipeline.networks.arithmetic import running
 from pipeline.training import trained_networks, workers
-from pipeline.training.state import TrainingState
 from tests import committed
+from tests.killed import Killed, count_epochs, kill_after_checkpoint
 
 ARM = Arm("digits", "rectifier", "pretrained")
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the library catches it."""
 
 
 @pytest.fixture
@@ -33,27 +28,18 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     set_params(seeds=2)
     for stage in ("download", "preprocess"):
         import_module(f"stages.{stage}").main("digits")
-    epochs: list[int] = []
-    train_epoch = TrainingState.train_epoch
-
-    def counted(self, *args):  # type: ignore[no-untyped-def]
-        epochs.append(len(self.live))
-        train_epoch(self, *args)
-
-    monkeypatch.setattr(TrainingState, "train_epoch", counted)
-    return epochs
+    return count_epochs(monkeypatch)
 
 
 def set_params(*, seeds: int, rates: tuple[float, ...] = (0.1, 0.01), **of_run: list[str]) -> None:
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["run"] |= {"seeds": seeds, **of_run}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
     for phase in ("pretrain", "finetune"):
         params["datasets"]["digits"][phase] = {
             "epochs": 3, "patience": 3, "learning_rates": [*rates],
         }  # fmt: skip
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
 
 
 def run(*stages: str) -> None:
@@ -95,10 +81,9 @@ def test_one_more_learning_rate_trains_one_more(trained: list[int]) -> None:
     """A rate added to the grid of fine-tuning trains one network per seed."""
     run()
     trained.clear()
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = committed.content(Path("params.yaml"))
     params["datasets"]["digits"]["finetune"]["learning_rates"].append(0.05)
-    with Path("params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params)
     run()
     assert sum(trained) == 2 * 3
 
@@ -113,15 +98,8 @@ def test_another_number_of_cores_continues(
     shutil.rmtree(trained_networks.FOLDER)
     monkeypatch.setattr("pipeline.training.loop.CHECKPOINT_SECONDS", -1)
     trained.clear()
-    save = TrainingState.save
-
-    def dying(self, files):  # type: ignore[no-untyped-def]
-        save(self, files)
-        if len(trained) == 8:  # the second epoch of fine-tuning
-            raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "save", dying)
+        kill_after_checkpoint(patch, lambda: len(trained) == 8)  # epoch 2 of fine-tuning
         with pytest.raises(Killed):
             run()
     monkeypatch.setattr(workers, "CACHE_BYTES", 1)

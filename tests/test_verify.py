@@ -8,7 +8,6 @@ import joblib
 import pytest
 import safetensors.torch
 from dvc.repo import Repo
-from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from pipeline.runtime import storage
@@ -53,13 +52,12 @@ def files():
 def made(tmp_path_factory):
     """Folder with the results of tiny networks, and a project of DVC without stages."""
     folder = tmp_path_factory.mktemp("made")
-    params = YAML(typ="safe", pure=True).load(committed.params())
+    params = committed.content()
     params["run"] |= {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
     params["run"] |= {"seeds": 2}
     params["datasets"]["digits"]["network"]["hidden"] = [12, 10]
     params["datasets"]["digits"]["finetune"] = {"epochs": 2, "learning_rates": [0.1]}
-    with (folder / "params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(joblib, "cpu_count", lambda: 1)

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from tests import committed
 
 ROOT = Path(__file__).parents[2]
 STAGES = [sys.executable, "-m", "stages"]
@@ -45,7 +45,7 @@ def project() -> Iterator[Path]:
 def clone(folder: Path) -> Path:
     """Clone the project with small params, committed as users do."""
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
-    params = YAML(typ="safe", pure=True).load(folder / "params.yaml")
+    params = committed.content(folder / "params.yaml")
     params["run"] |= {
         "datasets": ["digits"],
         "activations": ["rectifier"],
@@ -61,8 +61,7 @@ def clone(folder: Path) -> Path:
         "pretrain": {"epochs": 2, "learning_rates": [0.1]},
         "finetune": {"epochs": 2, "learning_rates": [0.1, 0.01]},
     }
-    with (folder / "params.yaml").open("w") as file:
-        YAML().dump(params, file)
+    committed.write(params, folder)
     author = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
     subprocess.run(["git", *author, "commit", "-qam", "Small"], cwd=folder, check=True)
     return folder
