@@ -120,6 +120,13 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         shutil.rmtree("questions", ignore_errors=True)
 
 
+def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign that turns the direction of writing is shown as an escape."""
+    monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 1e6)
+    output = ask(csv(Path("data.csv"), ["a\u202e", "b"] * 15)).output
+    assert "classes: 2: a\\u202e (15), b (15)" in output
+
+
 def test_formats_are_recognized(tmp_path: Path) -> None:
     """Delimiters, columns of labels and texts, sizes of images, arrays and named splits."""
     (tmp_path / "a.csv").write_text("Species;width\n" + "a;1\nb;2\n" * 9)
