@@ -7,7 +7,7 @@
 | other text, without the spaces around it: "spam", "01", "1_11", "1e3", "True" | itself, in NFC |
 | null, NaN, and the texts in `MISSING`: "", "nan", "NA", "null", ... | none: a missing label |
 | fraction (0.5, "0.5"), infinity, float of 2**53 and more | none: refused |
-| list, object, bytes, text of several lines | none: refused |
+| list, object, bytes, text of several lines or with control characters | none: refused |
 
 Class names are sorted as numbers where all of them are numbers, else by code points.
 """
@@ -27,6 +27,7 @@ MISSING = frozenset(
     ["", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "Null"]
 )
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # and ends of lines
 EXACT = 2**53  # floats from here on may have lost their last digits
 NOT_WHOLE = "no whole number: labels are whole numbers or text"
 SHOWN = 20  # characters of a label that an error message quotes
@@ -61,8 +62,8 @@ def class_name(label: object) -> str:
 def _text_class(label: str) -> str:
     if label in MISSING:
         raise MissingLabelError(f"the label is missing{label and f' ({label})'}")
-    if len(label.splitlines()) > 1:
-        raise ValueError(f"the label {label[:SHOWN]!r} has several lines")
+    if CONTROL.search(label):
+        raise ValueError(f"the label {label[:SHOWN]!r} has several lines or control characters")
     number = NUMBER.fullmatch(label)
     if number is None:
         return label
