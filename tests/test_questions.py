@@ -146,7 +146,7 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         exif = image.getexif()
         exif[ExifTags.Base.Orientation] = 6
         (tmp_path / "j" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
-        image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}.png", exif=exif)
+        image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}{('.png', '.tif')[n // 3]}", exif=exif)
     shares = {"valid": 0.15, "test": 0.25}
     table = {"label": "Species", "delimiter": ";", "scaling": "standardized"}
     (tmp_path / "k.csv").write_text("content,x,label\n" + "12.5,NA,a\n,7,b\n" * 9)
