@@ -140,6 +140,25 @@ def test_ratings_between_the_steps_are_a_problem(tmp_path: Path) -> None:
         splits(tmp_path, source)
 
 
+@pytest.mark.parametrize(
+    ("options", "value", "says"),
+    [
+        ({"label": "stars"}, 1.5, r"line 1: the label 1.5 is no whole number.* \(20 of 100 labels"),
+        ({"label": "stars"}, ["1"], "line 1: the label is neither text nor a number .20 of 100"),
+        ({}, "1/5", "line 1: stars of '1/5' are no number .20 of 100 labels cannot be used.: corr"),
+    ],
+)
+def test_many_refused_labels_are_a_problem(tmp_path: Path, options, value, says: str) -> None:
+    """A fifth of the reviews without a usable label are refused in one line, not left out."""
+    rows = [row | {"stars": n % 5 or value} for n, row in enumerate(reviews(100))]
+    source = {"reviews": str(jsonl(tmp_path / "a.jsonl", rows))}
+    with pytest.raises(Problem, match=says):
+        splits(tmp_path, source, **options)
+    rows[20:] = [row | {"stars": 1 + n % 4} for n, row in enumerate(reviews(400))]
+    jsonl(tmp_path / "a.jsonl", rows)
+    assert sum(len(split.y_N) for split in splits(tmp_path, source, **options)) == 416
+
+
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
 def test_gzipped_files_are_read(tmp_path: Path, name: str) -> None:
     """A .gz file is read as the file that it holds; a damaged one is a Problem."""

@@ -37,10 +37,14 @@ class MissingLabelError(ValueError):
     """A label is absent."""
 
 
+class RefusedLabelError(ValueError):
+    """A value is no label: a fraction, a list, text with control characters."""
+
+
 def class_name(label: object) -> str:
     """Return the class of a label by the module's rule.
 
-    Raises MissingLabelError for a missing label, and ValueError for what is no label.
+    Raises MissingLabelError for a missing label, and RefusedLabelError for what is no label.
 
     >>> class_name(0.0), class_name("-0"), class_name(False), class_name("1_11"), class_name(" a ")
     ('0', '0', '0', '1_11', 'a')
@@ -53,9 +57,9 @@ def class_name(label: object) -> str:
     if isinstance(label, int):
         return str(int(label))
     if not isinstance(label, float):
-        raise ValueError("the label is neither text nor a number")
+        raise RefusedLabelError("the label is neither text nor a number")
     if not (abs(label) < EXACT and label.is_integer()):
-        raise ValueError(f"the label {label} is {NOT_WHOLE}")
+        raise RefusedLabelError(f"the label {label} is {NOT_WHOLE}")
     return str(int(label))
 
 
@@ -63,13 +67,14 @@ def _text_class(label: str) -> str:
     if label in MISSING:
         raise MissingLabelError(f"the label is missing{label and f' ({label})'}")
     if CONTROL.search(label):
-        raise ValueError(f"the label {label[:SHOWN]!r} has several lines or control characters")
+        what = "has several lines or control characters"
+        raise RefusedLabelError(f"the label {label[:SHOWN]!r} {what}")
     number = NUMBER.fullmatch(label)
     if number is None:
         return label
     sign, whole, fraction = number.groups()
     if fraction and fraction.strip("0"):
-        raise ValueError(f"the label {label} is {NOT_WHOLE}")
+        raise RefusedLabelError(f"the label {label} is {NOT_WHOLE}")
     return str(whole if whole == "0" else sign + whole)
 
 
