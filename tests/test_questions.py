@@ -90,6 +90,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
     Path("nothing.csv").touch()
     Path("rows.csv").write_text("1.5,2,a\n2.5,3,b\n" * 9)
     Path("cut.csv.gz").write_bytes(gzip.compress(Path(data).read_bytes())[:-9])
+    Path("long.csv.gz").write_bytes(gzip.compress(b"a,b,label\n" + bytes(1 << 24)))
     own_data.classes(Path("pictures"), {"a": 3, "b": 3})
     bomb = own_data.png(60_000, 60_000, zlib.compress(b"\0" * 99))
     Path("pictures/a/bomb.png").write_bytes(bomb)
@@ -110,6 +111,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         (["nothing.csv"], "nothing.csv is empty, or begins with an empty line"),
         (["rows.csv"], "the first line seems to be a row and no header, as its last cell a is"),
         (["cut.csv.gz"], "cut.csv.gz is a damaged gzip file"),
+        (["long.csv.gz"], "long.csv.gz, line 2: more than 16777216 characters"),
         (["pictures"], "pictures/a/bomb.png has more than"),
         (["data.xlsx"], "expected a folder of images, or a file that ends in one of"),
     ):
