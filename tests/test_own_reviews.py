@@ -76,7 +76,9 @@ def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options
     [
         ({"reviews": "nowhere.jsonl"}, "source.reviews: there is no file nowhere.jsonl"),
         ({"reviews": "a.jsonl", "unlabeled": "no.jsonl"}, "source.unlabeled: there is no file"),
-        ({"reviews": ["a.jsonl", "a.jsonl"]}, "has a.jsonl twice"),
+        ({"reviews": ["a.jsonl", "a.jsonl"]}, "a.jsonl and a.jsonl have the same content: name"),
+        ({"reviews": ["a.jsonl", "./a.jsonl"]}, r"a.jsonl and ./a.jsonl have the same content"),
+        ({"reviews": "a.jsonl", "unlabeled": "a.txt"}, "a.jsonl and a.txt have the same content"),
         ({"reviews": "a.txt"}, "a.txt ends neither in .jsonl nor in .csv"),
     ],
 )
