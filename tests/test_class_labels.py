@@ -19,7 +19,10 @@ SAME = [
 ]
 TEXTS = ["1_11", "01", "1e1", "+1", "1.", ".0", "٣", "True", "false", "Na", "None", "inf", "a b"]
 MISSING = [None, float("nan"), "", " ", "nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>"]
-REFUSED = [0.5, "0.5", "-1.25", 1e300, float("inf"), [], {}, b"a", "a\nb"]
+REFUSED = [
+    *(0.5, "0.5", "-1.25", 1e300, float("inf"), [], {}, b"a", "a\nb", "a\u2028b", "a\0", "\x1b[1m"),
+    "\ud83d",  # half an emoji
+]
 
 
 @pytest.mark.parametrize(("name", "labels"), SAME, ids=[name for name, _ in SAME])

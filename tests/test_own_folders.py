@@ -204,6 +204,11 @@ def test_examples_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         (["imagesTr/1.png", "labelsTr/1.png"], "in has imagesTr and labelsTr, which are not"),
         (["holdout/1.png", "input/1.png", "ground_truth/1.png"], "in has ground_truth and holdout"),
         (["a/1.png", ".net/1.png"], r"in/\.net has images, but its name begins with a dot"),
+        (["a/1.png", ".net/x/1.png"], r"in/\.net has images, but its name begins with a dot"),
+        (["a/1.png", "b/.more/1.png"], r"in/b/\.more has images, but its name begins with a dot"),
+        (["train/a/1.png", "test/a/1.png", ".valid/a/1.png"], r"in/\.valid has images, but its"),
+        (["a/1.png", "b/\udce9.png"], r"in/b/\\udce9\.png has a name that is not UTF-8: rename it"),
+        (["\udce9/1.png", "b/1.png"], r"in/\\udce9/1\.png has a name that is not UTF-8: rename it"),
         (["e\u0301/1.png", "\u00e9/2.png"], "in has two folders \u00e9 that differ only in their"),
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "in/test has no folder b"),
         (["train/a/1.png", "train/1.png", "test/a/1.png"], r"train/1\.png is in no class"),
@@ -219,7 +224,7 @@ def test_other_layouts_are_refused(tmp_path: Path, files: list[str], says: str) 
         place = tmp_path / "in" / name
         (place if name.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
         if not name.endswith("/"):
-            place.write_bytes(name.encode())
+            place.write_bytes(name.encode(errors="surrogateescape"))
     with pytest.raises(Problem, match=says):
         stock({"folder": str(tmp_path / "in")}, tmp_path / "raw")
 

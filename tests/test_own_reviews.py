@@ -76,7 +76,9 @@ def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options
     [
         ({"reviews": "nowhere.jsonl"}, "source.reviews: there is no file nowhere.jsonl"),
         ({"reviews": "a.jsonl", "unlabeled": "no.jsonl"}, "source.unlabeled: there is no file"),
-        ({"reviews": ["a.jsonl", "a.jsonl"]}, "has a.jsonl twice"),
+        ({"reviews": ["a.jsonl", "a.jsonl"]}, "a.jsonl and a.jsonl have the same content: name"),
+        ({"reviews": ["a.jsonl", "./a.jsonl"]}, r"a.jsonl and ./a.jsonl have the same content"),
+        ({"reviews": "a.jsonl", "unlabeled": "a.txt"}, "a.jsonl and a.txt have the same content"),
         ({"reviews": "a.txt"}, "a.txt ends neither in .jsonl nor in .csv"),
     ],
 )
@@ -138,6 +140,25 @@ def test_ratings_between_the_steps_are_a_problem(tmp_path: Path) -> None:
     says = "line 1: ratings run from 1 to 4.3, and 20 are neither whole nor half ones: round them"
     with pytest.raises(Problem, match=says):
         splits(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "says"),
+    [
+        ({"label": "stars"}, 1.5, r"line 1: the label 1.5 is no whole number.* \(20 of 100 labels"),
+        ({"label": "stars"}, ["1"], "line 1: the label is neither text nor a number .20 of 100"),
+        ({}, "1/5", "line 1: stars of '1/5' are no number .20 of 100 labels cannot be used.: corr"),
+    ],
+)
+def test_many_refused_labels_are_a_problem(tmp_path: Path, options, value, says: str) -> None:
+    """A fifth of the reviews without a usable label are refused in one line, not left out."""
+    rows = [row | {"stars": n % 5 or value} for n, row in enumerate(reviews(100))]
+    source = {"reviews": str(jsonl(tmp_path / "a.jsonl", rows))}
+    with pytest.raises(Problem, match=says):
+        splits(tmp_path, source, **options)
+    rows[20:] = [row | {"stars": 1 + n % 4} for n, row in enumerate(reviews(400))]
+    jsonl(tmp_path / "a.jsonl", rows)
+    assert sum(len(split.y_N) for split in splits(tmp_path, source, **options)) == 416
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])

@@ -228,6 +228,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
             "is not text in UTF-8 but a gzip file: save it",
         ),
         (b"PK\x03\x04\xff", "is not text in UTF-8 but a zip file or an Excel workbook: save"),
+        ("a,label\n1,x\n2,x\0\n", r"line 3, column label: the label 'x\\x00' has several lines or"),
         ("a,label\n1,0.5\n2,1\n", r"line 2, column label: the label 0.5 is no whole"),
         ("a,label\n1,x\n2,y\n", "class x of .* has 1 examples"),
     ],
@@ -361,6 +362,17 @@ def test_other_formats_are_named(tmp_path: Path, content: bytes, says: str) -> N
     (tmp_path / "in.npz").write_bytes(content)
     with pytest.raises(Problem, match=rf"cannot be read \(.*{says}.*\): save it with numpy.savez"):
         made({"npz": str(tmp_path / "in.npz")}, tmp_path / "raw")
+
+
+def test_long_labels_take_their_own_memory(tmp_path: Path) -> None:
+    """One label of 100,000 characters does not make the others as long."""
+    labels = ["x" * 100_000, *"xy" * 300]
+    rows = "".join(f"{n},{label}\n" for n, label in enumerate(labels))
+    tracemalloc.start()
+    with pytest.raises(Problem, match=r"class xxx.* has 1 examples"):
+        csv(tmp_path / "in.csv", "a,label\n" + rows)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 def test_wide_tables_are_read_in_linear_time(tmp_path: Path) -> None:

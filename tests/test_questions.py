@@ -90,6 +90,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
     Path("nothing.csv").touch()
     Path("rows.csv").write_text("1.5,2,a\n2.5,3,b\n" * 9)
     Path("cut.csv.gz").write_bytes(gzip.compress(Path(data).read_bytes())[:-9])
+    Path("long.csv.gz").write_bytes(gzip.compress(b"a,b,label\n" + bytes(1 << 24)))
     own_data.classes(Path("pictures"), {"a": 3, "b": 3})
     bomb = own_data.png(60_000, 60_000, zlib.compress(b"\0" * 99))
     Path("pictures/a/bomb.png").write_bytes(bomb)
@@ -110,6 +111,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         (["nothing.csv"], "nothing.csv is empty, or begins with an empty line"),
         (["rows.csv"], "the first line seems to be a row and no header, as its last cell a is"),
         (["cut.csv.gz"], "cut.csv.gz is a damaged gzip file"),
+        (["long.csv.gz"], "long.csv.gz, line 2: more than 16777216 characters"),
         (["pictures"], "pictures/a/bomb.png has more than"),
         (["data.xlsx"], "expected a folder of images, or a file that ends in one of"),
     ):
@@ -118,6 +120,13 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         assert message in result.output
         assert len(result.output.splitlines()) == 1
         shutil.rmtree("questions", ignore_errors=True)
+
+
+def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign that turns the direction of writing is shown as an escape."""
+    monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 1e6)
+    output = ask(csv(Path("data.csv"), ["a\u202e", "b"] * 15)).output
+    assert "classes: 2: a\\u202e (15), b (15)" in output
 
 
 def test_formats_are_recognized(tmp_path: Path) -> None:
@@ -139,7 +148,7 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         exif = image.getexif()
         exif[ExifTags.Base.Orientation] = 6
         (tmp_path / "j" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
-        image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}.png", exif=exif)
+        image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}{('.png', '.tif')[n // 3]}", exif=exif)
     shares = {"valid": 0.15, "test": 0.25}
     table = {"label": "Species", "delimiter": ";", "scaling": "standardized"}
     (tmp_path / "k.csv").write_text("content,x,label\n" + "12.5,NA,a\n,7,b\n" * 9)

@@ -1,26 +1,22 @@
 """Recognition of a user's files: their format, labels and inputs, as the blocks of params.yaml."""
 
 import csv
-import gzip
-import io
 import math
 import os
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.data.download import inventory
 from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
-from pipeline.data.formats.signatures import GZIP
 from pipeline.data.formats.table import listed
 from pipeline.data.sources import own
 from pipeline.data.splits.vocabulary import Tokenizer
@@ -115,20 +111,23 @@ def _npz(path: Path, target: str, label: str | None, scaling: str) -> Recognized
 
 
 def _table(path: Path, target: str, label: str | None, scaling: str) -> Recognized:
-    with _opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+    with path.open("rb") as file:
+        reader = inventory.HashingReader(file)
+        lines = review_files.lines(reader, str(path), "utf-8", newline="")
+        header = next(lines, "")
         try:
-            delimiter = max(",;\t|", key=text.readline(review_files.LONGEST_LINE).count)
-            text.seek(0)
-            rows = _rows(text, delimiter)
-            columns = [name.strip() for name in next(rows, [])]
-            column = _label(path, columns, label)
-            place = columns.index(column)
-            whole = (row for row in rows if len(row) == len(columns))
-            sample = [*islice(whole, SAMPLE)]
-            labels = [row[place].strip() for row in chain(sample, whole)]
-        except UnicodeDecodeError as error:
+            review_files.check_decoded(header)
+        except ValueError as error:
             file.seek(0)
             raise csv_table.not_text(str(path), file.read(SIGNATURE)) from error
+        delimiter = max(",;\t|", key=header.count)
+        rows = _rows(chain([header], lines), delimiter)
+        columns = [name.strip() for name in next(rows, [])]
+        column = _label(path, columns, label)
+        place = columns.index(column)
+        whole = (row for row in rows if len(row) == len(columns))
+        sample = [*islice(whole, SAMPLE)]
+        labels = [row[place].strip() for row in chain(sample, whole)]
     if label is None and column.lower() not in LABELS and column in labels:
         raise Problem(
             f"{path}: the first line seems to be a row and no header, as its last cell {column} is "
@@ -195,16 +194,6 @@ def _texts(
     options = options | {"text": name, "terms": max(1, min(TERMS, known // 2))}
     what = f"{rows} texts under {name}, classes under {options['label']}"
     return Recognized({"reviews": target}, options, rows, what)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, expanded if it is a gzip file. Raises Problem where that is damaged."""
-    try:
-        with path.open("rb") as file:
-            yield gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file  # type: ignore[misc]
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise Problem(f"{path} is a damaged gzip file ({error}): replace it") from error
 
 
 def _label(path: Path, columns: list[str], label: str | None) -> str:

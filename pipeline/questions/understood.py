@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.analysis.criterion import written
 from pipeline.report.text.wording import plural
+from pipeline.runtime.errors import printable
 
 SHOWN = 6  # classes that are listed
 RARE = 1 / 3  # a class of less than this share of an equal one is odd
@@ -29,7 +30,8 @@ def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:
         f"inputs:  {card['inputs']:,}{scaling}, from {low} to {high}",
         f"splits:  {', '.join(parts)}",
     ]
-    return text + [f"note:    {line}" for line in _oddities(splits, names, counts, margin)]
+    notes = [f"note:    {line}" for line in _oddities(splits, names, counts, margin)]
+    return [printable(line) for line in text + notes]
 
 
 VERBS = {"train": "examples train", "valid": "choose rate and epoch", "test": "test"}

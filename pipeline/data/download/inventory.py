@@ -184,7 +184,14 @@ def sizes(raw: Path) -> list[int]:
 
 
 def measure(place: Place, root: Path) -> File:
-    """Return the entry of a file, with its path relative to `root`."""
+    """Return the entry of a file, with its path relative to `root`.
+
+    Raises Problem where the path is not UTF-8.
+    """
+    try:
+        str(place.path).encode()
+    except UnicodeEncodeError as error:
+        raise Problem(f"{place.path} has a name that is not UTF-8: rename it") from error
     with place.path.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         size = opened.tell()
@@ -215,7 +222,7 @@ def _images(root: Path) -> list[Place]:
     if strangers:
         raise Problem(
             f"{len(strangers)} of the files in {root} are not images by their names, "
-            f"the first is {min(strangers)}: move them elsewhere"
+            f"the first is {min(strangers)}: move them elsewhere, or save them as PNG or JPEG"
         )
     # Other files at the top of the folder, a README or a license, describe the dataset.
     if loose := [path for path in loose if path.suffix.lower() in SUFFIXES]:
@@ -249,7 +256,6 @@ def _part_folders(folders: list[Path]) -> dict[Part, Path]:
 def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
     """Yield the files of the class folders in `base`, classes by name."""
     folders, loose = _listed(base, root)
-    _check_hidden(base)
     if not folders:
         raise Problem(f"{base} has no class folders: {LAYOUT}")
     if loose and part:
@@ -274,16 +280,16 @@ def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
             yield Place(file, name, part)
 
 
-def _check_hidden(base: Path) -> None:
+def _check_hidden(folder: Path) -> None:
     """Raise Problem for a hidden folder with images: it could be a class, such as .net."""
-    for folder in sorted(base.glob(".*")):
-        if folder.is_dir() and not HIDDEN_JUNK.fullmatch(folder.name):
-            images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
-            if any(not passed_over(path.name) for path in images):
-                raise Problem(
-                    f"{folder} has images, but its name begins with a dot, as those of hidden "
-                    "folders: rename it if it is a class, or move it elsewhere"
-                )
+    if folder.name in JUNK or HIDDEN_JUNK.fullmatch(folder.name):
+        return
+    images = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if any(not passed_over(path.name) for path in images):
+        raise Problem(
+            f"{folder} has images, but its name begins with a dot, as those of hidden "
+            "folders: rename it if it is a class, or move it elsewhere"
+        )
 
 
 def passed_over(name: str) -> bool:
@@ -296,6 +302,7 @@ def _listed(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
     folders, files = [], []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if passed_over(path.name):
+            _check_hidden(path)
             continue
         if path.is_symlink():
             _check_link(path, root)

@@ -49,7 +49,7 @@ def read_csv(
         raise Problem(f"{path} has no rows below its header: add examples")
     x_NI = np.frombuffer(values).reshape(len(labels), -1)
     class_names, y_N = classes(
-        np.array(labels), lambda n: f"{path}, line {line_N[n]}, column {label}"
+        np.array(labels, object), lambda n: f"{path}, line {line_N[n]}, column {label}"
     )
     features = tuple(name for name in columns if name != label)
     return Table(x_NI, y_N, np.full(len(y_N), "train"), class_names, scaled, features)

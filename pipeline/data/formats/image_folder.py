@@ -275,7 +275,8 @@ def size_and_color(path: Path) -> tuple[tuple[int, int], bool]:
     with _decoding(path), Image.open(path, formats=FORMATS) as image:
         gray = _layout(image) == GRAY_AND_ALPHA
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-        columns, rows = image.size[::-1] if turned else image.size
+        # Pillow gives the upright size of a TIFF file.
+        columns, rows = image.size[::-1] if turned and image.format != "TIFF" else image.size
         return (rows, columns), _colored(image) and not gray
 
 

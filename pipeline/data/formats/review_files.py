@@ -24,6 +24,7 @@ ROWS_IN_QUOTES = (
     "a quoted cell spans lines that are rows by themselves: set quoting: false if quotes are plain "
     "characters, else quoting: true"
 )
+OTHER_ENCODING = "say its encoding, or save it in UTF-8"
 LONGEST_LINE = 1 << 24  # characters; a longer line is not a review
 
 
@@ -53,7 +54,7 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
     try:
         mark = BYTE_ORDER_MARKS.get(buffered.peek(2)[:2])
         if mark and not name.startswith("utf-16"):
-            raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: say its encoding")
+            raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: {OTHER_ENCODING}")
         text = io.TextIOWrapper(
             buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
         )
@@ -66,7 +67,7 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
             yield line
     except UnicodeError as error:
         raise Problem(
-            f"{path}, line {number + 1}: the file is not {encoding}: say its encoding"
+            f"{path}, line {number + 1}: the file is not {encoding}: {OTHER_ENCODING}"
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise Problem(f"{path} is a damaged gzip file ({error}): replace it") from error

@@ -255,26 +255,27 @@ def _shuffled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def review_inventory(dataset: str, labeled: list[str], unlabeled: list[str]) -> Inventory:
     """Return the inventory of files of reviews, in the order given, unlabeled ones last.
 
-    Raises Problem where a file is absent or given twice.
+    Raises Problem where a file is absent, or given twice by any path or as a copy.
     """
-    files: dict[str, File] = {}
+    files: dict[str, File] = {}  # by the hash of their content
     for key, paths in (("reviews", labeled), ("unlabeled", unlabeled)):
         mark = {"unlabeled": True} if key == "unlabeled" else {}
         for path in paths:
             if not Path(path).is_file():
                 raise inventory.absent(dataset, key, path)
-            if path in files:
-                raise Problem(
-                    f"params.yaml: datasets.{dataset}.source has {path} twice: name it once"
-                )
             try:
                 measured = inventory.measure(Place(Path(path)), Path(path).parent)
             except OSError as error:
                 raise Problem(f"{path} cannot be read: {error.strerror}") from error
-            files[path] = measured.model_copy(update={"path": path, **mark})
-    return Inventory(
-        dataset=dataset, kind="reviews", path=", ".join(files), files=list(files.values())
-    )
+            file = measured.model_copy(update={"path": path, **mark})
+            other = files.setdefault(file.sha256, file)
+            if other is not file:
+                raise Problem(
+                    f"params.yaml: datasets.{dataset}.source: {other.path} and {path} have the "
+                    "same content: name one"
+                )
+    path = ", ".join(file.path for file in files.values())
+    return Inventory(dataset=dataset, kind="reviews", path=path, files=list(files.values()))
 
 
 def _corpus(files: Inventory, options: Preprocess) -> Corpus:

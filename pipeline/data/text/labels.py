@@ -7,7 +7,7 @@
 | other text, without the spaces around it: "spam", "01", "1_11", "1e3", "True" | itself, in NFC |
 | null, NaN, and the texts in `MISSING`: "", "nan", "NA", "null", ... | none: a missing label |
 | fraction (0.5, "0.5"), infinity, float of 2**53 and more | none: refused |
-| list, object, bytes, text of several lines | none: refused |
+| list, object, bytes, text of several lines or with control characters | none: refused |
 
 Class names are sorted as numbers where all of them are numbers, else by code points.
 """
@@ -27,6 +27,7 @@ MISSING = frozenset(
     ["", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "Null"]
 )
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # and ends of lines
 EXACT = 2**53  # floats from here on may have lost their last digits
 NOT_WHOLE = "no whole number: labels are whole numbers or text"
 SHOWN = 20  # characters of a label that an error message quotes
@@ -36,10 +37,14 @@ class MissingLabelError(ValueError):
     """A label is absent."""
 
 
+class RefusedLabelError(ValueError):
+    """A value is no label: a fraction, a list, text with control characters."""
+
+
 def class_name(label: object) -> str:
     """Return the class of a label by the module's rule.
 
-    Raises MissingLabelError for a missing label, and ValueError for what is no label.
+    Raises MissingLabelError for a missing label, and RefusedLabelError for what is no label.
 
     >>> class_name(0.0), class_name("-0"), class_name(False), class_name("1_11"), class_name(" a ")
     ('0', '0', '0', '1_11', 'a')
@@ -52,23 +57,24 @@ def class_name(label: object) -> str:
     if isinstance(label, int):
         return str(int(label))
     if not isinstance(label, float):
-        raise ValueError("the label is neither text nor a number")
+        raise RefusedLabelError("the label is neither text nor a number")
     if not (abs(label) < EXACT and label.is_integer()):
-        raise ValueError(f"the label {label} is {NOT_WHOLE}")
+        raise RefusedLabelError(f"the label {label} is {NOT_WHOLE}")
     return str(int(label))
 
 
 def _text_class(label: str) -> str:
     if label in MISSING:
         raise MissingLabelError(f"the label is missing{label and f' ({label})'}")
-    if len(label.splitlines()) > 1:
-        raise ValueError(f"the label {label[:SHOWN]!r} has several lines")
+    if CONTROL.search(label):
+        what = "has several lines or control characters"
+        raise RefusedLabelError(f"the label {label[:SHOWN]!r} {what}")
     number = NUMBER.fullmatch(label)
     if number is None:
         return label
     sign, whole, fraction = number.groups()
     if fraction and fraction.strip("0"):
-        raise ValueError(f"the label {label} is {NOT_WHOLE}")
+        raise RefusedLabelError(f"the label {label} is {NOT_WHOLE}")
     return str(whole if whole == "0" else sign + whole)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.data.text.labels import MISSING, class_name
+from pipeline.data.text.labels import MISSING, RefusedLabelError, class_name
 from pipeline.runtime.errors import Problem
 from pipeline.runtime.storage import Record
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 20  # characters of a value that an error message quotes
 STEPS_PER_STAR = 2  # ratings are whole or half stars
-OFF_SCALE = 0.01  # largest share of ratings that may be off the scale; more are another scale
+REFUSED = 0.01  # largest share of labels that may be refused or off the scale of ratings
 
 
 class Review(NamedTuple):
@@ -27,7 +27,7 @@ class Review(NamedTuple):
     label: str | None
 
 
-class OffScaleError(ValueError):
+class OffScaleError(RefusedLabelError):
     """A rating is a number, but not on the scale of ratings, or between its steps."""
 
     def __init__(self, what: str, rating: float, scale: "Stars") -> None:
@@ -71,12 +71,12 @@ class Tally:
     def usable(self, parsed: Iterable[Parsed]) -> Iterator[Review]:
         """Yield the reviews of one file and count its bad lines.
 
-        Raises Problem where ratings are on another scale, and where a file has no review but bad
-        lines, or more bad lines than reviews: it is probably of another format, and its first bad
-        line shows why.
+        Raises Problem where ratings are on another scale or labels are refused, and where a file
+        has no review but bad lines, or more bad lines than reviews: it is probably of another
+        format, and its first bad line shows why.
         """
         first, reviews, lines = None, 0, 0
-        off_scale, labels = list[Fault](), set[str | None]()
+        refused, labels = list[Fault](), set[str | None]()
         for item in parsed:
             if isinstance(item, Review):
                 reviews += 1
@@ -86,11 +86,11 @@ class Tally:
                 first = first or item
                 lines += item.lines
                 self._add(item)
-                if isinstance(item.cause, OffScaleError):
-                    off_scale.append(item)
+                if isinstance(item.cause, RefusedLabelError):
+                    refused.append(item)
         self.reviews += reviews
-        if len(off_scale) > OFF_SCALE * (reviews + len(off_scale)):
-            raise _another_scale(off_scale, labels)
+        if len(refused) > REFUSED * (reviews + len(refused)):
+            raise _refusal(refused, labels, reviews + len(refused))
         if first and lines > reviews:
             share = "none of its lines" if not reviews else "fewer than half of its lines"
             raise Problem(
@@ -115,9 +115,16 @@ class Tally:
         )
 
 
-def _another_scale(off_scale: list[Fault], labels: set[str | None]) -> Problem:
-    causes = [fault.cause for fault in off_scale if isinstance(fault.cause, OffScaleError)]
-    scale, first = causes[0].scale, off_scale[0]
+def _refusal(refused: list[Fault], labels: set[str | None], lines: int) -> Problem:
+    """Return the Problem for refused labels, or for ratings if all of them are off the scale."""
+    causes = [fault.cause for fault in refused if isinstance(fault.cause, OffScaleError)]
+    first = refused[0]
+    if len(causes) < len(refused):
+        return Problem(
+            f"{first.path}, line {first.line}: {first.what} ({len(refused)} of {lines} labels "
+            "cannot be used): correct the file"
+        )
+    scale = causes[0].scale
     ratings = [cause.rating for cause in causes] + [float(label) for label in labels if label]
     outside = sum(not scale.low <= cause.rating <= scale.high for cause in causes)
     if outside:
@@ -153,7 +160,7 @@ class Stars:
         except ValueError:
             stars = math.inf
         if not math.isfinite(stars) or "_" in text:
-            raise ValueError(f"{quoted} are no number")
+            raise RefusedLabelError(f"{quoted} are no number")
         if not self.low <= stars <= self.high:
             what = f"{quoted} are not from {self.low:g} to {self.high:g}"
             raise OffScaleError(what, stars, self)
