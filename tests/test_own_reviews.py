@@ -77,7 +77,7 @@ def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options
         ({"reviews": "nowhere.jsonl"}, "source.reviews: there is no file nowhere.jsonl"),
         ({"reviews": "a.jsonl", "unlabeled": "no.jsonl"}, "source.unlabeled: there is no file"),
         ({"reviews": ["a.jsonl", "a.jsonl"]}, "has a.jsonl twice"),
-        ({"reviews": "a.txt"}, "a.txt ends neither in .jsonl nor in .csv"),
+        ({"reviews": "a.txt"}, "a.txt does not end in .jsonl or .csv"),
     ],
 )
 def test_absent_files_are_named(tmp_path: Path, monkeypatch, source, says: str) -> None:
