@@ -1,1 +1,1 @@
-"""Benchmarks of the engine beside its peers: the same networks, mini-batches and float32."""
+"""Benchmarks of the engine against other libraries: same networks, mini-batches and float32."""

@@ -1,6 +1,6 @@
 """Time of a whole job as the pipeline runs it: example orders, steps, evaluation, checkpoints.
 
-The time of net-steps alone leaves out the work around them, and cores that wait for others.
+The time of net-steps alone excludes the work around the steps and idle cores.
 """
 
 import tempfile

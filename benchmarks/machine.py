@@ -1,4 +1,4 @@
-"""Description of the machine and its settings, which belongs to every time."""
+"""Description of the machine and its settings, recorded with every timing."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Peers of the engine without torch: numpy and JAX."""
+"""Libraries without torch that the engine is compared with: NumPy and JAX."""
 
 import importlib.util
 import multiprocessing

@@ -1,6 +1,6 @@
-"""The benchmark of training on one device: weights are checked, then times taken in turns.
+"""Benchmark of training on one device: weights are checked, then all variants are timed in turns.
 
-The engine is the first contender and again the last: their difference is noise.
+The engine is timed both first and last; the difference of these two times is noise.
 """
 
 import gc

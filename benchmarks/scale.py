@@ -1,8 +1,8 @@
 """Simulation of training on a cluster: hours and busy share, from measured times of net-steps.
 
 Tasks start in the order of their queue, each on the first free core. Networks of a phase start when
-the phase before has ended in their chain: the layers of a pre-training, then fine-tuning. Networks
-stop early by shares that are spread evenly. NISTP's images are drawn for free.
+the previous phase of their chain has ended: layer after layer of pre-training, then fine-tuning.
+Fractions of epochs at early stopping are spread evenly. Generating NISTP's images takes no time.
 """
 
 import heapq

@@ -1,4 +1,4 @@
-"""The benchmark's task: K networks on random data, each with its own mini-batches.
+"""Task of the benchmark: K networks on random data, each with its own mini-batches.
 
 A net-step is one SGD step of one network on one mini-batch of 10. The cost is the paper's: the mean
 of -log P(class) + L1 * sum |h| over the hidden outputs h.

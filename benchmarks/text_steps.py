@@ -1,6 +1,6 @@
 """Benchmark of training steps on texts: sparse steps, on present terms alone, against dense ones.
 
-A text has 0.6% of the terms, as in the paper's restaurant reviews.
+Each text contains 0.6% of the terms, as in the paper's restaurant reviews.
 
 Legend of shape suffixes: K networks (1), B rows of a mini-batch, I inputs.
 """

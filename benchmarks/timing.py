@@ -1,4 +1,4 @@
-"""Comparable times: taken in turns on one machine, with their quartiles."""
+"""Timings taken in turns on one machine, with quartiles."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Peers of the engine in torch: sequential autograd, torch.func, HFTA, and their CUDA graphs."""
+"""Torch peers of the engine: sequential autograd, torch.func and HFTA, also under CUDA graphs."""
 
 import copy
 import importlib

@@ -1,7 +1,7 @@
 """Times of the paper's units in the engine, and of the step of an untied auto-encoder.
 
-On one core, so that units are compared and not the division among cores. Each time is a step of a
-population of K networks over K; the auto-encoder's peer is eager torch with autograd and SGD.
+All times are measured on one core. Each is the time of a step of a population of K networks,
+divided by K; the auto-encoder is compared with eager torch with autograd and SGD.
 
 Legend of shape suffixes: K networks, B rows of a mini-batch, I inputs.
 """

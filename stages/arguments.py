@@ -1,4 +1,4 @@
-"""Arguments that several stages take: names of params.yaml, checked, by position or by name."""
+"""Arguments shared by the stages: names in params.yaml, validated, by position or by option."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ NAMES = {"dataset", "activation", "initialization", "experiment", "probe"}
 
 
 class Command(TyperCommand):
-    """Command whose names may be given as options: `--dataset digits` in the place of `digits`.
+    """Command that accepts names also as options: `--dataset digits` instead of `digits`.
 
     DVC writes the values of a matrix in this form, and quotes them for the shell.
     """
@@ -41,4 +41,6 @@ def check(arguments: Mapping[str, object]) -> None:
         try:
             checked_name(str(arguments[kind]))
         except ValueError as error:
-            raise Problem(f"{arguments[kind]!r} is no name of a {kind}: {error}") from error
+            raise Problem(
+                f"{arguments[kind]!r} is not a valid name of a {kind}: {error}"
+            ) from error

@@ -1,4 +1,4 @@
-"""Question about a user's own data: which activation makes the fewest test errors?"""
+"""Comparison of activations on a user's data, with a recommendation."""
 
 import os
 from contextlib import chdir
@@ -12,12 +12,18 @@ from stages.shell import run
 from stages.tracking import tracking_uri
 
 Data = Annotated[str, typer.Argument(help="a file, a folder of images, or a dataset's name")]
-Label = Annotated[str | None, typer.Option(help="column or array of the classes")]
-Activations = Annotated[str | None, typer.Option(help="e.g. rectifier,tanh,gelu")]
-Starts = Annotated[str | None, typer.Option(help="random, or random,pretrained")]
-Budget = Annotated[str, typer.Option(help="time of training, e.g. 90s, 20m or 2h")]
-Margin = Annotated[float | None, typer.Option(help="points that do not matter; default 0.5")]
-Scaling = Annotated[Literal["standardized", "range"] | None, typer.Option(help="of numbers")]
+Label = Annotated[str | None, typer.Option(help="column or array that holds the classes")]
+Activations = Annotated[
+    str | None, typer.Option(help="activations to compare, e.g. rectifier,tanh,gelu")
+]
+Starts = Annotated[str | None, typer.Option(help="starting networks: random, or random,pretrained")]
+Budget = Annotated[str, typer.Option(help="training time, e.g. 90s, 20m or 2h")]
+Margin = Annotated[
+    float | None, typer.Option(help="equivalence margin, in points of test error; default 0.5")
+]
+Scaling = Annotated[
+    Literal["standardized", "range"] | None, typer.Option(help="scaling of numeric inputs")
+]
 Named = Annotated[str | None, typer.Option("--name", help="name of the question's folder")]
 
 
@@ -31,9 +37,9 @@ def main(
     scaling: Scaling = None,
     name: Named = None,
 ) -> None:
-    """Answer which activation makes the fewest test errors on your data, and how surely.
+    """Compare activations on your data; recommend one, with confidence intervals.
 
-    Recognizes .csv, .tsv, .npz and .jsonl files and folders of images. Writes a project of its own,
+    Reads .csv, .tsv, .npz and .jsonl files and folders of images. Writes a separate project,
     `questions/<name>`. Trains more seeds until the budget ends or all pairs are decided.
     """
     from pipeline.config import params
@@ -60,9 +66,11 @@ def main(
     stages = workspace.add_stages(folder)
     if Path(".dvc").is_dir():
         dvc_runs.commit(str(stages))
-    typer.echo(f"\nReport: {folder}/report/index.html; all runs: `python -m stages ui`")
+    typer.echo(f"\nReport: {folder}/report/index.html; MLflow UI: `python -m stages ui`")
     if wait := answer.next_seconds:
-        typer.echo(f"More seeds: the same command with --budget {cost.budget(wait + 60)} goes on.")
+        typer.echo(
+            f"To train more seeds, run the same command with --budget {cost.budget(wait + 60)}."
+        )
     typer.echo(f"\n{text}")
 
 

@@ -1,4 +1,4 @@
-"""Baselines of a dataset: their test scores."""
+"""Test scores of a dataset's baselines."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from stages.shell import run
 
 
 def main(dataset: DatasetName) -> str:
-    """Score the baselines on the splits of the arms: a constant and, for texts, a regression.
+    """Score the baselines on the arms' splits: a constant and, for texts, a logistic regression.
 
-    The logistic regression's strength of regularization is chosen on validation alone.
+    The regularization strength of the logistic regression is selected on the validation split.
     """
     from pipeline.analysis import comparison
     from pipeline.config import params

@@ -1,4 +1,4 @@
-"""Benchmark of the engine beside its peers, and of the generator of distorted characters."""
+"""Benchmark of the engine against other libraries, and of the generator of distorted characters."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from stages.shell import run
 
-Repeats = Annotated[int, typer.Option(help="number of timings of each contender", min=2)]
+Repeats = Annotated[int, typer.Option(help="number of timings of each library", min=2)]
 Seconds = Annotated[
     float, typer.Option(help="approximate length of one timing, in seconds", min=0.01)
 ]
@@ -17,14 +17,13 @@ Hfta = Annotated[
 
 
 def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> None:
-    """Time training steps of the engine and of its peers, whole jobs, and the image generator.
+    """Time SGD steps of the engine and of other libraries, whole jobs, and the image generator.
 
     A net-step is one SGD step of one network on a mini-batch of 10, at the sizes of digits and
-    MNIST. The peers train the same networks; peers that are not installed are listed as absent. The
-    paper's units, and an auto-encoder, are compared on one core. A
-    job is a whole training with its evaluations. The generator's speed is in images a second.
-    Writes results/bench.json, on a GPU results/bench-cuda.json, and its figure. Stop other programs
-    meanwhile.
+    MNIST. All libraries train the same networks; missing libraries are listed as absent. The
+    paper's units and an auto-encoder are compared on one core. A job is a whole training with its
+    evaluations. The generator's speed is in images per second. Writes results/bench.json (on a GPU
+    results/bench-cuda.json) and the figure. Stop other programs during the benchmark.
     """
     from benchmarks import generator, protocol, units
     from pipeline.report.figures import speed, style
@@ -41,7 +40,7 @@ def main(repeats: Repeats = 9, seconds: Seconds = 1.0, hfta: Hfta = None) -> Non
             typer.echo(f"{row['size']:8}{row['contender']:36}{row['ms_per_net_step']:9.4f} ms")
     measured["images"] = generator.everything(repeats=repeats, seconds=seconds)
     for recipe, row in measured["images"].items():
-        typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images a second")
+        typer.echo(f"{recipe:8}{row['images_per_second']:10,.0f} images per second")
     name = "bench" if where.type == "cpu" else "bench-cuda"
     storage.write_json(Path(f"results/{name}.json"), measured)
     for theme, suffix in ((style.LIGHT, ""), (style.DARK, "-dark")):

@@ -10,8 +10,8 @@ from stages.shell import run
 def main(dataset: DatasetName) -> str:
     """Write `runs/conditions/<dataset>/<experiment>.json` for each experiment of `run.experiments`.
 
-    DVC trains an experiment again only where its own file changes: not for an activation or a block
-    of params.yaml that the experiment does not use.
+    DVC trains an experiment again only if this file changes, so a change of an activation or block
+    of params.yaml that the experiment does not use has no effect.
     """
     from pydantic_core import to_jsonable_python
 

@@ -1,4 +1,4 @@
-"""Benchmark of sparse products: the time that zeros save."""
+"""Benchmark of products that skip zeros, against dense products."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from stages.shell import run
 
-Repeats = Annotated[int, typer.Option(help="number of timings of each contender", min=2)]
+Repeats = Annotated[int, typer.Option(help="number of timings of each variant", min=2)]
 Seconds = Annotated[
     float, typer.Option(help="approximate length of one timing, in seconds", min=0.001)
 ]
@@ -16,8 +16,9 @@ Seconds = Annotated[
 def main(repeats: Repeats = 11, seconds: Seconds = 0.1) -> None:
     """Time sparse and dense products at 50 to 99% zeros, activation functions, and steps on texts.
 
-    The layer has 1,000 units. Runs on the device of DEVICE, on a CPU with one thread. Writes this
-    device's block of results/cost.json and keeps the other's. Stop other programs meanwhile.
+    The layer has 1,000 units. Runs on the device selected by DEVICE, on a CPU with one thread.
+    Writes the block of this device in results/cost.json and keeps the block of the other device.
+    Stop other programs during the benchmark.
     """
     from benchmarks import machine, sparse_products, text_steps
     from pipeline.runtime import device, storage

@@ -1,10 +1,10 @@
-"""Remedy for a params.yaml that a kill has cut."""
+"""Remedy for a truncated params.yaml."""
 
 from pathlib import Path
 
 
 def remedy(message: str) -> str:
-    """Return what to do if an error is that of a cut params.yaml, "" if it is another.
+    """Return the remedy for an error that comes from a truncated params.yaml, "" for other errors.
 
     `dvc exp run -S` rewrites the file in place, and so may editors.
     """
@@ -12,4 +12,4 @@ def remedy(message: str) -> str:
     whole = not path.exists() or path.read_bytes().endswith(b"\n")
     if whole or path.name not in message:
         return ""
-    return ". Its last line is cut: `git checkout params.yaml` brings back the committed file"
+    return ". Its last line is cut: `git checkout params.yaml` restores the committed file"

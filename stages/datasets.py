@@ -1,4 +1,4 @@
-"""List of the datasets, with their downloads and their state on this disk."""
+"""List of the datasets, with download size and files on disk."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ from stages.shell import run
 
 
 def main() -> None:
-    """List the datasets of the catalogue and your own, with their state on this disk.
+    """List the datasets of the catalog and your own, with download size and files on disk.
 
-    Nothing is downloaded. `run` says whether params.yaml runs the dataset, `here` what is on disk.
+    Downloads nothing. Column `run`: the dataset is in run.datasets; `here`: the files on disk.
     """
     from rich.console import Console
     from rich.markup import escape

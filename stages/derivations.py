@@ -1,4 +1,4 @@
-"""Derivations of a dataset's results from their inputs, by the functions of the stages."""
+"""Recomputation of a dataset's results from their inputs, by the functions of the stages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

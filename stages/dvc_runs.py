@@ -1,4 +1,4 @@
-"""Runs of DVC from a command: without its advice on git, and without git where there is none."""
+"""Runs of DVC from a command, without its hints about git, and without git if there is none."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Repair of DVC's files that a kill or a full disk can leave cut: lock files, `.dvc/tmp/rwlock`."""
+"""Repair of DVC's lock files and `.dvc/tmp/rwlock` after a kill or on a full disk."""
 
 import json
 import subprocess
@@ -67,4 +67,4 @@ def _restore(lock: Path, copy: Path) -> str:
             storage.write_bytes(lock, content)
             return f"restored from the {origin}"
     lock.unlink()
-    return "removed, all its stages run again"
+    return "removed; all stages in it run again"

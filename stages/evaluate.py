@@ -9,16 +9,18 @@ from stages import last_line
 from stages.arguments import DatasetName
 from stages.shell import run
 
-Activation = Annotated[str | None, typer.Argument(help="of one arm; default: those of run")]
-Initialization = Annotated[str | None, typer.Argument(help="of one arm; default: those of run")]
+Activation = Annotated[str | None, typer.Argument(help="one activation; default: run.activations")]
+Initialization = Annotated[
+    str | None, typer.Argument(help="one of run.initializations; default: all")
+]
 
 
 def main(
     dataset: DatasetName, activation: Activation = None, initialization: Initialization = None
 ) -> str:
-    """Score the chosen network of each seed on the test split: all arms, or one.
+    """Score the selected network of each seed on the test split, for all arms or one.
 
-    No other stage of the arms reads the test split; nothing is chosen here.
+    Apart from the baselines, no other stage of the arms reads the test split. Selects nothing.
     """
     from pipeline.config import arms, params
     from pipeline.evaluation import scoring

@@ -1,4 +1,4 @@
-"""Evidence across datasets: one page, and every table in LaTeX."""
+"""Comparison across datasets as one HTML page, and every table in LaTeX."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from stages.shell import run
 def main() -> None:
     """Write `report/evidence.html` and `report/latex/`, from all of `results/` and `claims/`.
 
-    Own datasets join where they have results or verdicts.
+    Includes your own datasets that have results or verdicts.
     """
     from pipeline.analysis import results
     from pipeline.config import params

@@ -1,4 +1,4 @@
-"""Sliders over the measured networks of the experiments: one self-contained page."""
+"""Page with sliders over the levels of the experiments: one self-contained HTML file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from stages.shell import run
 def main() -> None:
     """Write `report/explore.html`, from the records in `claims/` alone.
 
-    Own datasets join where they have records of an experiment that the page shows.
+    Includes your own datasets that have records of an experiment on the page.
     """
     from pipeline.config import params
     from pipeline.exploration import page, sweeps

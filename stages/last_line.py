@@ -1,4 +1,4 @@
-"""Last line that a stage prints: what was made, its key figure where it has one, and its place."""
+"""Last line that a stage prints: its output, a key figure if there is one, and the path."""
 
 from collections.abc import Sequence
 from pathlib import Path

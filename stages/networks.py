@@ -1,4 +1,4 @@
-"""Networks of a dataset on this disk: compared with their hashes, and measured again."""
+"""Verification of the networks on disk: hashes, and scores on the validation split."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +29,9 @@ def whole(path: Path, locked: str | None) -> "Finding":
     except Problem as problem:
         return Finding(name, "different", details=[str(problem)])
     if locked is None:
-        return Finding(name, "not verified", details=["DVC's lock files have no hash of it"])
+        return Finding(name, "not verified", details=["DVC's lock files have no hash of this file"])
     if repair.md5(path) != locked:
-        return Finding(name, "different", details=["its MD5 is not that of the lock file"])
+        return Finding(name, "different", details=["its MD5 differs from the lock file"])
     return Finding(name, "same bytes")
 
 

@@ -1,4 +1,4 @@
-"""Scores of trained networks on a dataset's official test part."""
+"""Scores of trained networks on a dataset's official test set."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ COLUMNS = ["predictor", "seed", "test_error", "test_rmse"]
 
 
 def main(dataset: DatasetName) -> None:
-    """Score the chosen networks of all arms, and the baselines, on the official test part.
+    """Score the selected networks of all arms, and the baselines, on the official test set.
 
-    Writes `results/<dataset>/official.csv`, a row for each arm or baseline and seed. The part is in
-    no split: nothing else reads it, and nothing is chosen here.
+    Writes `results/<dataset>/official.csv`, one row per arm or baseline and seed. The official test
+    set is in no split; no other command reads it, and it selects nothing.
     """
     from pipeline.config import params
     from pipeline.config.arms import arms_of

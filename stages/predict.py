@@ -1,4 +1,4 @@
-"""Prediction of a trained arm on new texts."""
+"""Classification of new texts by a trained arm."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,15 +8,23 @@ import typer
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
 
-Texts = Annotated[list[str] | None, typer.Argument(help="texts; - reads lines of standard input")]
-File = Annotated[Path | None, typer.Option(help="texts: .jsonl, .csv, .tsv, or .txt, one a line")]
-Column = Annotated[str, typer.Option(help="column or key of --file with the texts")]
+Texts = Annotated[
+    list[str] | None, typer.Argument(help="texts; - reads one text per line from standard input")
+]
+File = Annotated[
+    Path | None, typer.Option(help="file of texts: .jsonl, .csv, .tsv, or .txt (one per line)")
+]
+Column = Annotated[str, typer.Option(help="column or key of the texts in --file")]
 Encoding = Annotated[str, typer.Option(help="encoding of --file or standard input")]
-Seed = Annotated[int | None, typer.Option(help="seed of the network; default: best on validation")]
+Seed = Annotated[
+    int | None, typer.Option(help="seed of the network; default: lowest validation error")
+]
 Top = Annotated[int, typer.Option(min=0, help="number of terms to show, largest effects first")]
-Form = Annotated[Literal["text", "json"], typer.Option("--format", help="json: one object a line")]
+Form = Annotated[
+    Literal["text", "json"], typer.Option("--format", help="output; json: one object per line")
+]
 Run = Annotated[
-    str | None, typer.Option("--run", help="MLflow run of the arm, instead of the disk")
+    str | None, typer.Option("--run", help="read the network from this MLflow run of the arm")
 ]
 
 
@@ -33,11 +41,11 @@ def main(
     form: Form = "text",
     run_id: Run = None,
 ) -> None:
-    """Classify texts: class, probabilities, expected stars, and the terms of largest effect.
+    """Classify texts: class, probabilities, expected stars, and the terms with the largest effect.
 
     The effect of a term is the change of the expected stars, or of the log-odds of the predicted
-    class, when the term alone is left out. With --run the network is read as safetensors: no code
-    of the server runs. (`mlflow.pytorch.load_model` unpickles it: only for a server you trust.)
+    class, when only this term is left out. With --run the network is read as safetensors, which
+    executes no code from the server (`mlflow.pytorch.load_model` unpickles, so it may).
     """
     from pipeline.config import arms, params
     from pipeline.data import catalogue

@@ -1,4 +1,4 @@
-"""Commands of the project: the targets of the Makefile, for systems without make as well."""
+"""Project commands: the targets of the Makefile, also for systems without make."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from stages import dvc_runs, evidence, explore, repair
 
 
 def repro() -> None:
-    """Run the pipeline on params.yaml, only the stages that changed; print a table of the arms."""
+    """Run the stages of the pipeline that are out of date; print a table of the arms."""
     settings = dvc_runs.checked_params()
     _run_stages("dvc.yaml")
     from pipeline.analysis import results
@@ -24,7 +24,7 @@ def repro() -> None:
 
 
 def claims() -> None:
-    """Test the paper's claims by experiments and probes; print how many have which verdict."""
+    """Test the paper's claims by experiments and probes; print the number of claims by verdict."""
     dvc_runs.checked_params()
     _run_stages("claims/dvc.yaml")
     evidence.main()
@@ -41,13 +41,13 @@ def claims() -> None:
 
 
 def _run_stages(file: str) -> None:
-    """Run the stages of a file that are out of date, from a cache that is not damaged."""
+    """Delete damaged objects of the cache; run the stages of a file that are out of date."""
     repair.delete_damaged_objects(repair.QUICK)
     dvc_runs.reproduce(file)
 
 
 def test() -> None:
-    """Run the fast tests, in a process per core, at most eight (each takes up to 1 GB)."""
+    """Run the fast tests, one process per core, at most eight (each takes up to 1 GB)."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     processes = ("-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup")
     dvc_runs.run([sys.executable, "-m", "pytest", *processes])

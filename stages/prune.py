@@ -7,19 +7,19 @@ import typer
 from stages.shell import run
 
 Really = Annotated[
-    bool, typer.Option("--yes", help="delete them; without this option they are listed")
+    bool, typer.Option("--yes", help="delete the files; without this option they are listed")
 ]
 Days = Annotated[
-    float, typer.Option(min=0, help="delete trained networks that were not used for so many days")
+    float, typer.Option(min=0, help="minimum days since a trained network was last used")
 ]
 
 
 def main(really: Really = False, days: Days = 7.0) -> None:
-    """List or delete arms that params.yaml does not run, and files of unused training.
+    """List or delete files of arms that are not in params.yaml, and unused training files.
 
-    These are checkpoints of unfinished stages, and the networks in runs/trained that no stage has
-    read or trained for `--days` days: those of earlier settings or code. DVC's cache and MLflow's
-    runs stay: an arm that is run again is restored from the cache.
+    Unused training files are checkpoints of unfinished stages, and networks in runs/trained that no
+    stage has read or written for `--days` days. DVC's cache and MLflow's runs are kept: an arm that
+    is run again is restored from the cache.
     """
     import shutil
 
@@ -39,8 +39,8 @@ def main(really: Really = False, days: Days = 7.0) -> None:
     if networks:
         folder = trained_networks.FOLDER
         typer.echo(
-            f"{verb} {len(networks)} networks ({size:.0f} MB) in {folder} that were not used for"
-            f" {days:g} days: they would be trained again if their settings return"
+            f"{verb} {len(networks)} networks ({size:.0f} MB) in {folder}, not used for"
+            f" {days:g} days; they are trained again if their settings are run again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Data that DVC pulls from a remote instead of making them."""
+"""Files that DVC pulls from a remote instead of running their stages."""
 
 from collections.abc import Sequence
 from pathlib import Path

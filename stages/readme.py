@@ -60,8 +60,8 @@ def main() -> None:
         storage.write_bytes(path, refresh(path.read_text("utf-8"), content).encode())
     if local := changed():
         typer.echo(
-            f"note: {len(local)} files of results/ and claims/ differ from the committed ones, so"
-            f" the tables now hold this machine's results; first of them: {local[0]}"
+            f"note: {len(local)} files of results/ and claims/ differ from the committed ones, the"
+            f" first is {local[0]}: the generated tables now show the local results"
         )
 
 

@@ -18,8 +18,8 @@ QUICK = 2**30  # bytes of cache that are verified before every run, in seconds
 def main() -> None:
     """Delete damaged files of DVC's cache and outputs that differ from the lock files.
 
-    DVC trusts its cache: a damaged file there replaces good data. What is deleted is made again by
-    `make repro` or `make claims`.
+    DVC does not verify its cache, so a damaged file in it would replace good data. `make repro` or
+    `make claims` makes the deleted files again.
     """
     with dvc_runs.opened() as repo:
         delete_damaged_objects()
@@ -28,11 +28,13 @@ def main() -> None:
             if not (out.use_cache and path.exists()) or md5(path) == out.hash_info.value:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-            typer.echo(f"deleted {path.relative_to(Path.cwd())}: it differs from its lock file")
+            typer.echo(
+                f"deleted {path.relative_to(Path.cwd())}: its hash is not that in the lock file"
+            )
 
 
 def delete_damaged_objects(most_bytes: int | None = None) -> None:
-    """Delete files of DVC's cache whose content has another hash than their name.
+    """Delete files of DVC's cache whose hash differs from their name.
 
     Nothing is verified where the cache is larger than `most_bytes`.
     """

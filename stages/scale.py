@@ -1,4 +1,4 @@
-"""Simulation of the paper's trainings on clusters of growing size."""
+"""Simulation of the paper's experiments on clusters of 1 to 256 nodes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,13 @@ import typer
 from stages.shell import run
 
 NODES = (1, 4, 16, 64, 256)
-Cores = Annotated[int, typer.Option(min=1, help="cores of a node")]
+Cores = Annotated[int, typer.Option(min=1, help="cores per node")]
 Milliseconds = Annotated[
-    float | None, typer.Option(help="of a net-step on one core; without it from results/bench.json")
+    float | None,
+    typer.Option(help="time of a net-step on one core; default: from results/bench.json"),
 ]
-Seconds = Annotated[float, typer.Option(help="until the processes of a stage have started")]
-Speed = Annotated[float, typer.Option(help="of the network between nodes, in MB a second")]
+Seconds = Annotated[float, typer.Option(help="seconds until the processes of a stage have started")]
+Speed = Annotated[float, typer.Option(help="network speed between nodes, in MB per second")]
 Inputs = Annotated[float, typer.Option(help="size of the splits, in MB")]
 
 
@@ -24,10 +25,10 @@ def main(
     speed: Speed = 100.0,
     inputs: Inputs = 55.0,
 ) -> None:
-    """Print hours and busy share of the cores on 1 to 256 nodes, as a Markdown table.
+    """Print simulated hours and core utilization on 1 to 256 nodes, as a Markdown table.
 
-    Strong scaling: five seeds on all nodes. Weak scaling: five seeds a node. `in turn` is one stage
-    after the other, as DVC runs them; `together` is `python -m stages train`.
+    Strong scaling: five seeds in total. Weak scaling: five seeds per node. "in turn": one stage
+    after the other, as DVC runs them; "together": `python -m stages train`.
     """
     from benchmarks import scale
     from pipeline.runtime import storage

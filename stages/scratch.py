@@ -1,6 +1,6 @@
-"""Scratch folder: stages run in it, with links to their inputs, and change no file of the project.
+"""Scratch folder in which stages run on links to their inputs, without changing project files.
 
-Hashes of folders are left behind, so that a network whose file was changed is measured too.
+Hashes of folders are not linked, so that networks in changed files are measured as well.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.verification.agreement import Rule
     from pipeline.verification.findings import Finding
 
-NEEDS = "its networks or splits are not here: `make repro` makes them, `dvc pull` fetches them"
+NEEDS = "networks or splits are missing: run `make repro`, or `dvc pull`"
 
 
 @contextlib.contextmanager

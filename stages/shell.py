@@ -1,4 +1,4 @@
-"""Form of every command: its help, and user-fixable errors in one line."""
+"""Common form of the commands: help texts, and user-fixable errors in one line."""
 
 import errno
 import functools

@@ -1,7 +1,7 @@
-"""Hashes of the tables in results/ and claims/: commands refuse a table that was damaged.
+"""Hashes of the tables in results/ and claims/: commands raise an error for a damaged table.
 
-A table has the same bytes on every machine, so its hash is elsewhere: in DVC's lock files, in git's
-index, and in runs/written if a command wrote it here without DVC.
+A table's hash is in DVC's lock files, in git's index, or, if a command wrote the table without DVC,
+in runs/written.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ def check(*places: str) -> None:
         by_git = not made or len(path.parts) == 2 or _md5(_git("show", f":./{name}")) in made
         stage = f"python -m stages {'claims' if path.parts[0] == 'claims' else 'repro'}"
         again = f"git checkout {name}" if in_git and by_git else stage
-        accept = f", or `git add {name}` if it is right" if in_git else ""
-        raise Problem(f"{name} is damaged, or was edited: run `{again}` to bring it back{accept}")
+        accept = f", or `git add {name}` to accept it" if in_git else ""
+        raise Problem(f"{name} is damaged, or was edited: run `{again}` to restore it{accept}")
 
 
 def _tables(places: tuple[str, ...]) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Process of a command: printable warnings in any encoding, instructions of libraries, memory."""
+"""Set-up of a command's process: printable warnings, library instructions, garbage collection."""
 
 import atexit
 import gc

@@ -14,17 +14,19 @@ from stages.tracking import tracking_uri
 if TYPE_CHECKING:
     from pipeline.config.params import Params
 
-Only = Annotated[str | None, typer.Argument(help="one dataset; default: all of params.yaml")]
+Only = Annotated[
+    str | None, typer.Argument(help="a dataset; default: all datasets in run.datasets")
+]
 Register = Annotated[bool, typer.Option("--register", help="register each dataset's best arm")]
-Within = Annotated[float | None, typer.Option(help="seconds; then the rest is left with a warning")]
+Within = Annotated[float | None, typer.Option(help="time limit in seconds; errors become warnings")]
 
 
 def main(dataset: Only = None, register: Register = False, within: Within = None) -> str | None:
-    """Publish what is finished of params.yaml to MLflow; unchanged runs stay as they are.
+    """Publish the finished results of the datasets in params.yaml to MLflow; keep unchanged runs.
 
-    With --register the best arm of each dataset, by validation error, becomes a version of the
-    registered model that has the dataset's name: `models:/<dataset>@champion`. With --within no
-    fault of the tracking server is an error: results are on disk.
+    With --register, the arm of each dataset with the lowest validation error becomes a version of
+    the registered model with the dataset's name: `models:/<dataset>@champion`. With --within,
+    errors of the tracking server are printed as warnings, since results are on disk.
     """
     uri = tracking_uri()
     from pipeline.config import params

@@ -1,4 +1,4 @@
-"""Training of all arms of a dataset side by side, so that no part of a cluster is idle."""
+"""Training of all arms of a dataset side by side, to keep a cluster busy."""
 
 import subprocess
 import sys
@@ -10,14 +10,14 @@ import typer
 from stages.arguments import DatasetName
 from stages.shell import run
 
-Jobs = Annotated[int, typer.Option(min=1, help="arms that are trained at once")]
+Jobs = Annotated[int, typer.Option(min=1, help="number of arms that are trained at once")]
 
 
 def main(dataset: DatasetName, jobs: Jobs = 6) -> None:
-    """Train all arms of a dataset side by side, on one cluster with RUNNER=ray.
+    """Train all arms of a dataset side by side on a Ray cluster (RUNNER=ray).
 
-    DVC runs one stage at a time, and the last networks of a stage leave a cluster idle. This
-    command fills `runs/trained`; `make repro` finds all networks there and trains none again.
+    DVC runs one stage at a time, so the cluster is partly idle at the end of each stage. This
+    command writes all networks to `runs/trained`, from which `make repro` then reads them.
     """
     from pipeline.config import arms, params
     from pipeline.config.arms import Arm
@@ -25,7 +25,7 @@ def main(dataset: DatasetName, jobs: Jobs = 6) -> None:
     from pipeline.runtime.errors import Problem
 
     if device.runner() == "local":
-        raise Problem("train needs RUNNER=ray: a single machine is kept busy by `make repro`")
+        raise Problem("train needs RUNNER=ray: set it, or run `make repro` on a single machine")
     settings = params.load()
     settings.dataset(dataset)
 

@@ -1,4 +1,4 @@
-"""Verify recorded results: score the networks and derive every table again, and compare."""
+"""Verification of recorded results: networks are scored again, tables recomputed, and compared."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 
 def main(dataset: DatasetName) -> None:
-    """Score a dataset's networks and derive its tables, tests and verdicts again; compare all.
+    """Recompute a dataset's scores, tables, tests and verdicts; compare with the recorded ones.
 
-    Networks that are not on this disk are pulled where DVC has a remote; without them, the tables
-    are derived from the recorded scores. Nothing is overwritten. Exit status 1 where a number is
-    different.
+    Missing networks are pulled if DVC has a remote; without networks, tables are recomputed from
+    the recorded scores. Nothing is overwritten. The exit status is 1 if a number differs.
     """
     from pipeline.config import params
     from pipeline.runtime import device
@@ -38,8 +37,8 @@ def main(dataset: DatasetName) -> None:
     typer.echo(f"\n{findings.summary(found)}")
     if names := [finding.name for finding in found if finding.state == "different"]:
         raise Problem(
-            f"{dataset}: {len(names)} different, first of them {names[0]}: restore what was"
-            " changed, or make it again with `make repro`"
+            f"{dataset}: {len(names)} files differ, the first is {names[0]}: restore the recorded"
+            " file, or write it again with `make repro`"
         )
 
 

@@ -115,7 +115,10 @@ def spoil(change):
     [
         (lambda text: text.splitlines()[0] + "\n", "it has no rows"),
         (lambda text: text.replace("test_error", "error", 1), "it has no column test_error"),
-        (lambda text: text[: len(text) // 2] + "\n", "a row has not as many cells as the header"),
+        (
+            lambda text: text[: len(text) // 2] + "\n",
+            "a row and the header differ in the number of cells",
+        ),
         (lambda text: text[: len(text) // 2], "its last line is cut"),
         (lambda text: text.replace("0.1,0,", "many,0,", 1), "could not convert"),
     ],

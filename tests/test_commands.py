@@ -43,7 +43,7 @@ def test_unsafe_names_are_refused(project: Path, stage: str, name: str) -> None:
     """A name that leads out of its folder, or that a shell would run, is refused in one line."""
     result = run(stage, "--dataset", name)
     assert result.exit_code == 1
-    assert "is no name of a dataset: names have letters" in result.output
+    assert "is not a valid name of a dataset: names have letters" in result.output
     assert len(result.output.splitlines()) == 1
     assert [path.name for path in project.iterdir()] == ["params.yaml"]
 
@@ -75,7 +75,7 @@ def test_a_cut_params_file_is_named_with_its_remedy(project: Path, size: int) ->
     for command in (["repro"], ["paper"], ["baseline", "cifar10-jpeg"]):
         result = run(*command)
         assert result.exit_code == 1
-        assert "`git checkout params.yaml` brings back the committed file" in result.output
+        assert "`git checkout params.yaml` restores the committed file" in result.output
         assert len(result.output.splitlines()) == 1
 
 

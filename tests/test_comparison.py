@@ -186,8 +186,8 @@ def test_no_difference_is_significant_at_one_seed():
     [
         (lambda scores: scores.pop("tanh-random"), "has no scores"),
         (lambda scores: scores["tanh-random"].pop(3), "lacks seed 3"),
-        (lambda scores: scores["tanh-random"].append({"seed": 10}), "has seed 10 too many"),
-        (lambda scores: scores["tanh-random"].append({"seed": 4}), "has seed 4 too many"),
+        (lambda scores: scores["tanh-random"].append({"seed": 10}), "has an extra seed 10"),
+        (lambda scores: scores["tanh-random"].append({"seed": 4}), "has an extra seed 4"),
     ],
 )
 def test_unequal_seeds_are_refused(change, says):

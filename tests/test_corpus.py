@@ -142,7 +142,7 @@ def test_repeated_texts_and_bad_lines_are_noted(caplog: pytest.LogCaptureFixture
         "bad_lines": [{"file": "f", "what": "odd", "lines": 1, "first": 4}],
         "repeated": 4,
     }
-    assert "1 bad lines left out beside 6 reviews" in caplog.text
+    assert "1 bad lines skipped, 6 reviews read" in caplog.text
 
 
 def ready(folder: Path) -> tuple[Path, own.Source, own.Preprocess]:
@@ -182,7 +182,7 @@ def test_card_describes_texts(tmp_path: Path) -> None:
     assert text["ones"] == pytest.approx(float(train.mean()), abs=1e-6)
     assert text["terms_per_text"] == round(float(train.sum(1).mean()), 1)
     [bad] = text["bad_lines"]
-    assert (bad["lines"], bad["first"], bad["what"]) == (1, 101, "the line is no JSON")
+    assert (bad["lines"], bad["first"], bad["what"]) == (1, 101, "the line is not JSON")
     with np.load(out / "samples.npz") as sheet:
         assert sheet["x"].size == 0
         assert dataset_card.pictures(dict(sheet)) == {}
@@ -201,7 +201,7 @@ def test_report_describes_texts(tmp_path: Path) -> None:
     card = data_card.card(own.entry("mine"), source, options, raw=folder, ready=folder)
     assert dataset_card.introduction(card) == "mine: 100 texts in 5 classes."
     facts = dict(dataset_card.text_facts(card["text"]))
-    assert facts["Bad lines"].endswith("a.jsonl from line 101 on: the line is no JSON")
+    assert facts["Bad lines"].endswith("a.jsonl from line 101 on: the line is not JSON")
     assert "the 7 of 1 word that most training texts have" in facts["Terms"]
     assert facts["Repeated"].startswith("39 texts")
 

@@ -74,7 +74,7 @@ def test_mirror_comes_before_any_address(site: Site, raw: Path) -> None:
 def test_damaged_mirror_is_named_and_left_alone(site: Site, raw: Path) -> None:
     """A damaged mirror file is a Problem: neither copied nor deleted, and no address is asked."""
     mirror = mirror_with(raw.parent, FILE[:-1])
-    with pytest.raises(Problem, match=f"{mirror}/set/file.gz is not a whole .* left as it is"):
+    with pytest.raises(Problem, match=f"{mirror}/set/file.gz is not a whole .* it was not used"):
         get(raw, site.url, mirror=mirror)
     assert (mirror / "set" / "file.gz").read_bytes() == FILE[:-1]
     assert not list(raw.iterdir())
@@ -152,8 +152,8 @@ def test_error_about_many_files_is_short(site: Site, raw: Path) -> None:
         get_all(raw, *many(site.url), mirror=mirror)
     assert str(caught.value) == (
         f"cannot get file-02.gz ({mirror}/set/file-02.gz does not exist; {site.url} answers 404 "
-        "Not Found): run it again when the network is there, or put file-02.gz, file-04.gz, "
-        "file-05.gz and 31 more into <folder>/set/ and set DATA_MIRROR=<folder>"
+        "Not Found): run the command again with a network connection, or put file-02.gz, "
+        "file-04.gz, file-05.gz and 31 more into <folder>/set/ and set DATA_MIRROR=<folder>"
     )
     assert not (raw.parent / "partial" / "file-02.gz").exists()
 
@@ -165,8 +165,8 @@ def test_no_network_says_where_to_put_the_files(raw: Path) -> None:
         get(raw, "http://127.0.0.1:9/file.gz", mirror=raw.parent)
     assert str(caught.value) == (
         f"cannot get file.gz ({raw.parent}/set/file.gz does not exist; http://127.0.0.1:9/file.gz "
-        "cannot be reached or drops the connection): run it again when the network is there, or "
-        "put file.gz into <folder>/set/ and set DATA_MIRROR=<folder>"
+        "cannot be reached or drops the connection): run the command again with a "
+        "network connection, or put file.gz into <folder>/set/ and set DATA_MIRROR=<folder>"
     )
     assert not list(raw.iterdir())
 

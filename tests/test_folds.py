@@ -158,5 +158,5 @@ def test_too_few_reviews_are_refused(options: dict, says: str) -> None:  # type:
 @pytest.mark.parametrize("options", [{"labels": 10}, {"repeats": 3}])
 def test_options_of_folds_need_folds(options: dict) -> None:  # type: ignore[type-arg]
     """`labels` and `repeats` are refused without `folds`."""
-    with pytest.raises(ValueError, match="go with folds"):
+    with pytest.raises(ValueError, match="need folds"):
         TextOptions(**options)

@@ -49,7 +49,7 @@ def test_current_for_a_rate_gives_that_rate(cell: Neuron) -> None:
     """`current_for` inverts `rate`; a rate above 1 / t_ref is refused."""
     for rate in (10.0, 50.0, 200.0):
         assert cell.rate(np.array(cell.current_for(rate))) == pytest.approx(rate)
-    with pytest.raises(Problem, match="2 ms allows no 500 Hz: ask for less than 500 Hz"):
+    with pytest.raises(Problem, match="2 ms allows no 500 Hz: use less than 500 Hz"):
         TIRED.current_for(500)
 
 

@@ -32,10 +32,14 @@ def test_yaml_lists_are_sizes() -> None:
 @pytest.mark.parametrize(
     ("form", "block", "says"),
     [
-        (own.Source, {}, "give one of folder, npz, csv and reviews"),
-        (own.Source, {"npz": "a", "csv": "b"}, "give one of"),
-        (own.Source, {"note": "none"}, "give one of"),
-        (own.Source, {"csv": "a.csv", "unlabeled": "b.csv"}, "unlabeled goes with reviews"),
+        (own.Source, {}, "set exactly one of folder, npz, csv and reviews"),
+        (own.Source, {"npz": "a", "csv": "b"}, "set exactly one of"),
+        (own.Source, {"note": "none"}, "set exactly one of"),
+        (
+            own.Source,
+            {"csv": "a.csv", "unlabeled": "b.csv"},
+            "unlabeled is allowed only with reviews",
+        ),
         (own.Preprocess, {"size": [32]}, "required"),
         (own.Preprocess, {"size": [0, 32]}, "greater"),
         (own.Preprocess, {"size": [32.5, 32]}, "integer"),
@@ -141,7 +145,7 @@ def test_changed_file_is_noticed(tmp_path: Path, kind: str, change: str) -> None
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ([0] * 9, "in.npz has one class alone, 0: add another"),
+        ([0] * 9, "in.npz has only one class, 0: add another"),
         ([0, 0, 0, 1], "class 1 of .*in.npz has 1 examples to share between train and test and"),
         ([0, 0, 0, 1, 1], "class 1 of .*in.npz has 2 examples"),
     ],
@@ -196,8 +200,8 @@ def test_links_within_the_folder_are_files(tmp_path: Path) -> None:
         (tmp_path / "out/1.png", "link out of"),
         (tmp_path / "out", "link to a folder"),
         (root / "b", "link to a folder"),
-        (tmp_path / "none", "link that leads nowhere"),
-        (root / "a/8.png", "link that leads nowhere"),
+        (tmp_path / "none", "broken link"),
+        (root / "a/8.png", "broken link"),
     ):
         (root / "a/8.png").unlink(missing_ok=True)
         (root / "a/8.png").symlink_to(target)

@@ -143,10 +143,10 @@ WHOLE = encoded(Image.fromarray(picture(1, (64, 64))), format="PNG")
             r"a/9\.png has several frames",
         ),
         (encoded(Image.new("F", (3, 4)), format="TIFF"), r"a/9\.png has 32-bit pixels"),
-        (WHOLE, r"a/9\.png is 64 x 64 \(rows x columns\), .*a/1\d\.png 4 x 3: say size:"),
+        (WHOLE, r"a/9\.png is 64 x 64 \(rows x columns\), .*a/1\d\.png 4 x 3: set size:"),
         (
             encoded(Image.fromarray(picture(1, COLOR)), format="PNG"),
-            r"a/9\.png is in color, .*a/1\d\.png gray: say color: true or false in datasets",
+            r"a/9\.png is in color, .*a/1\d\.png gray: set color: true or false in datasets",
         ),
     ],
     ids=["bomb", "small bomb", "truncated", "text", "empty", "animated", "deep", "size", "color"],

@@ -79,7 +79,7 @@ def test_reviews_that_cannot_be_used_are_a_problem(tmp_path: Path, rows, options
         ({"reviews": ["a.jsonl", "a.jsonl"]}, "a.jsonl and a.jsonl have the same content: name"),
         ({"reviews": ["a.jsonl", "./a.jsonl"]}, r"a.jsonl and ./a.jsonl have the same content"),
         ({"reviews": "a.jsonl", "unlabeled": "a.txt"}, "a.jsonl and a.txt have the same content"),
-        ({"reviews": "a.txt"}, "a.txt ends neither in .jsonl nor in .csv"),
+        ({"reviews": "a.txt"}, "a.txt does not end in .jsonl or .csv"),
     ],
 )
 def test_absent_files_are_named(tmp_path: Path, monkeypatch, source, says: str) -> None:
@@ -147,7 +147,11 @@ def test_ratings_between_the_steps_are_a_problem(tmp_path: Path) -> None:
     [
         ({"label": "stars"}, 1.5, r"line 1: the label 1.5 is no whole number.* \(20 of 100 labels"),
         ({"label": "stars"}, ["1"], "line 1: the label is neither text nor a number .20 of 100"),
-        ({}, "1/5", "line 1: stars of '1/5' are no number .20 of 100 labels cannot be used.: corr"),
+        (
+            {},
+            "1/5",
+            "line 1: stars of '1/5' are not a number .20 of 100 labels cannot be used.: corr",
+        ),
     ],
 )
 def test_many_refused_labels_are_a_problem(tmp_path: Path, options, value, says: str) -> None:

@@ -228,11 +228,11 @@ def test_the_command_reads_standard_input_and_fails_in_one_line(here):
 @pytest.mark.parametrize(
     ("texts", "options", "fault"),
     [
-        ([], {}, "give texts to score"),
-        (["good"], {"file": Path("a.txt")}, "give texts to score"),
+        ([], {}, "give texts in one way"),
+        (["good"], {"file": Path("a.txt")}, "give texts in one way"),
         (["good", " "], {}, "text 2: the text is empty"),
         (["good\udcff"], {}, "text 1: the line has bytes"),
-        (["good"], {"encoding": "klingon"}, "encoding 'klingon': there is no such encoding"),
+        (["good"], {"encoding": "klingon"}, "encoding 'klingon': unknown text encoding"),
         (["good"], {"dataset": "mnist"}, "mnist is not a dataset of texts"),
         (["good"], {"dataset": "unheard"}, "unknown dataset 'unheard'"),
         (["good"], {"dataset": "amazon-books"}, "amazon-books / .* is not trained yet: put"),
@@ -254,7 +254,7 @@ def test_runs_of_other_arms_are_refused(here, monkeypatch):
     other = run_of(Arm("sorted", "rectifier", "random"))
     faults = {
         other: "is of sorted / rectifier / random, not of rated",
-        run_of(STARS, "seed"): f"is of one seed: networks are with the arm's run, {run_of(STARS)}",
+        run_of(STARS, "seed"): f"is of one seed: networks are in the arm's run, {run_of(STARS)}",
     }
     for run_id, fault in faults.items():
         with pytest.raises(Problem, match=fault):

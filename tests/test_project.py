@@ -121,7 +121,7 @@ def test_a_lock_file_without_a_copy_is_removed(project: Path) -> None:
     reproduced(project)
     (project / "dvc.lock").write_bytes(b"")
     done = reproduced(project)
-    assert "removed, all its stages run again" in done.stderr
+    assert "removed; all stages in it run again" in done.stderr
     assert done.returncode == 0
     assert (project / "dvc.lock").read_bytes()
 

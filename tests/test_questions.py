@@ -60,7 +60,7 @@ def csv(path: Path, labels: list[object], columns: int = 3) -> str:
 BAD = {
     "regression": ([0.5 * n for n in range(30)], "30 different numbers in 30 rows: a quantity"),
     "counts": ([7 * n for n in range(40)] * 2, "a quantity and no class"),
-    "one class": (["a"] * 30, "has one class alone, a: add another"),
+    "one class": (["a"] * 30, "has only one class, a: add another"),
     "three rows": (["a", "b", "a"], "class a of data.csv has 2 examples to share between"),
 }
 
@@ -103,13 +103,16 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         ([data, "--margin", "0"], "margin = 0.0 is wrong"),
         ([data, "--budget", "long"], "give a time such as 90s, 20m or 2h"),
         (["empty.csv"], "column b is empty in every row: remove it"),
-        ([data, "--name", "../mine"], "'../mine' is no name of a question"),
-        ([".csv"], "'' is no name of a question"),
+        ([data, "--name", "../mine"], "'../mine' is not a valid name of a question"),
+        ([".csv"], "'' is not a valid name of a question"),
         (["emoji.csv"], "no review has a term, a word of two letters or more: give texts"),
-        (["array.json"], "array.json, line 1: the line is no JSON object: expected a JSON object"),
+        (
+            ["array.json"],
+            "array.json, line 1: the line is not a JSON object: expected a JSON object",
+        ),
         (["empty.json"], "empty.json: expected a JSON object in each line"),
         (["nothing.csv"], "nothing.csv is empty, or begins with an empty line"),
-        (["rows.csv"], "the first line seems to be a row and no header, as its last cell a is"),
+        (["rows.csv"], "the first line seems to be a row, not a header, since its last cell a is"),
         (["cut.csv.gz"], "cut.csv.gz is a damaged gzip file"),
         (["long.csv.gz"], "long.csv.gz, line 2: more than 16777216 characters"),
         (["pictures"], "pictures/a/bomb.png has more than"),
@@ -224,7 +227,7 @@ def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.Monk
     for file in ("answer.json", "params.yaml", "results/data/runs.csv", "results/data/tests.csv"):
         assert (whole / file).read_bytes() == Path("questions/data", file).read_bytes()
     changed = ask("data.csv", "--margin", "1")
-    assert "was asked with margin = 0.01, which is fixed before" in changed.output
+    assert "has margin = 0.01, which is fixed before" in changed.output
 
 
 def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +243,9 @@ def test_the_budget_ends_a_question(project: Path, monkeypatch: pytest.MonkeyPat
     refused = ask(data, "--activations", "rectifier,tanh", "--budget", "17s")
     assert refused.exit_code == 1
     assert "at most 36 s for 2 seeds, 2.4 min for 8" in refused.output
-    assert "2 seeds are far over the budget: give at least --budget 20s, or fewer" in refused.output
+    assert (
+        "2 seeds exceed the budget by far: give at least --budget 20s, or fewer" in refused.output
+    )
     assert [*Path("questions").rglob("dvc.yaml")] == []  # without params.yaml it would stop DVC
     assert ask(data, "--activations", "rectifier,tanh", "--budget", "17.9s").exit_code == 1
     result = ask(data, "--activations", "rectifier,tanh", "--margin", "0.01", "--budget", "20s")

@@ -105,7 +105,7 @@ def test_the_speed_in_short_is_the_engines() -> None:
     ]
     machine = {"device": "cpu", "cores": 2, "processor": "abacus"}
     text = speed.in_short({"net_steps": rows, "machine": machine})
-    assert "On 2 cores (abacus), K = 40" in text
+    assert "On 2 cores (abacus), with K = 40" in text
     assert "0.250 ms" in text
     assert "4.0 times" in text
 

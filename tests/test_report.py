@@ -121,9 +121,9 @@ def test_seeds_beyond_a_thousand_are_not_counted(make):
     for n, test in enumerate(tests):
         test["seeds_needed"] = 7999.0 if n else 7.0
     text = summary.seeds_needed(compared)
-    assert "10 seeds; about 7 to more than 1,000 would do, with 80% power" in text
+    assert "10 seeds; about 7 to more than 1,000 seeds would be needed, with 80% power" in text
     tests[0]["seeds_needed"] = 1001.0
-    assert "10 seeds; more than 1,000 would do" in summary.seeds_needed(compared)
+    assert "10 seeds; more than 1,000 seeds would be needed" in summary.seeds_needed(compared)
 
 
 def test_failed_arm_is_named(make):
@@ -163,15 +163,15 @@ def test_every_arm_may_fail(make):
 
     arms = {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
     compared = make(seeds=2, change=fail_all, **arms)
-    assert "none can be called the best" in summary.answer(compared)
-    assert "none can be called the best" in page()
+    assert "no arm can be called the best" in summary.answer(compared)
+    assert "no arm can be called the best" in page()
 
 
 def test_one_seed_has_no_interval_and_no_test(make):
     """With one seed there is no interval and no test, and the page says so."""
     compared = make(seeds=1)
     assert "(one seed: no interval)" in summary.answer(compared)
-    assert summary.standing(compared).startswith("One seed allows no test")
+    assert summary.standing(compared).startswith("With one seed no test is possible")
     assert "±" not in page().split("<tbody>")[1].split("</tbody>")[0]
 
 

@@ -85,7 +85,7 @@ def test_readme_tables_have_no_column_that_is_empty(make):
     assert rows[9].startswith("| always the same answer | 1.2")
     assert rows[9].endswith("|  |  |")
     assert "a fold of 200 test examples for each seed" in text
-    assert "zeros of an arm without hidden layers are those of its inputs" in text
+    assert "For arms without hidden layers, exact zeros are counted in the inputs" in text
 
 
 @pytest.mark.parametrize(("folds", "word"), [(10, "lower"), (None, "higher")])
@@ -103,7 +103,7 @@ def test_the_best_arm_is_compared_with_the_logistic_regression(make, folds, word
     gap = abs(np.mean(fits) - best["test_rmse_mean"])
     sentence = summary.against_baseline(compared)
     assert sentence == " ".join(sentence.split())
-    assert f"has {np.mean(fits):.3f} stars: {gap:.3f} stars {word} (95% interval " in sentence
+    assert f"has {np.mean(fits):.3f} stars, {gap:.3f} stars {word} (95% interval " in sentence
     low, high = map(float, re.search(r"interval (\S+) to (\S+), paired", sentence).groups())
     assert low < gap < high
 

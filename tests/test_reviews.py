@@ -14,31 +14,31 @@ from pipeline.runtime.errors import Problem
 from tests.review_files import LABEL, STARS, parted
 
 BAD_OBJECTS = [
-    ('{"text": "good", "stars": 5', "no JSON"),
-    ("[1, 2]", "no JSON object"),
-    ("[" * 100_000, "no JSON"),
+    ('{"text": "good", "stars": 5', "not JSON"),
+    ("[1, 2]", "not a JSON object"),
+    ("[" * 100_000, "not JSON"),
     ('{"stars": 5}', "no 'text'"),
     ('{"text": null, "stars": 5}', "no 'text'"),
-    ('{"text": ["a"], "stars": 5}', "no text"),
+    ('{"text": ["a"], "stars": 5}', "not text"),
     ('{"text": " \\n", "stars": 5}', "the text is empty"),
     ('{"text": "good"}', "stars are missing"),
     ('{"text": "good", "stars": null}', "stars are missing"),
     ('{"text": "good", "stars": ""}', "stars are missing"),
-    ('{"text": "good", "stars": "five"}', "'five' are no number"),
-    ('{"text": "good", "stars": true}', "'True' are no number"),
-    ('{"text": "good", "stars": "1_0"}', "'1_0' are no number"),
+    ('{"text": "good", "stars": "five"}', "'five' are not a number"),
+    ('{"text": "good", "stars": true}', "'True' are not a number"),
+    ('{"text": "good", "stars": "1_0"}', "'1_0' are not a number"),
     ('{"text": "good", "stars": 6}', "'6' are not from 1 to 5"),
     ('{"text": "good", "stars": 0}', "'0' are not from 1 to 5"),
     ('{"text": "good", "stars": NaN}', "stars are missing"),
-    ('{"text": "good", "stars": Infinity}', "'inf' are no number"),
+    ('{"text": "good", "stars": Infinity}', "'inf' are not a number"),
     ('{"text": "good", "stars": 4.2}', "neither whole nor half"),
 ]
 BAD_ROWS = [
-    ("fine", "other cells"),
-    ("fine,4,more", "other cells"),
+    ("fine", "differ in the number of cells"),
+    ("fine,4,more", "differ in the number of cells"),
     (",4", "the text is empty"),
     ("fine,", "the stars are missing"),
-    ("fine,six", "no number"),
+    ("fine,six", "not a number"),
     ("fine,6", "not from 1 to 5"),
     ('"fine"ly,4', "no CSV"),
 ]
@@ -177,7 +177,7 @@ def test_file_of_another_encoding_is_a_problem(content: bytes, encoding: str, sa
 @pytest.mark.parametrize("encoding", ["klingon", "", "rot13", "base64", "utf-8\0"])
 def test_unknown_encodings_are_refused(encoding: str) -> None:
     """Unknown encodings, and codecs that are not of text, are refused with the options."""
-    with pytest.raises(ValueError, match="no such encoding"):
+    with pytest.raises(ValueError, match="unknown text encoding"):
         own.Preprocess.model_validate({"encoding": encoding})
 
 
@@ -196,7 +196,7 @@ def test_bad_lines_are_counted_by_file_and_cause(caplog: pytest.LogCaptureFixtur
         tally.report("mine")
         Tally().report("mine")
     assert [record.getMessage() for record in caplog.records] == [
-        "mine: 4 bad lines left out beside 8 reviews, the first is a, line 7: odd; "
+        "mine: 4 bad lines skipped, 8 reviews read, the first is a, line 7: odd; "
         "1 more causes in the data card"
     ]
 

@@ -81,7 +81,7 @@ def test_fields_of_a_review_are_read() -> None:
     [
         (review("  "), 1, "the text is empty"),
         ("<review>\n<title>\nx\n</title>\n</review>\n", 1, "no review_text"),
-        (review("text", "3.x"), 1, "no number"),
+        (review("text", "3.x"), 1, "not a number"),
         (review("text", ""), 1, "stars are missing"),
         (review("text", "9.0"), 1, "not from 1 to 5"),
         ("<review>\n<review_text>\nno end\n", 3, "has no end"),

@@ -201,5 +201,5 @@ def test_only_rectifiers_and_ascending_steps() -> None:
         spiking.rows(replace(networks, function="tanh"), examples(), examples())
     network = converted(networks, 0)
     for steps in ([], [0, 1], [4, 2], [2, 2]):
-        with pytest.raises(Problem, match="no ascending counts"):
+        with pytest.raises(Problem, match="do not ascend"):
             spiking.simulate(network, examples().x_NI.double(), steps)

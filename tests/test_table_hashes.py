@@ -79,7 +79,7 @@ def test_git_brings_back_times():
     git("add", str(path))
     Path("dvc.lock").write_text(f"    - path: {path}\n")
     path.write_text("{")
-    with pytest.raises(Problem, match=f"run `git checkout {path}` to bring it back"):
+    with pytest.raises(Problem, match=f"run `git checkout {path}` to restore it"):
         table_hashes.check("results")
 
 

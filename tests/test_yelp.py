@@ -109,7 +109,7 @@ def test_bad_lines_are_counted_once(tmp_path: Path) -> None:
     assert [(bad["lines"], bad["first"], bad["what"]) for bad in found.notes["bad_lines"]] == [
         (1, 9, "the text is empty"),
         (1, 13, "there is no 'review_id'"),
-        (1, 21, "the line is no JSON"),
+        (1, 21, "the line is not JSON"),
     ]
     assert len(found.labeled) == 50
 
@@ -129,10 +129,10 @@ def test_options_beyond_the_copy_are_refused(tmp_path: Path, changes, says: str)
 
 def test_broken_copy_is_refused(tmp_path: Path) -> None:
     """An absent file, a broken line of businesses and a changed file are refused."""
-    with pytest.raises(Problem, match=r"there is no .*business\.json: get your copy"):
+    with pytest.raises(Problem, match=r"business\.json does not exist: get a copy"):
         yelp.write_raw(tmp_path, yelp.Source(folder=str(tmp_path)))
     raw = stock(tmp_path, reviews(400), [*BUSINESSES, "{"])
-    with pytest.raises(Problem, match=r"business\.json, line 5: the line is no JSON"):
+    with pytest.raises(Problem, match=r"business\.json, line 5: the line is not JSON"):
         yelp.corpus(raw, options())
     raw = stock(tmp_path, reviews(400))
     jsonl(tmp_path / yelp.REVIEWS, reviews(399))

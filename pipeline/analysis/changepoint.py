@@ -1,9 +1,8 @@
 """Changepoint of test error over sparsity: segmented regression on many networks (Figure 3).
 
-Up to the changepoint c errors are level, beyond it they rise in a line: e = a + b max(0, z - c),
-b >= 0, a hinge. Errors are counts, so their variance is taken as proportional to e (1 - e), with a
-factor that is estimated. The interval of c holds the values at which the best fit is not worse than
-an F test allows.
+Errors are constant up to the changepoint c and rise linearly beyond it: e = a + b max(0, z - c),
+b >= 0, a hinge. Errors are counts, so their variance is taken as proportional to e (1 - e), with an
+estimated factor. The interval of c has the values at which an F test does not reject the best fit.
 
 Where c moves across data the fit is not smooth, and the plain F interval is a little short: on
 simulated networks it covers 92 to 95%, so F is multiplied by `WIDENING`, with which it covers 95 to

@@ -90,7 +90,7 @@ def _complete(arm: Arm, scores: list[Record] | None, seeds: int) -> list[Record]
         raise Problem(f"{arm.name} lacks seed {missing[0]} in {arm.scores}: {remedy}")
     if known != list(range(seeds)):
         extra = next(seed for seed in known if seed >= seeds or known.count(seed) > 1)
-        raise Problem(f"{arm.name} has seed {extra} too many in {arm.scores}: {remedy}")
+        raise Problem(f"{arm.name} has an extra seed {extra} in {arm.scores}: {remedy}")
     return sorted(scores, key=lambda record: record["seed"])
 
 

@@ -143,7 +143,7 @@ def read_table(path: Path, words: Sequence[str] = (), lists: Sequence[str] = ())
             raise ValueError("its last line is cut")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         if any(None in row or None in row.values() for row in rows):
-            raise ValueError("a row has not as many cells as the header")
+            raise ValueError("a row and the header differ in the number of cells")
         kinds = dict.fromkeys({*WORDS, *words}, str) | dict.fromkeys({*LISTS, *lists}, _numbers)
         return [
             {column: kinds.get(column, _number)(text) for column, text in row.items()}

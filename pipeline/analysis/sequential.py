@@ -1,9 +1,10 @@
-"""Seeds that a comparison takes: numbers needed, and a group-sequential design over paired seeds.
+"""Number of seeds of a comparison: estimates of the seeds needed, and a group-sequential design.
 
 Arms are compared at planned numbers of seeds, the looks. At each look every pair has a confidence
-interval of its mean paired difference, so wide that all intervals of all pairs at all looks hold
-their true differences together with probability 1 - significance. A verdict is false only where its
-interval misses the truth, so training may stop at any look, for any reason (docs/sequential.md).
+interval of its mean paired difference, widened so that all intervals of all pairs at all looks
+contain their true differences simultaneously with probability 1 - significance. A verdict is false
+only if its interval misses the true difference, so training may stop at any look, for any reason
+(docs/sequential.md).
 """
 
 import math

@@ -1,7 +1,7 @@
 """Claims: wording, source, statistic and decision rule.
 
-A claim compares groups of networks (`groups`): the arms, or those of an experiment. Its rule is the
-same for every dataset; margins of errors are scaled by the paper's numbers, not by ours.
+A claim compares groups of networks (`groups`), of the arms or of an experiment. The rule of a claim
+is the same for every dataset; margins of errors are scaled by the paper's numbers.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Claims about tied and untied decoders of the auto-encoders: dead units and test errors.
 
-Written before the experiment was run. On 2026-11-28 the finding that pre-training makes rectifiers
-worse was withdrawn, since all arms had a tied decoder (docs/log.md).
+The decision rules were written before the experiment was run. On 2026-11-28 the finding that
+pre-training makes rectifiers worse was withdrawn, since all arms had a tied decoder (docs/log.md).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Claims about ratings of texts: the paper's Table 2, on any dataset whose labels are ratings.
 
-Written before the arms on amazon-stars had been scored.
+The decision rules were written before the arms on amazon-stars had been scored.
 """
 
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """Claims about time: the cost of an activation function, and the savings of skipping zeros.
 
-They are counted, not tested: one machine, medians, no seeds. `python -m stages.cost` measures.
+These claims compare medians measured on one machine by `python -m stages.cost`, without a
+statistical test.
 """
 
 from collections.abc import Callable, Mapping, Sequence

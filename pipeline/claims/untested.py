@@ -1,6 +1,6 @@
-"""Claims without a decision rule here, each with what a test of it would need.
+"""Claims without a decision rule, each with the requirements of a test.
 
-They stand in every table of verdicts, undecided, with that need as the reason.
+Every table of verdicts lists these claims as undecided, with the requirements as the reason.
 """
 
 from dataclasses import dataclass

@@ -5,11 +5,11 @@ claims tested, lies wholly where the claim is true; contradicted where it lies w
 undecided in between. The correction keeps the chance of one false verdict or more, of all claims of
 a dataset together, at the level: worst where the true values lie right on the ends of the regions.
 
-The margins come from the data and are printed beside each verdict. A verdict is about the margin
-printed, so it is false only where the interval misses the true mean, whatever the margin is. (Held
-against the margin that endless seeds would give, errors are a little more frequent where seeds
-scatter widely: simulated, 5.7% instead of 5% of families.) The seeds share one test split: what
-another split would do is in no interval.
+The margins are estimated from the data and printed beside each verdict. A verdict refers to the
+printed margin, so it is false only if the interval misses the true mean. (Relative to the margin of
+infinitely many seeds, false verdicts are slightly more frequent if seeds vary widely: 5.7% instead
+of 5% of families in simulations.) All seeds share one test split; no interval covers the variation
+over test splits.
 """
 
 import math

@@ -59,7 +59,7 @@ def entry(params: Params, name: str) -> Dataset:
     if own.KINDS.isdisjoint(source):
         raise Problem(
             f"params.yaml: datasets.{name} is not in the catalogue ({', '.join(CATALOGUE)}): "
-            f"correct the name, or say where your own data are: source: {{folder: ...}}, "
+            f"correct the name, or give the source of your own data: source: {{folder: ...}}, "
             "{npz: ...}, {csv: ...} or {reviews: ...}"
         )
     return own.entry(name)
@@ -118,7 +118,7 @@ def official_test(params: Params, name: str, raw: Path) -> list[Review]:
     if read is None:
         having = [dataset.name for dataset in CATALOGUE.values() if dataset.official_test]
         raise Problem(
-            f"{name} has no official test part beside its splits; with one: {listed(having)}"
+            f"{name} has no official test set outside its splits; use one of {listed(having)}"
         )
     return read(raw)
 

@@ -96,8 +96,8 @@ class Scorer:
         """Yield the prediction for each text, with at most `top` terms."""
         if self.vocabulary.tokens.joint == COUNTED:
             log.warning(
-                "this dataset publishes term counts: only words that are such terms, between "
-                "spaces, as in processed_acl, are used"
+                "the dataset was published as term counts: only words that are terms of "
+                "processed_acl, separated by spaces, are used"
             )
         bits_NI = self.vocabulary.encode(texts)
         split = self.vocabulary.tokens.vectorizer().build_analyzer()
@@ -169,7 +169,7 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
     seed = _checked_seed(arm, trained, seed)
     form = examples.read_encoding(form_file, seed)
     if form.vocabulary is None:
-        raise storage.unreadable(form_file, ValueError("it holds no texts"))
+        raise storage.unreadable(form_file, ValueError("its inputs are not texts"))
     return Scorer(torch_module.module(population.load(weights, [seed]), 0), form, seed)
 
 

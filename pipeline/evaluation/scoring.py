@@ -1,4 +1,4 @@
-"""Test scores of an arm: the only module of the arms that is given the test split."""
+"""Test scores of an arm: the only module of the arms that reads the test split."""
 
 from pipeline.config.arms import Arm
 from pipeline.data.splits.per_seed import Data, read_for

@@ -1,1 +1,1 @@
-"""Evidence across datasets: verdicts side by side, pooled effects, ranks of arms, LaTeX."""
+"""Comparison across datasets: verdicts side by side, pooled effects, ranks of arms, LaTeX."""

@@ -1,7 +1,7 @@
 """Scale of the starting weights: ill-conditioned parametrizations (section 3.1).
 
-Starting weights into the first hidden layer are divided by alpha, those into the softmax multiplied
-by it: the network computes the same function, but is trained in another scale.
+The starting weights of the first hidden layer are divided by alpha and those of the softmax layer
+multiplied by alpha: the network computes the same function, with rescaled weights.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """Modern training recipe: He's start, Adam, batch normalization, dropout.
 
-Rectifier and tanh networks without pre-training: trained as the arms, then with He's start, then
-with Adam too, then with batch normalization and dropout too. All but the first have no penalty.
+Rectifier and tanh networks without pre-training: trained as the arms; with He's start; with He's
+start and Adam; and with batch normalization and dropout in addition. Only the first has a penalty.
 """
 
 from typing import Annotated

@@ -1,6 +1,6 @@
 """Reconstruction of one-sided units in pre-training (section 3.2, four strategies).
 
-Rectifier networks pre-trained with each reconstruction, then fine-tuned in the same way.
+Rectifier networks are pre-trained with each reconstruction, then fine-tuned in the same way.
 """
 
 from typing import Annotated, Literal

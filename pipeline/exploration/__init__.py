@@ -1,1 +1,1 @@
-"""Measured networks of the experiments, on a page with a slider for the number that was varied."""
+"""Page with a slider for each factor that an experiment varies, over the measured networks."""

@@ -1,4 +1,4 @@
-"""Sweeps of the experiments over one number, and the conditions that were measured there."""
+"""Sweeps of the experiments over one numeric factor, with the measured conditions."""
 
 import math
 from collections.abc import Mapping, Sequence

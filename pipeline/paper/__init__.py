@@ -1,1 +1,1 @@
-"""The numbers that the paper publishes, with their place in it."""
+"""Numbers published in the paper, with their place in the paper."""

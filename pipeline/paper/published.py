@@ -1,6 +1,6 @@
-"""Numbers published in the paper, with their place in it and how surely they are known.
+"""Numbers published in the paper, each with its place in the paper and a mark of certainty.
 
-Numbers that one experiment alone is compared with are in `pipeline.claims.<experiment>`.
+Numbers that are used by a single experiment are in `pipeline.claims.<experiment>`.
 """
 
 from dataclasses import dataclass

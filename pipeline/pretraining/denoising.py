@@ -1,4 +1,4 @@
-"""Pre-training objective: denoising of one layer's inputs, and the noise.
+"""Pre-training objective: reconstruction of one layer's inputs from noisy inputs.
 
 Legend of shape suffixes: K networks, S seeds, N examples, B rows of a mini-batch, T mini-batches,
 I inputs of the layer, O its units, P non-zero inputs of all rows, Q inputs turned on by noise.

@@ -76,7 +76,7 @@ class Neuron:
         if charging_ms <= 0:
             raise Problem(
                 f"a refractory period of {self.refractory_ms:g} ms allows no {rate_hz:g} Hz: "
-                f"ask for less than {1000 / self.refractory_ms:g} Hz"
+                f"use less than {1000 / self.refractory_ms:g} Hz"
             )
         above_mv = (self.threshold_mv - self.reset_mv) / math.expm1(charging_ms / self.tau_ms)
         return self.current(self.threshold_mv + above_mv)

@@ -1,4 +1,4 @@
-"""Definition of a probe: a measurement of the arms' trained networks, or of no network at all."""
+"""Definition of a probe: a measurement of the arms' trained networks, or one without networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
 """Mean shift of hidden layers: distance of the outputs from mean 0.
 
-The rectifier's outputs are never below 0, so their mean is not 0; the signs, batch normalization
-and units with outputs below 0 are said to repair it. The shift of a layer is the length of its mean
-output over the root mean square length of an output: 0 where positive and negative outputs of each
-unit cancel, 1 where the output is the same for every example. Negating a unit does not change it.
+The rectifier's outputs are never below 0, so their mean is not 0; negated outputs, batch
+normalization and units with outputs below 0 are said to correct this. The shift of a layer is the
+length of its mean output over the root mean square length of an output: 0 if positive and negative
+outputs of each unit cancel, 1 if the output is the same for every example. Negating a unit does not
+change the shift.
 
 Legend of shape suffixes: N examples, O units of a layer.
 """

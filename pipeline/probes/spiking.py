@@ -108,7 +108,7 @@ def simulate(network: SpikingNetwork, x_NI: Tensor, steps: Sequence[int]) -> Sim
     `steps` ascend from 1 or more, else Problem is raised. All N examples are in memory at once.
     """
     if min(steps, default=0) < 1 or list(steps) != sorted(set(steps)):
-        raise Problem(f"time steps {[*steps]} are no ascending counts: use for example 1, 4, 16")
+        raise Problem(f"time steps {[*steps]} do not ascend: use for example 1, 4, 16")
     state = _State.at_rest(network, x_NI)
     seen = []
     for step in range(1, steps[-1] + 1):

@@ -1,1 +1,1 @@
-"""Questions: the arms that make the fewest test errors on a user's data, and how surely."""
+"""Questions: comparison of activations on a user's data, with a recommendation."""

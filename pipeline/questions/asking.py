@@ -1,4 +1,4 @@
-"""Answer to a question in its folder: data, trial, looks, recommendation."""
+"""Steps of a question: data, time estimate, looks, recommendation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def answered(
     if not again and per_seed * first > SAVED * seconds:
         least = cost.budget(SPARE * per_seed * first / SAVED)
         raise Problem(
-            f"{first} seeds are far over the budget: give at least --budget {least}, or fewer "
+            f"{first} seeds exceed the budget by far: give at least --budget {least}, or fewer "
             "--activations"
         )
     write_params(settings)

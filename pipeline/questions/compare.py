@@ -1,4 +1,4 @@
-"""Comparison of activations on arrays: one call, with the protocol and the code of the stages.
+"""Comparison of activations on arrays by one call, with the same protocol and code as the stages.
 
 Legend of shape suffixes: N examples, I inputs.
 """

@@ -130,8 +130,8 @@ def _table(path: Path, target: str, label: str | None, scaling: str) -> Recogniz
         labels = [row[place].strip() for row in chain(sample, whole)]
     if label is None and column.lower() not in LABELS and column in labels:
         raise Problem(
-            f"{path}: the first line seems to be a row and no header, as its last cell {column} is "
-            "also a class: add a header, or name the column of the classes with --label"
+            f"{path}: the first line seems to be a row, not a header, since its last cell {column} "
+            "is also a class: add a header, or set the column of the classes with --label"
         )
     check_classes([name for name in labels if name not in MISSING], f"column {column} of {path}")
     shared = {"label": column, "delimiter": delimiter} | _shares(set())

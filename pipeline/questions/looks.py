@@ -1,4 +1,4 @@
-"""Training of a question by looks: more seeds until every pair is decided, or the budget ends."""
+"""Training of a question by looks: more seeds until all pairs are decided or the budget ends."""
 
 import time
 from collections.abc import Callable, Sequence

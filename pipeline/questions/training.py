@@ -1,6 +1,7 @@
-"""Training of all arms of a question, to the files and bytes that the stages make.
+"""Training of all arms of a question; files are bitwise equal to those of the stages.
 
-The stages train one arm after another, in processes of their own. Here all arms wait in one queue.
+The stages train one arm after another, each in a separate process. This module trains all arms
+from one queue.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Folder of a question: a small project with params.yaml, dvc.yaml, data, runs and results.
 
-Every command of the project works in it as in the repository's root.
+Every command of the project works in this folder as in the repository's root.
 """
 
 import os
@@ -36,7 +36,9 @@ def folder_of(data: str, params: Params, name: str | None) -> Path:
     try:
         return FOLDER / checked_name(name)
     except ValueError as error:
-        raise Problem(f"{name!r} is no name of a question: {error}, or give --name") from error
+        raise Problem(
+            f"{name!r} is not a valid name of a question: {error}, or give --name"
+        ) from error
 
 
 def question_of(
@@ -58,7 +60,7 @@ def question_of(
     for key, value in given.items():
         if getattr(recorded, key) != value:
             raise Problem(
-                f"{folder} was asked with {key} = {getattr(recorded, key)}, which is fixed before "
+                f"{folder} has {key} = {getattr(recorded, key)}, which is fixed before "
                 f"the first run: give --name for a new question, or delete {folder}"
             )
     return recorded

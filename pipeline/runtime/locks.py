@@ -22,5 +22,5 @@ def exclusive(output: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         raise Problem(
-            f"another process is making {output}: wait until it ends, or stop it, and run again"
+            f"another process is writing {output}: wait until it ends, or stop it, and run again"
         ) from error

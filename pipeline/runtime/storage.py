@@ -88,7 +88,7 @@ def verify(path: Path) -> None:
             continue
         expected = read_json(hashes).get(path.relative_to(folder).as_posix())
         if expected not in (None, digest(path)):
-            raise unreadable(path, ValueError(f"damaged: its SHA-256 is not that in {hashes}"))
+            raise unreadable(path, ValueError(f"damaged: its SHA-256 differs from {hashes}"))
 
 
 def unreadable(path: Path, error: Exception) -> Problem:
@@ -97,7 +97,7 @@ def unreadable(path: Path, error: Exception) -> Problem:
     remedy = f"run `{'make claims' if of_claims else 'dvc repro'}` to make it"
     if isinstance(error, FileNotFoundError):  # deleted, or never made
         return Problem(f"{path} is missing: {remedy}")
-    again = f"{remedy} again, `python -m stages repair` before if it recurs"
+    again = f"{remedy} again; if the error recurs, run `python -m stages repair` first"
     return Problem(f"{path} cannot be read ({error}): {again}")
 
 

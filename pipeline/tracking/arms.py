@@ -1,4 +1,4 @@
-"""MLflow runs of an arm: one with the means over seeds, below it one a seed."""
+"""MLflow runs of an arm: a parent run with means over seeds, and a child run per seed."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

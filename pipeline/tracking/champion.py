@@ -1,7 +1,7 @@
 """Registry of models: the best arm of a dataset, a version with the alias `champion`.
 
-The best arm has the lowest mean validation error over its seeds (of ratings the RMSE; ties: cost).
-Its version is the network of the seed that is best on validation. The test split decides nothing.
+The best arm has the lowest mean validation error over seeds (for ratings: RMSE; ties: cost). The
+registered version is its network with the lowest validation error. The test split is not used.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The best network of an arm in MLflow: a torch model and, for texts, data to predict with.
 
-The torch model is a pickle, for `mlflow.pytorch.load_model`, which runs code of the server: only
-users who trust their server should call it. `from_run` reads safetensors and JSON, and runs none.
+The torch model is a pickle for `mlflow.pytorch.load_model`, which can execute code from the server;
+use it only with a trusted server. `from_run` reads safetensors and JSON and executes no code.
 """
 
 from dataclasses import asdict
@@ -115,14 +115,16 @@ def _run(client: "MlflowClient", run_id: str, arm: Arm) -> "Run":
         if error.error_code not in GONE:
             raise
         raise Problem(
-            f"MLflow has no run {run_id}: `make ui` shows the runs and their ids; is "
-            "MLFLOW_TRACKING_URI right?"
+            f"MLflow has no run {run_id}: look up the id with `make ui`, and check "
+            "MLFLOW_TRACKING_URI"
         ) from error
     of_arm = run.data.tags.get("arm")
     if of_arm != arm.name:
-        raise Problem(f"run {run_id} is of {of_arm or 'no arm'}, not of {arm.name}: correct either")
+        raise Problem(
+            f"run {run_id} is of {of_arm or 'no arm'}, not of {arm.name}: correct --run or the arm"
+        )
     if parent := run.data.tags.get("mlflow.parentRunId"):
-        raise Problem(f"run {run_id} is of one seed: networks are with the arm's run, {parent}")
+        raise Problem(f"run {run_id} is of one seed: networks are in the arm's run, {parent}")
     return run
 
 
@@ -134,8 +136,9 @@ def _stored(
     paths = {file.path for file in client.list_artifacts(run_id, FOLDER)}
     if not {f"{FOLDER}/{FILE}", f"{FOLDER}/{NETWORK}"} <= paths:
         raise Problem(
-            f"run {run_id} of {arm.name} has no network with a vocabulary: it is not of texts, its "
-            "training failed, or it is an old one, which `make track` publishes again"
+            f"run {run_id} of {arm.name} has no network with a vocabulary: its dataset is not of "
+            "texts, training failed, or the run is of an old version; `make track` publishes the "
+            "latter again"
         )
     content = Path(client.download_artifacts(run_id, FOLDER, folder))
     try:

@@ -1,4 +1,4 @@
-"""Publication of all that is finished of datasets: arms, baselines, pairs of arms, experiments."""
+"""Publication of a dataset's finished results: arms, baselines, pairs of arms, experiments."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product

@@ -1,10 +1,10 @@
-"""Publishing of MLflow runs: each content once, with one current run a name.
+"""Publication of MLflow runs: identical content once, with one current run per name.
 
-A run is found again by the tag of its kind, say `arm`, which holds its name; its children bear the
-tag as well. Its status says that it is complete: it is set last. Runs of a name's earlier content
-are kept, with the tag `current` = "false": the filter `tags.kind = 'arm' and tags.current = 'true'`
-leaves one run an arm. It is the one with the highest tag `current_since`, which a run is given when
-it replaces another.
+A run is identified by a tag named after its kind, for example `arm`, which holds the run's name;
+child runs have the same tag. The status is set last and marks a complete run. Runs of earlier
+content are kept with the tag `current` = "false": the filter `tags.kind = 'arm' and tags.current =
+'true'` gives one run per arm. The current run of a name has the highest tag `current_since`, which
+is set when a run replaces another.
 """
 
 import socket

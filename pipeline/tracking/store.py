@@ -1,4 +1,4 @@
-"""MLflow's tracking store: a quiet client, one user at a time, the experiments and their views.
+"""MLflow's tracking store: client without log output, exclusive access, experiments and views.
 
 An experiment opens with a shared view: its current runs, best first. MLflow's own table starts
 without a metric. A shared view is a tag of the experiment; ours is at

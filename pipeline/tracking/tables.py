@@ -1,9 +1,9 @@
 """MLflow runs of rows of a table: baselines, pairs of arms, and conditions of experiments.
 
-Values of single seeds are a metric whose steps are the seeds: one run holds all networks of a row.
-Baselines are in the experiment of their dataset, beside the arms; pairs of arms in one of their
-own, say `digits: pairs`; conditions in one that is named after dataset and our experiment, say
-`digits: hardness`.
+Values of single seeds are a metric with the seed as its step, so one run holds all networks of a
+row. Baselines are in the MLflow experiment of their dataset, beside the arms; pairs of arms are in
+a separate one, for example `digits: pairs`; conditions are in one named after dataset and
+experiment, for example `digits: hardness`.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Checkpoints of training: sealed by a hash, so that a damaged file is never continued from."""
+"""Checkpoints of training, sealed by a hash: training never resumes from a damaged file."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Hidden units of params.yaml, compared with the activation functions that exist."""
+"""Validation of the hidden units in params.yaml against the known activation functions."""
 
 from pipeline.config.params import Params
 from pipeline.networks.activations.functions import FUNCTIONS, MULTI_PIECE

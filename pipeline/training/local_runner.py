@@ -49,8 +49,8 @@ class LocalRunner:
                     thread.result()
             except TerminatedWorkerError as error:
                 raise Problem(
-                    "a training process was killed, perhaps for want of memory: free some and run"
-                    " the same command again, it goes on from the last checkpoint"
+                    "a training process was killed, perhaps out of memory: free memory, then run"
+                    " the same command again to resume from the last checkpoint"
                 ) from error
             finally:
                 list(waiting)  # after a failure no thread takes another task

@@ -96,11 +96,11 @@ def _less_room(networks: int) -> int:
     """Return the number of networks to train at once after `networks` were too many; warn."""
     if networks < 2:
         raise Problem(
-            "the GPU's memory does not hold a single network with its data: free some, or train on"
-            " the CPU with DEVICE=cpu"
+            "the GPU's memory does not hold a single network with its data: free GPU memory, or"
+            " train on the CPU with DEVICE=cpu"
         )
     log.warning(
-        "warning: %d networks are too many for the GPU's memory: %d train at once from here on, the"
-        " others wait until some have stopped", networks, networks // 2,
+        "warning: %d networks are too many for the GPU's memory: %d are now trained at once, the"
+        " others start when some have stopped", networks, networks // 2,
     )  # fmt: skip
     return networks // 2

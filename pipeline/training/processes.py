@@ -1,4 +1,4 @@
-"""Processes of this machine that train beside the main process."""
+"""Worker processes of this machine, which train networks for the main process."""
 
 import importlib
 from typing import Any

@@ -125,8 +125,8 @@ def _raise_unless_lost(error: exceptions.RayError, killed: int) -> None:
     line = str(cause).strip().partition(". ")[0]
     if killed >= ATTEMPTS:
         raise Problem(
-            f"a training process was killed {killed} times ({line}), perhaps for want of memory:"
-            " use nodes with more, and run the same command again"
+            f"a training process was killed {killed} times ({line}), perhaps out of memory:"
+            " use nodes with more memory, and run the same command again"
         ) from error
     log.warning("a task is started again from its last checkpoint: %s", line)
 
@@ -260,6 +260,6 @@ def _check(expected: dict[str, str], found: dict[str, str]) -> None:
     for name, value in found.items():
         if value != expected[name]:
             raise Problem(
-                f"node {socket.gethostname()} has another {name} ({value}) than the main machine"
-                f" ({expected[name]}): its networks would differ, leave it out or make it alike"
+                f"node {socket.gethostname()} has {name} {value}, but the main machine has"
+                f" {expected[name]}, so networks would differ: remove the node, or install the same"
             )

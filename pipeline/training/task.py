@@ -52,14 +52,14 @@ class Task:
         except RuntimeError as error:
             if devices.is_out_of_memory(error):
                 raise Problem(
-                    "the GPU's memory does not hold the examples: free some, or train on the CPU"
-                    " with DEVICE=cpu"
+                    "the GPU's memory does not hold the examples: free GPU memory, or train on the"
+                    " CPU with DEVICE=cpu"
                 ) from error
             if not devices.is_failure(error):
                 raise
             raise Problem(
                 f"the GPU failed ({str(error).strip().splitlines()[0]}): run the same command"
-                " again, it goes on from the last checkpoint"
+                " again to resume from the last checkpoint"
             ) from error
 
     def _train(self, report: loop.Report) -> list[History]:

@@ -1,8 +1,8 @@
-"""Store of trained networks: files that later trainings read instead of training again.
+"""Store of trained networks: files that later runs read instead of training again.
 
 A network depends on its data, settings, seed, learning rate and penalty, and on the code of
-training; the name of its file is a hash of these. So more seeds or learning rates train the new
-networks alone, whatever the number of cores, and a change of other code trains none.
+training; the name of its file is a hash of these. So more seeds or learning rates train only the
+new networks, on any number of cores, and a change of other code retrains none.
 """
 
 import time

@@ -1,1 +1,1 @@
-"""Verification: recorded results against results that are derived again."""
+"""Verification: recorded results are compared with recomputed ones."""

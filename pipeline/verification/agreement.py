@@ -1,7 +1,7 @@
-"""Agreement of a recorded file with the file derived again, number by number.
+"""Comparison of a recorded file with the recomputed file, number by number.
 
-Two files agree where they have the same bytes. Otherwise each cell is compared by a rule for its
-column, which bounds the difference that rounding explains:
+Two files agree if their bytes are equal. Otherwise each cell is compared by a rule for its column,
+which bounds the difference that counts as rounding:
 
 - `derived`, for tables made from recorded numbers: numbers from quantiles, powers or fits may
   differ by 1e-9 of their size. All others, means among them, have to be equal: exact sums are the

@@ -1,4 +1,4 @@
-"""Findings of a verification, in words."""
+"""Findings of a verification as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

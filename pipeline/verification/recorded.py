@@ -1,4 +1,4 @@
-"""Recorded results of a dataset as the input of a comparison; its networks on validation again."""
+"""Recorded results of a dataset, and new validation scores of its networks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

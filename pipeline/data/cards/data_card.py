@@ -107,7 +107,7 @@ def _warn(card: Record) -> None:
     if counts := card.get("duplicates"):
         log.warning(
             "%s: the same inputs occur twice: %d validation and %d test examples are also in "
-            "training, %d examples are in two classes: remove the copies, or distrust the errors",
+            "training, %d examples are in two classes: remove the duplicates, or errors are biased",
             *(card["dataset"], counts["valid_in_train"], counts["test_in_train"]),
             counts["in_two_classes"],
         )

@@ -1,4 +1,4 @@
-"""Sample images of the data card: training images by class, or distortions by a generator.
+"""Sample images of the data card: training images by class, or images of the generator.
 
 Legend of shape suffixes: R rows and C columns of a sheet, N images, H rows, W columns of pixels.
 """

@@ -153,8 +153,8 @@ def fetch(
                 if not (partial / other.name).exists() and not (copy and copy.exists())
             ]
             raise Problem(
-                f"cannot get {file.name} ({'; '.join(faults)}): run it again when the network is "
-                f"there, or put {_listed(missing)} into <folder>/{dataset}/ and set "
+                f"cannot get {file.name} ({'; '.join(faults)}): run the command again with a "
+                f"network connection, or put {_listed(missing)} into <folder>/{dataset}/ and set "
                 "DATA_MIRROR=<folder>"
             )
     for file in files:
@@ -207,8 +207,8 @@ def _copy(file: RemoteFile, mirrored: Path, part: Path) -> None:
     fault = file.fault(mirrored)
     if fault:
         raise Problem(
-            f"{mirrored} {fault}: it was not used and is left as it is; "
-            "replace it by the official file, or remove it to download that"
+            f"{mirrored} {fault}: it was not used; "
+            "replace it with the official file, or remove it to download the official file"
         )
     shutil.copyfile(mirrored, part)
     if file.fault(part):

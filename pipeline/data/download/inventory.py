@@ -221,7 +221,7 @@ def _images(root: Path) -> list[Place]:
     strangers = [place.path for place in places if place.path.suffix.lower() not in SUFFIXES]
     if strangers:
         raise Problem(
-            f"{len(strangers)} of the files in {root} are not images by their names, "
+            f"{len(strangers)} of the files in {root} do not have the suffix of an image, "
             f"the first is {min(strangers)}: move them elsewhere, or save them as PNG or JPEG"
         )
     # Other files at the top of the folder, a README or a license, describe the dataset.
@@ -249,7 +249,9 @@ def _part_folders(folders: list[Path]) -> dict[Part, Path]:
         return {}
     if others:
         names = " and ".join(by_part[part].name for part in PARTS if part in by_part)
-        raise Problem(f"{others[0]} lies beside the splits {names} and is none: rename or move it")
+        raise Problem(
+            f"{others[0]} lies beside the splits {names} but is not a split: rename or move it"
+        )
     return by_part
 
 
@@ -287,8 +289,8 @@ def _check_hidden(folder: Path) -> None:
     images = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if any(not passed_over(path.name) for path in images):
         raise Problem(
-            f"{folder} has images, but its name begins with a dot, as those of hidden "
-            "folders: rename it if it is a class, or move it elsewhere"
+            f"{folder} has images, but its name begins with a dot, which marks a hidden "
+            "folder: rename it if it is a class, or move it elsewhere"
         )
 
 
@@ -319,7 +321,7 @@ def _check_link(path: Path, root: Path) -> None:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        raise Problem(f"{path} is a link that leads nowhere: remove it") from error
+        raise Problem(f"{path} is a broken link: remove it") from error
     if target.is_dir() or not target.is_relative_to(root.resolve()):
         where = "to a folder" if target.is_dir() else f"out of {root}"
         raise Problem(f"{path} is a link {where}: put copies of the files in its place")

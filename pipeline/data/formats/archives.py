@@ -112,13 +112,13 @@ def _zipped(
         wanted = Counter(i.filename for i in _directory(archive) if i.filename in sizes)
         _check_present(sizes, wanted, optional)
         if wanted.total() > len(wanted):
-            raise ValueError(f"{wanted.most_common(1)[0][0]} is there twice")
+            raise ValueError(f"{wanted.most_common(1)[0][0]} occurs twice")
         for name, size in sizes.items():
             if name not in wanted:
                 continue
             info = archive.getinfo(name)
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
-                raise ValueError(f"{name} is no ordinary file")
+                raise ValueError(f"{name} is not a regular file")
             if info.compress_type not in METHODS:
                 raise ValueError(
                     f"{name} is compressed by method {info.compress_type}, not deflate"
@@ -156,11 +156,11 @@ def _tarred(
                 if size is None:
                     continue
                 if name in seen:
-                    raise ValueError(f"{name} is there twice")
+                    raise ValueError(f"{name} occurs twice")
                 seen.add(name)
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None or member.issparse():
-                    raise ValueError(f"{name} is no ordinary file")
+                    raise ValueError(f"{name} is not a regular file")
                 yield name, _content(content, name, member.size, size)
         while stream.read(CHUNK):
             pass  # verifies the checksums at the end
@@ -190,7 +190,7 @@ class _Bounded(io.BufferedIOBase):
 
 def _check_name(name: str) -> None:
     if OUTSIDE.search(name):
-        raise ValueError(f"the name {name!r} leads out of the archive's folder")
+        raise ValueError(f"the name {name!r} points outside the archive's folder")
 
 
 def _content(file: IO[bytes], name: str, stated: int, size: Size) -> bytes:

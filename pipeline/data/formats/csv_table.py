@@ -75,7 +75,7 @@ def _columns(header: list[str], label: str, path: str) -> list[str]:
         raise Problem(f"{path} is empty, or begins with an empty line: expected a header row")
     if label not in columns:
         raise Problem(
-            f"{path} has no column {label!r}; it has {listed(columns)}: say label in preprocess"
+            f"{path} has no column {label!r}; it has {listed(columns)}: set label in preprocess"
         )
     name, count = Counter(columns).most_common(1)[0]
     if "" in columns:
@@ -84,7 +84,7 @@ def _columns(header: list[str], label: str, path: str) -> list[str]:
     if count > 1:
         raise Problem(f"{path} has two columns {name!r}: rename or remove one")
     if len(columns) == 1:
-        raise Problem(f"{path} has no column but {label!r}: add inputs, or say its delimiter")
+        raise Problem(f"{path} has no column but {label!r}: add inputs, or set delimiter")
     return columns
 
 
@@ -130,4 +130,6 @@ def _check_number(cell: str, where: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise Problem(f"{where} is {cell[:QUOTED]!r}, which is no finite 32-bit number: correct it")
+        raise Problem(
+            f"{where} is {cell[:QUOTED]!r}, which is not a finite 32-bit number: correct it"
+        )

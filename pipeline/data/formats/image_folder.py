@@ -133,7 +133,7 @@ def image_folder(
         alike = [name for name in sorted({*names}) if name not in class_names]
         raise Problem(
             f"{inventory.path} has two folders of class {class_name(alike[0])}, one of them "
-            f"{alike[0]}: rename one, or put their images together"
+            f"{alike[0]}: rename one, or merge the folders"
         )
     part_N = np.array([file.part or "train" for file in inventory.files])
     return ImageFolder(inventory, class_names, y_N, part_N, size, color, background)
@@ -226,7 +226,7 @@ def _decoded(inventory: Inventory, file: File, target: Target) -> NDArray[np.uin
     if not target.recolored and _colored(image) != target.color:
         kinds = ("in color", "gray") if _colored(image) else ("gray", "in color")
         raise Problem(
-            f"{where} {kinds[0]}, {target.first} {kinds[1]}: say color: true or false {remedy}"
+            f"{where} {kinds[0]}, {target.first} {kinds[1]}: set color: true or false {remedy}"
         )
     image = image.convert("RGB" if target.color else "L")
     rows, columns = target.size
@@ -234,7 +234,7 @@ def _decoded(inventory: Inventory, file: File, target: Target) -> NDArray[np.uin
         if not target.resized:
             raise Problem(
                 f"{where} {image.height} x {image.width} (rows x columns), {target.first} "
-                f"{rows} x {columns}: say size: [rows, columns] {remedy}"
+                f"{rows} x {columns}: set size: [rows, columns] {remedy}"
             )
         image = image.resize((columns, rows), Image.Resampling.BICUBIC)
     x_HWC = np.asarray(image)

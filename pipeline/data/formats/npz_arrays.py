@@ -99,7 +99,7 @@ def _chosen(members: set[str], names: tuple[str, str], path: str) -> Chosen:
     if "train" not in complete:
         raise Problem(
             f"{path} has no arrays {' and '.join(names)}, nor x_train and y_train; it has "
-            f"{listed(sorted(members))}: say x and y in preprocess"
+            f"{listed(sorted(members))}: set x and y in preprocess"
         )
     return complete
 
@@ -125,8 +125,8 @@ def _check_size(archive: zipfile.ZipFile, size: int, chosen: Chosen, path: str) 
     total = sum(info.file_size for info in archive.filelist if info.filename in names)
     if total > MOST_BYTES or total > max(SMALL_BYTES, MOST_RATIO * size):
         raise Problem(
-            f"{path}: its arrays take {total} bytes, {total // size} times the file: save fewer, "
-            "or without compression if they are right"
+            f"{path}: its arrays take {total} bytes, {total // size} times the file size: save "
+            "fewer, or save them uncompressed if the sizes are right"
         )
 
 
@@ -196,7 +196,7 @@ def _check_finite(x: NDArray[Any], where: str) -> None:
         wrong = np.argwhere(~(np.abs(x_BI.astype(np.float64)) <= LARGEST))  # catches NaN too
         if len(wrong):
             raise Problem(
-                f"{where}[{first + wrong[0, 0]}] holds {x_BI[tuple(wrong[0])]}, which is no finite "
-                "32-bit number: replace it, or leave the example out"
+                f"{where}[{first + wrong[0, 0]}] holds {x_BI[tuple(wrong[0])]}, which is not a "
+                "finite 32-bit number: replace it, or leave the example out"
             )
         first += len(x_BI)

@@ -24,7 +24,7 @@ ROWS_IN_QUOTES = (
     "a quoted cell spans lines that are rows by themselves: set quoting: false if quotes are plain "
     "characters, else quoting: true"
 )
-OTHER_ENCODING = "say its encoding, or save it in UTF-8"
+OTHER_ENCODING = "set its encoding, or save it in UTF-8"
 LONGEST_LINE = 1 << 24  # characters; a longer line is not a review
 
 
@@ -34,7 +34,7 @@ def encoding_name(encoding: str) -> str:
         codec = codecs.lookup(encoding)
         "a".encode(codec.name)
     except (LookupError, UnicodeError, ValueError, TypeError) as error:
-        raise ValueError("there is no such encoding of text: utf-8 and latin-1 are two") from error
+        raise ValueError("unknown text encoding: use for example utf-8 or latin-1") from error
     return codec.name
 
 
@@ -80,7 +80,7 @@ def check_decoded(line: str) -> None:
     try:
         line.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("the line has bytes that are not of the file's encoding") from error
+        raise ValueError("the line has bytes that are invalid in the file's encoding") from error
 
 
 def json_objects(lines: Iterable[str], path: str) -> Iterator[tuple[int, dict[str, Any]] | Fault]:
@@ -99,9 +99,9 @@ def _object(line: str) -> dict[str, Any]:
     try:
         parsed = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError("the line is no JSON") from error
+        raise ValueError("the line is not JSON") from error
     if not isinstance(parsed, dict):
-        raise ValueError("the line is no JSON object")
+        raise ValueError("the line is not a JSON object")
     return parsed
 
 
@@ -208,7 +208,7 @@ def _are_rows(
 
 def _review(row: list[str], header: list[str], columns: Columns) -> Review:
     if len(row) != len(header):
-        raise ValueError("the row has other cells than the header")
+        raise ValueError("the row and the header differ in the number of cells")
     check_decoded("".join(row))
     return columns.review(dict(zip(header, row, strict=True)))
 
@@ -224,7 +224,7 @@ def _header(reader: Iterator[list[str]], path: str, columns: Columns) -> list[st
         if name not in header:
             raise Problem(
                 f"{path}, line 1: there is no column {name!r}; it has {listed(header)}: "
-                "say what it is called, or the delimiter"
+                "set its name, or the delimiter"
             )
     repeated = {name for name in columns.names if header.count(name) > 1}
     if repeated:

@@ -1,4 +1,4 @@
-"""Formats of files that are taken for others, by their first bytes."""
+"""File signatures: formats that are recognized by the first bytes of a file."""
 
 GZIP = b"\x1f\x8b"
 SIGNATURES = {

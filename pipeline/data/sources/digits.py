@@ -38,7 +38,7 @@ def write_raw(raw: Path, _source: NoOptions) -> None:
     if digest != SHA256:
         raise Problem(
             f"scikit-learn's digits have sha256 {digest}, expected {SHA256}: "
-            "install another version of scikit-learn"
+            "install the version in constraints.txt"
         )
     file = io.BytesIO()
     np.savez(file, x=x_NI, y=y_N)

@@ -1,7 +1,7 @@
 """Datasets whose training images are generated: random distortions of clean characters.
 
-The training split holds the clean characters. The validation and test splits are fixed draws from
-other characters, so that no two splits share a character.
+The training split holds clean characters. The validation and test splits are fixed distorted images
+of other characters, so no two splits share a character.
 
 Legend of shape suffixes: N examples, I inputs.
 """

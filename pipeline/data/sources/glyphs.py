@@ -65,7 +65,7 @@ def render(font: str) -> NDArray[np.uint8]:
 
     path = Path(get_data_path(), "fonts/ttf", f"{font}.ttf")
     if not path.exists():
-        raise Problem(f"matplotlib has no font {path}: install the version in constraints.txt")
+        raise Problem(f"matplotlib has no font {path}: install matplotlib as in constraints.txt")
     face = FT2Font(str(path))
     size = SIZE * CAPITAL / _bitmap(face, "H", SIZE).shape[0]
     return np.stack([_centered(face, name, size) for name in CLASS_NAMES])
@@ -77,7 +77,8 @@ def _bitmap(face: "FT2Font", character: str, size: float) -> NDArray[np.uint8]:
 
     if not face.get_char_index(ord(character)):
         raise Problem(
-            f"the font {face.family_name} lacks {character!r}: install another matplotlib"
+            f"the font {face.family_name} lacks {character!r}: install matplotlib as in "
+            "constraints.txt"
         )
     face.set_size(size, DPI)
     face.set_text(character, 0, flags=LoadFlags.NO_HINTING)

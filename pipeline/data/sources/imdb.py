@@ -1,8 +1,8 @@
 """Large Movie Review Dataset: reviews of the Internet Movie Database, from 1 to 10 stars.
 
-The archive has 25,000 reviews to train on and as many to test on, all with 1 to 4 or 7 to 10 stars,
-and 50,000 reviews without stars, one a file. The three groups share no movie. Some of the training
-reviews keep their stars and are divided into folds; the others are used without theirs.
+The archive has 25,000 training and 25,000 test reviews, all with 1 to 4 or 7 to 10 stars, and
+50,000 reviews without stars, one per file. The three groups share no movie. Some of the
+training reviews keep their stars and are divided into folds; the others are used without stars.
 
 Legend of shape suffixes: N reviews.
 """

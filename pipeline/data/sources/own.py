@@ -68,9 +68,9 @@ class Source(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if len(self._given()) != 1:
-            raise ValueError("give one of folder, npz, csv and reviews")
+            raise ValueError("set exactly one of folder, npz, csv and reviews")
         if self.unlabeled and self.reviews is None:
-            raise ValueError("unlabeled goes with reviews alone: remove it")
+            raise ValueError("unlabeled is allowed only with reviews: remove it")
         return self
 
     @property
@@ -186,7 +186,7 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
     splits = examples.splits(partition(examples, files.path, options))
     if isinstance(examples, Table) and (columns := examples.index_columns()):
         log.warning(
-            "%s: %s of %s numbers the rows, and may give the class away: remove the column",
+            "%s: %s of %s numbers the rows, and may reveal the class: remove the column",
             *(name, " and ".join(columns), files.path),
         )
         return splits._replace(train=replace(splits.train, notes={"index_columns": columns}))
@@ -223,7 +223,7 @@ def partition(
     Raises Problem where there is one class, or where a class has too few examples.
     """
     if len(examples.class_names) < 2:
-        raise Problem(f"{path} has one class alone, {examples.class_names[0]}: add another")
+        raise Problem(f"{path} has only one class, {examples.class_names[0]}: add another")
     given = set(examples.part_N.tolist())
     shares = {"test": options.test, "valid": options.valid}
     drawn = {part: share for part, share in shares.items() if part not in given}
@@ -321,7 +321,7 @@ def read_reviews(
     """
     suffix = review_suffix(path)
     if suffix not in JSON_SUFFIXES | TABLE_SUFFIXES:
-        raise Problem(f"{path} ends neither in .jsonl nor in .csv: rename it to what it is")
+        raise Problem(f"{path} does not end in .jsonl or .csv: rename it by its format")
     newline = "\n" if suffix in JSON_SUFFIXES else ""
     lines = review_files.lines(opened, path, encoding, newline=newline)
     if suffix in JSON_SUFFIXES:

@@ -41,7 +41,7 @@ def read(texts: Sequence[str], file: Path | None, layout: Layout) -> list[str]:
     skipped.
     """
     if bool(texts) == (file is not None):
-        raise Problem("give texts to score: as arguments, by - for standard input, or by --file")
+        raise Problem("give texts in one way: as arguments, by - for standard input, or by --file")
     if file is not None:
         return of_file(file, layout)
     if [*texts] == [STANDARD_INPUT]:
@@ -65,7 +65,7 @@ def of_file(path: Path, layout: Layout) -> list[str]:
             if suffix == PLAIN_SUFFIX:
                 return of_lines(opened, str(path), layout)
             if suffix not in own.JSON_SUFFIXES | own.TABLE_SUFFIXES:
-                raise Problem(f"{path} ends neither in .jsonl, .csv nor .txt: rename it")
+                raise Problem(f"{path} does not end in .jsonl, .csv, .tsv or .txt: rename it")
             reviews = own.read_reviews(
                 *(HashingReader(opened), str(path), Columns(layout.column)),
                 delimiter="\t" if suffix == ".tsv" else ",",

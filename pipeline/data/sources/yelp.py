@@ -1,7 +1,7 @@
 """Yelp Open Dataset: reviews of restaurants, from the user's own copy.
 
-It replaces OpenTable's reviews, which were never published (paper, section 4.2): as many labeled
-and unlabeled reviews are drawn from it.
+It replaces OpenTable's reviews, which were never published (paper, section 4.2): the same
+numbers of labeled and unlabeled reviews are drawn.
 
 Legend of shape suffixes: N reviews.
 """
@@ -59,8 +59,8 @@ def write_raw(raw: Path, source: Source) -> None:
     for path in paths:
         if not Path(path).is_file():
             raise Problem(
-                f"params.yaml: datasets.yelp.source.folder: there is no {path}: get your copy from "
-                f"{YELP.address}, unpack it, and say where it is"
+                f"params.yaml: datasets.yelp.source.folder: {path} does not exist: get a copy "
+                f"from {YELP.address}, unpack it, and set its folder"
             )
     inventory.write(own.review_inventory("yelp", paths, []), raw)
 

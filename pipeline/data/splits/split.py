@@ -1,4 +1,4 @@
-"""Splits on their way to disk: the return type of every reader of a dataset.
+"""Splits before they are written to disk: the return type of every dataset reader.
 
 Legend of shape suffixes: N examples, I inputs of the network.
 """

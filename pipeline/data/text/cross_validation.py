@@ -38,7 +38,7 @@ class TextOptions(Section):
         if self.folds is None and self.valid + self.test >= 1:
             raise ValueError("valid and test leave nothing to train on: lower them")
         if self.folds is None and (self.labels or self.repeats):
-            raise ValueError("labels and repeats go with folds: set folds as well")
+            raise ValueError("labels and repeats need folds: set folds as well")
         if self.ngrams[0] > self.ngrams[1]:
             raise ValueError("ngrams are (fewest, most) words: the first is larger than the second")
         return self

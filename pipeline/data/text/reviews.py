@@ -1,4 +1,4 @@
-"""Reviews and bad lines, as the readers of review files yield them in the order of the file.
+"""Reviews and invalid lines, which readers of review files yield in the order of the file.
 
 Every non-blank line of a file is part of a review or of a Fault: no line is dropped silently.
 """
@@ -95,7 +95,7 @@ class Tally:
             share = "none of its lines" if not reviews else "fewer than half of its lines"
             raise Problem(
                 f"{first.path}, line {first.line}: {first.what} ({share} can be used): "
-                "correct the file, or say in params.yaml how to read it"
+                "correct the file, or set its format in params.yaml"
             )
 
     def _add(self, fault: Fault) -> None:
@@ -110,7 +110,7 @@ class Tally:
         (path, what), (first, _) = next(iter(self.bad.items()))
         others = f"; {len(self.bad) - 1} more causes in the data card" if len(self.bad) > 1 else ""
         log.warning(
-            "%s: %d bad lines left out beside %d reviews, the first is %s, line %d: %s%s",
+            "%s: %d bad lines skipped, %d reviews read, the first is %s, line %d: %s%s",
             *(dataset, self.lines, self.reviews, path, first, what, others),
         )
 
@@ -160,7 +160,7 @@ class Stars:
         except ValueError:
             stars = math.inf
         if not math.isfinite(stars) or "_" in text:
-            raise RefusedLabelError(f"{quoted} are no number")
+            raise RefusedLabelError(f"{quoted} are not a number")
         if not self.low <= stars <= self.high:
             what = f"{quoted} are not from {self.low:g} to {self.high:g}"
             raise OffScaleError(what, stars, self)
@@ -192,7 +192,7 @@ class Columns:
         if text is None:
             raise ValueError(f"there is no {self.text!r}")
         if not isinstance(text, str):
-            raise ValueError("the text is no text")
+            raise ValueError("the value is not text")
         if not text.strip():
             raise ValueError("the text is empty")
         if self.stars is not None:

@@ -1,6 +1,6 @@
 """Catalogue of experiments: every module of `pipeline.experiments`, loaded by name.
 
-A stage that runs one experiment imports no other one's module.
+A stage that runs one experiment imports only the module of this experiment.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Conditions of an experiment: each is one setting with networks of its own; seeds pair them."""
+"""Conditions of an experiment: each is one setting with its own networks, paired by seed."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace

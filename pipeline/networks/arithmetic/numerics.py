@@ -1,7 +1,7 @@
 """Elementary functions, sums and softmax, with the same bits on every CPU.
 
 Libraries choose instructions, and with them the order of sums and the last bits of functions, by
-processor. Compiled kernels do not; where there are none, and on a GPU, torch computes.
+processor. Compiled kernels do not. Without kernels, and on a GPU, torch is used.
 
 Legend of shape suffixes: N rows, C columns or classes.
 """

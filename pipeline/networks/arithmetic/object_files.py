@@ -1,8 +1,8 @@
 """Cache of compiled kernels on disk: a process loads the machine code that an earlier one compiled.
 
-The files are in the user's cache folder, may be deleted at any time, and are written again. A file
-that is damaged or cannot be read counts as absent; where none can be written, kernels are compiled
-in each process.
+The files are in the user's cache folder and can be deleted at any time; they are written again.
+A file that is damaged or cannot be read counts as absent. If the folder is not writable, kernels
+are compiled in each process.
 """
 
 import hashlib

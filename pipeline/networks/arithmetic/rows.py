@@ -1,7 +1,7 @@
 """Operations on rows by compiled kernels: elementary functions, sums, softmax, reconstruction.
 
-Each returns None or False, with nothing changed, for tensors that the kernels do not support: torch
-computes it then.
+Each returns None or False and changes nothing for tensors that the kernels do not support; the
+caller then uses torch.
 
 Legend of shape suffixes: K networks, B rows of a mini-batch, N rows, C columns, O outputs of a
 layer, R rows of weights, Q rows of all mini-batches, M = Q + 1 row pointers, P row indices.

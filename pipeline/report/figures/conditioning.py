@@ -1,4 +1,4 @@
-"""Test error of starts that compute the same function at another scale of weights."""
+"""Test error of starting networks that compute the same function with rescaled weights."""
 
 from pipeline.report.figures.plot import MEANS, curves
 

@@ -1,4 +1,4 @@
-"""Test error and dead units by the decoder of pre-training, with and without negated outputs."""
+"""Test error and dead units by decoder of pre-training, with and without negated outputs."""
 
 from dataclasses import replace
 

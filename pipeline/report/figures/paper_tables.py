@@ -1,4 +1,4 @@
-"""The paper's Table 1 beside ours, and its published numbers as text."""
+"""The paper's Table 1 beside measured results, and the published numbers as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Test error by the reconstruction that pre-trained rectifier networks."""
+"""Test error of rectifier networks by the reconstruction used in pre-training."""
 
 from pipeline.report.figures.plot import ROWS, dots
 from pipeline.report.figures.style import ERROR

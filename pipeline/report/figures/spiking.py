@@ -1,4 +1,4 @@
-"""Rectifier networks whose units became integrate-and-fire neurons."""
+"""Test error of rectifier networks converted to integrate-and-fire neurons."""
 
 from matplotlib.figure import Figure
 

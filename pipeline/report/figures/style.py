@@ -1,6 +1,6 @@
 """Style of all figures: themes of light and dark pages, colors, axes, curves and dot plots.
 
-Figures are 480 CSS pixels wide with letters of 15 pixels, so that they can be read on a phone.
+Figures are 480 CSS pixels wide with text of 15 pixels, so that they are readable on a phone.
 """
 
 import io

@@ -47,9 +47,9 @@ def comparison(results: Results) -> str:
 
 
 def _columns(results: Results) -> dict[str, Callable[[Row], str]]:
-    """Return the columns of a dataset's table: from each row its cell."""
+    """Return the columns of a dataset's table, each a function from a row to its cell."""
     columns: dict[str, Callable[[Row], str]] = {
-        "test error, paper": partial(_share, "paper_test_error", 2)
+        "test error, %, paper": partial(_share, "paper_test_error", 2)
     }
     for measure in dict.fromkeys((results.measure, ERROR)):
         unit = "stars" if measure is RMSE else "%"
@@ -77,9 +77,9 @@ def _protocol(results: Results) -> str:
         f" learning rates {grid}, at most {wording.epochs(protocol['finetune'])}."
     )
     if results.folds:
-        text += " Training parts of folds overlap, so the intervals are somewhat too narrow."
+        text += " Training sets of folds overlap, so the intervals are somewhat too narrow."
     if 0 in summary.layers(results).values():
-        text += " The zeros of an arm without hidden layers are those of its inputs."
+        text += " For arms without hidden layers, exact zeros are counted in the inputs."
     return text
 
 
@@ -100,9 +100,10 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
         f"{verdicts.count(tested)}, on {dataset}. A verdict follows from a fixed rule"
         " (`pipeline/claims/`) and an interval widened by Holm's correction at"
         f" {compare.significance}; `claims/{dataset}/claims.csv` has the rules, margins, numbers"
-        " of seeds and the intervals that decide. Needed: the seeds that would decide, with 80%"
-        " power, if the estimate and its spread are the true ones; test examples: the standard"
-        " error that their choice adds at most, whatever the seeds."
+        " of seeds and the intervals that decide. Needed: number of seeds that would decide the"
+        " claim with 80% power if the observed estimate and standard deviation are the true ones;"
+        " test examples: upper bound on the standard error from sampling the test split, which"
+        " more seeds do not reduce."
     )
     if others := len(judged) - len(tested):
         small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."

@@ -91,13 +91,14 @@ def _protocol(results: Results) -> str:
     text = (
         f"Test accuracy: mean ± half of its {confidence}% interval over n seeds, on "
         f"{tested_on(results, 'reviews')}; hidden layers of {hidden} units; the mean over the four "
-        "kinds is taken within each seed. Difference: points, with its paired interval. "
+        "categories is taken within each seed. Difference: percentage points, with a paired "
+        "interval. "
         f"Selection: {results.protocol['selection']}."
     )
     if results.folds:
-        text += " Training parts of folds overlap, so the intervals are somewhat too narrow."
+        text += " Training sets of folds overlap, so the intervals are somewhat too narrow."
     place = next(iter(AMAZON.values())).place
-    return f"{text} Published: means over the four kinds ({place} of the paper)."
+    return f"{text} Published: means over the four categories ({place} of the paper)."
 
 
 def table_2(results: Results) -> str | None:
@@ -128,15 +129,15 @@ def table_2(results: Results) -> str | None:
     small = (
         f"RMSE of the expected stars, in stars: here on {results.dataset}, mean ± half of the "
         f"{confidence}% interval over n seeds, on {tested_on(results, 'reviews')}; networks are "
-        "pre-trained unless the row says otherwise. Zeros: % of the hidden outputs, without a "
-        "hidden layer of the inputs. *The paper's numbers are for OpenTable's reviews, which were "
-        "never published, so only the order of the rows can be compared. M: recalled from the "
-        "paper, without a second source."
+        "pre-trained unless the row says otherwise. Zeros: % of the hidden outputs, or of the "
+        "inputs if there is no hidden layer. *The paper's numbers are for OpenTable's reviews, "
+        "which were never published, so only the order of the rows can be compared. M: recalled "
+        "from the paper, without a second source."
     )
     if results.official:
         small += (
-            " The official test part is in no fold: every seed's network scores all of it, and "
-            "nothing was chosen by it."
+            " The official test part is in no fold: the network of every seed is scored on all of "
+            "it, and it selects nothing."
         )
     return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
 
@@ -213,8 +214,9 @@ def order(results: Results) -> str | None:
     confidence = percent(results.protocol["confidence"], 0)
     small = (
         f"Difference: lower minus higher, in stars, mean over paired seeds with its {confidence}% "
-        f"interval. Order: of the paired test at {results.protocol['significance']:g}, after "
-        "Holm's correction over all pairs of arms; the paper's own order is not tested."
+        f"interval. Order: same as in the paper or other, by the paired test at "
+        f"{results.protocol['significance']:g} after Holm's correction over all pairs of arms; the "
+        "significance of the paper's order is not known."
     )
     return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
 

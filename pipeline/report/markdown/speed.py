@@ -15,11 +15,11 @@ def in_short(bench: Measured) -> str:
     for size in dict.fromkeys(row["size"] for row in bench["net_steps"]):
         row = _engine([row for row in bench["net_steps"] if row["size"] == size])
         parts.append(
-            f"at {size} size {row['ms_per_net_step']:.3f} ms a step of one network,"
-            f" {row['times_the_speed_of_eager']:.1f} times as fast as eager PyTorch"
+            f"{row['ms_per_net_step']:.3f} ms at {size} size"
+            f" ({row['times_the_speed_of_eager']:.1f} times as fast as eager PyTorch)"
         )
-    where = f"On {_place(bench['machine'])}, K = {row['networks']} networks side by side take"
-    return f"{where} {'; '.join(parts)}."
+    where = f"On {_place(bench['machine'])}, with K = {row['networks']} networks side by side"
+    return f"{where}, one SGD step of one network takes {' and '.join(parts)}."
 
 
 def tables(bench: Measured) -> str:
@@ -31,7 +31,7 @@ def tables(bench: Measured) -> str:
     if bench.get("units"):
         parts.append(_units(bench["units"]))
     if bench.get("images"):
-        heads = ["recipe of the generator", "images a second [quartiles]"]
+        heads = ["recipe of the generator", "images per second [quartiles]"]
         rows = [
             [recipe, _with_quartiles(row, "images_per_second", ",.0f")]
             for recipe, row in bench["images"].items()
@@ -44,8 +44,8 @@ def machine(about: Measured) -> str:
     """Return the machine of a benchmark in words."""
     return (
         f"One run on {_place(about)}, torch {about['torch']} ({about['torch_capability']};"
-        f" {'; '.join(about['blas'])}); load before it {about['load']:.1f}. The engine is entered"
-        " twice: the gap between its two rows is noise."
+        f" {'; '.join(about['blas'])}); load before the run {about['load']:.1f}. The engine is"
+        " timed twice: the difference between its two rows is noise."
     )
 
 
@@ -70,7 +70,7 @@ def _net_steps(bench: Measured, size: str) -> str:
     networks = sorted({row["networks"] for row in rows})
     counts = sorted({row["repeats"] for row in rows if "repeats" in row})
     repeats = f", medians of {' or '.join(map(str, counts))} repeats" if counts else ""
-    heads = [f"{size} size, ms a net-step{repeats}", *(f"K = {K}" for K in networks)]
+    heads = [f"{size} size, ms per net-step{repeats}", *(f"K = {K}" for K in networks)]
     heads[-1] += " [quartiles]"
     lines, absent = [], []
     for name in dict.fromkeys(row["contender"] for row in rows):
@@ -88,38 +88,38 @@ def _net_steps(bench: Measured, size: str) -> str:
     notes = [_limits(_engine(rows), bench["limits"][size])]
     if absent:
         notes.append(f"Not timed: {'; '.join(absent)}.")
-    return "\n".join([table([*heads, "times eager"], lines), "", *notes])
+    return "\n".join([table([*heads, "speed, eager = 1"], lines), "", *notes])
 
 
 def _limits(engine: Measured, limits: Measured) -> str:
     """Return the engine's shares of the measured copy rate and arithmetic rate, in a sentence."""
     floors, ms = limits["floors_ms"], engine["ms_per_net_step"]
     text = (
-        f"The engine at K = {engine['networks']} moves its weights, three passes a step, at"
-        f" {wording.percent(floors['one sweep'] / ms, 0)}% of the copy rate measured in the same"
-        f" run ({limits['copied_gb_per_s']:.0f} GB/s)"
+        f"At K = {engine['networks']}, with three passes over the weights per step, the engine"
+        f" reaches {wording.percent(floors['one sweep'] / ms, 0)}% of the copy rate measured in"
+        f" the same run ({limits['copied_gb_per_s']:.0f} GB/s)"
     )
     if "arithmetic" in floors:
         text += (
-            f", and multiplies at {wording.percent(floors['arithmetic'] / ms, 0)}% of the measured"
+            f" and {wording.percent(floors['arithmetic'] / ms, 0)}% of the measured"
             f" arithmetic rate ({limits['gflop_per_s']:.0f} GFLOP/s)"
         )
     return text + "."
 
 
 def _jobs(jobs: Sequence[Measured]) -> str:
-    heads = ["whole job, as the pipeline runs it", "ms a net-step [quartiles]"]
+    heads = ["whole job, as the pipeline runs it", "ms per net-step [quartiles]"]
     rows = []
     for row in jobs:
         shares = row["steps"], row["evaluation"], 1 - row["steps"] - row["evaluation"]
         name = f"{row['size']} size, K = {row['networks']}, n = {row['repeats']}"
         time = _with_quartiles(row, "ms_per_net_step")
         rows.append([name, time, *(f"{wording.percent(share, 0)}%" for share in shares)])
-    return table([*heads, "steps", "evaluation", "the rest"], rows)
+    return table([*heads, "steps", "evaluation", "other"], rows)
 
 
 def _units(rows: Sequence[Measured]) -> str:
-    heads = ["one core, the engine except where named", "K", "ms a net-step [quartiles]", "times"]
+    heads = ["one core, the engine except where named", "K", "ms per net-step [quartiles]", "times"]
     lines = [
         [
             f"{row['size']} size, {row['contender']}",
@@ -134,7 +134,7 @@ def _units(rows: Sequence[Measured]) -> str:
 
 def texts(measured: Measured) -> str:
     """Return the table of steps on texts of one device's part of results/cost.json."""
-    heads = ["step on a mini-batch of 10 texts", "ms [quartiles]", "times the dense step"]
+    heads = ["step on a mini-batch of 10 texts", "ms [quartiles]", "speed, dense = 1"]
     rows = [
         [
             f"{row['step']}, {row['contender']}",
@@ -147,6 +147,6 @@ def texts(measured: Measured) -> str:
     small = (
         f"5,000 terms, 0.6% present, one network; one thread of {about['processor']}, torch"
         f" {about['torch']}; medians of {measured['texts'][0]['repeats']} repeats. The dense step"
-        " is entered twice: the gap is noise."
+        " is timed twice: the difference is noise."
     )
     return f"{table(heads, rows)}\n\n<sub>{small}</sub>"

@@ -1,4 +1,4 @@
-"""Protocol of a dataset's comparison in words."""
+"""Protocol of a dataset's comparison as text."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def _seeds(results: Results) -> str:
     if results.folds is None:
         return seeds
     fold = "holds out the same fold, and has the same terms, in every arm"
-    return f"{seeds}; it {fold}; {results.folds} folds in a division"
+    return f"{seeds}; each seed {fold}; {results.folds} folds in a division"
 
 
 def _fewer(results: Results) -> str:

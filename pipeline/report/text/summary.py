@@ -1,4 +1,4 @@
-"""Results of one dataset in sentences: every number in them comes from the results."""
+"""Results of one dataset as sentences, with all numbers taken from the results."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ def answer(results: Results) -> str:
     """Return one sentence: the arm with the lowest mean of the measure, and this mean."""
     rows, measure = ranked(results), results.measure
     if not rows:
-        return "No arm has a result for each seed, so none can be called the best."
+        return "No arm has a result for every seed, so no arm can be called the best."
     best, confidence = rows[0], percent(results.protocol["confidence"], 0)
     spread = "one seed: no interval"
     if (ends := measure.ends(best)) is not None:
@@ -67,7 +67,7 @@ def standing(results: Results) -> str:
     if not tests:
         return ""
     if tests[0]["p"] is None:
-        return "One seed allows no test: the order of the arms may be chance."
+        return "With one seed no test is possible: the order of the arms may be chance."
     significant = [{test["first"], test["second"]} for test in tests if test["significant"]]
     differing = [arms.spoken(key) for key in keys[1:] if {keys[0], key} in significant]
     count = sum(test["p"] is not None for test in results.tests)
@@ -79,13 +79,13 @@ def standing(results: Results) -> str:
     else:
         names = "no other arm"
     return (
-        f"It differs significantly from {names} ({how}); arms that no test separates need not be "
-        "equal."
+        f"It differs significantly from {names} ({how}); a difference that is not significant does "
+        "not show that two arms are equal."
     )
 
 
 def seeds_needed(results: Results) -> str | None:
-    """Return the seeds that would tell the arms apart, and what they would not decide.
+    """Return the seeds needed to separate the arms, and the error that more seeds do not reduce.
 
     None where all tested pairs differ significantly, or none is tested.
     """
@@ -96,15 +96,15 @@ def seeds_needed(results: Results) -> str | None:
     least, most = (planned_seeds(ends) for ends in (needed[0], needed[-1]))
     ends = least if least == most else f"{least} to {most.removeprefix('about ')}"
     text = (
-        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms are not separated by "
-        f"{results.protocol['seeds']} seeds; {ends} would do, with 80% power, if the differences "
-        "are as observed."
+        f"{len(needed)} of {len(tests)} {plural(len(tests), 'pair')} of arms do not differ "
+        f"significantly with {results.protocol['seeds']} seeds; {ends} seeds would be needed, with "
+        "80% power, if the true differences are those observed."
     )
     split = [test["split_error"] for test in tests if test["split_error"] is not None]
     if results.folds or not split:
         return text
     return (
-        f"{text} More seeds do not change the choice of test examples, which adds up to "
+        f"{text} More seeds do not reduce the error from sampling the test split, which adds up to "
         f"{percent(max(split))} points to the standard error of a difference."
     )
 
@@ -181,7 +181,7 @@ def against_baseline(results: Results) -> str | None:
         spread = f"{percent(confidence, 0)}% interval {ends}, paired over {test.n} seeds"
     mean = measure.with_unit(statistics.mean(list(theirs.values())))
     gap = f"{measure.shown(test.difference)} {measure.difference}"
-    return f"Logistic regression on the same terms has {mean}: {gap} {word} ({spread})."
+    return f"Logistic regression on the same terms has {mean}, {gap} {word} ({spread})."
 
 
 def baselines_note(results: Results) -> str | None:
@@ -192,8 +192,8 @@ def baselines_note(results: Results) -> str | None:
     if baselines.rows_of(results, "logistic"):
         parts.append(_regression(results))
     if baselines.rows_of(results, "constant"):
-        stars = ", for the RMSE its mean stars" if results.measure is RMSE else ""
-        parts.append(f"Always the same answer: the training part's most frequent class{stars}.")
+        stars = ", or for the RMSE the mean stars" if results.measure is RMSE else ""
+        parts.append(f"Always the same answer: the most frequent class in training{stars}.")
     return " ".join(parts)
 
 

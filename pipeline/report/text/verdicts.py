@@ -1,4 +1,4 @@
-"""Claims with their verdicts in words: paper against measurement, and headline."""
+"""Claims and verdicts as text: the paper's number, the measurement, and a headline."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Numbers, names of arms and plurals as sentences and tables write them."""
+"""Formatting of numbers, names of arms and plurals in sentences and tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """Geometric distortions: slant, affine, local elastic, pinch.
 
-All are backward warps: each pixel of the new image is read from a place in the old one.
+All are backward warps: each pixel of the new image is read from a position in the old image.
 
 Legend of shape suffixes: N images, H rows, W columns, F displacement fields, R distinct distances
 from the center, P pixels, 2 (column, row).

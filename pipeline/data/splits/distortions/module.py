@@ -1,4 +1,4 @@
-"""Module of the character generator: one distortion, and the characters that it distorts.
+"""Module of the character generator: one distortion and its source characters.
 
 Legend of shape suffixes: M source characters, N images, H rows, W columns.
 """

@@ -6,7 +6,8 @@ is loaded into registers and multiplied with the B rows of the mini-batch one by
 to 16 for a matrix unit would lose precision and waste a third of the work.
 
 A program owns a strip of the layer's outputs (forward) or inputs (backward) and loops over the
-other dimension, so that each sum has one order, without atomics. Nothing depends on K or on k.
+other dimension, so that each sum has one order, without atomics. The result of network k depends
+neither on K nor on k.
 
 Shapes are compile-time constants, so that the compiler knows the alignment. Pointers are named
 after their tensors; suffixes as in linear.py, with C classes. TRANSPOSED: the weights lie in memory
