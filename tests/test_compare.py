@@ -102,7 +102,7 @@ def test_results_are_frames_pages_and_latex(compared: Any) -> None:
         (np.where(X > 20, np.nan, X), Y, {}, "Input X contains NaN"),
         (X, X[:, 0], {}, "Unknown label type: continuous"),
         (X[:80], np.arange(80) // 2 * 7, {}, "a quantity and no class"),
-        (X[:20], Y[:20], {}, "has one class alone"),
+        (X[:20], Y[:20], {}, "has only one class"),
         (X, Y, {"activations": ["relu", "tanh"]}, "unknown activation 'relu'"),
         (X, Y, {"activations": ["tanh"], "initializations": ["random"]}, "needs two arms"),
         (X, Y, {"seeds": 1}, "looks = .* is wrong"),

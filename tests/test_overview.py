@@ -127,13 +127,13 @@ def test_every_change_of_names_and_sizes_is_noticed(tmp_path: Path) -> None:
 def test_own_reviews_have_a_row(folders: Folders, tmp_path: Path, monkeypatch) -> None:
     """The inventory of several files is compared file by file."""
     monkeypatch.chdir(tmp_path)
-    for name in ("a", "b"):
-        jsonl(Path(f"{name}.jsonl"), reviews(3))
+    for name, count in (("a", 3), ("b", 4)):
+        jsonl(Path(f"{name}.jsonl"), reviews(count))
     source = own.Source(reviews=["a.jsonl"], unlabeled=["b.jsonl"])
     files = own.review_inventory("mine", source.reviews or [], source.unlabeled)
     assert not overview.changed(files, source)
     assert overview.changed(files, own.Source(reviews=["a.jsonl"]))
-    jsonl(Path("b.jsonl"), reviews(4))
+    jsonl(Path("b.jsonl"), reviews(5))
     assert overview.changed(files, source)
     assert row(folders, "mine", source.model_dump(exclude_none=True)).needs == "your reviews"
 

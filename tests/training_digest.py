@@ -37,6 +37,11 @@ def unit(name: str) -> Activation:
     )
 
 
+def normal(*shape: int) -> Tensor:
+    """Return normal numbers by NumPy; torch's depend on the instructions it chooses."""
+    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape, np.float32))
+
+
 def supervised(name: str) -> Iterator[Tensor]:
     """Yield what fine-tuning and evaluation of one unit compute."""
     draws = torch.Generator().manual_seed(0)
@@ -45,6 +50,10 @@ def supervised(name: str) -> Iterator[Tensor]:
         x, y = torch.rand(K, B, WIDTHS[0], generator=draws), torch.randint(5, (K, B))
         yield backprop.supervised_step_(networks, x, y % 5, STEP)
     yield from networks.tensors.values()
+    units, z = networks.units(0), normal(K, N, networks.W_KIO(0).shape[2])
+    delta, saved = normal(K, N, WIDTHS[1]), units.save(z)
+    yield (h := units.apply_(z))
+    yield units.function.backward_(delta, h if saved is None else saved, units)
     x = torch.rand(N, WIDTHS[0], generator=draws)
     ratings = Encoding(shape=(WIDTHS[0],), bounds=(0, 1), class_names=("1", "2", "3", "4", "5"))
     data = Examples(x, torch.arange(N) % 5, ratings)
