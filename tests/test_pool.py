@@ -228,3 +228,14 @@ def test_ray_that_is_not_installed_is_a_problem(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Problem, match=r"^RUNNER=ray needs Ray: pip install -e '\.\[ray\]'$"):
         runners.choose()
+
+
+def test_processes_follow_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that wait for work in another folder are not used again."""
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert processes.executor(1).submit(Path.cwd).result() == folder

@@ -1,6 +1,7 @@
 """Worker processes of this machine, which train networks for the main process."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -13,8 +14,13 @@ IDLE_SECONDS = 300
 
 
 def executor(processes: int) -> Any:
-    """Return the executor of so many other processes; running ones are used again."""
-    return get_reusable_executor(processes, timeout=IDLE_SECONDS, env=ONE_THREAD)
+    """Return the executor of so many other processes; running ones of this folder are reused.
+
+    A process resolves the relative paths of its tasks in the folder in which it was started, so
+    that folder is part of the settings by which loky compares executors.
+    """
+    settings = ONE_THREAD | {"PWD": str(Path.cwd())}
+    return get_reusable_executor(processes, timeout=IDLE_SECONDS, env=settings)
 
 
 def start_early(networks: int) -> None:
