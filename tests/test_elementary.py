@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, tuple[Reference, float, bool]] = {
     "log": (np.log, 1, True),
     "log1p": (np.log1p, 1, True),
     "tanh": (np.tanh, 1.5, True),
-    "erf": (special.erf, 1.5, True),
+    "erf": (special.erf, 1.5, False),
     "softplus": (lambda x: np.logaddexp(0, x), 2, False),
     "logistic": (lambda x: 1 / (1 + np.exp(-x)), 2.5, False),
 }
