@@ -106,7 +106,7 @@ def test_arms_on_texts(texts: Params, name: str) -> None:  # noqa: F811
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("today", [False, True])
 def test_networks_of_the_modern_recipe(today: bool) -> None:
-    """Networks trained by autograd, one at a time."""
+    """Networks trained with hand-written backprop outside the kernels of the arms."""
     images()
     recipe = Recipe(he=today, adam=today, batch_norm=today, dropout=0.3 * today)
     unit = Activation(function="rectifier", l1=0.0, half_negated=False, reconstruction="softplus")

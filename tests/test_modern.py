@@ -12,9 +12,10 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split
 from pipeline.experiments.conditions import modern_recipe
-from pipeline.experiments.conditions.modern_recipe import Dropout, ModernTraining, Recipe
+from pipeline.experiments.conditions.modern_recipe import ModernTraining, Recipe
 from pipeline.finetuning import backprop
 from pipeline.networks import population
+from pipeline.networks.activations import functions
 from pipeline.networks.step import Step
 from pipeline.runtime.errors import Problem
 from pipeline.training import loop
@@ -68,6 +69,32 @@ def test_without_a_recipe_it_is_the_engine(setup, function, l1) -> None:
         torch.testing.assert_close(ours.tensors[name], tensor, rtol=1e-5, atol=1e-6)
 
 
+def module(tensors: population.Tensors, function: str) -> torch.nn.Sequential:
+    """Return the first network of a training state in torch.nn, without dropout."""
+    tensors, norms = {n: t[0] for n, t in tensors.items()}, "gain.0" in tensors
+    layers: list[torch.nn.Module] = []
+    for layer in range(len(HIDDEN) + 1):
+        W_IO, hidden = tensors[f"W.{layer}"], layer < len(HIDDEN)
+        linear = torch.nn.Linear(*W_IO.shape, bias=not (norms and hidden), dtype=W_IO.dtype)
+        linear.weight.data.copy_(W_IO.T)
+        layers.append(linear)
+        if norms and hidden:
+            norm = torch.nn.BatchNorm1d(W_IO.shape[1], dtype=W_IO.dtype)
+            parts = {"weight": "gain", "bias": "b", "running_mean": "mean"}
+            for ours, theirs in (parts | {"running_var": "variance"}).items():
+                getattr(norm, ours).data.copy_(tensors[f"{theirs}.{layer}"][0])
+            layers.append(norm)
+        else:
+            linear.bias.data.copy_(tensors[f"b.{layer}"][0])
+        if hidden:
+            layers.append(functions.function(function).module(1.0, 1, W_IO.shape[1]))
+    return torch.nn.Sequential(*layers)
+
+
+def of_kind(net: torch.nn.Sequential, kind: type) -> list[torch.nn.Module]:
+    return [layer for layer in net if isinstance(layer, kind)]
+
+
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])
 def test_folded_networks_equal_modules_in_evaluation(setup, function) -> None:
     """A folded network has the outputs of torch's module in evaluation mode."""
@@ -76,45 +103,59 @@ def test_folded_networks_equal_modules_in_evaluation(setup, function) -> None:
     objective, tensors = training.prepare(trial, CPU)
     for epoch in (1, 2):
         objective.train_epoch(tensors, trial, [epoch])
-    net = modern_recipe.module(objective.widths, objective.unit, TODAY)
-    net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
     networks = modern_recipe.folded(tensors, function)
     x_NI = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
     x_1NI = x_NI.unsqueeze(0)
     found = population.scores(networks, x_1NI, population.hidden_outputs(networks, x_1NI))[0]
-    want = net.eval()(x_NI).detach()
+    want = module(tensors, function).eval()(x_NI).detach()
     scale = float(want.abs().max())
     torch.testing.assert_close(found, want, rtol=0, atol=1e-6 * scale)
-    assert float(tensors["1.running_var"].std()) > 0
+    assert float(tensors["variance.1"].std()) > 0
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("l1", [0.0, 0.02])
-@pytest.mark.parametrize("function", ["rectifier", "tanh"])
-def test_steps_are_the_engines_in_double_precision(function, l1) -> None:
-    """Autograd through torch.nn and hand-written backprop take the same steps."""
-    widths, draws = [12, *HIDDEN, 3], torch.Generator().manual_seed(0)
-    ours = population.initialize("test", widths, [0], unit(function))
-    networks = population.Population(
-        {name: t.double() for name, t in ours.tensors.items()}, function
-    )
-    net = modern_recipe.module(widths, unit(function), PLAIN).double()
-    linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
-    for index, layer in enumerate(linear):
-        layer.weight.data.copy_(networks.W_KIO(index)[0].T)
-        layer.bias.data.zero_()
-    descent = torch.optim.SGD(net.parameters(), lr=0.1)
-    step = Step.of(
-        torch.tensor([0.1], dtype=torch.double), torch.tensor([l1], dtype=torch.double), 10
-    )
-    for _ in range(30):
-        x_BI = torch.rand(10, 12, generator=draws).double()
-        y_B = torch.randint(3, (10,), generator=draws)
-        cost = modern_recipe.step_(net, descent, x_BI, y_B, l1=l1)
-        cost_K = backprop.supervised_step_(networks, x_BI[None], y_B[None], step)
-        torch.testing.assert_close(cost, cost_K[0], rtol=1e-12, atol=0)
-    for index, layer in enumerate(linear):
-        torch.testing.assert_close(layer.weight.T, networks.W_KIO(index)[0], rtol=1e-10, atol=1e-13)
-        torch.testing.assert_close(layer.bias, networks.b_K1O(index)[0, 0], rtol=1e-10, atol=1e-13)
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("function", ["rectifier", "tanh", "softplus"])
+def test_gradients_equal_those_of_autograd(setup, function, batch_norm, l1, dropout) -> None:
+    """Hand-written gradients and running averages equal torch's in double precision."""
+    recipe = Recipe(he=True, adam=False, batch_norm=batch_norm, dropout=dropout)
+    objective, start = with_recipe(setup, recipe, function).prepare([Trial(0, 1.0, l1)], CPU)
+    draws = torch.Generator().manual_seed(0)
+    tensors = {name: t.double() for name, t in start.items()}
+    for name, t in tensors.items():  # gains and shifts other than 1 and 0
+        if name[:2] in ("b.", "ga"):
+            t.add_(torch.rand(t.shape, generator=draws, dtype=torch.double) / 3)
+    networks, net = population.Population(tensors, function), module(tensors, function)
+    x_BI = torch.rand(10, 12, generator=draws, dtype=torch.double)
+    y_B = torch.randint(3, (10,), generator=draws)
+    masks = [mask.double() for mask in next(objective._masks(networks, [(0, 1)]))]
+    assert bool(masks) == (dropout > 0)
+    l1_K = torch.tensor([l1], dtype=torch.double)
+    found, cost_K = modern_recipe.gradients_of(networks, x_BI[None], y_B[None], l1_K, masks)
+
+    h_BO, penalty, layer = x_BI, torch.zeros(()), 0
+    for part in net:
+        h_BO = part(h_BO)
+        if not isinstance(part, torch.nn.Linear | torch.nn.BatchNorm1d):
+            penalty = penalty + h_BO.abs().sum(1).mean()
+            h_BO = h_BO * masks[layer][0] if masks else h_BO
+            layer += 1
+    cost = torch.nn.functional.cross_entropy(h_BO, y_B)
+    (cost + l1 * penalty).backward()
+    torch.testing.assert_close(cost_K[0], cost.detach(), rtol=1e-12, atol=0)
+    close = {"rtol": 1e-9, "atol": 1e-13}
+    for layer, linear in enumerate(of_kind(net, torch.nn.Linear)):
+        torch.testing.assert_close(found[f"W.{layer}"][0], linear.weight.grad.T, **close)
+        if linear.bias is not None:
+            torch.testing.assert_close(found[f"b.{layer}"][0, 0], linear.bias.grad, **close)
+    norms = of_kind(net, torch.nn.BatchNorm1d)
+    assert len(norms) == batch_norm * len(HIDDEN)
+    for layer, norm in enumerate(norms):
+        torch.testing.assert_close(found[f"gain.{layer}"][0, 0], norm.weight.grad, **close)
+        torch.testing.assert_close(found[f"b.{layer}"][0, 0], norm.bias.grad, **close)
+        torch.testing.assert_close(tensors[f"mean.{layer}"][0, 0], norm.running_mean, **close)
+        torch.testing.assert_close(tensors[f"variance.{layer}"][0, 0], norm.running_var, **close)
 
 
 def test_two_networks_equal_two_alone(setup) -> None:
@@ -173,12 +214,12 @@ def test_settings_that_cannot_be_trained_are_refused(
         changed.prepare([Trial(0, 0.1, 0.0)], CPU)
 
 
-def test_adam_continues_from_epoch_to_epoch(setup) -> None:
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_adam_continues_from_epoch_to_epoch(setup, batch_norm) -> None:
     """Two epochs equal those of a single optimizer of torch."""
-    trial = [Trial(0, 0.01, 0.0)]
-    objective, tensors = with_recipe(setup, Recipe(True, True, False, 0.0)).prepare(trial, CPU)
-    net = modern_recipe.module(objective.widths, objective.unit, objective.recipe)
-    net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
+    trial, recipe = [Trial(0, 0.01, 0.0)], Recipe(True, True, batch_norm, 0.0)
+    objective, tensors = with_recipe(setup, recipe).prepare(trial, CPU)
+    net = module(tensors, "rectifier")
     descent = torch.optim.Adam(net.parameters(), lr=0.01)
     for epoch in (1, 2):
         objective.train_epoch(tensors, trial, [epoch])
@@ -186,19 +227,26 @@ def test_adam_continues_from_epoch_to_epoch(setup) -> None:
             descent.zero_grad()
             torch.nn.functional.cross_entropy(net(x_1BI[0]), y_1B[0]).backward()
             descent.step()
-    for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(tensors[name][0], tensor, rtol=1e-4, atol=1e-5)
+    for found, want in zip(
+        module(tensors, "rectifier").state_dict().items(), net.state_dict().items(), strict=True
+    ):
+        if "num_batches" not in found[0]:
+            torch.testing.assert_close(found[1], want[1], rtol=1e-4, atol=1e-5)
 
 
 @dataclass(frozen=True)
 class Same:
     """One mini-batch again and again, whatever the seed and the epoch."""
 
+    size: int = 10
     steps: int = 3
 
-    def epoch(self, seeds: list[int], epoch: int):
-        x_1BI = torch.linspace(0, 1, 120).view(1, 10, 12)
-        return ((x_1BI, torch.arange(10)[None] % 3) for _ in range(self.steps))
+    def draws(self, seed_epochs: list[tuple[int, int]]) -> list[tuple[int]]:
+        return [(len(seed_epochs),)] * self.steps
+
+    def lookup(self, seeds: list[int]):
+        x_SBI = torch.linspace(0, 1, 120).view(1, 10, 12)
+        return lambda count: (x_SBI.expand(count, -1, -1), torch.arange(10).expand(count, -1) % 3)
 
 
 def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:
@@ -213,13 +261,6 @@ def test_masks_depend_on_seed_and_epoch_alone(setup) -> None:
 
     assert cost(0, 1, 0) == cost(0, 1, 1)
     assert len({cost(0, 1, 0), cost(0, 2, 0), cost(1, 1, 0)}) == 3
-
-
-def test_normalized_layers_have_no_bias(setup) -> None:
-    """A bias below batch normalization has only rounding noise as its gradient."""
-    _, tensors = with_recipe(setup, TODAY).prepare([Trial(0, 0.1, 0.0)], CPU)
-    assert "0.bias" not in tensors
-    assert "1.bias" in tensors
 
 
 @pytest.mark.parametrize("recipe", [TODAY, Recipe(False, True, False, 0.0), PLAIN])
@@ -251,17 +292,18 @@ def test_he_start_has_its_variance(setup) -> None:
     """Hidden weights have variance 2 / fan-in (He et al., 2015), and depend on the seed."""
     wide = ModernTraining("test", setup.train, setup.valid, (400, 400), 2, unit(), TODAY, SETTINGS)
     (_, first), (_, second) = (wide.prepare([Trial(s, 0.1, 0.0)], CPU) for s in (0, 1))
-    weight = first["4.weight"]
+    weight = first["W.1"]
     assert float(weight.var()) == pytest.approx(2 / 400, rel=0.02)
-    assert not torch.equal(weight, second["4.weight"])
+    assert not torch.equal(weight, second["W.1"])
 
 
-def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
-    """In training a share is 0 and the mean is kept; in evaluation outputs are unchanged."""
-    drop = Dropout(0.3)
-    drop.draws = torch.Generator().manual_seed(0)
-    h = torch.ones(1000, 100)
-    dropped = drop(h)
-    assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
-    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
-    assert torch.equal(drop.eval()(h), h)
+def test_dropout_drops_its_share_and_keeps_the_mean(setup) -> None:
+    """A share of the outputs is 0, and the others are enlarged so that the mean is kept."""
+    training = replace(with_recipe(setup, TODAY), hidden=(4000, 4000))
+    objective, tensors = training.prepare([Trial(0, 0.1, 0.0)], CPU)
+    networks = population.Population(tensors, "rectifier")
+    for mask_SBO in next(objective._masks(networks, [(0, 1), (1, 1)])):
+        assert mask_SBO.shape == (2, 10, 4000)
+        assert float((mask_SBO == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+        assert float(mask_SBO.mean()) == pytest.approx(1, abs=0.01)
+        assert not torch.equal(*mask_SBO)

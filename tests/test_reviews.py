@@ -165,6 +165,8 @@ def test_line_of_another_encoding_is_bad() -> None:
     ("content", "encoding", "says"),
     [
         ("a\n".encode("utf-16"), "utf-8", "a.jsonl, line 1: the file is UTF-16"),
+        ("a\n".encode("utf-32"), "utf-8", "a.jsonl, line 1: the file is UTF-32"),
+        ("a\n".encode("utf-32"), "utf-16", "a.jsonl, line 1: the file is UTF-32"),
         (b"\xff\xfea\0\n\0b", "utf-16", "a.jsonl, line 2: the file is not utf-16"),
     ],
 )
@@ -179,6 +181,20 @@ def test_unknown_encodings_are_refused(encoding: str) -> None:
     """Unknown encodings, and codecs that are not of text, are refused with the options."""
     with pytest.raises(ValueError, match="unknown text encoding"):
         own.Preprocess.model_validate({"encoding": encoding})
+
+
+@pytest.mark.parametrize("ratings", [[5, 1], [3, 3], [1, float("nan")]])
+def test_ratings_that_do_not_ascend_are_refused(ratings: list[float]) -> None:
+    """The lowest number of stars comes first; params.yaml is refused, before any file is read."""
+    with pytest.raises(ValueError, match="the lowest number of stars, then a higher one"):
+        own.Preprocess.model_validate({"ratings": ratings})
+
+
+@pytest.mark.parametrize("source", [{"csv": "a\0b"}, {"folder": ""}, {"reviews": ["a", "\0"]}])
+def test_impossible_paths_are_refused(source: dict[str, str | list[str]]) -> None:
+    """No file system has an empty path or one with a null character."""
+    with pytest.raises(ValueError, match="a path is not empty and has no null character"):
+        own.Source.model_validate(source)
 
 
 def test_bad_lines_are_counted_by_file_and_cause(caplog: pytest.LogCaptureFixture) -> None:

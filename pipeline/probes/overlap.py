@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from pipeline.data.splits.examples import Examples
+from pipeline.networks.arithmetic import numerics
 from pipeline.networks.population import Population
 from pipeline.probes import representations
 from pipeline.probes.probe import Probe
-from pipeline.runtime.seeds import generator
+from pipeline.runtime.seeds import normals
 from pipeline.runtime.storage import Record
 
 NOISE = (0.01, 0.03, 0.1, 0.3, 1.0)  # norms relative to that of the input
@@ -38,9 +39,8 @@ def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
     for k in range(len(stack)):
         network = stack.only(k)
         clean = representations.of(network, x_NI)
-        draws = generator(dataset, k, "overlap", device=str(x_NI.device))
-        noise_NI = torch.randn(x_NI.shape, generator=draws, device=x_NI.device)
-        noise_NI *= x_NI.norm(dim=1, keepdim=True) / noise_NI.norm(dim=1, keepdim=True)
+        noise_NI = normals(dataset, k, "overlap", shape=tuple(x_NI.shape)).to(x_NI.device)
+        noise_NI *= (norms(x_NI) / norms(noise_NI)).unsqueeze(1)
         for share in NOISE:
             changed = representations.of(network, x_NI + share * noise_NI)
             records += _rows(k, "noise", share, clean, changed)
@@ -63,11 +63,16 @@ def _rows(
                 overlap(representations.active(h_NO), representations.active(other_NO)).mean()
             ),
             "relative_change": float(
-                ((other_NO - h_NO).norm(dim=1) / h_NO.norm(dim=1).clamp(min=1e-12)).mean()
+                (norms(other_NO - h_NO) / norms(h_NO).clamp(min=1e-12)).double().mean()
             ),
         }
         for layer, (h_NO, other_NO) in enumerate(zip(clean, changed, strict=True), start=1)
     ]
+
+
+def norms(x_NO: Tensor) -> Tensor:
+    """Return the Euclidean norm of each row [N]."""
+    return numerics.sqrt(numerics.sums(x_NO.square()))
 
 
 def overlap(first_NO: Tensor, second_NO: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.sparse_batch import Inputs, dense
-from pipeline.networks import population
+from pipeline.networks import linear, population
 from pipeline.networks.metrics import CHUNK_ROWS
 from pipeline.networks.population import Population
 from pipeline.probes.probe import Probe
@@ -55,6 +55,11 @@ class SpikingNetwork:
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     thresholds: tuple[float, ...]
+
+    def current(self, layer: int, x_NI: Tensor) -> Tensor:
+        """Return the currents [N, O] into the units of a layer from the layer below."""
+        W_1IO, b_11O = self.weights[layer].unsqueeze(0), self.biases[layer].view(1, 1, -1)
+        return linear.forward(x_NI.unsqueeze(0), W_1IO, b_11O)[0]
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class _State:
     def at_rest(cls, network: SpikingNetwork, x_NI: Tensor) -> "_State":
         widths = [b_O.shape[0] for b_O in network.biases]
         zeros = [x_NI.new_zeros(len(x_NI), width) for width in widths]
-        current_NO = torch.addmm(network.biases[0], x_NI, network.weights[0])
+        current_NO = network.current(0, x_NI)
         return cls(network, current_NO, zeros[:-1], [z.clone() for z in zeros[:-1]], zeros[-1])
 
     def advance_(self) -> None:
@@ -144,8 +149,7 @@ class _State:
             spikes_NO = V_NO.ge(threshold).to(V_NO.dtype)
             V_NO.sub_(spikes_NO, alpha=threshold)
             total_NO += spikes_NO
-            bias_O, W_IO = self.network.biases[layer], self.network.weights[layer]
-            current_NO = torch.addmm(bias_O, spikes_NO, W_IO)
+            current_NO = self.network.current(layer, spikes_NO)
         self.scores_NC.add_(current_NO)
 
     def counts(self) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import torch
 
 Part = str | int
@@ -26,3 +27,12 @@ def generator(*parts: Part, device: str = "cpu") -> torch.Generator:
     the arms of one seed see the same draws, so their comparison is paired.
     """
     return torch.Generator(device).manual_seed(stream(*parts))
+
+
+def normals(*parts: Part, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return standard normal numbers of the stream with this name, float32, on the CPU.
+
+    They are drawn by NumPy: torch's depend on the vector instructions of the processor.
+    """
+    draws = np.random.Generator(np.random.Philox(stream(*parts)))
+    return torch.from_numpy(draws.standard_normal(shape, dtype=np.float32))

@@ -19,7 +19,12 @@ from pipeline.data.formats.table import listed
 from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
-BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+BYTE_ORDER_MARKS = {  # that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 ROWS_IN_QUOTES = (
     "a quoted cell spans lines that are rows by themselves: set quoting: false if quotes are plain "
     "characters, else quoting: true"
@@ -52,9 +57,11 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
         buffered = io.BufferedReader(gzip.GzipFile(fileobj=buffered))  # type: ignore[arg-type]
     number = 0
     try:
-        mark = BYTE_ORDER_MARKS.get(buffered.peek(2)[:2])
-        if mark and not name.startswith("utf-16"):
-            raise Problem(f"{path}, line 1: the file is {mark}, not {encoding}: {OTHER_ENCODING}")
+        start = buffered.peek(4)
+        marks = [coding for mark, coding in BYTE_ORDER_MARKS.items() if start.startswith(mark)]
+        if marks and not name.startswith(marks[0]):
+            found = marks[0].upper()
+            raise Problem(f"{path}, line 1: the file is {found}, not {encoding}: {OTHER_ENCODING}")
         text = io.TextIOWrapper(
             buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
         )

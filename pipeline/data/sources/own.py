@@ -44,9 +44,22 @@ JSON_SUFFIXES = {".jsonl", ".json", ".ndjson"}
 TABLE_SUFFIXES = {".csv", ".tsv"}
 RANDOM_STATE = 0
 LabeledExamples = Table | image_folder.ImageFolder  # in an order that depends on the files alone
-Paths = Annotated[
-    list[str], Field(min_length=0), BeforeValidator(lambda it: [it] if isinstance(it, str) else it)
-]
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("a path is not empty and has no null character: correct it")
+    return text
+
+
+def _ascending(ratings: tuple[float, float]) -> tuple[float, float]:
+    if not ratings[0] < ratings[1]:
+        raise ValueError("set the lowest number of stars, then a higher one, for example [1, 5]")
+    return ratings
+
+
+OnePath = Annotated[str, AfterValidator(_path)]
+Paths = Annotated[list[OnePath], BeforeValidator(lambda it: [it] if isinstance(it, str) else it)]
 
 
 class Source(Section):
@@ -55,9 +68,9 @@ class Source(Section):
     `unlabeled` goes with `reviews`: paths of files of reviews without labels.
     """
 
-    folder: str | None = None
-    npz: str | None = None
-    csv: str | None = None
+    folder: OnePath | None = None
+    npz: OnePath | None = None
+    csv: OnePath | None = None
     reviews: Paths | None = None
     unlabeled: Paths = []  # noqa: RUF012
     title: str | None = None
@@ -123,7 +136,10 @@ class Preprocess(TextOptions):
     scaling: Literal["range", "standardized"] = "range"
     text: str = "text"
     stars: str = "stars"
-    ratings: Annotated[tuple[float, float], Field(strict=False)] = (1.0, 5.0)
+    ratings: Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)] = (
+        1.0,
+        5.0,
+    )
     encoding: Annotated[str, AfterValidator(review_files.encoding_name)] = "utf-8"
 
     @property

@@ -29,8 +29,8 @@ class Condition:
     in (0, 1]. `bias` is added to every hidden unit's at the start. `scale` divides the starting
     weights into the first hidden layer and multiplies those out of the last, which leaves the
     function of a rectifier network unchanged. `follow` records the dead units after each epoch.
-    `recipe` trains by torch.nn, from starts of its own. `by_half` records the dead units of each
-    layer's positive and negated half.
+    `recipe` trains by the modern recipe, from starts of its own. `by_half` records the dead units
+    of each layer's positive and negated half.
     """
 
     levels: dict[str, Level]

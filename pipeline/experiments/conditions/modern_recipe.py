@@ -1,57 +1,49 @@
-"""Modern training recipe in torch.nn: He's start, Adam, batch normalization, dropout.
+"""Modern training recipe: He's start, Adam, batch normalization, dropout.
 
-A trained network becomes one of the project's own: batch normalization is then an affine map, which
-is folded into the layer below it, and dropout does nothing. The training state of a network is its
-module's state and Adam's, each tensor with K as its first dimension.
+K networks at once, with hand-written backprop. Their training state holds the tensors of a
+population, for each normalized layer `gain.l`, `mean.l` and `variance.l` [K, 1, O] (its `b.l` is
+the shift), and Adam's state. Trained networks are ordinary populations: normalization is folded
+into the layers below it, and dropout does nothing.
 
-Legend of shape suffixes: K networks, N examples, B rows of a mini-batch, I inputs, O outputs.
+Legend of shape suffixes: K networks, S pairs of a seed and an epoch, N examples, B rows of a
+mini-batch, I inputs, O outputs of a layer; a 1 broadcasts.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipeline.config.params import Activation, Finetune
+from pipeline.data.splits import examples
 from pipeline.data.splits.per_seed import read_for
-from pipeline.data.splits.sparse_batch import dense
+from pipeline.data.splits.sparse_batch import dense, of_networks
+from pipeline.experiments.conditions import adam
+from pipeline.experiments.conditions.batch_norm import BatchNorm, Normalized
+from pipeline.finetuning.backprop import softmax_delta
 from pipeline.finetuning.supervised import PROBE, SupervisedObjective
-from pipeline.networks import population
+from pipeline.networks import linear, population
 from pipeline.networks.activations import functions
-from pipeline.networks.population import Population, Tensors, only
+from pipeline.networks.hidden_layer import ActivationBackward
+from pipeline.networks.population import Population, Tensors
+from pipeline.networks.step import Step
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
-from pipeline.runtime.seeds import generator
-from pipeline.training.minibatches import Minibatches, minibatches, reference
+from pipeline.runtime.seeds import generator, normals
+from pipeline.training.minibatches import (
+    Minibatches,
+    SeedEpoch,
+    minibatches,
+    reference,
+    seed_epochs_of,
+)
 from pipeline.training.model_selection import grid
-from pipeline.training.state import Trial
+from pipeline.training.state import Trial, rates_and_penalties_K
 from pipeline.training.trained_networks import setup_hash
-from pipeline.training.workers import CACHE_BYTES, Job
-
-EPSILON = 1e-5  # added to the variance by batch normalization, torch's default
-ADAM = ("step", "exp_avg", "exp_avg_sq")  # Adam's state of a parameter
-
-
-class Dropout(torch.nn.Module):
-    """Inverted dropout with masks from a generator of its own, which torch's module cannot take."""
-
-    def __init__(self, share: float) -> None:
-        """Set the share of outputs to drop, in [0, 1); set `draws` before training."""
-        super().__init__()
-        self.share = share
-        self.draws: torch.Generator | None = None
-
-    def forward(self, h_BO: Tensor) -> Tensor:
-        """Set a share of outputs to 0 and enlarge the others in training; return all in use."""
-        if not (self.training and self.share):
-            return h_BO
-        keep_BO = torch.empty_like(h_BO).bernoulli_(1 - self.share, generator=self.draws)
-        return h_BO * keep_BO / (1 - self.share)
+from pipeline.training.workers import Job
 
 
 @dataclass(frozen=True)
@@ -80,25 +72,14 @@ class Recipe:
             raise Problem("batch normalization needs a batch_size of 2 or more in finetune")
 
 
-def module(widths: list[int], unit: Activation, recipe: Recipe) -> torch.nn.Sequential:
-    """Return a network from inputs [B, I] to the inputs of the softmax [B, C], not initialized."""
-    layers: list[torch.nn.Module] = []
-    for fan_in, fan_out in pairwise(widths[:-1]):
-        # Normalization cancels a bias: its gradient is rounding noise, which Adam would amplify.
-        layers.append(torch.nn.Linear(fan_in, fan_out, bias=not recipe.batch_norm))
-        if recipe.batch_norm:
-            layers.append(torch.nn.BatchNorm1d(fan_out, EPSILON))
-        layers.append(functions.function(unit.function).module(unit.hardness, 1, fan_out))
-        layers.append(Dropout(recipe.dropout))
-    return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-2], widths[-1]))
-
-
 @dataclass(frozen=True)
 class Modern:
-    """Minimizes -log P(class) + l1 * sum |h| by a recipe; criteria as of `SupervisedObjective`."""
+    """Minimizes -log P(class) + l1 * sum |h| by a recipe; criteria as of `SupervisedObjective`.
+
+    h are the outputs of the hidden units, before dropout.
+    """
 
     dataset: str
-    widths: list[int]
     unit: Activation
     recipe: Recipe
     batches: Minibatches
@@ -111,103 +92,122 @@ class Modern:
 
     def train_epoch(self, tensors: Tensors, trials: list[Trial], epochs: Sequence[int]) -> Tensor:
         """Train every network by its next epoch, in place; return its mean -log P(class) [K]."""
-        each = (only(tensors, k) for k in range(len(trials)))
-        turns = zip(each, trials, epochs, strict=True)
-        return torch.stack([self._train_one(*turn) for turn in turns])
+        networks = Population(tensors, self.unit.function)
+        rates_K, l1_K = rates_and_penalties_K(trials, networks.hardness_K11)
+        rates_K11 = rates_K.view(-1, 1, 1)
+        seed_epochs, source_K = seed_epochs_of(trials, epochs)
+        source_K = source_K.to(rates_K.device)
+        look = self.batches.lookup([seed for seed, _ in seed_epochs])
+        masks = self._masks(networks, seed_epochs)
+        total_K = torch.zeros_like(rates_K)
+        for draw in self.batches.draws(seed_epochs):
+            x_SBI, y_SB = look(*draw)
+            x_KBI, y_KB = dense(of_networks(x_SBI, source_K)), y_SB.index_select(0, source_K)
+            masks_KBO = [mask_SBO.index_select(0, source_K) for mask_SBO in next(masks)]
+            gradients, cost_K = gradients_of(networks, x_KBI, y_KB, l1_K, masks_KBO)
+            total_K += cost_K
+            if self.recipe.adam:
+                adam.step_(tensors, gradients, rates_K11)
+                continue
+            for name, gradient in gradients.items():
+                tensors[name].sub_(gradient.mul_(rates_K11))
+        return total_K / self.batches.steps
 
     def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
         """Return the metrics of `SupervisedObjective` for the folded networks."""
         return self.supervised.measure(folded(tensors, self.unit.function).tensors, trials)
 
-    def _train_one(self, tensors: Tensors, trial: Trial, epoch: int) -> Tensor:
-        device = tensors["0.weight"].device
-        net = module(self.widths, self.unit, self.recipe).to(device)
-        net.load_state_dict({name: tensors[name][0] for name in net.state_dict()})
-        descent = self._descent(net, tensors, trial)
-        draws = generator(self.dataset, trial.seed, "dropout", epoch, device=str(device))
-        for layer in net:
-            if isinstance(layer, Dropout):
-                layer.draws = draws
-        total = torch.zeros((), device=device)
-        net.train()
-        for x_1BI, y_1B in self.batches.epoch([trial.seed], epoch):
-            total += step_(net, descent, dense(x_1BI)[0], y_1B[0], l1=trial.l1)
-        for name, tensor in _state(net, descent):
-            tensors[name][0] = tensor
-        return total / self.batches.steps
+    def _masks(
+        self, networks: Population, seed_epochs: Sequence[SeedEpoch]
+    ) -> Iterator[list[Tensor]]:
+        """Yield the dropout masks [S, B, O] of the hidden layers for each mini-batch of an epoch.
 
-    def _descent(
-        self, net: torch.nn.Module, tensors: Tensors, trial: Trial
-    ) -> torch.optim.Optimizer:
-        if not self.recipe.adam:
-            return torch.optim.SGD(net.parameters(), lr=trial.learning_rate)
-        # Fused: on a CPU its step takes a quarter of the time of the others.
-        descent = torch.optim.Adam(net.parameters(), lr=trial.learning_rate, fused=True)
-        for name, parameter in net.named_parameters():
-            descent.state[parameter] = {key: tensors[f"@{key}/{name}"][0].clone() for key in ADAM}
-        return descent
+        A mask is 0 for a dropped output, and enlarges the others so that the mean is kept. No masks
+        without dropout. Masks depend on dataset, seed and epoch alone.
+        """
+        device, share = networks.hardness_K11.device, self.recipe.dropout
+        draws = [
+            generator(self.dataset, seed, "dropout", epoch, device=str(device))
+            for seed, epoch in seed_epochs
+        ]
+        widths = [networks.b_K1O(layer).shape[2] for layer in range(networks.depth)]
+
+        def mask(width: int) -> Tensor:
+            shape = self.batches.size, width
+            drawn = [torch.rand(shape, generator=each, device=device) for each in draws]
+            return (torch.stack(drawn) >= share).float().div_(1 - share)
+
+        while True:
+            yield [mask(width) for width in widths] if share else []
 
 
-def _state(net: torch.nn.Module, descent: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """Yield the training state by name; `@` marks the state of Adam."""
-    yield from net.state_dict().items()
-    for name, parameter in net.named_parameters():
-        for key, kept in descent.state.get(parameter, {}).items():
-            yield f"@{key}/{name}", kept
+def gradients_of(
+    networks: Population, x_KBI: Tensor, y_KB: Tensor, l1_K: Tensor, masks: Sequence[Tensor] = ()
+) -> tuple[Tensors, Tensor]:
+    """Return the gradients by the parameters' names, and the mean -log P(class) [K].
 
-
-def step_(
-    net: torch.nn.Sequential,
-    descent: torch.optim.Optimizer,
-    x_BI: Tensor,
-    y_B: Tensor,
-    *,
-    l1: float,
-) -> Tensor:
-    """Take one step on -log P(class) + l1 * sum |h|; return the mean -log P(class) before it.
-
-    h are the outputs of the hidden units, before dropout.
+    They are gradients of -log P(class) + l1 * sum |h|, as means over the mini-batch. The hidden
+    outputs h of layer l are multiplied by `masks[l]` [K, B, O], if given. Running averages of
+    normalized layers are updated.
     """
-    penalty = x_BI.new_zeros(())
-    for layer in net:
-        if l1 and isinstance(layer, Dropout):
-            penalty = penalty + x_BI.abs().sum(1).mean()
-        x_BI = layer(x_BI)
-    cost = F.cross_entropy(x_BI, y_B)
-    descent.zero_grad()
-    (cost + l1 * penalty).backward()
-    descent.step()
-    return cost.detach()
+    step = Step.of(-torch.ones_like(l1_K), l1_K, x_KBI.shape[1])  # its gradients are not negated
+    inputs, outputs, saved = [x_KBI], [], []
+    normalized: list[Normalized] = []
+    norms = batch_norms(networks.tensors)
+    for layer in range(networks.depth):
+        z_KBO = _linear_outputs(networks, layer, inputs[-1], bias=not norms)
+        if norms:
+            z_KBO, seen = norms[layer].forward_(z_KBO)
+            normalized.append(seen)
+        saved.append(networks.units(layer).save(z_KBO))
+        outputs.append(networks.units(layer).apply_(z_KBO))
+        inputs.append(outputs[-1] * masks[layer] if masks else outputs[-1])
+    scores_KBC = _linear_outputs(networks, networks.depth, inputs[-1], bias=True)
+    delta_KBO, cost_K = softmax_delta(scores_KBC, y_KB, step.rate_K11)
+    gradients: Tensors = {}
+    for layer in reversed(range(networks.depth + 1)):
+        W_KIO, b_K1O = networks.W_KIO(layer), networks.b_K1O(layer)
+        if layer < networks.depth:
+            units, below = networks.units(layer), saved[layer]
+            through = ActivationBackward(units, None, below, step)
+            delta_KBO = through.backward_(delta_KBO, outputs[layer])
+        shift: Tensors = {}
+        if norms and layer < networks.depth:
+            delta_KBO, gain_K1O, shift_K1O = norms[layer].backward(delta_KBO, normalized[layer])
+            shift = {f"gain.{layer}": gain_K1O, f"b.{layer}": shift_K1O}
+        dW_KIO, db_K1O = torch.zeros_like(W_KIO), torch.zeros_like(b_K1O)
+        linear.backward_and_update_(inputs[layer], dW_KIO, db_K1O, delta_KBO, below=False)
+        gradients |= {f"W.{layer}": dW_KIO, f"b.{layer}": db_K1O} | shift
+        if layer:
+            delta_KBO = linear.backward(W_KIO, delta_KBO)
+            if masks:
+                delta_KBO.mul_(masks[layer - 1])
+    return gradients, cost_K
+
+
+def _linear_outputs(networks: Population, layer: int, x_KBI: Tensor, *, bias: bool) -> Tensor:
+    b_K1O = networks.b_K1O(layer)
+    return linear.forward(x_KBI, networks.W_KIO(layer), b_K1O if bias else torch.zeros_like(b_K1O))
+
+
+def batch_norms(tensors: Tensors) -> list[BatchNorm]:
+    """Return the normalization of each hidden layer; none if the networks are not normalized."""
+    layers = range(sum(name.startswith("gain.") for name in tensors))
+    parts = ("gain", "b", "mean", "variance")
+    return [BatchNorm(*(tensors[f"{part}.{layer}"] for part in parts)) for layer in layers]
 
 
 def folded(tensors: Tensors, function: str) -> Population:
-    """Return the networks of a training state of `Modern` as a population.
-
-    Batch normalization with its running mean m and variance v: g (z - m) / sqrt(v + eps) + c.
-    """
-    folded_tensors: Tensors = {"hardness": tensors["hardness"]}
-    layer = -1
-    for index in sorted({int(name.split(".")[0]) for name in tensors if name[0].isdigit()}):
-        weight = tensors[f"{index}.weight"]
-        bias = tensors.get(f"{index}.bias", weight.new_zeros(weight.shape[:2]))
-        if weight.ndim == 3:  # [K, O, I]: linear
-            layer += 1
-            folded_tensors[f"W.{layer}"] = weight.mT.contiguous()
-            folded_tensors[f"b.{layer}"] = bias.unsqueeze(1)
-            continue
-        # The layer below has no bias. In double precision: a factor may be some hundreds.
-        mean, variance = (tensors[f"{index}.running_{name}"].double() for name in ("mean", "var"))
-        factor_KO = weight.double() / (variance + EPSILON).sqrt()
-        folded_tensors[f"W.{layer}"] = (folded_tensors[f"W.{layer}"] * factor_KO[:, None]).to(
-            weight.dtype
-        )
-        folded_tensors[f"b.{layer}"] = (bias - mean * factor_KO)[:, None].to(weight.dtype)
-    return Population(folded_tensors, function)
+    """Return the networks of a training state of `Modern` as a population."""
+    plain = {n: t for n, t in tensors.items() if n[:2] in ("W.", "b.") or n == "hardness"}
+    for layer, norm in enumerate(batch_norms(tensors)):
+        plain[f"W.{layer}"], plain[f"b.{layer}"] = norm.folded(plain[f"W.{layer}"])
+    return Population(plain, function)
 
 
 @dataclass(frozen=True)
 class ModernTraining:
-    """Setup of the training of networks by a recipe, one at a time."""
+    """Setup of the training of networks by a recipe."""
 
     dataset: str
     train: Path
@@ -224,13 +224,11 @@ class ModernTraining:
         self.recipe.check(self.unit, self.settings.batch_size)
         seeds = [trial.seed for trial in trials]
         train, valid = (read_for(path, seeds).to(device) for path in (self.train, self.valid))
-        widths = [train.encoding.inputs, *self.hidden, train.encoding.classes]
         batches = minibatches(self.dataset, "finetune", self.settings, train)
         probe = reference(self.dataset, train, PROBE)
         supervised = SupervisedObjective(self.unit.function, batches, valid, probe)
-        objective = Modern(self.dataset, widths, self.unit, self.recipe, batches, supervised)
-        starts = [self._start(trial.seed, widths) for trial in trials]
-        return objective, {n: torch.stack([start[n] for start in starts]) for n in starts[0]}
+        objective = Modern(self.dataset, self.unit, self.recipe, batches, supervised)
+        return objective, population.to_device(self._start(seeds), device)
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data and settings, which the initial networks depend on too."""
@@ -238,31 +236,31 @@ class ModernTraining:
         shared = setup_hash("modern", self, *options)
         return [storage.fingerprint(shared, seed) for seed in seeds]
 
-    def _start(self, seed: int, widths: list[int]) -> Tensors:
-        """Return the initial training state of one network, without the dimension K."""
-        net = module(widths, self.unit, self.recipe)
-        ours = population.initialize(self.dataset, widths, [seed], self.unit)
-        linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
-        with torch.no_grad():
-            for index, layer in enumerate(linear):
-                if layer.bias is not None:
-                    layer.bias.zero_()
-                layer.weight.copy_(ours.W_KIO(index)[0].T)
-                if self.recipe.he and layer is not linear[-1]:
-                    draws = generator(self.dataset, seed, "he", index)
-                    layer.weight.normal_(0, math.sqrt(2 / layer.in_features), generator=draws)
-        tensors = {**net.state_dict(), "hardness": ours.hardness_K11[0]}
+    def _start(self, seeds: list[int]) -> Tensors:
+        """Return the initial training state of a network for each seed."""
+        form = examples.read_encoding(self.train)
+        widths = [form.inputs, *self.hidden, form.classes]
+        networks = population.initialize(self.dataset, widths, seeds, self.unit)
+        tensors = {**networks.tensors}
+        for layer in range(networks.depth):
+            W_KIO, b_K1O = networks.W_KIO(layer), networks.b_K1O(layer)
+            if self.recipe.he:
+                _, I, O = W_KIO.shape  # noqa: E741
+                drawn = [normals(self.dataset, seed, "he", layer, shape=(I, O)) for seed in seeds]
+                tensors[f"W.{layer}"] = torch.stack(drawn).mul_(math.sqrt(2 / I))
+            if self.recipe.batch_norm:
+                for name, value in (("gain", 1.0), ("mean", 0.0), ("variance", 1.0)):
+                    tensors[f"{name}.{layer}"] = torch.full_like(b_K1O, value)
         if self.recipe.adam:
-            for name, parameter in net.named_parameters():
-                for key in ADAM:
-                    shape = () if key == "step" else parameter.shape
-                    tensors[f"@{key}/{name}"] = torch.zeros(shape)
+            learned = [name for name in tensors if name.split(".")[0] in ("W", "b", "gain")]
+            tensors |= adam.state(tensors, learned)
         return tensors
 
     def job(self) -> Job:
-        """Return all networks: seeds x learning rates, one population each."""
+        """Return the job of all networks: seeds x learning rates."""
         trials = grid(self.seeds, self.settings.learning_rates, self.l1)
-        return Job(self, trials, self.settings, CACHE_BYTES)
+        size = sum(tensor.nbytes for tensor in self._start([0]).values())
+        return Job(self, trials, self.settings, size)
 
     def population(self, tensors: Tensors) -> Population:
         """Return trained tensors as networks of our own."""
