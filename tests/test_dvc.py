@@ -57,7 +57,7 @@ MOST_EXCESS = {
     "report": 14,
     "conditions": 5,
     "sweep": 2,
-    "score": 14,
+    "score": 16,
     "probe": 2,
     "judge": 5,
     "claims": 11,
