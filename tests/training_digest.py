@@ -15,6 +15,7 @@ from pipeline.config.params import Activation
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
+from pipeline.experiments.conditions import adam, modern_recipe
 from pipeline.finetuning import backprop
 from pipeline.networks import metrics, population
 from pipeline.networks.activations import functions
@@ -100,6 +101,25 @@ def texts() -> Iterator[Tensor]:
     yield from auto.tensors.values()
 
 
+def modern(name: str) -> Iterator[Tensor]:
+    """Yield what the modern recipe computes, with batch normalization, Adam and dropout."""
+    draws = torch.Generator().manual_seed(3)
+    plain = unit(name).model_copy(update={"half_negated": False})
+    recipe = modern_recipe.Recipe(he=True, adam=True, batch_norm=True, dropout=0.2)
+    tensors = modern_recipe.start("digest", [*WIDTHS], range(K), plain, recipe)
+    networks = population.Population(tensors, name)
+    for _ in range(STEPS):
+        x, y = torch.rand(K, B, WIDTHS[0], generator=draws), torch.arange(K * B).view(K, B) % 5
+        masks = [(torch.rand(K, B, width, generator=draws) > 0.2) / 0.8 for width in WIDTHS[1:-1]]
+        gradients, cost_K = modern_recipe.gradients_of(
+            networks, x, y, torch.full((K,), 0.01), masks
+        )
+        adam.step_(tensors, gradients, STEP.rate_K11 * -0.1 * B)
+        yield cost_K
+    yield from modern_recipe.folded(tensors, name).tensors.values()
+    yield from tensors.values()
+
+
 def results() -> Iterator[Tensor]:
     """Yield all results, in one order."""
     torch.manual_seed(0)
@@ -109,6 +129,8 @@ def results() -> Iterator[Tensor]:
     for name, reconstruction in RECONSTRUCTIONS.items():
         yield from denoising(name, reconstruction)
     yield from texts()
+    for name in ("rectifier", "tanh"):
+        yield from modern(name)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,30 @@ class Recipe:
             raise Problem("batch normalization needs a batch_size of 2 or more in finetune")
 
 
+def start(
+    dataset: str, widths: list[int], seeds: Sequence[int], unit: Activation, recipe: Recipe
+) -> Tensors:
+    """Return the initial training state of a network for each seed.
+
+    `widths` as of `population.initialize`. He's start has hidden weights of variance 2 / fan-in (He
+    et al., 2015).
+    """
+    networks = population.initialize(dataset, widths, seeds, unit)
+    tensors = {**networks.tensors}
+    for layer in range(networks.depth):
+        _, I, O = networks.W_KIO(layer).shape  # noqa: E741
+        if recipe.he:
+            drawn = [normals(dataset, seed, "he", layer, shape=(I, O)) for seed in seeds]
+            tensors[f"W.{layer}"] = torch.stack(drawn).mul_(math.sqrt(2 / I))
+        if recipe.batch_norm:
+            for name, value in (("gain", 1.0), ("mean", 0.0), ("variance", 1.0)):
+                tensors[f"{name}.{layer}"] = torch.full_like(networks.b_K1O(layer), value)
+    if recipe.adam:
+        learned = [name for name in tensors if name.split(".")[0] in ("W", "b", "gain")]
+        tensors |= adam.state(tensors, learned)
+    return tensors
+
+
 @dataclass(frozen=True)
 class Modern:
     """Minimizes -log P(class) + l1 * sum |h| by a recipe; criteria as of `SupervisedObjective`.
@@ -230,31 +254,16 @@ class ModernTraining:
         objective = Modern(self.dataset, self.unit, self.recipe, batches, supervised)
         return objective, population.to_device(self._start(seeds), device)
 
+    def _start(self, seeds: Sequence[int]) -> Tensors:
+        form = examples.read_encoding(self.train)
+        widths = [form.inputs, *self.hidden, form.classes]
+        return start(self.dataset, widths, seeds, self.unit, self.recipe)
+
     def identities(self, seeds: Sequence[int]) -> list[str]:
         """Return a hash per seed of data and settings, which the initial networks depend on too."""
         options = (self.hidden, self.unit.model_dump(), vars(self.recipe))
         shared = setup_hash("modern", self, *options)
         return [storage.fingerprint(shared, seed) for seed in seeds]
-
-    def _start(self, seeds: list[int]) -> Tensors:
-        """Return the initial training state of a network for each seed."""
-        form = examples.read_encoding(self.train)
-        widths = [form.inputs, *self.hidden, form.classes]
-        networks = population.initialize(self.dataset, widths, seeds, self.unit)
-        tensors = {**networks.tensors}
-        for layer in range(networks.depth):
-            W_KIO, b_K1O = networks.W_KIO(layer), networks.b_K1O(layer)
-            if self.recipe.he:
-                _, I, O = W_KIO.shape  # noqa: E741
-                drawn = [normals(self.dataset, seed, "he", layer, shape=(I, O)) for seed in seeds]
-                tensors[f"W.{layer}"] = torch.stack(drawn).mul_(math.sqrt(2 / I))
-            if self.recipe.batch_norm:
-                for name, value in (("gain", 1.0), ("mean", 0.0), ("variance", 1.0)):
-                    tensors[f"{name}.{layer}"] = torch.full_like(b_K1O, value)
-        if self.recipe.adam:
-            learned = [name for name in tensors if name.split(".")[0] in ("W", "b", "gain")]
-            tensors |= adam.state(tensors, learned)
-        return tensors
 
     def job(self) -> Job:
         """Return the job of all networks: seeds x learning rates."""
