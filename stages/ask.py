@@ -24,6 +24,10 @@ Margin = Annotated[
 Scaling = Annotated[
     Literal["standardized", "range"] | None, typer.Option(help="scaling of numeric inputs")
 ]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="option of preprocess for own data, e.g. --set background=black"),
+]
 Named = Annotated[str | None, typer.Option("--name", help="name of the question's folder")]
 
 
@@ -35,6 +39,7 @@ def main(
     budget: Budget = "2m",
     margin: Margin = None,
     scaling: Scaling = None,
+    options: Options = None,
     name: Named = None,
 ) -> None:
     """Compare activations on your data; recommend one, with confidence intervals.
@@ -48,7 +53,10 @@ def main(
 
     root, base, seconds = Path.cwd(), params.load(), cost.seconds_of(budget)
     folder = workspace.folder_of(data, base, name)
-    given = {"data": data, "label": label, "margin": margin, "scaling": scaling}
+    given = {
+        **{"data": data, "label": label, "margin": margin, "scaling": scaling},
+        "preprocess": workspace.options_of(options) if options else None,
+    }
     arms = {"activations": activations, "initializations": initializations}
     question = workspace.question_of(folder, base, given, arms)
     block, what = workspace.dataset_of(question, base, folder)

@@ -7,6 +7,7 @@ import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -17,10 +18,13 @@ from typer.testing import CliRunner, Result
 
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.sequential import PairDecision, Verdict
+from pipeline.config import params
 from pipeline.config.arms import Arm
 from pipeline.questions import files, looks
+from pipeline.questions.question import Question, checked
 from pipeline.questions.recommendation import recommendation
 from pipeline.runtime import storage
+from pipeline.runtime.errors import Problem
 from stages.__main__ import app
 from tests import own_data
 from tests.imports import ROOT
@@ -132,6 +136,11 @@ def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.Monke
     assert "classes: 2: a\\u202e (15), b (15)" in output
 
 
+def question(**options: Any) -> Question:
+    arms = {"activations": ["rectifier"], "initializations": ["random"]}
+    return Question.model_validate({"dataset": "q", "looks": [2], **arms, **options})
+
+
 def test_formats_are_recognized(tmp_path: Path) -> None:
     """Delimiters, columns of labels and texts, sizes of images, arrays and named splits."""
     (tmp_path / "a.csv").write_text("Species;width\n" + "a;1\nb;2\n" * 9)
@@ -172,9 +181,44 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         ("k.csv", None, numbers | shares),
     ):
         scaling = "standardized" if name == "a.csv" else "range"
-        found = files.recognize(tmp_path / name, tmp_path / "questions/q", label, scaling)
+        asked = question(label=label, scaling=scaling)
+        found = files.recognize(tmp_path / name, tmp_path / "questions/q", asked)
         assert found.preprocess == expected
         assert [*found.source.values()] == [f"../../{name}"]
+
+
+def test_given_options_take_the_place_of_recognized_ones(tmp_path: Path) -> None:
+    """Arrays, columns and an encoding other than the usual ones are read, and stay in the block."""
+    lines = [f"{'good' if n % 2 else 'bad'} film\t{n}\t{n % 2}" for n in range(12)]
+    content = "\n".join(["words of it\tcount\tstars", *lines])
+    (tmp_path / "a.tsv").write_text(content, encoding="utf-16")
+    own_data.npz(tmp_path / "b.npz", values=np.eye(6), kinds=np.arange(6) % 2)
+    own_data.classes(tmp_path / "c", {"a": 3, "b": 3}, (9, 7))
+    with pytest.raises(Problem, match=r"b\.npz"):
+        files.recognize(tmp_path / "b.npz", tmp_path, question())
+    for name, options, expected in (
+        ("a.tsv", {"encoding": "utf-16", "text": "words of it"}, {"label": "stars", "terms": 1}),
+        ("b.npz", {"x": "values", "y": "kinds"}, {"scaling": "standardized"}),
+        ("c", {"size": [4, 4], "background": "black"}, {"color": False}),
+    ):
+        found = files.recognize(tmp_path / name, tmp_path, question(preprocess=options)).preprocess
+        assert found.items() >= (options | expected).items()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"backgroud": "black"}, "backgroud: extra inputs"),
+        ({"valid": 3}, "valid: input should be less than 1"),
+        ({"label": "kind"}, "give --label in place of --set label"),
+    ],
+)
+def test_wrong_options_of_preprocess_are_refused(options: dict[str, Any], says: str) -> None:
+    """The Problem names the option."""
+    arms = {"activations": ["rectifier", "tanh"], "initializations": ["random"]}
+    given = {"dataset": "q", "looks": [2], "preprocess": options, **arms}
+    with pytest.raises(Problem, match=says):
+        checked(given, params.load(ROOT / "params.yaml"))
 
 
 def test_wide_tables_are_recognized_at_once(tmp_path: Path) -> None:
@@ -184,7 +228,7 @@ def test_wide_tables_are_recognized_at_once(tmp_path: Path) -> None:
     rows += [[*["1.5"] * 40_000, str(n % 2)] for n in range(12)]
     path.write_text("".join(",".join(row) + "\n" for row in rows))
     start = time.process_time()
-    assert files.recognize(path, tmp_path, None, "range").rows == 12
+    assert files.recognize(path, tmp_path, question()).rows == 12
     assert time.process_time() - start < 4
 
 

@@ -5,13 +5,13 @@ import math
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from pipeline.data.sources import own
 from pipeline.data.splits.vocabulary import Tokenizer
 from pipeline.data.text.labels import MISSING
 from pipeline.data.text.reviews import Fault
-from pipeline.questions.question import SHARES
+from pipeline.questions.question import SHARES, Question
 from pipeline.runtime.errors import Problem
 
 SIGNATURE = 16  # first bytes that name a format
@@ -52,12 +52,17 @@ class Recognized:
     what: str
 
 
-def recognize(path: Path, folder: Path, label: str | None, scaling: str) -> Recognized:
+def recognize(path: Path, folder: Path, question: Question) -> Recognized:
     """Return what is recognized of a folder of images, or of a .npz, .csv, .tsv or .jsonl file.
 
-    `folder` is that of the question, `label` the column of the classes. Raises Problem where the
-    format is unknown, or labels or inputs cannot be used.
+    `folder` is that of the question, whose options take the place of what is recognized. Raises
+    Problem where the format is unknown, or labels or inputs cannot be used.
     """
+    found = _recognized(path, folder, question)
+    return replace(found, preprocess=found.preprocess | question.preprocess)
+
+
+def _recognized(path: Path, folder: Path, question: Question) -> Recognized:
     target = os.path.relpath(path, folder)
     suffix = own.review_suffix(path.name)
     if path.is_dir():
@@ -65,11 +70,11 @@ def recognize(path: Path, folder: Path, label: str | None, scaling: str) -> Reco
     if not path.is_file():
         raise Problem(f"{path}: no such file or folder, and no dataset of params.yaml: correct it")
     if suffix == ".npz":
-        return _npz(path, target, label, scaling)
+        return _npz(path, target, question)
     if suffix in own.JSON_SUFFIXES:
-        return _json_lines(path, target, label)
+        return _json_lines(path, target, question)
     if suffix in own.TABLE_SUFFIXES:
-        return _table(path, target, label, scaling)
+        return _table(path, target, question)
     known = ", ".join(sorted({".npz"} | own.JSON_SUFFIXES | own.TABLE_SUFFIXES))
     raise Problem(f"{path}: expected a folder of images, or a file that ends in one of {known}")
 
@@ -92,43 +97,49 @@ def _folder(path: Path, target: str) -> Recognized:
     return Recognized({"folder": target}, preprocess, len(files), what)
 
 
-def _npz(path: Path, target: str, label: str | None, scaling: str) -> Recognized:
+def _npz(path: Path, target: str, question: Question) -> Recognized:
+    given = question.preprocess
     content = path.read_bytes()
-    names = ("X", label or "y")
+    names = (given.get("x", "X"), given.get("y", question.label or "y"))
     try:
         with zipfile.ZipFile(path) as archive:
             stored = [name.removesuffix(".npy") for name in archive.namelist()]
     except zipfile.BadZipFile:
         stored = []
-    if "X" not in stored and "x" in stored:
+    if "x" not in given and "X" not in stored and "x" in stored:
         names = ("x", names[1])
     table = npz_arrays.table(content, str(path), names, scaled="range")
     preprocess = {"x": names[0], "y": names[1]} | _shares({*table.part_N})
     if table.x.dtype != np.uint8:
-        preprocess |= {"scaling": scaling if table.x.ndim == 2 else "range"}
+        preprocess |= {"scaling": question.scaling if table.x.ndim == 2 else "range"}
     what = f"arrays of {len(table.x)} examples of shape {[*table.x.shape[1:]]}"
     return Recognized({"npz": target}, preprocess, len(table.x), what)
 
 
-def _table(path: Path, target: str, label: str | None, scaling: str) -> Recognized:
+def _table(path: Path, target: str, question: Question) -> Recognized:
+    given = question.preprocess
     with path.open("rb") as file:
         reader = inventory.HashingReader(file)
-        lines = review_files.lines(reader, str(path), "utf-8", newline="")
+        encoding = given.get("encoding", "utf-8")
+        lines = review_files.lines(reader, str(path), encoding, newline="")
         header = next(lines, "")
         try:
             review_files.check_decoded(header)
         except ValueError as error:
             file.seek(0)
             raise csv_table.not_text(str(path), file.read(SIGNATURE)) from error
-        delimiter = max(",;\t|", key=header.count)
-        rows = _rows(chain([header], lines), delimiter)
+        delimiter = given.get("delimiter") or max(",;\t|", key=header.count)
+        quoting: Literal[0, 3] = (
+            csv.QUOTE_NONE if given.get("quoting") is False else csv.QUOTE_MINIMAL
+        )
+        rows = _rows(csv.reader(chain([header], lines), delimiter=delimiter, quoting=quoting))
         columns = [name.strip() for name in next(rows, [])]
-        column = _label(path, columns, label)
+        column = _label(path, columns, question.label)
         place = columns.index(column)
         whole = (row for row in rows if len(row) == len(columns))
         sample = [*islice(whole, SAMPLE)]
         labels = [row[place].strip() for row in chain(sample, whole)]
-    if label is None and column.lower() not in LABELS and column in labels:
+    if question.label is None and column.lower() not in LABELS and column in labels:
         raise Problem(
             f"{path}: the first line seems to be a row, not a header, since its last cell {column} "
             "is also a class: add a header, or set the column of the classes with --label"
@@ -137,18 +148,17 @@ def _table(path: Path, target: str, label: str | None, scaling: str) -> Recogniz
     shared = {"label": column, "delimiter": delimiter} | _shares(set())
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
     inputs.pop(column, None)
-    if text_column := _text_column(inputs):
+    if text_column := given.get("text") or _text_column(inputs):
         return _texts(target, text_column, inputs[text_column], shared, len(labels))
     for name, cells in inputs.items():
         if not any(map(str.strip, cells)):
             raise Problem(f"{path}: column {name} is empty in every row: remove it")
     what = f"a table of {len(labels)} rows, {len(columns) - 1} inputs, classes in column {column}"
-    return Recognized({"csv": target}, shared | {"scaling": scaling}, len(labels), what)
+    return Recognized({"csv": target}, shared | {"scaling": question.scaling}, len(labels), what)
 
 
-def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
     """Yield the rows of a CSV file, header first; rows that are no CSV are left to `preprocess`."""
-    reader = csv.reader(lines, delimiter=delimiter)
     while True:
         with suppress(csv.Error):
             row = next(reader, None)
@@ -158,10 +168,12 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
                 yield row
 
 
-def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
+def _json_lines(path: Path, target: str, question: Question) -> Recognized:
+    given = question.preprocess
     with path.open("rb") as file:
         reader = inventory.HashingReader(file)
-        lines = review_files.lines(reader, str(path), "utf-8", newline="\n")
+        encoding = given.get("encoding", "utf-8")
+        lines = review_files.lines(reader, str(path), encoding, newline="\n")
         items = [*islice(review_files.json_objects(lines, str(path)), SAMPLE)]
         rows = len(items) + sum(1 for line in lines if line.strip())
     objects = [item[1] for item in items if not isinstance(item, Fault)]
@@ -169,14 +181,16 @@ def _json_lines(path: Path, target: str, label: str | None) -> Recognized:
         faults = [f", line {item.line}: {item.what}" for item in items if isinstance(item, Fault)]
         raise Problem(f"{path}{''.join(faults[:1])}: expected a JSON object in each line")
     columns = [*dict.fromkeys(name for row in objects for name in row)]
-    column = _label(path, columns, label)
+    column = _label(path, columns, question.label)
     texts = {
         name: [row[name] for row in objects if isinstance(row.get(name), str)]
         for name in columns
         if name != column
     }
-    text_column = _text_column({name: cells for name, cells in texts.items() if cells})
-    if text_column is None:
+    text_column = given.get("text") or _text_column(
+        {n: cells for n, cells in texts.items() if cells}
+    )
+    if text_column not in texts:
         raise Problem(f"{path} has no column of texts: it has {', '.join(columns)}")
     options = {"label": column} | _shares(set())
     return _texts(target, text_column, texts[text_column], options, rows)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.analysis.sequential import Design
 from pipeline.config.params import Dataset, Initialization, Name, Names, Params, Section
 from pipeline.data.formats.table import Scaled
+from pipeline.data.sources import own
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 from pipeline.training import hidden_units
@@ -22,19 +23,34 @@ STEPS = 8_000  # of one network at most, in mini-batches of `BATCH`
 BATCH, FEWEST_EPOCHS, MOST_EPOCHS = 10, 10, 60
 
 
+def _options(preprocess: dict[str, Any]) -> dict[str, Any]:
+    for name in ("label", "scaling"):
+        if name in preprocess:
+            raise ValueError(f"give --{name} in place of --set {name}")
+    try:
+        own.Preprocess.model_validate(preprocess)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {message}") from error
+    return preprocess
+
+
 class Question(Section):
     """Arms and design of a question about one dataset.
 
     The arms are the product of `activations` and `initializations`. `margin` is the difference in
     points of test error below which two arms count as equivalent, `looks` are the numbers of seeds
     at which the arms are compared. `data` is the path of the user's files, or the dataset's name;
-    `label` and `scaling` are options of its recognition.
+    `label` and `scaling` are options of its recognition, `preprocess` others of own data, as in
+    params.yaml.
     """
 
     dataset: Name
     data: str = ""
     label: str | None = None
     scaling: Scaled = "standardized"
+    preprocess: Annotated[dict[str, Any], AfterValidator(_options)] = {}  # noqa: RUF012
     activations: Names
     initializations: Annotated[list[Initialization], Field(min_length=1)]
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5

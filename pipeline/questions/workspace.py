@@ -3,9 +3,10 @@
 Every command of the project works in this folder as in the repository's root.
 """
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,26 @@ def folder_of(data: str, params: Params, name: str | None) -> Path:
         ) from error
 
 
+def options_of(assignments: Sequence[str]) -> dict[str, Any]:
+    """Return the options of assignments NAME=VALUE; a value is JSON, else text.
+
+    Raises Problem for a text without "=".
+
+    >>> options_of(["size=[28, 28]", "color=false", "background=black"])
+    {'size': [28, 28], 'color': False, 'background': 'black'}
+    """
+    options = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise Problem(f"--set {assignment}: expected NAME=VALUE, for example background=black")
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            options[name.strip()] = value
+    return options
+
+
 def question_of(
     folder: Path, params: Params, given: Mapping[str, Any], arms: Mapping[str, str | None]
 ) -> Question:
@@ -72,8 +93,7 @@ def dataset_of(question: Question, params: Params, folder: Path) -> tuple[Datase
     Raises Problem where the files cannot be used.
     """
     if question.data not in params.datasets:
-        path, label = Path(question.data), question.label
-        made: Recognized = recognize(path, folder, label, question.scaling)
+        made: Recognized = recognize(Path(question.data), folder, question)
         train = int(made.rows * (1 - sum(made.preprocess.get(k, 0) for k in ("valid", "test"))))
         return block(made.source, made.preprocess, train), made.what
     known = params.dataset(question.data)
