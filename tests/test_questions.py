@@ -107,6 +107,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         ([data, "--margin", "0"], "margin = 0.0 is wrong"),
         ([data, "--set", "valid"], "--set valid: expected NAME=VALUE"),
         ([data, "--set", "valid=2", "--set", "test=0.1"], "valid: input should be less than 1"),
+        ([data, "--set", "text=body"], "has no column 'body'; it has x0, x1, x2"),
         ([data, "--budget", "long"], "give a time such as 90s, 20m or 2h"),
         (["empty.csv"], "column b is empty in every row: remove it"),
         ([data, "--name", "../mine"], "'../mine' is not a valid name of a question"),

@@ -148,7 +148,7 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
     shared = {"label": column, "delimiter": delimiter} | _shares(set())
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
     inputs.pop(column, None)
-    if text_column := given.get("text") or _text_column(inputs):
+    if text_column := _column(path, [*inputs], given.get("text")) or _text_column(inputs):
         return _texts(target, text_column, inputs[text_column], shared, len(labels))
     for name, cells in inputs.items():
         if not any(map(str.strip, cells)):
@@ -187,8 +187,8 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
         for name in columns
         if name != column
     }
-    text_column = given.get("text") or _text_column(
-        {n: cells for n, cells in texts.items() if cells}
+    text_column = _column(path, columns, given.get("text")) or _text_column(
+        {name: cells for name, cells in texts.items() if cells}
     )
     if text_column not in texts:
         raise Problem(f"{path} has no column of texts: it has {', '.join(columns)}")
@@ -214,11 +214,16 @@ def _label(path: Path, columns: list[str], label: str | None) -> str:
     """Return the column of the classes: `label`, else the first of `LABELS`, else the last."""
     if not columns:
         raise Problem(f"{path} is empty, or begins with an empty line: expected a header row")
-    if label is not None and label not in columns:
-        raise Problem(f"{path} has no column {label!r}; it has {listed(columns)}")
     by_name = {name.lower(): name for name in reversed(columns)}
     named = [by_name[name] for name in LABELS if name in by_name]
-    return label or (named or columns[-1:])[0]
+    return _column(path, columns, label) or (named or columns[-1:])[0]
+
+
+def _column(path: Path, columns: list[str], given: str | None) -> str | None:
+    """Return the column that was given, if any. Raises Problem where there is no such column."""
+    if given is not None and given not in columns:
+        raise Problem(f"{path} has no column {given!r}; it has {listed(columns)}")
+    return given
 
 
 def _text_column(inputs: Mapping[str, Sequence[str]]) -> str | None:
