@@ -204,8 +204,9 @@ def test_given_options_take_the_place_of_recognized_ones(tmp_path: Path) -> None
         ("b.npz", {"x": "values", "y": "kinds"}, {"scaling": "standardized"}),
         ("c", {"size": [4, 4], "background": "black"}, {"color": False}),
     ):
-        found = files.recognize(tmp_path / name, tmp_path, question(preprocess=options)).preprocess
-        assert found.items() >= (options | expected).items()
+        found = files.recognize(tmp_path / name, tmp_path, question(preprocess=options))
+        assert found.preprocess.items() >= (options | expected).items()
+    assert "read as 4 x 4 gray pixels" in found.what
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def _recognized(path: Path, folder: Path, question: Question) -> Recognized:
     target = os.path.relpath(path, folder)
     suffix = own.review_suffix(path.name)
     if path.is_dir():
-        return _folder(path, target)
+        return _folder(path, target, question)
     if not path.is_file():
         raise Problem(f"{path}: no such file or folder, and no dataset of params.yaml: correct it")
     if suffix == ".npz":
@@ -79,7 +79,7 @@ def _recognized(path: Path, folder: Path, question: Question) -> Recognized:
     raise Problem(f"{path}: expected a folder of images, or a file that ends in one of {known}")
 
 
-def _folder(path: Path, target: str) -> Recognized:
+def _folder(path: Path, target: str, question: Question) -> Recognized:
     files = inventory.take("question", "folder", str(path)).files
     sizes, colored = set(), False
     for file in files[:: max(1, len(files) // SAMPLE)]:
@@ -88,6 +88,8 @@ def _folder(path: Path, target: str) -> Recognized:
         colored |= in_color
     size = sizes.pop() if len(sizes) == 1 else (SIDE, SIDE)
     size = (SIDE, SIDE) if max(size) > 2 * SIDE else size
+    size = question.preprocess.get("size", size)
+    colored = question.preprocess.get("color", colored)
     classes = {file.class_name for file in files}
     what = (
         f"a folder of {len(files)} images of {len(classes)} classes, read as {size[0]} x {size[1]} "
