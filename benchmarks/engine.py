@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.task import BATCH, L1, RATE, AbsentError, Stepping, Task, Trainer, flat
-from pipeline.finetuning import backprop
+from pipeline.finetuning.supervised_steps import SupervisedSteps
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Population
 from pipeline.networks.step import Step
@@ -37,11 +37,12 @@ class Resident(Stepping):
         K = self.which.stop - self.which.start
         self.stack = task.start(self.which.start, K).to(torch.device(task.device))
         rates_K = torch.full((K,), RATE, device=task.device)
-        self.size = Step.of(rates_K, torch.full_like(rates_K, L1), BATCH)
+        size = Step.of(rates_K, torch.full_like(rates_K, L1), BATCH)
+        self.supervised = SupervisedSteps(self.stack, size)
 
     def step(self, rows_KB: Tensor) -> None:
         """Take one step of every network."""
-        backprop.supervised_step_(self.stack, self.x_NI[rows_KB], self.y_N[rows_KB], self.size)
+        self.supervised.take_(self.x_NI[rows_KB], self.y_N[rows_KB])
 
     def tensors(self) -> list[Tensor]:
         """Return weights and biases."""

@@ -18,11 +18,12 @@ from benchmarks import task as tasks
 from benchmarks import timing
 from benchmarks.task import BATCH, L1, RATE
 from pipeline.config.params import Activation
-from pipeline.finetuning import backprop
+from pipeline.finetuning.supervised_steps import SupervisedSteps
 from pipeline.networks import population
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder
 from pipeline.pretraining.autoencoder import Autoencoder
+from pipeline.pretraining.denoising_steps import DenoisingSteps
 from pipeline.runtime import device
 
 UNITS = ("rectifier", "tanh", "softplus")
@@ -95,8 +96,8 @@ def _inputs(widths: tuple[int, ...], K: int) -> tuple[Tensor, Tensor]:
 
 def _supervised(name: str, widths: tuple[int, ...], K: int) -> Callable[[], object]:
     networks = population.initialize("bench", widths, range(K), _unit(name))
-    (x_KBI, y_KB), step = _inputs(widths, K), _step(K)
-    return lambda: backprop.supervised_step_(networks, x_KBI, y_KB, step)
+    (x_KBI, y_KB), steps = _inputs(widths, K), SupervisedSteps(networks, _step(K))
+    return lambda: steps.take_(x_KBI, y_KB)
 
 
 def _step(K: int) -> Step:
@@ -120,9 +121,9 @@ def started(widths: tuple[int, ...], K: int) -> Autoencoder:
 def denoising(auto: Autoencoder, widths: tuple[int, ...]) -> Callable[[], object]:
     """Return the engine's step."""
     K = len(auto.tensors["W"])
-    (x_KBI, _), step = _inputs(widths, K), _step(K)
+    (x_KBI, _), steps = _inputs(widths, K), DenoisingSteps(auto, _step(K))
     noisy_KBI = _noisy(x_KBI)
-    return lambda: autoencoder.denoising_step_(auto, x_KBI, noisy_KBI, step)
+    return lambda: steps.take_(x_KBI, noisy_KBI)
 
 
 def eager(auto: Autoencoder) -> tuple[torch.nn.Linear, torch.nn.Linear]:

@@ -17,12 +17,14 @@ from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
 from pipeline.experiments.conditions import adam, modern_recipe
 from pipeline.finetuning import backprop
+from pipeline.finetuning.supervised_steps import SupervisedSteps
 from pipeline.networks import metrics, population
 from pipeline.networks.activations import functions
 from pipeline.networks.arithmetic import compiler, numerics
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
 from pipeline.pretraining.denoising import Noise
+from pipeline.pretraining.denoising_steps import DenoisingSteps
 from pipeline.runtime import device
 
 K, B, WIDTHS, STEPS, N = 3, 10, (40, 37, 23, 5), 12, 60  # networks, mini-batch, steps, examples
@@ -47,9 +49,10 @@ def supervised(name: str) -> Iterator[Tensor]:
     """Yield what fine-tuning and evaluation of one unit compute."""
     draws = torch.Generator().manual_seed(0)
     networks = population.initialize("digest", WIDTHS, range(K), unit(name))
+    steps = SupervisedSteps(networks, STEP)
     for _ in range(STEPS):
         x, y = torch.rand(K, B, WIDTHS[0], generator=draws), torch.randint(5, (K, B))
-        yield backprop.supervised_step_(networks, x, y % 5, STEP)
+        yield steps.take_(x, y % 5)
     yield from networks.tensors.values()
     units, z = networks.units(0), normal(K, N, networks.W_KIO(0).shape[2])
     delta, saved = normal(K, N, WIDTHS[1]), units.save(z)
@@ -76,10 +79,11 @@ def denoising(name: str, reconstruction: str) -> Iterator[Tensor]:
         decoder_KIO=start.W_KIO(0).flip(1),
         scale_K1I=torch.full((K, 1, WIDTHS[0]), 0.7) if reconstruction == "scaled" else None,
     )
+    steps = DenoisingSteps(auto, STEP)
     for _ in range(STEPS):
         x = torch.rand(K, B, WIDTHS[0], generator=draws)
         noisy = x * Noise(0.25).kept(x.shape, draws)
-        yield autoencoder.denoising_step_(auto, x, noisy, STEP)
+        yield steps.take_(x, noisy)
     yield from auto.tensors.values()
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from pipeline.data.splits.examples import Batch
 from pipeline.data.splits.per_seed import Data
 from pipeline.data.splits.sparse_batch import of_networks
-from pipeline.finetuning.backprop import gradient_norms, supervised_step_
+from pipeline.finetuning.backprop import gradient_norms
+from pipeline.finetuning.supervised_steps import SupervisedSteps
 from pipeline.networks import metrics
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Population, Tensors
@@ -47,7 +48,7 @@ class SupervisedObjective:
         """Train every network by one epoch, in place; return its mean -log P(class) [K]."""
         networks = Population(tensors, self.function)
         rates_K, l1_K = rates_and_penalties_K(trials, networks.hardness_K11)
-        step = Step.of(rates_K, l1_K, self.batches.size)
+        steps = SupervisedSteps(networks, Step.of(rates_K, l1_K, self.batches.size))
         seed_epochs, source_K = seed_epochs_of(trials, epochs)
         source_K = source_K.to(rates_K.device)
         look = self.batches.lookup([seed for seed, _ in seed_epochs])
@@ -56,7 +57,7 @@ class SupervisedObjective:
         def learn_(*draw: Tensor) -> None:
             x_SBI, y_SB = look(*draw)
             x_KBI, y_KB = of_networks(x_SBI, source_K), y_SB.index_select(0, source_K)
-            total_K.add_(supervised_step_(networks, x_KBI, y_KB, step))
+            total_K.add_(steps.take_(x_KBI, y_KB))
 
         graphs.run_steps(
             learn_,

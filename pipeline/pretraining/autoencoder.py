@@ -197,7 +197,7 @@ def reconstruct(
     The cost of an example [K, B] is the sum over its inputs.
     """
     z_KBI = linear.forward(h_KBO, auto.decoder_KOI(), auto.tensors["c"])
-    t_KBI = _targets(auto, x_KBI)
+    t_KBI = targets(auto, x_KBI)
     fused = rows.reconstruct(auto.reconstruction, z_KBI, t_KBI, rate_K11)
     if fused is not None:
         return fused
@@ -205,7 +205,7 @@ def reconstruct(
     return delta_KBI.mul_(rate_K11), cost_KBI.sum(2)
 
 
-def _targets(auto: Autoencoder, x_KBI: Inputs) -> Tensor:
+def targets(auto: Autoencoder, x_KBI: Inputs) -> Tensor:
     """Return the targets [K, B, I] of the reconstruction of inputs."""
     t_KBI = dense(x_KBI)
     if auto.symmetric:
@@ -223,7 +223,7 @@ def constant_cost(auto: Autoencoder, inputs: Iterable[Inputs]) -> Tensor:
     """
     examples, total_I, squares_I = 0, torch.zeros(()), torch.zeros(())
     for x_1NI in inputs:
-        t_IN = _targets(auto, x_1NI)[0].mT.contiguous()
+        t_IN = targets(auto, x_1NI)[0].mT.contiguous()
         examples += t_IN.shape[1]
         total_I = total_I + numerics.sums(t_IN).double()
         squares_I = squares_I + numerics.sums(t_IN.square()).double()
@@ -268,7 +268,7 @@ def _step_on_all_(
     """
     c_K1I, rate_K11 = auto.tensors["c"], activation.step.rate_K11
     fused = dispatch.decoder_step_(
-        h_KBO, auto.decoder_rows_KIO, c_K1I, _targets(auto, x_KBI), rate_K11, activation.gradient,
+        h_KBO, auto.decoder_rows_KIO, c_K1I, targets(auto, x_KBI), rate_K11, activation.gradient,
         reconstruction=auto.reconstruction,
     )  # fmt: skip
     if fused is not None:
@@ -288,7 +288,7 @@ def _step_on_sample_(
     Returns the gradient at the layer's linear outputs [K, B, O], and the estimated costs [K, B].
     """
     V_KIO, c_K1I, rate_K11 = auto.decoder_rows_KIO, auto.tensors["c"], activation.step.rate_K11
-    c_K1M, t_KBM = sample.pick(c_K1I), sample.pick(_targets(auto, x_KBI))
+    c_K1M, t_KBM = sample.pick(c_K1I), sample.pick(targets(auto, x_KBI))
     fused = dispatch.decoder_step_(
         h_KBO, V_KIO, c_K1M, t_KBM, rate_K11, activation.gradient,
         reconstruction=auto.reconstruction, sample=(sample.places_SM, sample.weight_SM),

@@ -16,7 +16,8 @@ from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Tensors
 from pipeline.networks.step import Step
 from pipeline.pretraining import autoencoder, reconstruction_sampling
-from pipeline.pretraining.autoencoder import Autoencoder, denoising_step_
+from pipeline.pretraining.autoencoder import Autoencoder
+from pipeline.pretraining.denoising_steps import DenoisingSteps
 from pipeline.pretraining.reconstruction_sampling import Sample
 from pipeline.runtime.seeds import generator
 from pipeline.training.minibatches import Minibatches, SeedEpoch, seed_epochs_of
@@ -91,7 +92,7 @@ class DenoisingObjective:
         """Train every auto-encoder by one epoch, in place; return its mean cost [K]."""
         auto = replace(self.like, tensors=tensors)
         rates_K, l1_K = rates_and_penalties_K(trials, tensors["W"])
-        step = Step.of(rates_K, l1_K, self.batches.size)
+        steps = DenoisingSteps(auto, Step.of(rates_K, l1_K, self.batches.size))
         seed_epochs, source_K = seed_epochs_of(trials, epochs)
         source_K = source_K.to(rates_K.device)
         total_K = torch.zeros_like(rates_K)
@@ -99,7 +100,7 @@ class DenoisingObjective:
         def learn_(x_SBI: Inputs, noisy_SBI: Inputs, sample: Sample | None = None) -> None:
             x_KBI, noisy_KBI = (of_networks(part, source_K) for part in (x_SBI, noisy_SBI))
             sample_K = None if sample is None else sample.of(source_K)
-            total_K.add_(denoising_step_(auto, x_KBI, noisy_KBI, step, sample_K))
+            total_K.add_(steps.take_(x_KBI, noisy_KBI, sample_K))
 
         if self.batches.steady:
             self._train_masked(seed_epochs, learn_)

@@ -1,6 +1,7 @@
 """Worker processes of this machine, which train networks for the main process."""
 
 import importlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ def executor(processes: int) -> Any:
     A process resolves the relative paths of its tasks in the folder in which it was started, so
     that folder is part of the settings by which loky compares executors.
     """
+    # loky replaces a process whose memory has grown by 300 MB, as by the data of a large dataset,
+    # and warns of it as of a memory leak; tasks are not lost.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
     settings = ONE_THREAD | {"PWD": str(Path.cwd())}
     return get_reusable_executor(processes, timeout=IDLE_SECONDS, env=settings)
 

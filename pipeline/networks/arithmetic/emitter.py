@@ -135,6 +135,15 @@ class Emitter:
         here = self._build.gep(pointer, [_long(place)], source_etype=LONG)
         return self._build.load(here, typ=LONG, align=8)
 
+    def call_kernel(
+        self, kernel: Value, addresses: Sequence[Value], integers: Sequence[Index]
+    ) -> None:
+        """Call the kernel whose machine code is at an address."""
+        kinds = [POINTER] * len(addresses) + [LONG] * len(integers)
+        callee = self._build.inttoptr(kernel, ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+        pointers = [self._build.inttoptr(address, POINTER) for address in addresses]
+        self._build.call(callee, [*pointers, *map(_long, integers)])
+
     # Floats in memory
 
     def at(self, pointer: Value, *offsets: Index) -> Value:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.networks.arithmetic import running
+from pipeline.networks.arithmetic.running import Call
 
 
 def elementwise(function: str, x: Tensor) -> Tensor | None:
@@ -46,11 +47,20 @@ def softmax_delta(
     """Return the scaled gradient [K, B, C] of -log P(y) at the softmax inputs, and the cost [K]."""
     if not _supports(scores_KBC, rate_K11) or y_KB.dtype != torch.int64:
         return None
-    (K, B, C), delta_KBC = scores_KBC.shape, torch.empty_like(scores_KBC)
-    cost_K = scores_KBC.new_empty(K)
-    tensors = (scores_KBC, y_KB.contiguous(), rate_K11, delta_KBC, cost_K)
-    _run("softmax_delta", tensors, (B, C, K))
+    delta_KBC, cost_K = torch.empty_like(scores_KBC), scores_KBC.new_empty(len(scores_KBC))
+    softmax_delta_call(scores_KBC, y_KB.contiguous(), rate_K11, delta_KBC, cost_K).run()
     return delta_KBC, cost_K
+
+
+def softmax_delta_call(
+    scores_KBC: Tensor, y_KB: Tensor, rate_K11: Tensor, delta_KBC: Tensor, cost_K: Tensor
+) -> Call:
+    """Return the call that writes the results of `softmax_delta` to `delta_KBC` and `cost_K`."""
+    from pipeline.networks.arithmetic import row_kernels  # they need LLVM
+
+    tensors = (scores_KBC, y_KB, rate_K11, delta_KBC, cost_K)
+    K, B, C = scores_KBC.shape
+    return Call(row_kernels.softmax_delta, tensors, (B, C, K))
 
 
 def reconstruct(
@@ -94,7 +104,7 @@ def add_to_rows_(W_RO: Tensor, starts_M: Tensor, places_P: Tensor, delta_QO: Ten
 def _run(name: str, tensors: tuple[Tensor, ...], integers: tuple[int, ...], **options: str) -> None:
     from pipeline.networks.arithmetic import row_kernels  # they need LLVM
 
-    running.run(getattr(row_kernels, name), tensors, integers, None, **options)
+    Call(getattr(row_kernels, name), tensors, integers, options=options).run()
 
 
 def _supports(x: Tensor, *others: Tensor) -> bool:

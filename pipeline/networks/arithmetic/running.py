@@ -2,14 +2,15 @@
 
 import logging
 import multiprocessing
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from pipeline.networks.arithmetic.compiler import Kernel
+    from pipeline.networks.arithmetic.compiler import Compiled, Kernel
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +29,26 @@ def compiled_kernels() -> ModuleType | None:
     return compiler
 
 
-def run(
-    kernel: "Kernel",
-    tensors: tuple[Tensor | None, ...],
-    integers: tuple[int, ...],
-    batch: int | None = None,
-    **options: object,
-) -> None:
-    """Run a kernel on the memory of tensors; None is an argument that the kernel does not read."""
-    compiler = compiled_kernels()
-    assert compiler is not None
-    compiled = compiler.compiled_kernel(kernel, batch, **options)
-    compiled(*(None if tensor is None else tensor.data_ptr() for tensor in tensors), *integers)
+@dataclass(frozen=True)
+class Call:
+    """Call of a kernel: its arguments, the size of the mini-batch and the kernel's options.
+
+    None is an argument that the kernel does not read.
+    """
+
+    kernel: "Kernel"
+    tensors: tuple[Tensor | None, ...]
+    integers: tuple[int, ...]
+    batch: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def compiled(self) -> "Compiled":
+        """Return the compiled kernel."""
+        compiler = compiled_kernels()
+        assert compiler is not None
+        return compiler.compiled_kernel(self.kernel, self.batch, **self.options)  # type: ignore[no-any-return]
+
+    def run(self) -> None:
+        """Run the kernel on the memory of the tensors."""
+        addresses = [None if tensor is None else tensor.data_ptr() for tensor in self.tensors]
+        self.compiled()(*addresses, *self.integers)
