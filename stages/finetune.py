@@ -11,8 +11,8 @@ def main(
 ) -> str:
     """Train an arm's networks on the labels, every learning rate for every seed.
 
-    Early stopping keeps the best epoch of each network; the lowest validation error chooses one
-    network for each seed. The test split is not read.
+    Early stopping keeps the best epoch of each network. For each seed the network with the lowest
+    validation error (of ratings: validation RMSE) is selected. The test split is not read.
     """
     from pipeline.config import arms, params
 

@@ -23,7 +23,7 @@ SETTINGS = (
 
 
 def main(overrides: Overrides = None) -> None:
-    """Run MNIST at the paper's scale, on a GPU; after a kill the same command continues."""
+    """Run MNIST at the paper's scale, which takes days on a CPU; run again, it resumes."""
     checked_params()
     settings = [*SETTINGS, *(overrides or [])]
     _experiment([], settings)

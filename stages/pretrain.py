@@ -11,9 +11,9 @@ def main(
 ) -> str:
     """Make the starting network of each seed: random, or stacked denoising auto-encoders.
 
-    Auto-encoders are trained with every learning rate of the grid, for every layer and seed; the
-    lowest reconstruction error on the validation inputs chooses. Reads neither labels nor the test
-    split.
+    Auto-encoders are trained with every learning rate of the grid. For each layer and seed the one
+    with the lowest reconstruction error on the validation inputs is selected. Reads neither labels
+    nor the test split.
     """
     from pipeline.config import arms, params
 

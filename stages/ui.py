@@ -14,7 +14,7 @@ Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
 
 
 def main(port: Port = 5000) -> None:
-    """Publish to MLflow, then serve its UI on 127.0.0.1 until Ctrl-C; print where arms compare."""
+    """Publish to MLflow, then serve its UI on 127.0.0.1 until Ctrl-C; print its addresses."""
     track.main()
     uri = tracking_uri()
     from pipeline.config import params

@@ -217,7 +217,7 @@ def test_an_experiment_that_was_not_run_is_the_reason():
     """A claim without its table is undecided with that reason."""
     rows = verdicts.judge("digits", {}, confidence=0.95, significance=0.05)
     reasons = {row["records"]: row["reason"] for row in rows}
-    assert reasons["depth"] == "The experiment `depth` was not run on this dataset."
+    assert reasons["depth"] == "There are no records of `depth` on this dataset."
     assert reasons[ARMS.name] == "The arms were not run on this dataset."
     assert {row["verdict"] for row in rows} == {"undecided"}
 

@@ -90,7 +90,7 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
     assert 'id="digits-labels"' not in html
     assert "Figure 4</h3>" not in html
     folded = html.split("without records on digits")[1].split("</details>")[0]
-    assert "The experiment `labels` was not run on this dataset." in folded
+    assert "There are no records of `labels` on this dataset." in folded
     shutil.rmtree("results/digits")
     judge.main("digits")
     assert 'id="digits-arms"' not in page()

@@ -334,7 +334,7 @@ def test_recommendations_are_three_sentences() -> None:
     near = [won[0], decision("tanh", "gelu", "open", 0.9), decision("elu", "gelu", "equivalent", 0)]
     text = recommendation(looks.Answer(arms, near), 0.5, 0.05)
     assert text.startswith("Take elu: no arm is shown to make fewer test errors than its 2.00% on")
-    assert text.endswith("As good as elu, give or take 0.5 points: gelu.")
+    assert text.endswith("Equivalent to elu within 0.5 points: gelu.")
     none = [decision("tanh", "elu", "open", 1.0)]
     failed = [*arms[:2], outcome("silu", None)]
     text = recommendation(looks.Answer(failed, none), 0.5, 0.05)

@@ -84,7 +84,15 @@ def test_links_paths_and_commands_exist(path: Path) -> None:
 
 def test_columns_that_are_empty_in_every_row_are_left_out() -> None:
     """A claim that no dataset has the paper's number for leaves no column of dashes."""
-    row = {"key": "", "claim": "c", "source": "", "unit": "%", "paper": None, "rule": ""}
+    row = {
+        "key": "",
+        "number": "1",
+        "claim": "c",
+        "source": "",
+        "unit": "%",
+        "paper": None,
+        "rule": "",
+    }
     row |= {"estimate": 0.5, "low": None, "high": None, "verdict": "supported", "reason": ""}
     judged = [row | {"key": key} for key in readme.HEADLINES]
     text = readme.headlines(

@@ -189,7 +189,7 @@ def test_absent_arm_leaves_its_claims_undecided():
     undecided = {number for number, row in rows.items() if row["estimate"] is None}
     assert undecided == {"2", "4b"}
     assert (rows["2"]["verdict"], rows["2"]["p"], rows["2"]["n"]) == ("undecided", None, None)
-    assert rows["2"]["reason"] == "There is no random softplus in this comparison."
+    assert rows["2"]["reason"] == "This comparison lacks: random softplus."
 
 
 def test_failed_arm_leaves_its_claims_undecided():

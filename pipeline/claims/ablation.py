@@ -53,14 +53,15 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "penalty-costs-nothing", "11b",
-        "The L1 penalty costs rectifier networks no test error, give or take the margin.",
+        "The L1 penalty raises the test error of rectifier networks by no more than the margin.",
         "Section 3.1", "I", TEST_ERROR,
         ("random rectifier with the penalty",), ("random rectifier without it",),
         non_inferior_to("random rectifier without it"), RECORDS,
     ),
     Claim(
         "signs-need-pretraining", "12a",
-        "Without pre-training, negating half of the outputs changes nothing.",
+        "Without pre-training, negating half of the outputs changes the test error by no more than "
+        "the margin.",
         "algebra of section 4.1", "I", TEST_ERROR,
         ("random rectifier, half negated",), ("random rectifier, all positive",),
         equivalent_to("random rectifier, all positive"), RECORDS,

@@ -22,15 +22,15 @@ ONE_RUN_ERRORS = 2  # standard errors at which one run of each would count as a 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "rectifier-as-good-as-tanh", "1",
-        "Without pre-training, rectifier networks make no more test errors than tanh networks, "
-        "give or take the margin.",
+        "Without pre-training, the test error of rectifier networks exceeds that of tanh networks "
+        "by no more than the margin.",
         "Section 4.1, Table 1", "C", TEST_ERROR,
         ("rectifier-random",), ("tanh-random",), non_inferior_to("tanh-random"),
     ),
     Claim(
         "rectifier-as-good-as-softplus", "2",
-        "A hard zero does no harm: without pre-training, rectifier networks make no more test "
-        "errors than softplus networks, give or take the margin.",
+        "A hard zero does no harm: without pre-training, the test error of rectifier networks "
+        "exceeds that of softplus networks by no more than the margin.",
         "Section 4.1, Table 1", "C", TEST_ERROR,
         ("rectifier-random",), ("softplus-random",), non_inferior_to("softplus-random"),
     ),
@@ -58,15 +58,15 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "rectifier-matches-pretrained-tanh", "4a",
-        "Rectifier networks without pre-training make no more test errors than tanh networks with "
-        "it, give or take the margin.",
+        "The test error of rectifier networks without pre-training exceeds that of pre-trained "
+        "tanh networks by no more than the margin.",
         "Section 4.1, Table 1", "M", TEST_ERROR,
         ("rectifier-random",), ("tanh-pretrained",), non_inferior_to("tanh-pretrained"),
     ),
     Claim(
         "rectifier-matches-pretrained-softplus", "4b",
-        "Rectifier networks without pre-training make no more test errors than softplus networks "
-        "with it, give or take the margin.",
+        "The test error of rectifier networks without pre-training exceeds that of pre-trained "
+        "softplus networks by no more than the margin.",
         "Section 4.1, Table 1", "M", TEST_ERROR,
         ("rectifier-random",), ("softplus-pretrained",), non_inferior_to("softplus-pretrained"),
     ),
@@ -99,8 +99,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "pretraining-is-obsolete", "33",
-        "With all labels pre-training is obsolete: rectifier networks without it make no more test "
-        "errors than those with it, give or take the margin.",
+        "With all labels pre-training is obsolete: the test error of rectifier networks without it "
+        "exceeds that of pre-trained ones by no more than the margin.",
         "critics: pre-training is obsolete", "M", TEST_ERROR,
         ("rectifier-random",), ("rectifier-pretrained",), non_inferior_to("rectifier-pretrained"),
     ),

@@ -16,7 +16,7 @@ from pipeline.paper import published
 
 Kind = Literal["lower", "no higher", "equivalent", "at least", "between", "never above"]
 Unit = Literal["points", "%", ""]  # of a printed value: a difference of shares, a share, a number
-Estimator = Literal["seeds", "networks", "breaking point"]
+Estimator = Literal["seeds", "networks", "changepoint"]
 
 LITTLE_EXAMPLES = 2500  # a margin is what chance does to an error on this many examples, or fewer
 

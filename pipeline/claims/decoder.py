@@ -81,8 +81,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "untied-pretraining-does-no-harm", "37",
-        "With an untied decoder pre-training does not make rectifier networks worse: they make no "
-        "more test errors than from random starts, give or take the margin.",
+        "With an untied decoder, pre-training raises the test error of rectifier networks by no "
+        "more than the margin.",
         "docs/log.md, 2026-11-25, withdrawn", "I", TEST_ERROR,
         (UNTIED,), (RANDOM,), non_inferior_to(RANDOM), RECORDS,
     ),

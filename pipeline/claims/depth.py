@@ -35,8 +35,8 @@ RECORDS = Records("depth", parts)
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "gradients-do-not-vanish", "14a",
-        "In the deepest rectifier networks gradients at the bottom are at least a tenth of those "
-        "at the top.",
+        "In the deepest rectifier networks, the gradient norm in the lowest hidden layer is at "
+        "least a tenth of that in the highest (log10 of the ratio at least -1).",
         "Section 3.1", "C",
         Quantity(
             "gradient_fall",
@@ -47,8 +47,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "depth-does-no-harm", "14b",
-        "Without pre-training, the deepest rectifier networks make no more test errors than those "
-        "of one layer, give or take the margin.",
+        "Without pre-training, the test error of the deepest rectifier networks exceeds that of "
+        "networks of one layer by no more than the margin.",
         "Section 3.1", "I", TEST_ERROR,
         ("rectifier networks of most layers",), ("rectifier networks of one layer",),
         non_inferior_to("rectifier networks of one layer"), RECORDS,

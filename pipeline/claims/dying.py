@@ -24,14 +24,16 @@ RECORDS = Records("dying", parts, words=("varied",))
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "high-rates-kill", "24b",
-        "Units die of large steps: more of them at the highest learning rate than at the lowest.",
+        "High learning rates cause dead units: there are more at the highest rate than at the "
+        "lowest.",
         "critics: dying rectifiers", "M", DEAD_UNITS,
         ("rectifier networks at the highest rate",), ("rectifier networks at the lowest rate",),
         HIGHER, RECORDS,
     ),
     Claim(
         "dead-stay-dead", "24c",
-        "Dead units stay dead: no more than one in a hundred units comes back.",
+        "Dead units stay dead: at most 1% of all hidden units are dead after one epoch and active "
+        "after a later one.",
         "critics: dying rectifiers", "M",
         Quantity(
             "revived",

@@ -85,8 +85,8 @@ def estimate(claim: Claim, groups: Groups) -> Estimated:
             return _over_seeds(claim, groups)
         case "networks":
             return _over_networks(claim, groups)
-        case "breaking point":
-            return _breaking_point(claim, groups)
+        case "changepoint":
+            return _changepoint(claim, groups)
 
 
 def _over_seeds(claim: Claim, groups: Groups) -> Estimate:
@@ -115,7 +115,7 @@ def _over_networks(claim: Claim, groups: Groups) -> Estimate:
     )
 
 
-def _breaking_point(claim: Claim, groups: Groups) -> Changepoint:
+def _changepoint(claim: Claim, groups: Groups) -> Changepoint:
     """Estimate the share of zeros from which on the test error rises."""
     networks = groups[claim.plus[0]]
     zeros, errors = (networks.values(name) for name in ("zeros", "test_error"))

@@ -70,7 +70,7 @@ class Records:
     words: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     pairing: Literal["seeds", "levels", "none"] = "seeds"
-    absent: str = "The experiment `{name}` was not run on this dataset."
+    absent: str = "There are no records of `{name}` on this dataset."
 
     def groups(self, table: Any) -> dict[str, Group]:
         """Return the groups of a table by name, none of them empty."""

@@ -24,8 +24,8 @@ def _best(rows: Sequence[Row]) -> Row:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "grid-does-not-favor", "29",
-        "Also with every unit at its best rate of a finer grid, rectifier networks make no more "
-        "test errors than tanh networks, give or take the margin.",
+        "Even with every unit at its best rate of a finer grid, the test error of rectifier "
+        "networks exceeds that of tanh networks by no more than the margin.",
         "critics: the coarse grid of section 4.1", "M", TEST_ERROR,
         ("rectifier networks at their best rate",), ("tanh networks at their best rate",),
         non_inferior_to("tanh networks at their best rate"), Records("rates", parts),

@@ -11,7 +11,8 @@ from pipeline.claims.groups import ARMS
 RATINGS = replace(
     ARMS,
     name="ratings",
-    absent="It needs arms on reviews with stars: the dataset amazon-stars, yelp, or your own.",
+    absent="This claim needs arms on reviews with stars: `amazon-stars`, `imdb`, `yelp`, or your "
+    "own reviews.",
 )
 TEST_RMSE = Quantity("test_rmse", "test RMSE, in stars, of", "number")
 

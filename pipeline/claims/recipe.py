@@ -18,8 +18,8 @@ def parts(rows: Sequence[Row]) -> Parts:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "recipe-closes-the-gap", "28",
-        "With today's recipe (He start, Adam, batch normalization, dropout) rectifier and tanh "
-        "networks make as many test errors, give or take the margin.",
+        "With today's recipe (He start, Adam, batch normalization, dropout), rectifier and tanh "
+        "networks differ in test error by no more than the margin.",
         "critics: modern baselines", "M", TEST_ERROR,
         ("rectifier networks by today's recipe",), ("tanh networks by today's recipe",),
         equivalent_to("tanh networks by today's recipe"),

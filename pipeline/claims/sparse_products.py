@@ -81,14 +81,15 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "few-zeros-save-nothing", "32a",
-        "On a CPU zeros pay only above about 90%: below, dense products take no longer than those "
-        "that skip zeros.",
+        "On a CPU, skipping zeros saves time only above about 90% zeros: below, dense products "
+        "take no longer than products that skip zeros.",
         "critics: Shi and Chu, 2017", "C", DENSE_TIME,
         ("products that skip 50 to 85% zeros",), (), NO_MORE_TIME, ON_CPU,
     ),
     Claim(
         "zeros-save-nothing-on-gpu", "32b",
-        "On a GPU zeros pay nothing: dense products take no longer than those that skip zeros.",
+        "On a GPU, skipping zeros saves no time: dense products take no longer than products that "
+        "skip zeros.",
         "critics: unstructured zeros on GPUs", "M", DENSE_TIME,
         ("products that skip 50 to 99% zeros",), (), NO_MORE_TIME, ON_CUDA,
     ),

@@ -38,8 +38,8 @@ RECORDS = Records("sparsity", parts, pairing="none")
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "sparsity-does-no-harm", "7a",
-        "Networks with 70 to 85% zeros make no more test errors than networks with fewer, give or "
-        "take the margin.",
+        "The test error of networks with 70 to 85% zeros exceeds that of networks with fewer zeros "
+        "by no more than the margin.",
         "Section 4.1, Figure 3", "C", TEST_ERROR,
         ("networks with 70 to 85% zeros",), ("networks with fewer zeros",),
         non_inferior_to("networks with fewer zeros"), RECORDS, "networks",
@@ -47,10 +47,10 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "sparsity-breaks-late", "7b",
-        "The test error rises only from about 85% zeros on: its breaking point is at 80% or above.",
+        "The test error starts to rise at a share of zeros of 80% or more (paper: almost 85%).",
         "Section 4.1, Figure 3", "C",
         Quantity("breaking_point", "share of zeros from which on the test error rises, of"),
-        ("all networks",), (), Rule("at least", BREAKS), RECORDS, "breaking point",
+        ("all networks",), (), Rule("at least", BREAKS), RECORDS, "changepoint",
         stated="almost 85% (MNIST)",
     ),
     Claim(

@@ -25,8 +25,8 @@ RECORDS = Records("units", parts)
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "later-units-do-as-well", "25",
-        "Units since 2011 (leaky, PReLU, ELU, GELU, SiLU, on average) make no more test errors "
-        "than the rectifier, give or take the margin.",
+        "The test error of units since 2011 (leaky, PReLU, ELU, GELU, SiLU, on average) exceeds "
+        "that of the rectifier by no more than the margin.",
         "critics: later units", "M", TEST_ERROR,
         ("leaky, PReLU, ELU, GELU and SiLU networks",), ("rectifier networks",),
         non_inferior_to("rectifier networks"), RECORDS,
@@ -39,8 +39,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "zeros-do-not-matter", "27",
-        "Zeros are not what helps: leaky rectifiers, which have none, make as many test errors as "
-        "rectifiers, give or take the margin.",
+        "Zeros do not cause low test errors: networks of rectifiers and of leaky rectifiers, which "
+        "have no zeros, differ in test error by no more than the margin.",
         "critics: optimization, not sparsity", "M", TEST_ERROR,
         ("leaky rectifier networks",), ("rectifier networks",),
         equivalent_to("rectifier networks"), RECORDS,

@@ -84,12 +84,12 @@ def _lack(claim: Claim, groups: Groups | None) -> str | None:
         return claim.records.absent.format(name=claim.records.name)
     for key in claim.groups:
         if key not in groups:
-            return f"There is no {spoken(key)} in this comparison."
+            return f"This comparison lacks: {spoken(key)}."
         if (seed := groups[key].lost) is not None:
             return f"Seed {seed} of {spoken(key)} has no network."
         if len(groups[key].seeds) < 2:
             return "One seed does not show how much seeds differ."
-    if claim.estimator == "breaking point":
+    if claim.estimator == "changepoint":
         failed = changepoint.learned_little(groups[claim.plus[0]].values("test_error"))
         if failed:
             return failed

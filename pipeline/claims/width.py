@@ -32,7 +32,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "twice-as-many-suffice", "18b",
-        "Twice as many rectifiers as tanh units make no more test errors, give or take the margin.",
+        "With twice as many units, the test error of rectifier networks exceeds that of tanh "
+        "networks by no more than the margin.",
         "Section 3.1", "I", TEST_ERROR,
         ("rectifier networks twice as wide",), ("tanh networks of any width",),
         non_inferior_to("tanh networks of any width"), RECORDS,

@@ -54,7 +54,7 @@ def _condition(
 
 
 EXPERIMENT = Experiment(
-    "Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10, 11, 12.)",
+    "Do the sign trick and the L1 penalty matter? (Section 4.1 of the paper; claims 10b, 11, 12.)",
     Options,
     ("activation", "initialization", "signs", "penalty"),
     conditions,

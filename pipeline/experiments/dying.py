@@ -41,7 +41,7 @@ def _condition(setting: Setting, factor: str, level: float, **changes: Any) -> C
 
 
 EXPERIMENT = Experiment(
-    "When do rectifiers die, and do they come back? (Critics; claim 24.)",
+    "When do rectifiers die, and do they come back? (Critics; claims 24b and 24c.)",
     Options,
     ("varied", "level"),
     conditions,

@@ -27,7 +27,7 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 
 
 EXPERIMENT = Experiment(
-    "Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2.)",
+    "Is a harder nonlinearity better? (Section 4.1 of the paper, on NORB; claim 2b.)",
     Options,
     ("alpha",),
     conditions,

@@ -36,7 +36,7 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 
 
 EXPERIMENT = Experiment(
-    "What are unlabeled examples worth? (Figure 4 of the paper, on NORB; claims 3, 5 and 33.)",
+    "What are unlabeled examples worth? (Figure 4 of the paper, on NORB; claim 5.)",
     Options,
     ("activation", "initialization", "share"),
     conditions,

@@ -40,5 +40,5 @@ def conditions(setting: Setting, options: Options) -> list[Condition]:
 
 
 EXPERIMENT = Experiment(
-    "How sparse may a network be? (Figure 3 of the paper; claims 6 to 9.)", Options, (), conditions
+    "How sparse may a network be? (Figure 3 of the paper; claims 7 to 9.)", Options, (), conditions
 )

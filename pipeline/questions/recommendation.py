@@ -59,7 +59,7 @@ def _others(name: str, rivals: Sequence[Rival], margin: float) -> str:
     ]
     parts = []
     if alike:
-        parts.append(f"as good as {name}, give or take {margin:g} points: {listed(alike)}")
+        parts.append(f"equivalent to {name} within {margin:g} points: {listed(alike)}")
     if still:
         parts.append(f"not decided against {name}: {listed(still)}")
     return f"{sentence('; '.join(parts) or 'every other arm is shown to make more errors')}."

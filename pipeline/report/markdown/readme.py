@@ -89,6 +89,7 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     here = f"here ({wording.percent(compare.confidence, 0)}% interval)"
     rows = [
         [
+            row.number,
             row.claim,
             f"**{row.verdict}** {row.needed}".strip(),
             f"{row.here} {row.interval}".strip(),
@@ -107,7 +108,7 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
     )
     if others := len(judged) - len(tested):
         small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."
-    return f"{table(['claim', 'verdict', here, 'paper'], rows)}\n\n<sub>{small}</sub>"
+    return f"{table(['no.', 'claim', 'verdict', here, 'paper'], rows)}\n\n<sub>{small}</sub>"
 
 
 def headlines(judged: Mapping[str, Sequence[Row]]) -> str:

@@ -26,6 +26,7 @@ class JudgedClaim:
     `needed` are the seeds that would decide an undecided claim, and what they would not.
     """
 
+    number: str
     claim: str
     source: str
     paper: str
@@ -46,6 +47,7 @@ def judged(claims: Sequence[Row]) -> list[JudgedClaim]:
 def _judged(row: Row) -> JudgedClaim:
     unit, low, high = row["unit"], row["low"], row["high"]
     return JudgedClaim(
+        number=row["number"],
         claim=row["claim"],
         source=row["source"],
         paper=_with_unit(row["paper"], unit),
