@@ -52,6 +52,7 @@ def main(
     from stages import baseline, compare, report, table_hashes, track
 
     root, base, seconds = Path.cwd(), params.load(), cost.seconds_of(budget)
+    data = workspace.normalized(data, base)
     folder = workspace.folder_of(data, base, name)
     given = {
         **{"data": data, "label": label, "margin": margin, "scaling": scaling},

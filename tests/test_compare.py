@@ -8,6 +8,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 from sklearn.utils.validation import check_is_fitted
@@ -84,6 +85,17 @@ def test_the_winner_is_a_classifier(folder: Path, compared: Any) -> None:
         winner.predict(X[:, :5])
 
 
+def test_another_scaling_makes_other_splits(tmp_path: Path) -> None:
+    """A second call in the same folder trains on inputs of its own scaling, as in a new folder."""
+    small: dict[str, Any] = OPTIONS | {"initializations": ["random"], "epochs": 1}
+    labels = np.array([bool(y) for y in Y], object)
+    compare(X, labels, folder=tmp_path, **small)
+    again = compare(X, labels, folder=tmp_path, scaling="range", **small)
+    pd.testing.assert_frame_equal(again.runs, compare(X, labels, scaling="range", **small).runs)
+    with np.load(tmp_path / "data/ready/data/train.npz") as train:
+        assert train["x"].min() == 0
+
+
 def test_results_are_frames_pages_and_latex(compared: Any) -> None:
     """A row an arm and a pair, a page with a figure, a table for booktabs."""
     assert len(compared.table) == 4
@@ -103,6 +115,9 @@ def test_results_are_frames_pages_and_latex(compared: Any) -> None:
         (X, X[:, 0], {}, "Unknown label type: continuous"),
         (X[:80], np.arange(80) // 2 * 7, {}, "a quantity and no class"),
         (X[:20], Y[:20], {}, "has only one class"),
+        (X[:60], ["a", "b", None] * 20, {}, "20 missing labels: leave their examples out"),
+        (X[:60], pd.Series(["a", "b", None] * 20, dtype="string"), {}, "20 missing labels"),
+        (X[:60], np.array(["a", "b", 1] * 20, object), {}, "labels of text and of other types"),
         (X, Y, {"activations": ["relu", "tanh"]}, "unknown activation 'relu'"),
         (X, Y, {"activations": ["tanh"], "initializations": ["random"]}, "needs two arms"),
         (X, Y, {"seeds": 1}, "looks = .* is wrong"),

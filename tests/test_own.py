@@ -44,8 +44,8 @@ def test_yaml_lists_are_sizes() -> None:
         (own.Preprocess, {"size": [0, 32]}, "greater"),
         (own.Preprocess, {"size": [32.5, 32]}, "integer"),
         (own.Preprocess, {"valid": 0.5, "test": 0.5}, "nothing to train on"),
-        (own.Preprocess, {"delimiter": ";;"}, "match"),
-        (own.Preprocess, {"delimiter": "\n"}, "match"),
+        (own.Preprocess, {"delimiter": ";;"}, "a delimiter is one character"),
+        (own.Preprocess, {"delimiter": "\n"}, "a delimiter is one character"),
         (own.Preprocess, {"scaling": "none"}, "range"),
     ],
 )

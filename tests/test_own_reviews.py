@@ -40,6 +40,33 @@ def test_unlabeled_reviews_are_for_training(tmp_path: Path) -> None:
     assert all((split.y_N >= 0).all() for split in found[1:])
 
 
+def test_texts_that_occur_twice_are_counted(tmp_path: Path) -> None:
+    """Texts of validation and test that are also in training, and texts of two classes."""
+    texts = [f"t{n % 12} common" for n in range(120)]
+    rows = [{"text": text, "kind": "ab"[n // 12 % 2]} for n, text in enumerate(texts)]
+    path = jsonl(tmp_path / "a.jsonl", rows)
+    found = splits(tmp_path, {"reviews": str(path)}, label="kind", terms=1)
+    assert found.train.notes["duplicates"] == {
+        "valid_in_train": len(found.valid.y_N),
+        "test_in_train": len(found.test.y_N),
+        "in_two_classes": 120,
+    }
+    rows = [{"text": f"t{n} common", "kind": "ab"[n % 2]} for n in range(40)]
+    found = splits(
+        tmp_path, {"reviews": str(jsonl(tmp_path / "b.jsonl", rows))}, label="kind", terms=1
+    )
+    assert "duplicates" not in found.train.notes
+
+
+def test_long_texts_of_csv_files_are_read(tmp_path: Path) -> None:
+    """A cell longer than the 131,072 characters of Python's own limit."""
+    path = tmp_path / "a.csv"
+    long = "common " * 20_000
+    path.write_text("text,stars\n" + "".join(f'"{long}{n}",{n % 2 + 1}\n' for n in range(20)))
+    found = splits(tmp_path, {"reviews": str(path)}, terms=1)
+    assert sum(len(split.y_N) for split in found) == 20
+
+
 def test_labels_of_another_column(tmp_path: Path) -> None:
     """With `label`, classes are the values of that column, and no stars are needed."""
     rows = [{"text": f"t{n} common", "kind": "up" if n % 2 else "down"} for n in range(40)]

@@ -209,6 +209,7 @@ def test_csv_of_other_habits_is_read(tmp_path: Path) -> None:
         ("", r"is empty, or begins with an empty line"),
         ("a,label\n", "has no rows below its header"),
         ("a,b\n1,2\n", "has no column 'label'; it has a, b: set label"),
+        ("a;label\n1;x\n", "the header 'a;label' is a single column: set delimiter"),
         ("a,a,label\n1,2,x\n", "has two columns 'a': rename"),
         (",a,label\n0,1,x\n", "has a column without a name, number 1: rename"),
         ("label\nx\n", "has no column but 'label'"),

@@ -20,7 +20,7 @@ from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.sequential import PairDecision, Verdict
 from pipeline.config import params
 from pipeline.config.arms import Arm
-from pipeline.questions import files, looks
+from pipeline.questions import files, looks, workspace
 from pipeline.questions.question import Question, checked
 from pipeline.questions.recommendation import recommendation
 from pipeline.runtime import storage
@@ -119,7 +119,7 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         ),
         (["empty.json"], "empty.json: expected a JSON object in each line"),
         (["nothing.csv"], "nothing.csv is empty, or begins with an empty line"),
-        (["rows.csv"], "the first line seems to be a row, not a header, since its last cell a is"),
+        (["rows.csv"], "the first line seems to be a row, not a header, since 1.5 is also a cell"),
         (["cut.csv.gz"], "cut.csv.gz is a damaged gzip file"),
         (["long.csv.gz"], "long.csv.gz, line 2: more than 16777216 characters"),
         (["pictures"], "pictures/a/bomb.png has more than"),
@@ -130,6 +130,27 @@ def test_bad_options_are_refused_in_one_line(project: Path) -> None:
         assert message in result.output
         assert len(result.output.splitlines()) == 1
         shutil.rmtree("questions", ignore_errors=True)
+
+
+def test_splits_are_those_of_the_options(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a question that was refused for its budget, another label makes other splits.
+
+    Messages about the files have the path and the options of the command.
+    """
+    monkeypatch.setattr("pipeline.questions.cost.trial", lambda *_: 1e6)
+    rows = "".join(f"{n},{n % 4},{n % 3 + 7}\n" for n in range(60))
+    Path("data.csv").write_text(f"a,color,shape\n{rows}")
+    for label, names in (("color", "4: 0 (15)"), ("shape", "3: 7 (20)")):
+        output = ask("data.csv", "--label", label).output
+        assert f"classes: {names}" in output
+        assert "exceed the budget" in output
+    card = json.loads(Path("questions/data/results/data/card.json").read_text())
+    assert card["options"]["label"] == "shape"
+    Path("data.csv").write_text(f"a,color,shape\n{rows}one,1,7\n")
+    assert ask("data.csv", "--label", "shape").output.startswith("error: data.csv, line 62, col")
+    Path("data.csv").write_text("text,label\n" + "some words,x\nmore words,y\n" * 30)
+    output = ask("data.csv", "--set", "terms=99").output
+    assert output.startswith("error: --set terms = 99, but the")
 
 
 def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +209,18 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         found = files.recognize(tmp_path / name, tmp_path / "questions/q", asked)
         assert found.preprocess == expected
         assert [*found.source.values()] == [f"../../{name}"]
+
+
+def test_paths_of_a_dataset_start_at_the_folder_of_its_question(tmp_path: Path) -> None:
+    """Single paths, lists of them, and files of unlabeled reviews."""
+    base = params.load(ROOT / "params.yaml")
+    made = {"network": {"hidden": [2]}, "preprocess": {}, "pretrain": {}, "finetune": {}}
+    source = {"reviews": ["a.jsonl", "b.jsonl"], "unlabeled": "c.jsonl", "title": "Mine"}
+    block = params.Dataset.model_validate({"source": source, **made})
+    settings = base.model_copy(update={"datasets": {"mine": block}})
+    found, _ = workspace.dataset_of(question(data="mine"), settings, Path("questions/q"))
+    up = [f"../../{name}.jsonl" for name in "abc"]
+    assert found.source == {"reviews": up[:2], "unlabeled": up[2], "title": "Mine"}
 
 
 def test_given_options_take_the_place_of_recognized_ones(tmp_path: Path) -> None:
@@ -267,7 +300,7 @@ def test_an_interrupted_question_goes_on(project: Path, monkeypatch: pytest.Monk
     storage.write_bytes(written, b"hash of a table of an earlier run")
     settings = Path("questions/data/params.yaml").read_bytes()
     assert json.loads(settings)["run"]["seeds"] == 4
-    again = ask("data.csv")
+    again = ask("./data.csv")
     assert again.exit_code == 0
     assert "4 seeds: " in again.output
     assert "2 seeds: " not in again.output

@@ -37,7 +37,10 @@ def answered(
     name, first = question.dataset, question.looks[0]
     again = FILE.exists()
     settings = params.load() if again else question.settings(base, block, first)
-    prepare(settings, name, Path(mirror) if mirror else None)
+    try:
+        prepare(settings, name, Path(mirror) if mirror else None)
+    except Problem as problem:
+        raise Problem(_as_given(str(problem), question, settings.dataset(name))) from problem
     for line in understood.lines(
         storage.read_json(Path("results", name, "card.json")), what, question.margin
     ):
@@ -67,3 +70,14 @@ def answered(
     decisions = [vars(decision) for decision in answer.decisions]
     storage.write_json(ANSWER, {"recommendation": text, "pairs": decisions})
     return text, answer
+
+
+def _as_given(message: str, question: Question, block: Dataset) -> str:
+    """Return a message about the block of a question's dataset in terms of the command.
+
+    The block has paths relative to the question's folder, and options given by --set.
+    """
+    for path in block.source.values():
+        if isinstance(path, str) and question.data:
+            message = message.replace(path, question.data)
+    return message.replace(f"params.yaml: datasets.{question.dataset}.preprocess.", "--set ")

@@ -148,7 +148,7 @@ def compare(
     Raises ValueError for arrays that scikit-learn would refuse, a quantity in place of classes,
     classes of too few examples, unknown activations, and fewer than two seeds or arms.
     """
-    x_NI, y_N = check_X_y(X, y, dtype=np.float64)
+    x_NI, y_N = check_X_y(X, _labels(y), dtype=np.float64)
     check_classification_targets(y_N)
     encoder = LabelEncoder().fit(y_N)
     try:
@@ -169,6 +169,24 @@ def compare(
             return _compared(place, settings, question, x_NI, encoder.transform(y_N), encoder)
     except Problem as problem:
         raise ValueError(str(problem)) from None
+
+
+def _labels(y: Any) -> Any:
+    """Return labels, as an array if they are one-dimensional.
+
+    Raises ValueError where labels are missing or of several types, which cannot be sorted.
+    """
+    import pandas as pd
+
+    if np.ndim(y) != 1:
+        return y  # scikit-learn's checks name the fault
+    labels = pd.Series(np.asarray(y, dtype=object))
+    if labels.isna().any():
+        raise ValueError(f"y has {labels.isna().sum()} missing labels: leave their examples out")
+    text = labels.map(lambda label: isinstance(label, str))
+    if text.any() and not text.all():
+        raise ValueError("y has labels of text and of other types: write all of them as text")
+    return labels.infer_objects().to_numpy()
 
 
 def _block(rows: int, scaling: str, hidden: Sequence[int] | None, epochs: int | None) -> Dataset:

@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,10 @@ SIDE = 32  # pixels; larger images, or images of several sizes, are resized to s
 LABELS = ("label", "labels", "class", "target", "y", "category", "sentiment", "stars", "rating")
 TEXTS = ("text", "review", "reviewtext", "content", "comment", "sentence")
 TERMS = 2000
+DELIMITERS, QUOTED = ",;\t|", re.compile(r'"[^"]*"')
 LONG = 20  # characters; a column of texts is longer on average
+LONGER = 60  # beside several columns of numbers, where names and addresses occur too
+WORD = re.compile(r"[^\W\d_]{2,}")
 FEWEST = 3  # rows of a class, one for each split
 NO_CLASSES = (
     "{} has {} different numbers in {} rows: a quantity and no class; these networks classify, so "
@@ -130,33 +134,102 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
         except ValueError as error:
             file.seek(0)
             raise csv_table.not_text(str(path), file.read(SIGNATURE)) from error
-        delimiter = given.get("delimiter") or max(",;\t|", key=header.count)
+        second = next(lines, "")
+        delimiter = given.get("delimiter") or _delimiter(header, second)
         quoting: Literal[0, 3] = (
             csv.QUOTE_NONE if given.get("quoting") is False else csv.QUOTE_MINIMAL
         )
-        rows = _rows(csv.reader(chain([header], lines), delimiter=delimiter, quoting=quoting))
-        columns = [name.strip() for name in next(rows, [])]
-        column = _label(path, columns, question.label)
+        rows = _rows(
+            csv.reader(chain([header, second], lines), delimiter=delimiter, quoting=quoting)
+        )
+        columns = csv_table.column_names(next(rows, []))
+        _check_names(path, columns)
+        column = _label(path, columns, given.get("stars") or question.label)
         place = columns.index(column)
         whole = (row for row in rows if len(row) == len(columns))
         sample = [*islice(whole, SAMPLE)]
         labels = [row[place].strip() for row in chain(sample, whole)]
-    if question.label is None and column.lower() not in LABELS and column in labels:
-        raise Problem(
-            f"{path}: the first line seems to be a row, not a header, since its last cell {column} "
-            "is also a class: add a header, or set the column of the classes with --label"
-        )
-    check_classes([name for name in labels if name not in MISSING], f"column {column} of {path}")
-    shared = {"label": column, "delimiter": delimiter} | _shares(set())
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
+    _check_header(path, question, column, labels, inputs)
     inputs.pop(column, None)
-    if text_column := _column(path, [*inputs], given.get("text")) or _text_column(inputs):
-        return _texts(target, text_column, inputs[text_column], shared, len(labels))
+    text_column = _column(path, [*inputs], given.get("text")) or _text_column(inputs)
+    if "stars" not in given:
+        where = f"column {column} of {path}"
+        check_classes(
+            [name for name in labels if name not in MISSING],
+            where,
+            f", or, if these are stars, give --set stars={column}" if text_column else "",
+        )
+    shared = {"delimiter": delimiter} | _shares(set())
+    if text_column:
+        labeled = [
+            cell
+            for cell, row in zip(inputs[text_column], sample, strict=True)
+            if row[place].strip() not in MISSING
+        ]
+        options = shared | ({} if "stars" in given else {"label": column})
+        others = [name for name in inputs if name != text_column]
+        return _texts(target, text_column, labeled, options, column, len(labels), others)
+    if "encoding" in given:
+        raise Problem(f"{path} is a table of numbers: save it in UTF-8 in place of --set encoding")
     for name, cells in inputs.items():
-        if not any(map(str.strip, cells)):
-            raise Problem(f"{path}: column {name} is empty in every row: remove it")
+        _check_cells(path, name, cells)
+    shared |= {"label": column}
     what = f"a table of {len(labels)} rows, {len(columns) - 1} inputs, classes in column {column}"
     return Recognized({"csv": target}, shared | {"scaling": question.scaling}, len(labels), what)
+
+
+def _delimiter(header: str, row: str) -> str:
+    """Return the most frequent delimiter of a header, if possible one as frequent in a row.
+
+    >>> _delimiter('"a, cm";"b, cm";label', "1;2;x"), _delimiter("p(a|b|c),label", "1,x")
+    (';', ',')
+    """
+    header, row = (QUOTED.sub("", line) for line in (header, row))
+    alike = [mark for mark in DELIMITERS if 0 < header.count(mark) == row.count(mark)]
+    return max(alike or DELIMITERS, key=header.count)
+
+
+def _check_names(path: Path, columns: list[str]) -> None:
+    """Raise Problem where a column other than the first, which may number the rows, has no name."""
+    unnamed = [str(n) for n, name in enumerate(columns, start=1) if not name and n > 1]
+    if unnamed:
+        places = f"column {unnamed[0]} has" if len(unnamed) == 1 else (
+            f"columns {', '.join(unnamed[:-1])} and {unnamed[-1]} have"
+        )  # fmt: skip
+        raise Problem(f"{path}: {places} no name: remove empty columns, name the others")
+
+
+def _check_header(
+    path: Path,
+    question: Question,
+    label: str,
+    labels: Sequence[str],
+    inputs: Mapping[str, Sequence[str]],
+) -> None:
+    """Raise Problem where the first line looks like a row: a name is also a cell of its column."""
+    if question.label is not None or label.lower() in LABELS:
+        return
+    cells = {**inputs, label: labels}
+    for name, column in cells.items():
+        if name and name.lower() not in TEXTS and name in map(str.strip, column):
+            raise Problem(
+                f"{path}: the first line seems to be a row, not a header, since {name[:LONG]} is "
+                "also a cell below: add a header, or set the column of the classes with --label"
+            )
+
+
+def _check_cells(path: Path, name: str, cells: Sequence[str]) -> None:
+    """Raise Problem where a column of inputs is empty, or most of its cells are no numbers."""
+    filled = [cell for cell in map(str.strip, cells) if cell not in MISSING]
+    if not filled and not any(map(str.strip, cells)):
+        raise Problem(f"{path}: column {name} is empty in every row: remove it")
+    words = [cell for cell in filled if not _numbers([cell])]
+    if len(words) > len(filled) / 2:
+        raise Problem(
+            f"{path}: column {name} has {words[0][:LONG]!r} and other cells that are no numbers: "
+            f"remove it, write numbers, or, to classify its texts alone, give --set text={name}"
+        )
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -183,9 +256,10 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
         faults = [f", line {item.line}: {item.what}" for item in items if isinstance(item, Fault)]
         raise Problem(f"{path}{''.join(faults[:1])}: expected a JSON object in each line")
     columns = [*dict.fromkeys(name for row in objects for name in row)]
-    column = _label(path, columns, question.label)
+    column = _label(path, columns, given.get("stars") or question.label)
+    labeled = [row for row in objects if row.get(column) not in (None, *MISSING)]
     texts = {
-        name: [row[name] for row in objects if isinstance(row.get(name), str)]
+        name: [row[name] for row in labeled or objects if isinstance(row.get(name), str)]
         for name in columns
         if name != column
     }
@@ -194,21 +268,39 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
     )
     if text_column not in texts:
         raise Problem(f"{path} has no column of texts: it has {', '.join(columns)}")
-    options = {"label": column} | _shares(set())
-    return _texts(target, text_column, texts[text_column], options, rows)
+    if "stars" not in given:
+        check_classes(
+            [row[column] for row in labeled if isinstance(row[column], int | float | str)],
+            f"{column} of {path}",
+            f", or, if these are stars, give --set stars={column}",
+        )
+    options = ({} if "stars" in given else {"label": column}) | _shares(set())
+    others = [name for name in columns if name not in (column, text_column)]
+    return _texts(target, text_column, texts[text_column], options, column, rows, others)
 
 
 def _texts(
-    target: str, name: str, texts: Sequence[str], options: dict[str, Any], rows: int
+    target: str,
+    name: str,
+    texts: Sequence[str],
+    options: dict[str, Any],
+    label: str,
+    rows: int,
+    others: Sequence[str],
 ) -> Recognized:
-    """Return texts, of which the first ones are given, with at most `TERMS` terms as inputs."""
+    """Return texts, with at most `TERMS` terms as inputs.
+
+    The first labeled texts are given; `others` are the columns that are neither texts nor labels.
+    """
     try:
         known = len(Tokenizer().fit(texts)[1])
     except ValueError as error:
         raise Problem(f"{error}: give texts of words under {name}") from error
     # The training part lacks some of them: it may be smaller than these texts.
     options = options | {"text": name, "terms": max(1, min(TERMS, known // 2))}
-    what = f"{rows} texts under {name}, classes under {options['label']}"
+    what = f"{rows} rows with texts under {name} and classes under {label}"
+    if others:
+        what += f"; not used: {listed([*others])}"
     return Recognized({"reviews": target}, options, rows, what)
 
 
@@ -229,17 +321,23 @@ def _column(path: Path, columns: list[str], given: str | None) -> str | None:
 
 
 def _text_column(inputs: Mapping[str, Sequence[str]]) -> str | None:
-    """Return the column of texts: one of `TEXTS`, else the one of the longest; None for numbers."""
-    named = [name for name in inputs if name.lower() in TEXTS and not _numbers(inputs[name])]
-    lengths = {name: fmean(map(len, cells)) for name, cells in inputs.items() if _wordy(cells)}
+    """Return the column of texts: one of `TEXTS`, else the one of the longest; None for numbers.
+
+    Beside two columns of numbers or more, only a column of longer texts is one.
+    """
+    among_numbers = sum(map(_numbers, inputs.values())) > 1
+    wordy = [name for name in inputs if _wordy(inputs[name], LONGER if among_numbers else LONG)]
+    lengths = {name: fmean(map(len, inputs[name])) for name in wordy}
+    candidates = wordy if among_numbers else inputs
+    named = [n for n in candidates if n.lower() in TEXTS and not _numbers(inputs[n])]
     return (named or sorted(lengths, key=lambda name: -lengths[name]) or [""])[0] or None
 
 
-def _wordy(cells: Sequence[str]) -> bool:
+def _wordy(cells: Sequence[str], long: int) -> bool:
     """Return whether cells are long, and most of them several words."""
-    if sum(map(len, cells)) <= LONG * len(cells):
+    if sum(map(len, cells)) <= long * len(cells):
         return False
-    return sum(" " in cell for cell in cells) > len(cells) / 2
+    return sum(len(WORD.findall(cell)) > 1 for cell in cells) > len(cells) / 2
 
 
 def _numbers(cells: Sequence[str]) -> bool:
@@ -250,8 +348,11 @@ def _numbers(cells: Sequence[str]) -> bool:
         return False
 
 
-def check_classes(labels: Sequence[Any], where: str) -> None:
-    """Raise Problem where labels are a quantity: numbers of which most are in too few rows."""
+def check_classes(labels: Sequence[Any], where: str, otherwise: str = "") -> None:
+    """Raise Problem where labels are a quantity: numbers of which most are in too few rows.
+
+    `otherwise` is a further remedy, for the end of the message.
+    """
     counts = Counter(labels)
     try:
         fractions = any(float(label) % 1 for label in counts)
@@ -259,7 +360,7 @@ def check_classes(labels: Sequence[Any], where: str) -> None:
         return
     rare = sorted(counts.values())[len(counts) // 2] < FEWEST if counts else False
     if len(counts) > 2 * FEWEST and (fractions or rare):
-        raise Problem(NO_CLASSES.format(where, len(counts), len(labels)))
+        raise Problem(NO_CLASSES.format(where, len(counts), len(labels)) + otherwise)
 
 
 def _shares(given: set[Any]) -> dict[str, float]:

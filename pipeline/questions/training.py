@@ -29,20 +29,25 @@ log = logging.getLogger(__name__)
 
 
 def prepare(settings: Params, dataset: str, mirror: Path | None = None) -> None:
-    """Make the splits of a dataset in the current folder, unless they are those of its files.
+    """Make the splits of a dataset in the current folder, unless they are there.
 
-    Raises Problem where the files cannot be used.
+    Splits are those of their files and options: if either has changed, they are made again. Raises
+    Problem where the files cannot be used.
     """
     raw, ready = Path("data/raw", dataset), Path("data/ready", dataset)
-    known = raw / inventory.FILE
+    made_of = Path("data/made-of", f"{dataset}.json")
     with exclusive(ready):
-        before = known.read_bytes() if known.exists() else None
         catalogue.download(settings, dataset, raw, downloads=Path("data/downloads"), mirror=mirror)
-        same = before is not None and known.read_bytes() == before
-        if not (same and ready.exists()):
+        known, block = raw / inventory.FILE, settings.dataset(dataset)
+        content = known.read_text("utf-8") if known.exists() else None
+        wanted = {"files": content, "source": block.source, "preprocess": block.preprocess}
+        same = made_of.exists() and storage.read_json(made_of) == wanted
+        if not (same and content and ready.exists()):
+            made_of.unlink(missing_ok=True)
             catalogue.preprocess(
                 settings, dataset, raw, ready=ready, results=Path("results", dataset)
             )
+            storage.write_json(made_of, wanted)
 
 
 def train(settings: Params, dataset: str) -> list[Outcome]:

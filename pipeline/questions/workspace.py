@@ -42,6 +42,11 @@ def folder_of(data: str, params: Params, name: str | None) -> Path:
         ) from error
 
 
+def normalized(data: str, params: Params) -> str:
+    """Return the path of files in its shortest form; names of datasets stay as they are."""
+    return data if data in params.datasets else os.path.normpath(data)
+
+
 def options_of(assignments: Sequence[str]) -> dict[str, Any]:
     """Return the options of assignments NAME=VALUE; a value is JSON, else text.
 
@@ -98,9 +103,11 @@ def dataset_of(question: Question, params: Params, folder: Path) -> tuple[Datase
         return block(made.source, made.preprocess, train), made.what
     known = params.dataset(question.data)
     paths = {
-        key: os.path.relpath(value, folder)
+        key: [os.path.relpath(path, folder) for path in value]
+        if isinstance(value, list)
+        else os.path.relpath(value, folder)
         for key, value in known.source.items()
-        if key in own.KINDS and isinstance(value, str)
+        if key in own.KINDS | {"unlabeled"}
     }
     return known.model_copy(update={"source": known.source | paths}), "a dataset of params.yaml"
 

@@ -92,14 +92,17 @@ def card(
 
 
 def _suspicions(source: Section, encoding: Encoding, ready: Path) -> Record:
-    """Return faults of the user's own images or rows; texts have counts of their own.
+    """Return faults of the user's own images, rows or texts.
 
     They are examples with the same inputs, and columns that number the rows.
     """
-    if not isinstance(source, own.Source) or encoding.vocabulary:
+    if not isinstance(source, own.Source):
         return {}
+    found = notes(ready / "train.npz")
+    if encoding.vocabulary:
+        return {name: found[name] for name in ("duplicates",) if name in found}
     counts = duplicates(ready)
-    return ({"duplicates": counts} if counts else {}) | notes(ready / "train.npz")
+    return ({"duplicates": counts} if counts else {}) | found
 
 
 def _warn(card: Record) -> None:

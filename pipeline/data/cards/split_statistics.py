@@ -134,4 +134,5 @@ def text_statistics(path: Path, encoding: Encoding, frequent: int) -> Record:
             encoding.vocabulary.terms[n]: round(float(share_I[n]), DIGITS) for n in first_I
         },
     }
-    return statistics | notes(path)
+    others = {name: note for name, note in notes(path).items() if name != "duplicates"}
+    return statistics | others

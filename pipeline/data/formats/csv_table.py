@@ -8,7 +8,7 @@ import io
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipeline.data.text.labels import classes
 from pipeline.runtime.errors import Problem
 
 QUOTED = 20  # characters of a cell that an error message quotes
+LONGEST_CELL = 1 << 24  # characters; Python's own limit, 131,072, is less than a long text
 
 
 def read_csv(
@@ -62,18 +63,32 @@ def not_text(path: str, start: bytes) -> Problem:
     return Problem(f"{path} is not text in UTF-8{fault}: save it as CSV in UTF-8")
 
 
+def column_names(header: Sequence[str]) -> list[str]:
+    """Return the names of columns, without the "# " of numpy.savetxt before the first one.
+
+    >>> column_names(["# label", " a "])
+    ['label', 'a']
+    """
+    names = [name.strip() for name in header]
+    return [name.removeprefix("# ") for name in names[:1]] + names[1:]
+
+
 def csv_reader(lines: Iterable[str], *, delimiter: str, quoting: bool | None) -> Any:
     """Return a strict CSV reader, to which quotes are plain characters if `quoting` is False."""
+    csv.field_size_limit(LONGEST_CELL)
     if quoting is False:
         return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
     return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def _columns(header: list[str], label: str, path: str) -> list[str]:
-    columns = [name.strip() for name in header]
+    columns = column_names(header)
     if not columns:
         raise Problem(f"{path} is empty, or begins with an empty line: expected a header row")
     if label not in columns:
+        if len(columns) == 1:
+            fault = f"the header {columns[0][:QUOTED]!r} is a single column"
+            raise Problem(f"{path}: {fault}: set delimiter in preprocess, for example ';'")
         raise Problem(
             f"{path} has no column {label!r}; it has {listed(columns)}: set label in preprocess"
         )

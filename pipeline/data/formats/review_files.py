@@ -162,6 +162,7 @@ def read_csv(
         except csv.Error as error:
             # An unclosed quote swallows lines: all of them count as bad.
             hint = "" if quoting is False else "; set quoting: false if quotes are plain characters"
+            hint = hint if "limit" not in str(error) else ""
             what = f"the row is no CSV ({error}){hint}"
             yield Fault(path, first, what, reader.line_num - first + 1)
         except ValueError as error:

@@ -52,6 +52,13 @@ def _path(text: str) -> str:
     return text
 
 
+def _delimiter(text: str) -> str:
+    text = "\t" if text == r"\t" else text  # as shells and plain YAML give it
+    if len(text) != 1 or text in '"\r\n':
+        raise ValueError("a delimiter is one character, for example ; or a tab (\\t)")
+    return text
+
+
 def _ascending(ratings: tuple[float, float]) -> tuple[float, float]:
     if not ratings[0] < ratings[1]:
         raise ValueError("set the lowest number of stars, then a higher one, for example [1, 5]")
@@ -131,7 +138,7 @@ class Preprocess(TextOptions):
     x: str = "X"
     y: str = "y"
     label: str = "label"
-    delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = ","
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     quoting: bool | None = None
     scaling: Literal["range", "standardized"] = "range"
     text: str = "text"
@@ -195,7 +202,10 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
         if {"stars", "label"} <= options.model_fields_set:
             raise Problem(f"{where} has both stars and label: remove one")
         reviews = _corpus(files, options)
-        return reviews.splits(partitions(reviews, options), options.terms)
+        parts = partitions(reviews, options)
+        if counts := reviews.duplicates(parts[0]):
+            reviews = replace(reviews, notes=reviews.notes | {"duplicates": counts})
+        return reviews.splits(parts, options.terms)
     examples = _examples(files, options)
     for option in sorted(options.model_fields_set & set(examples.part_N)):
         raise Problem(f"{where}.{option}: {files.path} already has a {option} split: remove it")

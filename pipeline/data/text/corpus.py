@@ -42,8 +42,8 @@ class Corpus:
 
     x_NT [N, T] is 1 where review n has term t of `terms`. label_N [N] is a position in
     `class_names`, -1 for unlabeled reviews. `notes` are the entries of the data card about the
-    files. `fold_N` [N] is the fold of each review where reviews that belong together share a fold;
-    None where folds are drawn.
+    files. `text_N` [N] has one number for equal texts. `fold_N` [N] is the fold of each review
+    where reviews that belong together share a fold; None where folds are drawn.
     """
 
     dataset: str
@@ -53,6 +53,7 @@ class Corpus:
     class_names: tuple[str, ...]
     tokens: Tokenizer
     notes: Record
+    text_N: NDArray[np.int64]
     stars: bool = False
     fold_N: NDArray[np.int64] | None = None
 
@@ -65,6 +66,22 @@ class Corpus:
     def unlabeled(self) -> Rows:
         """Rows of the unlabeled reviews, ascending."""
         return np.flatnonzero(self.label_N == UNLABELED)
+
+    def duplicates(self, parts: "Parts") -> Record:
+        """Return how many labeled texts of a partition occur twice; nothing where none does.
+
+        The counts are those of `split_statistics.duplicates`.
+        """
+        train, valid, test = (self.text_N[rows] for rows in parts[:3])
+        used = np.concatenate(parts[:3])
+        pairs = np.unique(np.stack([self.text_N[used], self.label_N[used]]), axis=1)
+        texts, classes = np.unique(pairs[0], return_counts=True)
+        counts = {
+            "valid_in_train": int(np.isin(valid, train).sum()),
+            "test_in_train": int(np.isin(test, np.concatenate([train, valid])).sum()),
+            "in_two_classes": int(np.isin(self.text_N[used], texts[classes > 1]).sum()),
+        }
+        return counts if any(counts.values()) else {}
 
     def vocabulary(self, seen: Rows, terms: int) -> tuple[Vocabulary, Rows]:
         """Return the `terms` terms that occur in most of the reviews `seen`, and their columns [I].
@@ -144,13 +161,13 @@ def gather(
     fewer than two classes.
     """
     tally, labels = Tally(), list[str | None]()
-    distinct: set[int] = set()
+    numbers, text_N = dict[int, int](), list[int]()
 
     def texts() -> Iterator[str]:
         for file in files:
             for text, label in tally.usable(file):
                 labels.append(label)
-                distinct.add(hash(text))
+                text_N.append(numbers.setdefault(hash(text), len(numbers)))
                 yield text
 
     try:
@@ -163,9 +180,11 @@ def gather(
         classes = f"one class alone, {names[0]}" if names else "no labeled review"
         raise Problem(f"the files of {dataset} have {classes}: add reviews of another")
     position = {name: n for n, name in enumerate(names)} | {None: UNLABELED}
-    notes = {"bad_lines": tally.records(), "repeated": len(labels) - len(distinct)}
+    notes = {"bad_lines": tally.records(), "repeated": len(labels) - len(numbers)}
     label_N = np.array([position[label] for label in labels], np.int64)
-    return Corpus(dataset, x_NT, terms, label_N, names, tokens, notes, stars)
+    return Corpus(
+        dataset, x_NT, terms, label_N, names, tokens, notes, np.array(text_N, np.int64), stars
+    )
 
 
 def encoded(reviews: Sequence[Review], encoding: Encoding) -> Examples:
