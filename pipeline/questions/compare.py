@@ -28,8 +28,8 @@ from pipeline.evaluation import torch_module
 from pipeline.networks import population
 from pipeline.questions import looks, recommendation
 from pipeline.questions.estimator import NetworkClassifier
-from pipeline.questions.files import check_classes
 from pipeline.questions.question import SHARES, Question, block, checked, write_params
+from pipeline.questions.table_columns import check_classes
 from pipeline.questions.training import prepare, train
 from pipeline.report.figures import arms, style
 from pipeline.runtime import instructions, storage
