@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.analysis import results
 from pipeline.analysis.criterion import UNKNOWN
 from pipeline.report.markdown import readme, speed
 from pipeline.report.markdown.blocks import BLOCK, refresh
@@ -59,6 +60,28 @@ def test_readme_fits_two_screens_and_has_its_blocks(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(committed.folder())
     assert len(Path("README.md").read_text("utf-8").splitlines()) <= 150
     assert names(Path("README.md")) == ["results mnist", "headlines", "speed in short"]
+
+
+def test_the_order_of_the_arms_is_told_pair_by_pair() -> None:
+    """A pair is the paper's lower error first; only a significant difference has an order."""
+    arms = {"rectifier": 0.02, "tanh": 0.04, "softplus": None}
+    table = [
+        {"activation": name, "initialization": "random", "paper_test_error": error}
+        for name, error in arms.items()
+    ]
+    ends = {"difference_mean": 0.01, "low": -0.005, "high": 0.025, "p": 0.2}
+    pairs = [("tanh", "rectifier", True), ("tanh", "softplus", True), ("rectifier", "tanh", False)]
+    tests = [
+        {"first": f"{a}-random", "second": f"{b}-random", "significant": sure} | ends
+        for a, b, sure in pairs
+    ]
+    protocol = {"seeds": 3, "confidence": 0.95, "significance": 0.05}
+    found = results.Results(table, [], tests, {}, protocol, {}, ())
+    rows = [line.split(" | ") for line in readme.order(found).splitlines()[2:4]]
+    names, paper = ["| random rectifier", "random tanh"], "−2.00"
+    assert rows[0] == [*names, paper, "−1.00 (−2.50 to 0.50)", "same |"]
+    assert rows[1] == [*names, paper, "1.00 (−0.50 to 2.50)", "undecided, means: other |"]
+    assert "random softplus" not in readme.order(found)
 
 
 def test_every_main_claim_is_judged_on_some_dataset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ def _arms(measured: Path) -> dict[str, str]:
     folders = sorted(path.parent for path in measured.glob("*/table.csv"))
     by_dataset = {folder.name: results.read(folder, figures=False) for folder in folders}
     tables = {f"results {name}": readme.comparison(found) for name, found in by_dataset.items()}
+    tables |= {f"order {name}": readme.order(found) for name, found in by_dataset.items()}
     for labels in ("all", "few"):
         if (accuracies := reviews.amazon(by_dataset, few=labels == "few")) is not None:
             tables[f"amazon {labels}"] = accuracies

@@ -5,7 +5,7 @@ from functools import partial
 
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN, Criterion
-from pipeline.analysis.results import Results, Row
+from pipeline.analysis.results import Results, Row, arm_key
 from pipeline.config.params import Compare
 from pipeline.report.markdown.blocks import table
 from pipeline.report.text import summary, verdicts, wording
@@ -81,6 +81,44 @@ def _protocol(results: Results) -> str:
     if 0 in summary.layers(results).values():
         text += " For arms without hidden layers, exact zeros are counted in the inputs."
     return text
+
+
+def order(results: Results) -> str:
+    """Return the order of the paper's arms in Table 1, pair by pair, beside the order here.
+
+    Empty where Table 1 lacks the dataset. The order here is that of the paired tests after Holm's
+    correction; for an undecided pair, that of the means is added.
+    """
+    papers = {arm_key(row): row["paper_test_error"] for row in results.table}
+    names = {arm_key(row): wording.spoken(row) for row in results.table}
+    rows = []
+    for test in results.tests:
+        pair = [test["first"], test["second"]]
+        lower, higher = sorted(pair, key=lambda key: papers[key] or 0.0)
+        if not (papers[lower] and papers[higher]) or test["p"] is None:
+            continue
+        sign = 1 if lower == pair[0] else -1
+        mean, *ends = (sign * test[name] for name in ("difference_mean", "low", "high"))
+        low, high = sorted(ends)
+        means = "same" if mean < 0 else "other"
+        rows.append(
+            [
+                *(names[lower], names[higher], wording.percent(papers[lower] - papers[higher])),
+                f"{wording.percent(mean)} ({wording.percent(low)} to {wording.percent(high)})",
+                means if test["significant"] else f"undecided, means: {means}",
+            ]
+        )
+    if not rows:
+        return ""
+    protocol = results.protocol
+    small = (
+        f"Difference: lower minus higher, in points of test error, mean over {protocol['seeds']} "
+        f"paired seeds with its {wording.percent(protocol['confidence'], 0)}% interval. Order: same "
+        f"as in the paper or other, by the paired test at {protocol['significance']:g} after Holm's "
+        "correction over all pairs of arms. The paper has one error per arm, without a spread."
+    )
+    heads = ["lower error in the paper", "higher error in the paper", "paper", "here", "order here"]
+    return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
 
 
 def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
