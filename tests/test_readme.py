@@ -10,6 +10,7 @@ from pipeline.analysis import results
 from pipeline.analysis.criterion import UNKNOWN
 from pipeline.report.markdown import readme, speed
 from pipeline.report.markdown.blocks import BLOCK, refresh
+from pipeline.report.text import wording
 from stages import readme as stage
 from stages import table_hashes
 from stages.__main__ import app
@@ -78,9 +79,11 @@ def test_the_order_of_the_arms_is_told_pair_by_pair() -> None:
     protocol = {"seeds": 3, "confidence": 0.95, "significance": 0.05}
     found = results.Results(table, [], tests, {}, protocol, {}, ())
     rows = [line.split(" | ") for line in readme.order(found).splitlines()[2:4]]
-    names, paper = ["| random rectifier", "random tanh"], "−2.00"
-    assert rows[0] == [*names, paper, "−1.00 (−2.50 to 0.50)", "same |"]
-    assert rows[1] == [*names, paper, "1.00 (−0.50 to 2.50)", "undecided, means: other |"]
+    names, minus = ["| random rectifier", "random tanh"], wording.MINUS
+    here = f"{minus}1.00 ({minus}2.50 to 0.50)"
+    assert rows[0] == [*names, f"{minus}2.00", here, "same |"]
+    here = f"1.00 ({minus}0.50 to 2.50)"
+    assert rows[1] == [*names, f"{minus}2.00", here, "undecided, means: other |"]
     assert "random softplus" not in readme.order(found)
 
 
