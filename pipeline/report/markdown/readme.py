@@ -115,8 +115,8 @@ def order(results: Results) -> str:
     small = (
         f"Difference: lower minus higher, in points of test error, mean over {protocol['seeds']}"
         f" paired seeds with its {confidence}% interval. Order: same as in the paper or other, by"
-        f" the paired test at {protocol['significance']:g} after Holm's correction over all pairs of"
-        " arms. The paper has one error per arm, without a spread."
+        f" the paired test at {protocol['significance']:g} after Holm's correction over all pairs"
+        " of arms. The paper has one error per arm, without a spread."
     )
     heads = ["lower error in the paper", "higher error in the paper", "paper", "here", "order here"]
     return f"{table(heads, rows)}\n\n<sub>{small}</sub>"
