@@ -136,7 +136,7 @@ def test_duplicates_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert facts["Duplicates"].startswith("2 validation and 6 test examples are also in training")
     own_data.save(root / "train/b/copy.png", own_data.picture(3))
     own_data.made({"folder": str(root)}, tmp_path / "raw")
-    assert split_statistics.duplicates(tmp_path / "raw")["in_two_classes"] == 2
+    assert split_statistics.repeated(tmp_path / "raw")["in_two_classes"] == 2
     alike = own_data.classes(tmp_path / "no", {"a": 5, "b": 5})
     assert "duplicates" not in own_card(tmp_path / "2", alike)
 

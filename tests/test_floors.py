@@ -32,7 +32,7 @@ FLOORS = {
     "data/download": BOTTOM,
     "data/formats": BOTTOM | FILES | {"data/splits"},
     "data/sources": SPLITS | FILES | {"data/formats"},
-    "data/cards": SPLITS | {"data/download", "data/sources"},
+    "data/cards": SPLITS | {"data/download", "data/sources", "data/formats"},
     "data": SPLITS | FILES | {"data/formats", "data/sources", "data/cards"},
     "networks/arithmetic": {"runtime"},
     "networks/activations": BOTTOM | {"networks/arithmetic"},

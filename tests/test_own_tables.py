@@ -394,3 +394,13 @@ def test_rows_within_quotes_are_refused(tmp_path: Path) -> None:
     text = "a,label\n" + '1,"x\n2,y"\n' * 5
     parts = csv(tmp_path / "in.csv", text, quoting=False)
     assert parts["train"].encoding.class_names == ('"x', 'y"')
+
+
+def test_equal_rows_are_those_of_the_file(tmp_path: Path) -> None:
+    """Rows that scaling makes equal, beyond the training range, are no duplicates; copies are."""
+    rows = [f"{1.7**n},{n % 2}" for n in range(40)]
+    csv(tmp_path / "in.csv", "\n".join(["x,label", *rows]), valid=0.4, test=0.4)
+    assert split_statistics.repeated(tmp_path / "raw")["test_in_train"] > 0
+    assert split_statistics.notes(tmp_path / "raw/train.npz")["duplicates"] == {}
+    csv(tmp_path / "in.csv", "\n".join(["x,label", *rows * 2]), valid=0.4, test=0.4)
+    assert split_statistics.notes(tmp_path / "raw/train.npz")["duplicates"]["test_in_train"] > 9

@@ -18,10 +18,10 @@ from pipeline.config.params import Section
 from pipeline.data.cards.samples import samples
 from pipeline.data.cards.split_statistics import (
     DIGITS,
-    duplicates,
     input_range,
     labels,
     notes,
+    repeated,
     text_statistics,
 )
 from pipeline.data.download import inventory
@@ -99,10 +99,11 @@ def _suspicions(source: Section, encoding: Encoding, ready: Path) -> Record:
     if not isinstance(source, own.Source):
         return {}
     found = notes(ready / "train.npz")
-    if encoding.vocabulary:
-        return {name: found[name] for name in ("duplicates",) if name in found}
-    counts = duplicates(ready)
-    return ({"duplicates": counts} if counts else {}) | found
+    counts = found.get("duplicates", {})
+    if not encoding.vocabulary and "duplicates" not in found:
+        counts = repeated(ready)  # of images
+    columns = {name: found[name] for name in ("index_columns",) if name in found}
+    return ({"duplicates": counts} if counts else {}) | columns
 
 
 def _warn(card: Record) -> None:

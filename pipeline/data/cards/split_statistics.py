@@ -3,7 +3,6 @@
 Legend of shape suffixes: N examples, B rows of a block, I inputs.
 """
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.data.formats.duplicates import duplicates, hashes
 from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.runtime.storage import Record
 
@@ -84,32 +84,11 @@ def notes(path: Path) -> Record:
         return dict(json.loads(str(stored["notes"]))) if "notes" in stored else {}
 
 
-def duplicates(ready: Path) -> Record:
-    """Return how many examples have the same inputs as another one; nothing where none has.
-
-    `valid_in_train` counts validation examples that are also in training, `test_in_train` test
-    examples that are also in training or validation: networks have seen them. `in_two_classes`
-    counts the examples of all splits whose inputs also occur with another label.
-    """
-    rows = {
-        part: [_hash(x_I) for x_BI in blocks(ready / f"{part}.npz") for x_I in x_BI]
-        for part in PARTS
-    }
-    labels_of: dict[bytes, set[int]] = {}
-    for part in PARTS:
-        for row, label in zip(rows[part], labels(ready / f"{part}.npz").tolist(), strict=True):
-            labels_of.setdefault(row, set()).add(label)
-    train, valid = set(rows["train"]), set(rows["valid"])
-    counts = {
-        "valid_in_train": sum(row in train for row in rows["valid"]),
-        "test_in_train": sum(row in train or row in valid for row in rows["test"]),
-        "in_two_classes": sum(len(labels_of[row]) > 1 for part in PARTS for row in rows[part]),
-    }
-    return counts if any(counts.values()) else {}
-
-
-def _hash(x_I: NDArray[Any]) -> bytes:
-    return hashlib.blake2b(x_I.tobytes(), digest_size=16).digest()
+def repeated(ready: Path) -> Record:
+    """Return how many examples of the splits in a folder have the same stored inputs as others."""
+    paths = [ready / f"{part}.npz" for part in PARTS]
+    inputs = [[each for x_BI in blocks(path) for each in hashes(x_BI)] for path in paths]
+    return duplicates(inputs, [labels(path).tolist() for path in paths])
 
 
 def text_statistics(path: Path, encoding: Encoding, frequent: int) -> Record:

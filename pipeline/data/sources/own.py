@@ -7,7 +7,7 @@ Legend of shape suffixes: N examples.
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipeline.config.params import Count, Section
 from pipeline.data.download import inventory
 from pipeline.data.download.inventory import File, Inventory, Kind, Place
 from pipeline.data.formats import csv_table, image_folder, npz_arrays, review_files
+from pipeline.data.formats.duplicates import duplicates, hashes
 from pipeline.data.formats.table import Table
 from pipeline.data.sources.dataset import Dataset
 from pipeline.data.splits.split import Splits
@@ -29,6 +30,7 @@ from pipeline.data.text.corpus import Corpus, gather
 from pipeline.data.text.cross_validation import TextOptions, partitions
 from pipeline.data.text.reviews import Columns, Parsed, Stars
 from pipeline.runtime.errors import Problem
+from pipeline.runtime.storage import Record
 
 log = logging.getLogger(__name__)
 
@@ -202,21 +204,34 @@ def _split(name: str, raw: Path, options: Preprocess) -> Splits:
         if {"stars", "label"} <= options.model_fields_set:
             raise Problem(f"{where} has both stars and label: remove one")
         reviews = _corpus(files, options)
-        parts = partitions(reviews, options)
-        if counts := reviews.duplicates(parts[0]):
+        partitioned = partitions(reviews, options)
+        first = partitioned[0][:3]
+        texts, labels = (_lists(array, first) for array in (reviews.text_N, reviews.label_N))
+        if counts := duplicates(texts, labels):
             reviews = replace(reviews, notes=reviews.notes | {"duplicates": counts})
-        return reviews.splits(parts, options.terms)
+        return reviews.splits(partitioned, options.terms)
     examples = _examples(files, options)
     for option in sorted(options.model_fields_set & set(examples.part_N)):
         raise Problem(f"{where}.{option}: {files.path} already has a {option} split: remove it")
-    splits = examples.splits(partition(examples, files.path, options))
-    if isinstance(examples, Table) and (columns := examples.index_columns()):
+    parts = partition(examples, files.path, options)
+    splits = examples.splits(parts)
+    if not isinstance(examples, Table):
+        return splits
+    # Rows are compared as the file has them: scaling makes values beyond the training range equal.
+    inputs = [hashes(examples.x[rows]) for rows in parts]
+    counts = duplicates(inputs, _lists(examples.y_N, parts))
+    notes: Record = {"duplicates": counts}
+    if columns := examples.index_columns():
         log.warning(
             "%s: %s of %s numbers the rows, and may reveal the class: remove the column",
             *(name, " and ".join(columns), files.path),
         )
-        return splits._replace(train=replace(splits.train, notes={"index_columns": columns}))
-    return splits
+        notes["index_columns"] = columns
+    return splits._replace(train=replace(splits.train, notes=notes))
+
+
+def _lists(array_N: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
+    return [array_N[rows].tolist() for rows in parts]
 
 
 def _examples(files: Inventory, options: Preprocess) -> LabeledExamples:

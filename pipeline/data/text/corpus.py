@@ -67,22 +67,6 @@ class Corpus:
         """Rows of the unlabeled reviews, ascending."""
         return np.flatnonzero(self.label_N == UNLABELED)
 
-    def duplicates(self, parts: "Parts") -> Record:
-        """Return how many labeled texts of a partition occur twice; nothing where none does.
-
-        The counts are those of `split_statistics.duplicates`.
-        """
-        train, valid, test = (self.text_N[rows] for rows in parts[:3])
-        used = np.concatenate(parts[:3])
-        pairs = np.unique(np.stack([self.text_N[used], self.label_N[used]]), axis=1)
-        texts, classes = np.unique(pairs[0], return_counts=True)
-        counts = {
-            "valid_in_train": int(np.isin(valid, train).sum()),
-            "test_in_train": int(np.isin(test, np.concatenate([train, valid])).sum()),
-            "in_two_classes": int(np.isin(self.text_N[used], texts[classes > 1]).sum()),
-        }
-        return counts if any(counts.values()) else {}
-
     def vocabulary(self, seen: Rows, terms: int) -> tuple[Vocabulary, Rows]:
         """Return the `terms` terms that occur in most of the reviews `seen`, and their columns [I].
 
