@@ -3,7 +3,6 @@
 import gzip
 import json
 import shutil
-import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,14 @@ import joblib
 import numpy as np
 import pytest
 import typer
-from PIL import ExifTags, Image
 from typer.testing import CliRunner, Result
 
 from pipeline.analysis.comparison import Outcome
 from pipeline.analysis.sequential import PairDecision, Verdict
 from pipeline.config import params
 from pipeline.config.arms import Arm
-from pipeline.questions import files, looks, workspace
-from pipeline.questions.question import Question, checked
+from pipeline.questions import looks, workspace
+from pipeline.questions.question import checked
 from pipeline.questions.recommendation import recommendation
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -29,6 +27,7 @@ from stages.__main__ import app
 from tests import own_data
 from tests.imports import ROOT
 from tests.killed import Killed, count_epochs, kill_after_checkpoint
+from tests.questions import question
 
 CLASSES = ("setosa", "virginica")
 
@@ -160,57 +159,6 @@ def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.Monke
     assert "classes: 2: a\\u202e (15), b (15)" in output
 
 
-def question(**options: Any) -> Question:
-    arms = {"activations": ["rectifier"], "initializations": ["random"]}
-    return Question.model_validate({"dataset": "q", "looks": [2], **arms, **options})
-
-
-def test_formats_are_recognized(tmp_path: Path) -> None:
-    """Delimiters, columns of labels and texts, sizes of images, arrays and named splits."""
-    (tmp_path / "a.csv").write_text("Species;width\n" + "a;1\nb;2\n" * 9)
-    (tmp_path / "b.csv").write_text("comment,score\n" + '"not good, at all",0\nfine by me,1\n' * 9)
-    lines = [{"body": f"a text of some length {n}", "stars": n % 2, "n": n} for n in range(20)]
-    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    own_data.classes(tmp_path / "d", {"a": 3, "b": 3}, (9, 7))
-    own_data.classes(tmp_path / "e/train", {"a": 3, "b": 3}, (90, 70, 3))
-    own_data.classes(tmp_path / "e/test", {"a": 3, "b": 3}, (80, 70, 3))
-    x, y = np.eye(6), np.arange(6) % 2
-    own_data.npz(tmp_path / "f.npz", X=x, target=y)
-    own_data.npz(tmp_path / "g.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    for zipped, plain in (("h.jsonl.gz", "c.jsonl"), ("i.csv.gz", "b.csv")):
-        (tmp_path / zipped).write_bytes(gzip.compress((tmp_path / plain).read_bytes()))
-    for n in range(6):  # a camera that was held upright; a palette of grays
-        image = Image.fromarray(own_data.picture(n, (7, 9))).quantize(8)
-        exif = image.getexif()
-        exif[ExifTags.Base.Orientation] = 6
-        (tmp_path / "j" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
-        image.save(tmp_path / "j" / "ab"[n % 2] / f"{n}{('.png', '.tif')[n // 3]}", exif=exif)
-    shares = {"valid": 0.15, "test": 0.25}
-    table = {"label": "Species", "delimiter": ";", "scaling": "standardized"}
-    (tmp_path / "k.csv").write_text("content,x,label\n" + "12.5,NA,a\n,7,b\n" * 9)
-    numbers = {"label": "label", "delimiter": ",", "scaling": "range"}
-    texts = {"text": "comment", "label": "score", "delimiter": ",", "terms": 3}
-    parts = {"x": "X", "y": "y", "scaling": "range", "valid": 0.15}
-    for name, label, expected in (
-        ("a.csv", "Species", table | shares),
-        ("b.csv", None, texts | shares),
-        ("c.jsonl", None, {"text": "body", "label": "stars", "terms": 7} | shares),
-        ("d", None, {"size": [9, 7], "color": False} | shares),
-        ("e", None, {"size": [32, 32], "color": True, "valid": 0.15}),
-        ("f.npz", "target", {"x": "X", "y": "target", "scaling": "range"} | shares),
-        ("g.npz", None, parts),
-        ("h.jsonl.gz", None, {"text": "body", "label": "stars", "terms": 7} | shares),
-        ("i.csv.gz", None, texts | shares),
-        ("j", None, {"size": [9, 7], "color": False} | shares),
-        ("k.csv", None, numbers | shares),
-    ):
-        scaling = "standardized" if name == "a.csv" else "range"
-        asked = question(label=label, scaling=scaling)
-        found = files.recognize(tmp_path / name, tmp_path / "questions/q", asked)
-        assert found.preprocess == expected
-        assert [*found.source.values()] == [f"../../{name}"]
-
-
 def test_paths_of_a_dataset_start_at_the_folder_of_its_question(tmp_path: Path) -> None:
     """Single paths, lists of them, and files of unlabeled reviews."""
     base = params.load(ROOT / "params.yaml")
@@ -221,25 +169,6 @@ def test_paths_of_a_dataset_start_at_the_folder_of_its_question(tmp_path: Path) 
     found, _ = workspace.dataset_of(question(data="mine"), settings, Path("questions/q"))
     up = [f"../../{name}.jsonl" for name in "abc"]
     assert found.source == {"reviews": up[:2], "unlabeled": up[2], "title": "Mine"}
-
-
-def test_given_options_take_the_place_of_recognized_ones(tmp_path: Path) -> None:
-    """Arrays, columns and an encoding other than the usual ones are read, and stay in the block."""
-    lines = [f"{'good' if n % 2 else 'bad'} film\t{n}\t{n % 2}" for n in range(12)]
-    content = "\n".join(["words of it\tcount\tstars", *lines])
-    (tmp_path / "a.tsv").write_text(content, encoding="utf-16")
-    own_data.npz(tmp_path / "b.npz", values=np.eye(6), kinds=np.arange(6) % 2)
-    own_data.classes(tmp_path / "c", {"a": 3, "b": 3}, (9, 7))
-    with pytest.raises(Problem, match=r"b\.npz"):
-        files.recognize(tmp_path / "b.npz", tmp_path, question())
-    for name, options, expected in (
-        ("a.tsv", {"encoding": "utf-16", "text": "words of it"}, {"label": "stars", "terms": 1}),
-        ("b.npz", {"x": "values", "y": "kinds"}, {"scaling": "standardized"}),
-        ("c", {"size": [4, 4], "background": "black"}, {"color": False}),
-    ):
-        found = files.recognize(tmp_path / name, tmp_path, question(preprocess=options))
-        assert found.preprocess.items() >= (options | expected).items()
-    assert "read as 4 x 4 gray pixels" in found.what
 
 
 @pytest.mark.parametrize(
@@ -256,17 +185,6 @@ def test_wrong_options_of_preprocess_are_refused(options: dict[str, Any], says: 
     given = {"dataset": "q", "looks": [2], "preprocess": options, **arms}
     with pytest.raises(Problem, match=says):
         checked(given, params.load(ROOT / "params.yaml"))
-
-
-def test_wide_tables_are_recognized_at_once(tmp_path: Path) -> None:
-    """40,000 columns take less than a tenth of a millisecond each."""
-    path = tmp_path / "wide.csv"
-    rows = [[*(f"c{n}" for n in range(40_000)), "label"]]
-    rows += [[*["1.5"] * 40_000, str(n % 2)] for n in range(12)]
-    path.write_text("".join(",".join(row) + "\n" for row in rows))
-    start = time.process_time()
-    assert files.recognize(path, tmp_path, question()).rows == 12
-    assert time.process_time() - start < 4
 
 
 def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:

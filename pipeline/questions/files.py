@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -122,12 +122,9 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
             raise csv_table.not_text(str(path), file.read(SIGNATURE)) from error
         second = next(lines, "")
         delimiter = given.get("delimiter") or table_columns.delimiter(header, second)
-        quoting: Literal[0, 3] = (
-            csv.QUOTE_NONE if given.get("quoting") is False else csv.QUOTE_MINIMAL
-        )
-        rows = _rows(
-            csv.reader(chain([header, second], lines), delimiter=delimiter, quoting=quoting)
-        )
+        text = chain([header, second], lines)
+        quoting = given.get("quoting")
+        rows = _rows(csv_table.csv_reader(text, delimiter=delimiter, quoting=quoting, strict=False))
         columns = csv_table.column_names(next(rows, []))
         table_columns.check_names(path, columns)
         column = table_columns.label_column(path, columns, given.get("stars") or question.label)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.data.formats.table import listed
 from pipeline.data.text.labels import MISSING
+from pipeline.report.text import wording
 from pipeline.runtime.errors import Problem
 
 LABELS = ("label", "labels", "class", "target", "y", "category", "sentiment", "stars", "rating")
@@ -40,9 +41,8 @@ def check_names(path: Path, columns: list[str]) -> None:
     """Raise Problem where a column other than the first, which may number the rows, has no name."""
     unnamed = [str(n) for n, name in enumerate(columns, start=1) if not name and n > 1]
     if unnamed:
-        places = f"column {unnamed[0]} has" if len(unnamed) == 1 else (
-            f"columns {', '.join(unnamed[:-1])} and {unnamed[-1]} have"
-        )  # fmt: skip
+        places = "column {} has" if len(unnamed) == 1 else "columns {} have"
+        places = places.format(wording.listed(unnamed))
         raise Problem(f"{path}: {places} no name: remove empty columns, name the others")
 
 
@@ -63,7 +63,7 @@ def check_header(
 def check_cells(path: Path, name: str, cells: Sequence[str]) -> None:
     """Raise Problem where a column of inputs is empty, or most of its cells are no numbers."""
     filled = [cell for cell in map(str.strip, cells) if cell not in MISSING]
-    if not filled and not any(map(str.strip, cells)):
+    if not any(map(str.strip, cells)):
         raise Problem(f"{path}: column {name} is empty in every row: remove it")
     words = [cell for cell in filled if not _numbers([cell])]
     if len(words) > len(filled) / 2:

@@ -99,11 +99,11 @@ def _suspicions(source: Section, encoding: Encoding, ready: Path) -> Record:
     if not isinstance(source, own.Source):
         return {}
     found = notes(ready / "train.npz")
-    counts = found.get("duplicates", {})
-    if not encoding.vocabulary and "duplicates" not in found:
+    counts = found.get("duplicates")
+    if counts is None and not encoding.vocabulary:
         counts = repeated(ready)  # of images
-    columns = {name: found[name] for name in ("index_columns",) if name in found}
-    return ({"duplicates": counts} if counts else {}) | columns
+    suspicions = {"duplicates": counts, "index_columns": found.get("index_columns")}
+    return {name: suspicion for name, suspicion in suspicions.items() if suspicion}
 
 
 def _warn(card: Record) -> None:

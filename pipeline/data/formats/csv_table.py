@@ -73,12 +73,17 @@ def column_names(header: Sequence[str]) -> list[str]:
     return [name.removeprefix("# ") for name in names[:1]] + names[1:]
 
 
-def csv_reader(lines: Iterable[str], *, delimiter: str, quoting: bool | None) -> Any:
-    """Return a strict CSV reader, to which quotes are plain characters if `quoting` is False."""
+def csv_reader(
+    lines: Iterable[str], *, delimiter: str, quoting: bool | None, strict: bool = True
+) -> Any:
+    """Return a CSV reader, to which quotes are plain characters if `quoting` is False.
+
+    A strict one raises csv.Error for malformed quotes.
+    """
     csv.field_size_limit(LONGEST_CELL)
     if quoting is False:
-        return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
-    return csv.reader(lines, delimiter=delimiter, strict=True)
+        return csv.reader(lines, delimiter=delimiter, strict=strict, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=strict)
 
 
 def _columns(header: list[str], label: str, path: str) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from pipeline.data.formats.csv_table import csv_reader
+from pipeline.data.formats.csv_table import LONGEST_CELL, csv_reader
 from pipeline.data.formats.signatures import GZIP
 from pipeline.data.formats.table import listed
 from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
@@ -30,7 +30,7 @@ ROWS_IN_QUOTES = (
     "characters, else quoting: true"
 )
 OTHER_ENCODING = "set its encoding, or save it in UTF-8"
-LONGEST_LINE = 1 << 24  # characters; a longer line is not a review
+LONGEST_LINE = LONGEST_CELL  # characters; a longer line is not a review
 
 
 def encoding_name(encoding: str) -> str:
@@ -162,7 +162,6 @@ def read_csv(
         except csv.Error as error:
             # An unclosed quote swallows lines: all of them count as bad.
             hint = "" if quoting is False else "; set quoting: false if quotes are plain characters"
-            hint = hint if "limit" not in str(error) else ""
             what = f"the row is no CSV ({error}){hint}"
             yield Fault(path, first, what, reader.line_num - first + 1)
         except ValueError as error:

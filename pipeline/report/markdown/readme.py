@@ -98,13 +98,11 @@ def order(results: Results) -> str:
         if not (papers[lower] and papers[higher]) or test["p"] is None:
             continue
         sign = 1 if lower == pair[0] else -1
-        mean, *ends = (sign * test[name] for name in ("difference_mean", "low", "high"))
-        low, high = sorted(ends)
-        means = "same" if mean < 0 else "other"
+        means = "same" if sign * test["difference_mean"] < 0 else "other"
         rows.append(
             [
                 *(names[lower], names[higher], wording.percent(papers[lower] - papers[higher])),
-                f"{wording.percent(mean)} ({wording.percent(low)} to {wording.percent(high)})",
+                wording.difference(test, sign, ERROR),
                 means if test["significant"] else f"undecided, means: {means}",
             ]
         )

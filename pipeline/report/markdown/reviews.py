@@ -225,10 +225,8 @@ def _order(test: Row, sign: int) -> list[str]:
     """Return the difference of a pair with its interval, and its order beside the paper's."""
     if test["p"] is None:
         return [UNKNOWN, "undecided"]
-    ends = sorted(sign * test[end] for end in ("low", "high"))
-    mean = sign * test["difference_mean"]
-    decided = "same" if mean < 0 else "other"
+    decided = "same" if sign * test["difference_mean"] < 0 else "other"
     return [
-        f"{RMSE.shown(mean)} ({' to '.join(map(RMSE.shown, ends))})",
+        wording.difference(test, sign, RMSE),
         decided if test["significant"] else "undecided",
     ]

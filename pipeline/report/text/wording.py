@@ -73,6 +73,13 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def difference(test: Mapping[str, Any], sign: int, measure: criterion.Criterion) -> str:
+    """Return the mean difference of a paired test with its interval, times a sign of +-1."""
+    ends = sorted(sign * test[end] for end in ("low", "high"))
+    mean = measure.shown(sign * test["difference_mean"])
+    return f"{mean} ({' to '.join(map(measure.shown, ends))})"
+
+
 def equals(p: float | None) -> str:
     """Return `p = 0.0471`, or `p < 0.001`."""
     text = p_value(p)
