@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks.task import BATCH, L1, RATE, AbsentError, Stepping, Task, Trainer, flat
 from pipeline.finetuning.supervised_steps import SupervisedSteps
+from pipeline.networks.arithmetic import team
 from pipeline.networks.kernels.gpu import graphs
 from pipeline.networks.population import Population
 from pipeline.networks.step import Step
@@ -89,6 +90,7 @@ class Processes:
             [*range(task.networks)], 4 * task.weights, torch.device("cpu"), cores
         )
         self.sizes = [len(networks) for networks in populations][:cores]
+        self.threads = cores // len(self.sizes)  # of a process
 
     def train(self, steps: int) -> tuple[int, float]:
         """Train, timed from the first start to the last end of a process."""
@@ -107,7 +109,9 @@ class Processes:
         with joblib.parallel_config("loky", n_jobs=len(firsts), inner_max_num_threads=1):
             return list(
                 joblib.Parallel()(
-                    joblib.delayed(_train)(self.task, slice(first, first + K), steps, begin=begin)
+                    joblib.delayed(_train)(
+                        self.task, slice(first, first + K), steps, begin=begin, threads=self.threads
+                    )
                     for first, K in zip(firsts, self.sizes, strict=True)
                 )
             )
@@ -116,7 +120,8 @@ class Processes:
 Run = tuple[dict[int, Tensor], tuple[float, float]]  # weights; first and last moment at work
 
 
-def _train(task: Task, which: slice, steps: int, *, begin: float) -> Run:
+def _train(task: Task, which: slice, steps: int, *, begin: float, threads: int) -> Run:
+    team.use(threads)
     trainer = Resident(task, which)
     rows_SKB = trainer.rows_SKB(0, steps)
     time.sleep(max(0.0, begin - time.monotonic()))  # all processes begin together

@@ -1,5 +1,7 @@
 """Compiled steps against steps layer by layer: the same bits, and what they do not support."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from pipeline.finetuning import backprop
 from pipeline.finetuning.supervised_steps import SupervisedSteps
 from pipeline.networks import population
 from pipeline.networks.activations import functions
+from pipeline.networks.arithmetic import team
 from pipeline.networks.arithmetic.sequence import KernelSequence
 from pipeline.networks.kernels.cpu.layers import UNITS
 from pipeline.networks.population import Population
@@ -37,9 +40,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     run = KernelSequence.run
 
-    def counted(self: KernelSequence, *inputs: Tensor) -> None:
-        made.append(len(inputs))
-        run(self, *inputs)
+    def counted(self: KernelSequence, *inputs: object) -> bool:
+        if done := run(self, *inputs):
+            made.append(len(inputs))
+        return done
 
     monkeypatch.setattr(KernelSequence, "run", counted)
     return made
@@ -101,6 +105,46 @@ def test_a_network_among_others_equals_one_alone(penalty: float, runs) -> None:
     for k, network in enumerate(alone):
         assert_equal(network.tensors, every.select([k]).tensors)
     assert len(runs) == STEPS * (1 + K)
+
+
+@pytest.fixture(params=[2, 3])
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Number of threads that compute each network together, however small it is."""
+    if not team.available():
+        pytest.skip("no OpenMP library with GNU's interface")
+    monkeypatch.setattr(team, "THREAD_FLOATS", 1)
+    team.use(request.param)
+    assert team.size(100) == request.param
+    yield request.param
+    team.use(1)
+
+
+@pytest.mark.parametrize("widths", [*DEPTHS, (100, 90, 70, 3)])
+@pytest.mark.parametrize("function", ["rectifier", "softplus"])
+def test_a_team_of_threads_computes_the_same(function, widths, threads, runs) -> None:
+    """Networks and costs have the bits of one thread: shares are unequal, and some are empty."""
+    one, other = (networks(widths, function, half_negated=True) for _ in range(2))
+    steps = SupervisedSteps(one, STEP)
+    for _ in range(STEPS):
+        x, y = batch(widths)
+        assert torch.equal(steps.take_(x, y), backprop.supervised_step_(other, x, y, STEP))
+    assert_equal(one.tensors, other.tensors)
+    assert len(runs) == STEPS
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(("function", "reconstruction"), RECONSTRUCTIONS)
+def test_a_team_of_threads_denoises_the_same(function, reconstruction, tied, threads, runs) -> None:
+    """Auto-encoders and costs have the bits of one thread."""
+    one, other = (started(function, reconstruction, tied=tied) for _ in range(2))
+    steps = DenoisingSteps(one, STEP)
+    for _ in range(STEPS):
+        x, _ = batch(DEPTHS[-1])
+        noisy = x * (torch.rand_like(x) > 0.25)
+        expected = autoencoder.denoising_step_(other, x, noisy, STEP)
+        assert torch.equal(steps.take_(x, noisy), expected)
+    assert_equal(one.tensors, other.tensors)
+    assert len(runs) == STEPS
 
 
 @pytest.mark.parametrize("function", [f for f in functions.FUNCTIONS if f not in COMPILED])

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from pipeline.config.params import Finetune
+from pipeline.networks.arithmetic import team
 from pipeline.networks.population import Tensors
 from pipeline.runtime.errors import Problem
 from pipeline.training import local_runner, loop, processes, progress, runners, workers
@@ -206,10 +208,27 @@ def test_a_gpu_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Trainings on a GPU run one after the other in this process."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     ran: list[int] = []
-    monkeypatch.setattr(Task, "run", lambda task, report: ran.append(os.getpid()) or [])
+    monkeypatch.setattr(Task, "run", lambda task, report, threads: ran.append(os.getpid()) or [])
     board = progress.ProgressBoard(tmp_path / "progress", 3, create=True)
     assert LocalRunner().run([task(tmp_path, CUDA)] * 3, board) == [[], [], []]
     assert ran == [os.getpid()] * 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "tasks", "threads"), [(1, 1, 1), (4, 1, 4), (7, 2, 3), (2, 3, 1)]
+)
+def test_cores_without_a_task_join_a_team(
+    cores: int, tasks: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The threads of all tasks that run at once fill the cores, and no more."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    monkeypatch.setattr(processes, "executor", lambda others: ThreadPoolExecutor(others))
+    monkeypatch.setattr(os, "getppid", os.getpid)
+    used: list[int] = []
+    monkeypatch.setattr(team, "use", used.append)
+    board = progress.ProgressBoard(tmp_path / "progress", tasks, create=True)
+    assert len(LocalRunner().run([task(tmp_path)] * tasks, board)) == tasks
+    assert used == [threads] * tasks
 
 
 def test_an_unknown_runner_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pipeline.data.splits.sparse_batch import Inputs
 from pipeline.finetuning.backprop import supervised_step_
 from pipeline.networks.activations.units import ActivationGradient
 from pipeline.networks.arithmetic import rows
+from pipeline.networks.arithmetic.running import Call
 from pipeline.networks.arithmetic.sequence import KernelSequence
 from pipeline.networks.kernels.cpu import layers as cpu
 from pipeline.networks.population import Population
@@ -25,54 +26,49 @@ class SupervisedSteps:
     def __init__(self, networks: Population, step: Step) -> None:
         """Remember the networks and their step sizes."""
         self._networks, self._step = networks, step
-        self._begun = False
-        self._sequence: KernelSequence | None = None
         self._cost_K = torch.empty(len(networks))
+        weights = [networks.W_KIO(layer)[0].numel() for layer in range(networks.depth + 1)]
+        self._compiled = KernelSequence(self._calls, sum(weights))
 
     def take_(self, x_KBI: Inputs, y_KB: Tensor) -> Tensor:
         """Take one step in place; return -log P(y) before it [K], which the next step overwrites.
 
         The first mini-batch decides which shapes the compiled steps have.
         """
-        if not self._begun and isinstance(x_KBI, Tensor):
-            self._sequence = _sequence(self._networks, x_KBI, y_KB, self._step, self._cost_K)
-        self._begun = True
-        if self._sequence is None or not self._sequence.supports(x_KBI, y_KB):
-            return supervised_step_(self._networks, x_KBI, y_KB, self._step)
-        assert isinstance(x_KBI, Tensor)
-        self._sequence.run(x_KBI, y_KB)
-        return self._cost_K
+        if self._compiled.run(x_KBI, y_KB):
+            return self._cost_K
+        return supervised_step_(self._networks, x_KBI, y_KB, self._step)
 
-
-def _sequence(
-    networks: Population, x_KBI: Tensor, y_KB: Tensor, step: Step, cost_K: Tensor
-) -> KernelSequence | None:
-    """Return a step's kernel calls: forward, softmax, backward with the updates."""
-    layers, B = range(networks.depth + 1), x_KBI.shape[1]
-    weights = [networks.W_KIO(layer) for layer in layers]
-    units = [networks.units(layer) for layer in layers[:-1]]
-    if B > cpu.MAX_ROWS or y_KB.dtype != torch.int64 or not all(map(cpu.supports_units, units)):
-        return None
-    if not all(cpu.supports(x_KBI, W_KIO) for W_KIO in weights):
-        return None
-    outputs, deltas = ([torch.empty(1, B, W.shape[2]) for W in weights] for _ in range(2))
-    inputs = [x_KBI, *outputs[:-1]]
-    l1_K11 = step.l1_K11 if step.penalized else None
-    forward = [
-        cpu.forward_call(
-            inputs[layer], weights[layer], networks.b_K1O(layer), outputs[layer],
-            *((units[layer], networks.signs_K1O(layer)) if layer < networks.depth else ()),
+    def _calls(self, x_KBI: Tensor, y_KB: Tensor) -> list[Call]:
+        """Return a step's kernel calls: forward, softmax, backward with the updates."""
+        networks, step = self._networks, self._step
+        layers, B = range(networks.depth + 1), x_KBI.shape[1]
+        weights = [networks.W_KIO(layer) for layer in layers]
+        units = [networks.units(layer) for layer in layers[:-1]]
+        if B > cpu.MAX_ROWS or y_KB.dtype != torch.int64 or not all(map(cpu.supports_units, units)):
+            return []
+        if not all(cpu.supports(x_KBI, W_KIO) for W_KIO in weights):
+            return []
+        outputs, deltas = ([torch.empty(1, B, W.shape[2]) for W in weights] for _ in range(2))
+        inputs = [x_KBI, *outputs[:-1]]
+        l1_K11 = step.l1_K11 if step.penalized else None
+        forward = [
+            cpu.forward_call(
+                inputs[layer], weights[layer], networks.b_K1O(layer), outputs[layer],
+                *((units[layer], networks.signs_K1O(layer)) if layer < networks.depth else ()),
+            )
+            for layer in layers
+        ]  # fmt: skip
+        softmax = rows.softmax_delta_call(
+            outputs[-1], y_KB, step.rate_K11, deltas[-1], self._cost_K
         )
-        for layer in layers
-    ]  # fmt: skip
-    softmax = rows.softmax_delta_call(outputs[-1], y_KB, step.rate_K11, deltas[-1], cost_K)
-    backward = [
-        cpu.backward_and_update_call(
-            inputs[layer], weights[layer], networks.b_K1O(layer), deltas[layer],
-            deltas[layer - 1] if layer else None,
-            ActivationGradient(units[layer - 1], networks.signs_K1O(layer - 1), l1_K11)
-            if layer else None,
-        )
-        for layer in reversed(layers)
-    ]  # fmt: skip
-    return KernelSequence([*forward, softmax, *backward], (x_KBI, y_KB))
+        backward = [
+            cpu.backward_and_update_call(
+                inputs[layer], weights[layer], networks.b_K1O(layer), deltas[layer],
+                deltas[layer - 1] if layer else None,
+                ActivationGradient(units[layer - 1], networks.signs_K1O(layer - 1), l1_K11)
+                if layer else None,
+            )
+            for layer in reversed(layers)
+        ]  # fmt: skip
+        return [*forward, softmax, *backward]

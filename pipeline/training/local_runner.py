@@ -17,7 +17,10 @@ from pipeline.training.task import Task
 
 
 class LocalRunner:
-    """Processes of this machine; this process is one of them, which saves the memory of one."""
+    """Processes of this machine; this process is one of them, which saves the memory of one.
+
+    Where tasks are fewer than cores, the threads of a task share each of its networks.
+    """
 
     def slots(self, device: torch.device) -> int:
         """Return the number of cores, or 1 for the GPU: its tasks run in turn."""
@@ -25,8 +28,12 @@ class LocalRunner:
 
     def run(self, tasks: Sequence[Task], board: ProgressBoard) -> list[list[History]]:
         """Run tasks, each on the next free process. Raises Problem if a process is killed."""
-        here = [partial(task.run, partial(board.write, row)) for row, task in enumerate(tasks)]
-        others = min(self.slots(tasks[0].device), len(tasks)) - 1
+        slots = self.slots(tasks[0].device)
+        others, threads = min(slots, len(tasks)) - 1, max(1, slots // len(tasks))
+        here = [
+            partial(task.run, partial(board.write, row), threads=threads)
+            for row, task in enumerate(tasks)
+        ]
         if others <= 0:
             return [run() for run in here]
         waiting = iter(range(len(tasks)))  # shared by the threads: each takes the next one
@@ -39,14 +46,15 @@ class LocalRunner:
         executor = processes.executor(others)
 
         def elsewhere(row: int) -> list[History]:
-            return executor.submit(_run, tasks[row], board, row, os.getpid()).result()  # type: ignore[no-any-return]
+            run = executor.submit(_run, tasks[row], board, row, os.getpid(), threads)
+            return run.result()  # type: ignore[no-any-return]
 
-        with ThreadPoolExecutor(others) as threads:
-            remote = [threads.submit(work, elsewhere) for _ in range(others)]
+        with ThreadPoolExecutor(others) as callers:
+            remote = [callers.submit(work, elsewhere) for _ in range(others)]
             try:
                 work(lambda row: here[row]())
-                for thread in remote:
-                    thread.result()
+                for caller in remote:
+                    caller.result()
             except TerminatedWorkerError as error:
                 raise Problem(
                     "a training process was killed, perhaps out of memory: free memory, then run"
@@ -57,7 +65,9 @@ class LocalRunner:
         return [done[row] for row in range(len(tasks))]
 
 
-def _run(task: Task, board: ProgressBoard, row: int, main_process: int) -> list[History]:
+def _run(
+    task: Task, board: ProgressBoard, row: int, main_process: int, threads: int = 1
+) -> list[History]:
     """Run a task in a process of its own, which exits if the main process was killed."""
 
     def report(epoch: int, live: int, done: int) -> None:
@@ -65,4 +75,4 @@ def _run(task: Task, board: ProgressBoard, row: int, main_process: int) -> list[
         if os.getppid() != main_process:
             os._exit(1)
 
-    return task.run(report)
+    return task.run(report, threads=threads)

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 from pipeline.config.params import Schedule
+from pipeline.networks.arithmetic import team
 from pipeline.networks.population import Tensors
 from pipeline.runtime import device as devices
 from pipeline.runtime.errors import Problem
@@ -45,8 +46,12 @@ class Task:
     device: torch.device
     files: list[Path]  # one per network: its checkpoint, in the end its result
 
-    def run(self, report: loop.Report) -> list[History]:
-        """Train the population. Raises Problem if the GPU fails or has too little memory."""
+    def run(self, report: loop.Report, *, threads: int = 1) -> list[History]:
+        """Train the population. Raises Problem if the GPU fails or has too little memory.
+
+        On a CPU `threads` threads compute each network together; no result depends on it.
+        """
+        team.use(threads)
         try:
             return self._train(report)
         except RuntimeError as error:

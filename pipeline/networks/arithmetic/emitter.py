@@ -23,13 +23,20 @@ Columns: TypeAlias = list[tuple[Value, Value | None]]  # first column of each ve
 class Emitter:
     """Builder of one LLVM function."""
 
-    def __init__(self, name: str, pointers: int, integers: int, *, lanes: int) -> None:
-        """Start the function `name`, whose arguments are pointers to floats, then integers."""
+    def __init__(
+        self, name: str, pointers: int, integers: int, *, lanes: int, shared: bool = False
+    ) -> None:
+        """Start the function `name`, whose arguments are pointers to floats, then integers.
+
+        `shared`: two more integers follow, the number of a thread in a team and that of its threads
+        (team.py).
+        """
         self.module, self.name, self.lanes = ir.Module(name), name, lanes
-        self.kinds = pointers, integers
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [LONG] * integers)
+        self.kinds = pointers, integers + (2 if shared else 0)
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [LONG] * self.kinds[1])
         self.function = ir.Function(self.module, kind, name)
-        self.arguments: Sequence[Value] = self.function.args
+        self.arguments: Sequence[Value] = self.function.args[: pointers + integers]
+        self._thread: Sequence[Value] = self.function.args[pointers + integers :]
         for argument in self.function.args[:pointers]:
             argument.add_attribute("noalias")
         self.vector, self.bits = ir.VectorType(FLOAT, lanes), ir.VectorType(BIT, lanes)
@@ -80,6 +87,21 @@ class Emitter:
     def where_equal(self, a: Index, b: Index, one: Value, other: Value) -> Value:
         """Return the vector `one` if the indices are equal, else `other`."""
         return self._build.select(self._build.icmp_signed("==", _long(a), _long(b)), one, other)
+
+    def share(self, count: Value) -> tuple[Index, Value]:
+        """Return the first column and the number of columns of this thread's share of `count`.
+
+        All columns if the function is not shared. A share starts at a multiple of `SUM_LANES`, so
+        that no two threads write to one cache line; late shares may be smaller or empty.
+        """
+        if not self._thread:
+            return 0, count
+        thread, threads = self._thread
+        panels = self._build.udiv(self.plus(count, SUM_LANES - 1), _long(SUM_LANES))
+        most = self._build.udiv(self.plus(panels, self.minus(threads, 1)), threads)
+        size = self.times(most, SUM_LANES)
+        first = self.minimum(self.times(thread, size), count)
+        return first, self.minimum(size, self.minus(count, first))
 
     @contextmanager
     def loop(self, start: Index, stop: Index, step: int = 1) -> Iterator[Value]:
@@ -143,6 +165,11 @@ class Emitter:
         callee = self._build.inttoptr(kernel, ir.FunctionType(ir.VoidType(), kinds).as_pointer())
         pointers = [self._build.inttoptr(address, POINTER) for address in addresses]
         self._build.call(callee, [*pointers, *map(_long, integers)])
+
+    def call_number(self, function: Value) -> Value:
+        """Return the result of the C function `int f(void)` at an address."""
+        callee = self._build.inttoptr(function, ir.FunctionType(INT, []).as_pointer())
+        return self._build.sext(self._build.call(callee, []), LONG)
 
     # Floats in memory
 

@@ -2,7 +2,7 @@
 
 import logging
 import multiprocessing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -41,12 +41,24 @@ class Call:
     integers: tuple[int, ...]
     batch: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    shares: tuple[dict[str, Any], ...] = ()  # more options, of the calls that `shared` returns
+    is_shared: bool = False
 
     def compiled(self) -> "Compiled":
         """Return the compiled kernel."""
         compiler = compiled_kernels()
         assert compiler is not None
         return compiler.compiled_kernel(self.kernel, self.batch, **self.options)  # type: ignore[no-any-return]
+
+    def shared(self) -> list["Call"]:
+        """Return the calls that do the same, one after the other, by threads that share their work.
+
+        A call that cannot be shared is returned as it is.
+        """
+        return [
+            replace(self, options=self.options | more | {"shared": True}, is_shared=True)
+            for more in self.shares
+        ] or [self]
 
     def run(self) -> None:
         """Run the kernel on the memory of the tensors."""

@@ -83,6 +83,7 @@ def forward_call(
             "unit": None if units is None else UNITS[units.function],
             "negated": units is not None and signs_K1O is not None,
         },
+        shares=({},),
     )
 
 
@@ -163,6 +164,7 @@ def decoder_call(
             "unit": UNITS[activation.units.function],
             "penalized": activation.l1_K11 is not None,
         },
+        shares=({"phase": "forward"}, {"phase": "backward"}) if sample is None else (),
     )  # fmt: skip
 
 
@@ -224,4 +226,5 @@ def backward_and_update_call(
             "negated": signs_K1I is not None,
             "penalized": l1_K11 is not None,
         },
+        shares=({},),
     )

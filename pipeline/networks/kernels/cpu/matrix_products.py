@@ -35,12 +35,28 @@ BLOCK_ROWS = {4: 8, 8: 4, 16: 8}  # by the floats of a register: 32, 16 and 32 r
 
 @dataclass(frozen=True)
 class Matrix:
-    """A weight matrix in memory, or R of its rows, whose indices are `places_R`."""
+    """A weight matrix in memory, a window of it, or R of its rows, whose indices are `places_R`.
+
+    A row of `rows` [B, R] starts `rows_step` floats after the one before, a row of W or of
+    `columns` [B, C] `columns_step`: R and C, except in a window, where they are those of the whole.
+    """
 
     W_RC: Value
     R: Value
     C: Value
     places_R: Value | None = None
+    whole_R: Value | None = None
+    whole_C: Value | None = None
+
+    @property
+    def rows_step(self) -> Value:
+        """Floats from a row of `rows` to the next."""
+        return self.R if self.whole_R is None else self.whole_R
+
+    @property
+    def columns_step(self) -> Value:
+        """Floats from a row of W, or of `columns`, to the next."""
+        return self.C if self.whole_C is None else self.whole_C
 
     def start(self, emitter: Emitter, row: Index, ahead: int = 0) -> Value:
         """Return the pointer to the row that is `ahead` rows after a row.
@@ -51,7 +67,7 @@ class Matrix:
         if self.places_R is not None:
             row = emitter.minimum(row, emitter.minus(self.R, 1)) if ahead else row
             row = emitter.integer(self.places_R, row)
-        return emitter.at(self.W_RC, emitter.times(row, self.C))
+        return emitter.at(self.W_RC, emitter.times(row, self.columns_step))
 
 
 def sweep_columns(
@@ -146,7 +162,9 @@ def _column_panel(
     """Sweep a panel of columns of a tile, for some rows of the mini-batch."""
     width = len(columns)
     places = [
-        (emitter.plus(emitter.times(b, matrix.C), at), mask) for b in some for at, mask in columns
+        (emitter.plus(emitter.times(b, matrix.columns_step), at), mask)
+        for b in some
+        for at, mask in columns
     ]
     sums, held = [], []
     if out_BC is not None:
@@ -161,7 +179,7 @@ def _column_panel(
         old = [emitter.load(pointer, mask) for pointer, mask in here]
         steps: list[Value | None] = [None] * width
         for n, b in enumerate(some):
-            factor = emitter.broadcast(emitter.at(rows_BR, emitter.times(b, matrix.R), row))
+            factor = emitter.broadcast(emitter.at(rows_BR, emitter.times(b, matrix.rows_step), row))
             for v, weight in enumerate(old):
                 if sums:
                     emitter.accumulate(sums[n * width + v], factor, weight)
@@ -190,7 +208,9 @@ def _row_block(
     rows = [emitter.plus(first, n) for n in range(count)]
     starts = [matrix.start(emitter, row) for row in rows]
     pairs = [(n, m) for n in range(count) for m in range(len(some))]
-    places = {(n, m): emitter.plus(emitter.times(some[m], matrix.R), rows[n]) for n, m in pairs}
+    places = {
+        (n, m): emitter.plus(emitter.times(some[m], matrix.rows_step), rows[n]) for n, m in pairs
+    }
     parts = SUM_LANES // emitter.lanes
     sums: dict[tuple[int, int], list[Value]] = {}
     held = {}
@@ -207,7 +227,7 @@ def _row_block(
             old = [emitter.load(pointer, mask) for pointer in here]
             steps: list[Value | None] = [None] * count
             for m, b in enumerate(some):
-                at = emitter.plus(emitter.times(b, matrix.C), column)
+                at = emitter.plus(emitter.times(b, matrix.columns_step), column)
                 factor = emitter.load(emitter.at(columns_BC, at), mask)
                 for n in range(count):
                     if sums:
@@ -263,13 +283,12 @@ def add_product(emitter: Emitter, count: Value, matrix: Matrix, x_NR: Value, out
 
     def block(first: Value, count: int, top: Value, columns: Columns) -> None:
         rows = [emitter.plus(first, n) for n in range(count)]
-        inputs = [emitter.at(x_NR, emitter.times(row, matrix.R)) for row in rows]
+        inputs = [emitter.at(x_NR, emitter.times(row, matrix.rows_step)) for row in rows]
         sums = [[emitter.accumulator() for _ in columns] for _ in rows]
         bottom = emitter.minimum(emitter.plus(top, PRODUCT_TILE), matrix.R)
         with emitter.loop(top, bottom) as r:
             weights = [
-                emitter.load(emitter.at(matrix.W_RC, emitter.times(r, matrix.C), at), mask)
-                for at, mask in columns
+                emitter.load(emitter.at(matrix.start(emitter, r), at), mask) for at, mask in columns
             ]
             for x_R, row_sums in zip(inputs, sums, strict=True):
                 x = emitter.broadcast(emitter.at(x_R, r))
@@ -277,7 +296,7 @@ def add_product(emitter: Emitter, count: Value, matrix: Matrix, x_NR: Value, out
                     emitter.accumulate(total, x, weight)
         for row, row_sums in zip(rows, sums, strict=True):
             for total, (at, mask) in zip(row_sums, columns, strict=True):
-                out = emitter.at(out_NC, emitter.times(row, matrix.C), at)
+                out = emitter.at(out_NC, emitter.times(row, matrix.columns_step), at)
                 before = emitter.load(out, mask)
                 emitter.store(emitter.add(before, emitter.content(total)), out, mask)
 
