@@ -15,6 +15,9 @@ File = Annotated[
     Path | None, typer.Option(help="file of texts: .jsonl, .csv, .tsv, or .txt (one per line)")
 ]
 Column = Annotated[str, typer.Option(help="column or key of the texts in --file")]
+Delimiter = Annotated[
+    str | None, typer.Option(help="delimiter of a .csv or .tsv --file; default: comma or tab")
+]
 Encoding = Annotated[str, typer.Option(help="encoding of --file or standard input")]
 Seed = Annotated[
     int | None, typer.Option(help="seed of the network; default: lowest validation error")
@@ -35,6 +38,7 @@ def main(
     texts: Texts = None,
     file: File = None,
     column: Column = "text",
+    delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
     seed: Seed = None,
     top: Top = 10,
@@ -56,7 +60,8 @@ def main(
     from pipeline.tracking import models
     from stages.tracking import tracking_uri
 
-    inputs = unlabeled_texts.read(texts or [], file, unlabeled_texts.Layout(column, encoding))
+    layout = unlabeled_texts.Layout(column, encoding, delimiter)
+    inputs = unlabeled_texts.read(texts or [], file, layout)
     device.prepare_for_training()
     if run_id:
         arm = arms.Arm(dataset, activation, initialization)

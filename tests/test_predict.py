@@ -208,6 +208,8 @@ def test_files_and_streams_equal_arguments(here, capsys, tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text(f"n,said\n1,{cells[1]}\n2,{cells[0]}\n")
     (tmp_path / "a.tsv").write_text(f"n\tsaid\n1\t{cells[1]}\n2\t{cells[0]}\n")
     (tmp_path / "a.txt").write_text(f"{texts[0]}\n\n{texts[1]}\n")
+    (tmp_path / "b.csv").write_text(f"n;said\n1;{cells[1]}\n2;{cells[0]}\n")
+    assert records(capsys, file=tmp_path / "b.csv", column="said", delimiter=";") == wanted
     for suffix in ("jsonl", "csv", "tsv", "txt"):
         assert records(capsys, file=tmp_path / f"a.{suffix}", column="said") == wanted
     (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
@@ -232,6 +234,7 @@ def test_the_command_reads_standard_input_and_fails_in_one_line(here):
         (["good"], {"file": Path("a.txt")}, "give texts in one way"),
         (["good", " "], {}, "text 2: the text is empty"),
         (["good\udcff"], {}, "text 1: the line has bytes"),
+        ([], {"file": Path("a.csv"), "delimiter": ";;"}, "delimiter ';;': a delimiter is one char"),
         (["good"], {"encoding": "klingon"}, "encoding 'klingon': unknown text encoding"),
         (["good"], {"dataset": "mnist"}, "mnist is not a dataset of texts"),
         (["good"], {"dataset": "unheard"}, "unknown dataset 'unheard'"),

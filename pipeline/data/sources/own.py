@@ -54,7 +54,8 @@ def _path(text: str) -> str:
     return text
 
 
-def _delimiter(text: str) -> str:
+def one_delimiter(text: str) -> str:
+    """Return a delimiter, a tab for `\\t`. Raises ValueError if it is no single character."""
     text = "\t" if text == r"\t" else text  # as shells and plain YAML give it
     if len(text) != 1 or text in '"\r\n':
         raise ValueError("a delimiter is one character, for example ; or a tab (\\t)")
@@ -140,7 +141,7 @@ class Preprocess(TextOptions):
     x: str = "X"
     y: str = "y"
     label: str = "label"
-    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
+    delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
     quoting: bool | None = None
     scaling: Literal["range", "standardized"] = "range"
     text: str = "text"

@@ -17,17 +17,22 @@ PLAIN_SUFFIX, STANDARD_INPUT = ".txt", "-"
 
 @dataclass(frozen=True)
 class Layout:
-    """Column of the texts in a file, and the encoding of the file.
+    """Column of the texts in a file, the encoding of the file, and the delimiter of its cells.
 
-    Plain text files have no columns. Cells are separated by tabs in a .tsv file, by commas in a
-    .csv file.
+    Plain text files have no columns. By default cells are separated by tabs in a .tsv file, by
+    commas in a .csv file.
     """
 
     column: str = "text"
     encoding: str = "utf-8"
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise Problem for an encoding that does not exist."""
+        """Raise Problem for an encoding that does not exist, and for a wrong delimiter."""
+        try:
+            own.one_delimiter(self.delimiter or ",")
+        except ValueError as error:
+            raise Problem(f"delimiter {self.delimiter!r}: {error}") from error
         try:
             review_files.encoding_name(self.encoding)
         except ValueError as error:
@@ -68,7 +73,9 @@ def of_file(path: Path, layout: Layout) -> list[str]:
                 raise Problem(f"{path} does not end in .jsonl, .csv, .tsv or .txt: rename it")
             reviews = own.read_reviews(
                 *(HashingReader(opened), str(path), Columns(layout.column)),
-                delimiter="\t" if suffix == ".tsv" else ",",
+                delimiter=own.one_delimiter(
+                    layout.delimiter or ("\t" if suffix == ".tsv" else ",")
+                ),
                 encoding=layout.encoding,
             )
             return _texts(reviews, str(path))
