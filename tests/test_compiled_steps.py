@@ -147,6 +147,32 @@ def test_a_team_of_threads_denoises_the_same(function, reconstruction, tied, thr
     assert len(runs) == STEPS
 
 
+@pytest.fixture
+def denormals() -> Iterator[None]:
+    """Denormal numbers are kept again after the test."""
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.usefixtures("denormals")
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_team_treats_denormal_numbers_as_one_thread(threads: int, flush: bool) -> None:
+    """Threads that exist already, of an earlier team, follow the thread that trains."""
+    torch.set_flush_denormal(not flush)
+    widths = (64, 100, 90)
+    x, y = batch(widths)
+    SupervisedSteps(networks(widths, "rectifier"), STEP).take_(x, y)
+    torch.set_flush_denormal(flush)
+    tiny = torch.full_like(x, 1e-37)
+    one, other = (networks(widths, "rectifier") for _ in range(2))
+    for each in (one, other):
+        each.W_KIO(0).mul_(0.01)
+        each.b_K1O(0).zero_()
+    SupervisedSteps(one, STEP).take_(tiny, y)
+    backprop.supervised_step_(other, tiny, y, STEP)
+    assert_equal(one.tensors, other.tensors)
+
+
 @pytest.mark.parametrize("function", [f for f in functions.FUNCTIONS if f not in COMPILED])
 def test_other_units_are_trained_layer_by_layer(function: str, runs) -> None:
     """Learned slopes, several pieces and units without a kernel."""

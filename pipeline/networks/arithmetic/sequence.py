@@ -69,6 +69,7 @@ class KernelSequence:
         """Return the function that runs all calls, with the addresses in `self._words`."""
         together = self._threads > 1
         if together:
+            team.prepare(self._threads)
             calls = [shared for call in calls for shared in call.shared()]
         self._tensors = [call.tensors for call in calls]  # keeps their memory
         self._places: list[list[int]] = [[] for _ in inputs]

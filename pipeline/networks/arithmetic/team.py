@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import torch
+
 FUNCTIONS = ("omp_get_thread_num", "omp_get_num_threads", "GOMP_barrier")  # called by a member
 # With fewer weights for each thread, a team gains nothing: a thread reads in one pass what another
 # one has written in the pass before, from the cache of another core.
@@ -31,6 +33,18 @@ def size(floats: int) -> int:
 def available() -> bool:
     """Return whether this process can have a team of threads."""
     return _library() is not None
+
+
+def prepare(threads: int) -> None:
+    """Let the threads of a team flush denormal numbers to 0 exactly if this thread does.
+
+    Each thread has its own setting. OpenMP keeps its threads: those of an earlier team may have
+    been started under another one.
+    """
+    smallest = torch.finfo(torch.float32).tiny
+    flushes = bool(torch.tensor(smallest) * torch.tensor(0.5) == 0)
+    in_thread = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    run(in_thread(lambda _: torch.set_flush_denormal(flushes)), 0, threads)
 
 
 def addresses() -> list[int]:
