@@ -1,6 +1,5 @@
 """Repair of DVC's lock files and `.dvc/tmp/rwlock` after a kill or on a full disk."""
 
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import typer
 
 from pipeline.runtime import storage
+from stages import rwlock
 
 COPIES = Path(".dvc/tmp/copies")  # of the lock files, made by the stages
 LOCKS = {Path(name): COPIES / name.replace("/", "-") for name in ("dvc.lock", "claims/dvc.lock")}
@@ -26,22 +26,12 @@ def keep_copies() -> None:
 
 
 def repair(repo: Any) -> None:
-    """Restore broken lock files and remove a broken rwlock, holding the locks of DVC's `repo`."""
-    from dvc.lock import make_lock
-    from dvc.rwlock import SCHEMA
-    from voluptuous import Invalid
-
+    """Restore broken lock files and remove a stale or broken rwlock of DVC's `repo`."""
     with repo.lock:
         for lock, copy in LOCKS.items():
             if lock.exists() and not is_whole(lock.read_bytes()):
                 typer.echo(f"{lock} {BROKEN}: {_restore(lock, copy)}", err=True)
-    rwlock = Path(repo.tmp_dir, "rwlock")
-    with make_lock(f"{rwlock}.lock", tmp_dir=repo.tmp_dir):
-        try:
-            SCHEMA(json.loads(rwlock.read_text("utf-8") if rwlock.exists() else "{}"))
-        except (ValueError, Invalid):
-            rwlock.unlink()
-            typer.echo(f"{rwlock} {BROKEN}: removed", err=True)
+    rwlock.repair(Path(repo.tmp_dir, "rwlock"))
 
 
 def is_whole(content: bytes) -> bool:

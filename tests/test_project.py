@@ -1,16 +1,19 @@
 """Commands of the project: the Makefile's targets, runs of DVC, and what they print."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from pipeline.report.text.terminal import arms_table
-from stages import dvc_state, repair
+from stages import dvc_state, repair, rwlock
 from stages.__main__ import app
 from tests.imports import ROOT
 
@@ -134,6 +137,45 @@ def test_a_broken_rwlock_is_removed(project: Path, content: bytes) -> None:
     done = reproduced(project)
     assert done.returncode == 0, done.stderr
     assert done.stderr.endswith("rwlock was broken by a kill or a full disk: removed\n")
+
+
+def sleeping(seconds: float) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
+
+
+def wait_for_end(number: int) -> None:
+    """Wait until a process has ended, without reaping it."""
+    while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("state", ["running", "zombie", "started later"])
+def test_only_a_process_that_lives_holds_the_rwlock(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To DVC any process of that number holds it, one that has ended or started later too."""
+    monkeypatch.setattr(rwlock, "ENDING_SECONDS", 0.3)
+    process = sleeping(0 if state == "zombie" else 60)  # not reaped before the end of the test
+    if state == "zombie":
+        wait_for_end(process.pid)
+    path = tmp_path / "rwlock"
+    path.write_text(json.dumps({"write": {"a": {"pid": process.pid, "cmd": "dvc"}}, "read": {}}))
+    if state == "started later":
+        os.utime(path, (0, 0))
+    rwlock.repair(path)
+    assert path.exists() == (state == "running")
+    process.kill()
+    process.wait()
+
+
+def test_a_process_that_ends_is_awaited(tmp_path: Path) -> None:
+    """The next run may start while a killed one still ends."""
+    process = sleeping(0.5)
+    path = tmp_path / "rwlock"
+    path.write_text(json.dumps({"write": {}, "read": {"a": [{"pid": process.pid, "cmd": "dvc"}]}}))
+    rwlock.repair(path)
+    assert not path.exists()
+    process.wait()
 
 
 @pytest.mark.parametrize("size", [0, 1, 70, 145, -12, -1])
