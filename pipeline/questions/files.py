@@ -139,11 +139,12 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
     text_column = table_columns.given_column(
         path, [*inputs], given.get("text")
     ) or table_columns.text_column(inputs)
+    classes = [name for name in labels if name not in MISSING]
+    left_out = len(labels) - len(classes)
     if "stars" not in given:
-        where = f"column {column} of {path}"
         table_columns.check_classes(
-            [name for name in labels if name not in MISSING],
-            where,
+            classes,
+            f"column {column} of {path}",
             f", or, if these are stars, give --set stars={column}" if text_column else "",
         )
     shared = {"delimiter": delimiter} | _shares(set())
@@ -155,14 +156,20 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
         ]
         options = shared | ({} if "stars" in given else {"label": column})
         others = [name for name in inputs if name != text_column]
-        return _texts(target, text_column, labeled, options, column, len(labels), others)
+        found = _texts(target, text_column, labeled, options, column, len(classes), others)
+        return replace(found, what=found.what + _without_class(left_out))
     if "encoding" in given:
         raise Problem(f"{path} is a table of numbers: save it in UTF-8 in place of --set encoding")
     for name, cells in inputs.items():
         table_columns.check_cells(path, name, cells)
     shared |= {"label": column}
-    what = f"a table of {len(labels)} rows, {len(columns) - 1} inputs, classes in column {column}"
-    return Recognized({"csv": target}, shared | {"scaling": question.scaling}, len(labels), what)
+    what = f"a table of {len(classes)} rows, {len(columns) - 1} inputs, classes in column {column}"
+    what += _without_class(left_out)
+    return Recognized({"csv": target}, shared | {"scaling": question.scaling}, len(classes), what)
+
+
+def _without_class(rows: int) -> str:
+    return f"; left out: {rows} more without a class" if rows else ""
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
