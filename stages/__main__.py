@@ -39,7 +39,7 @@ for panel, names in (
     ("Stages of the pipeline", STAGES),
     ("Stages of the claims", STAGES_OF_CLAIMS),
 ):
-    for name in names:  # `claims` runs all stages of the claims
+    for name in names:  # the stage `claims-page`: `claims` runs all stages
         add(panel, name, import_module(f"stages.{name.removesuffix('-page')}").main)
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ from stages.shell import run
 
 Repeats = Annotated[int, typer.Option(help="number of timings of each library", min=2)]
 Seconds = Annotated[
-    float, typer.Option(help="approximate length of one timing, in seconds", min=0.01)
+    float,
+    typer.Option(
+        help="length of a timing of the generator, in seconds; of a net-step a fifth", min=0.01
+    ),
 ]
 Hfta = Annotated[
     Path | None, typer.Option(help="folder with a clone of UofT-EcoSystem/hfta", exists=True)

@@ -10,8 +10,8 @@ from stages.shell import run
 def main(dataset: DatasetName) -> str:
     """Write `runs/conditions/<dataset>/<experiment>.json` for each experiment of `run.experiments`.
 
-    DVC trains an experiment again only if this file changes, so a change of an activation or block
-    of params.yaml that the experiment does not use has no effect.
+    Of params.yaml, the stage `sweep` depends on this file alone: a change of an activation or block
+    that the experiment does not use trains nothing again.
     """
     from pydantic_core import to_jsonable_python
 
@@ -22,10 +22,10 @@ def main(dataset: DatasetName) -> str:
 
     settings = params.load()
     settings.dataset(dataset)
-    form = examples.read_encoding(Path("data/ready", dataset, "train.npz"))
+    encoding = examples.read_encoding(Path("data/ready", dataset, "train.npz"))
     folder = Path("runs/conditions", dataset)
     for experiment in settings.run.experiments:
-        conditions = catalogue.conditions_of(experiment, dataset, settings, form)
+        conditions = catalogue.conditions_of(experiment, dataset, settings, encoding)
         storage.write_json(folder / f"{experiment}.json", to_jsonable_python(conditions))
     made = f"settings of {last_line.count(len(settings.run.experiments), 'experiment')}"
     return last_line.line("conditions", dataset, made=made, place=folder)

@@ -4,9 +4,10 @@ import os
 
 
 def start_processes(networks: int) -> None:
-    """Start the processes that will train so many networks; none for a GPU or a cluster.
+    """Start the processes that will train so many networks; none with RUNNER=ray or DEVICE=cuda.
 
-    The environment is read here since `pipeline.runtime.device`, which checks it, imports torch.
+    With DEVICE=auto they are started even where a GPU is found later. The environment is read here
+    since `pipeline.runtime.device`, which checks it, imports torch.
     """
     from pipeline.training import processes
 

@@ -29,7 +29,7 @@ def main(dataset: DatasetName) -> str:
         significance=settings.compare.significance,
     )
     folder = Path("claims", dataset)
-    storage.write_bytes(folder / "claims.csv", csv_files.as_csv(verdicts.VERDICTS, judged))
+    storage.write_bytes(folder / "claims.csv", csv_files.as_csv(verdicts.COLUMNS, judged))
     tables = sorted(folder.glob("**/*.csv"))
     hashes = {str(path): storage.digest(path) for path in tables}
     storage.write_json(Path("runs/verdicts", f"{dataset}.json"), hashes)

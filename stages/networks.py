@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from pipeline.verification.findings import Finding
 
 
-def whole(path: Path, locked: str | None) -> "Finding":
-    """Return whether a file or folder has the bytes of its lock file, else of its own hashes."""
+def intact(path: Path, locked: str | None) -> "Finding":
+    """Return whether a file or folder matches its own hashes and its MD5 in DVC's lock files.
+
+    Without the latter, `locked`, an intact one is "not verified".
+    """
     from pipeline.runtime import storage
     from pipeline.runtime.errors import Problem
     from pipeline.verification.findings import Finding

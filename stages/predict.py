@@ -19,9 +19,7 @@ Delimiter = Annotated[
     str | None, typer.Option(help="delimiter of a .csv or .tsv --file; default: comma or tab")
 ]
 Encoding = Annotated[str, typer.Option(help="encoding of --file or standard input")]
-Seed = Annotated[
-    int | None, typer.Option(help="seed of the network; default: lowest validation error")
-]
+Seed = Annotated[int | None, typer.Option(help="seed of the network; default: best on validation")]
 Top = Annotated[int, typer.Option(min=0, help="number of terms to show, largest effects first")]
 Form = Annotated[
     Literal["text", "json"], typer.Option("--format", help="output; json: one object per line")

@@ -12,11 +12,11 @@ from stages.shell import run
 
 CACHE = Path(".dvc/cache/files/md5")
 NAME = 30  # hexadecimal digits of a file name; 2 more are that of its folder
-QUICK = 2**30  # bytes of cache that are verified before every run, in seconds
+QUICK = 2**30  # bytes: to verify a larger cache before every run would take too long
 
 
 def main() -> None:
-    """Delete damaged files of DVC's cache and outputs that differ from the lock files.
+    """Delete damaged files of DVC's cache, and cached outputs that differ from the lock files.
 
     DVC does not verify its cache, so a damaged file in it would replace good data. `make repro` or
     `make claims` makes the deleted files again.
@@ -25,7 +25,9 @@ def main() -> None:
         delete_damaged_objects()
         for out in repo.index.outs:
             path = Path(out.fs_path)
-            if not (out.use_cache and path.exists()) or md5(path) == out.hash_info.value:
+            if not (out.use_cache and out.hash_info and path.exists()):
+                continue  # not in the lock file: of a stage that was run without DVC
+            if md5(path) == out.hash_info.value:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             typer.echo(

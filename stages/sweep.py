@@ -17,7 +17,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
 
     settings = params.load()
     settings.dataset(dataset)
-    start_processes(settings.sweep.seeds)
+    sweep = settings.sweep_for(dataset)
+    start_processes(sweep.seeds * len(sweep.learning_rates))
     from pipeline.data.splits import examples
     from pipeline.experiments.conditions import catalogue, training
     from pipeline.networks import population
@@ -29,8 +30,8 @@ def main(dataset: DatasetName, experiment: ExperimentName) -> str:
     device.prepare_for_training()
     where = device.choose()
     ready, folder = Path("data/ready", dataset), Path("runs/experiments", dataset, experiment)
-    form = examples.read_encoding(ready / "train.npz")
-    conditions = catalogue.conditions_of(experiment, dataset, settings, form)
+    encoding = examples.read_encoding(ready / "train.npz")
+    conditions = catalogue.conditions_of(experiment, dataset, settings, encoding)
     splits = training.Splits(dataset, ready / "train.npz", ready / "valid.npz")
     with (
         exclusive(folder),

@@ -1,7 +1,7 @@
 """Hashes of the tables in results/ and claims/: commands raise an error for a damaged table.
 
-A table's hash is in DVC's lock files, in git's index, or, if a command wrote the table without DVC,
-in runs/written.
+A table's hash is in DVC's lock files, in git's index, or in runs/written, where each command notes
+the tables that it wrote.
 """
 
 import hashlib

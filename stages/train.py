@@ -35,9 +35,9 @@ def main(dataset: DatasetName, jobs: Jobs = 6) -> None:
             names = (dataset, arm.activation, arm.initialization)
             command = [sys.executable, "-m", f"stages.{stage}", *names]
             ended = subprocess.run(command, stderr=subprocess.PIPE, check=False)
-            typer.echo(
-                f"{stage} {arm.name}: {ended.stderr.decode(errors='replace').strip() or 'done'}"
-            )
+            said = ended.stderr.decode(errors="replace").strip()
+            state = f"ended with status {ended.returncode}" if ended.returncode else "done"
+            typer.echo(f"{stage} {arm.name}: {said or state}")
             if ended.returncode:
                 return False
         return True

@@ -58,7 +58,7 @@ def _findings(dataset: str) -> "Iterator[Finding]":
     arms = [one.arm for one in outcomes]
     with dvc_runs.opened() as repo:
         hashes = pulled.hashes(repo, derivations.networks(dataset, arms))
-    yield from (networks.whole(path, locked) for path, locked in hashes.items())
+    yield from (networks.intact(path, locked) for path, locked in hashes.items())
     for arm in arms:
         yield networks.on_validation(arm, sections, rule)
     for one in derivations.of_dataset(dataset, outcomes, Compare(**sections["compare"])):

@@ -89,7 +89,7 @@ def test_absent_tables_leave_their_figures_and_claims_out(folder):
     assert 'id="digits-conditioning"' in html
     assert 'id="digits-labels"' not in html
     assert "Figure 4</h3>" not in html
-    folded = html.split("without records on digits")[1].split("</details>")[0]
+    folded = html.split("without an estimate on digits")[1].split("</details>")[0]
     assert "There are no records of `labels` on this dataset." in folded
     shutil.rmtree("results/digits")
     judge.main("digits")
@@ -155,7 +155,7 @@ def test_times_are_claims_with_a_figure_of_their_device(folder):
     html = page()
     assert "Do zeros save computation on a CPU?" in html
     assert html.count('href="#cost-cpu"') == 2  # 16a and 32a: nothing was measured at 85% zeros
-    assert "DEVICE=cuda make cost" in html.split("without records on digits")[1]
+    assert "DEVICE=cuda make cost" in html.split("without an estimate on digits")[1]
 
 
 def test_claims_without_a_rule_are_shown_once(folder):

@@ -14,7 +14,7 @@ from pipeline.data.splits import examples
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.split import Split
-from pipeline.evaluation.scoring import failed_layers
+from pipeline.evaluation.scoring import failed_rates
 from pipeline.networks import population
 from pipeline.networks.population import Population
 from pipeline.pretraining import autoencoder, layer_inputs
@@ -189,12 +189,12 @@ def test_a_seed_is_lost_only_where_all_rates_diverge(setup: PretrainingSetup) ->
     assert [record["chosen"] for record in records] == [False, True] * 4
     assert all(tensor.isfinite().all() for tensor in networks.tensors.values())
     of_seed = [record | {"constant_cost": None} for record in records if record["seed"] == 1]
-    assert failed_layers(of_seed) == ["1:1e+30", "2:1e+30"]
+    assert failed_rates(of_seed) == ["1:1e+30", "2:1e+30"]
     networks, records = pretrained(setup, "all", starts(), learning_rates=[1e30, 1e29])
     assert networks.W_KIO(0).isnan().all()
     assert not any(record["chosen"] for record in records)
     of_seed = [record for record in records if record["seed"] == 1]
-    assert failed_layers(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
+    assert failed_rates(of_seed) == ["1:1e+30", "1:1e+29"]  # not those of layer 2, above it
 
 
 def test_rates_that_are_too_high_to_learn_have_failed(setup: PretrainingSetup) -> None:
@@ -204,10 +204,10 @@ def test_rates_that_are_too_high_to_learn_have_failed(setup: PretrainingSetup) -
     first = [record for record in records if record["layer"] == 1 and record["seed"] == 1]
     still, learned = first
     assert still["valid_cost"] > still["constant_cost"] > learned["valid_cost"]
-    assert failed_layers(first) == []  # the rate was too low
+    assert failed_rates(first) == []  # the rate was too low
     high = still | {"learning_rate": 30.0}
-    assert failed_layers([high, learned]) == ["1:30"]
-    assert failed_layers([high, learned | {"valid_cost": high["valid_cost"]}]) == []
+    assert failed_rates([high, learned]) == ["1:30"]
+    assert failed_rates([high, learned | {"valid_cost": high["valid_cost"]}]) == []
 
 
 @pytest.mark.parametrize("function", ["rectifier", "tanh"])

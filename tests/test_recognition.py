@@ -45,7 +45,7 @@ def test_tables_of_numbers_are_no_texts(tmp_path: Path, header: str, row: str) -
 
 def test_rows_without_a_class_are_not_counted(tmp_path: Path) -> None:
     """The description names them; `preprocess` leaves them out."""
-    lines = table("a,b", "1,2").splitlines() + ["1,2,", "1,2,NA"]
+    lines = [*table("a,b", "1,2").splitlines(), "1,2,", "1,2,NA"]
     found = recognized(tmp_path / "a.csv", "\n".join(lines))
     assert found.rows == 12
     assert found.what.endswith("classes in column label; left out: 2 more without a class")

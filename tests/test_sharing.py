@@ -52,5 +52,5 @@ def test_a_clone_that_pulls_trains_and_downloads_nothing(tmp_path: Path) -> None
 
     call(tmp_path, "git", "clone", "-q", str(trained), str(other))  # `verify` pulls by itself
     output = python(other, "stages", "verify", "digits")
-    assert "same bytes: validation scores of digits / rectifier / pretrained" in output
+    assert "same values: validation scores of digits / rectifier / pretrained" in output
     assert "same bytes: results/digits/runs.csv" in output

@@ -257,8 +257,8 @@ def test_rows_are_a_table_of_all_claims():
     keys = {claim.number: claim.key for claim in (*CLAIMS, *UNTESTED)}
     assert [row["key"] for row in rows] == [keys[n] for n in sorted(keys, key=by_number)]
     assert {by_number(row["number"])[0] for row in rows} >= {*range(1, 32)}
-    assert {tuple(row) for row in rows} == {tuple(verdicts.VERDICTS)}
-    header = csv_files.as_csv(verdicts.VERDICTS, rows).decode().splitlines()[0]
+    assert {tuple(row) for row in rows} == {tuple(verdicts.COLUMNS)}
+    header = csv_files.as_csv(verdicts.COLUMNS, rows).decode().splitlines()[0]
     assert header == (
         "key,number,claim,source,mark,paper,paper_mark,records,statistic,unit,estimate,low,high,n,"
         "p,p_holm,low_holm,high_holm,rule,verdict,reason,seeds_needed,split_error"

@@ -103,7 +103,7 @@ def test_what_the_stages_made_is_the_same(project):
     assert "different:             0 files" in output
     assert "same within rounding:   0 files" in output
     for name in (
-        *("validation scores of digits / tanh / random", "results/digits/runs.csv"),
+        "results/digits/runs.csv",
         *("runs/scores/digits/tanh-random/records.jsonl", "results/digits/filters.npz"),
         *("results/digits/baselines.csv", "results/digits/protocol.json", "claims/digits/claims"),
     ):
@@ -150,18 +150,18 @@ def test_a_changed_weight_is_named(project, hashed):
     assert status == 1
     assert (f"different: {folder}\n" in output) is not hashed
     assert "different: validation scores of digits / tanh / random" in output
-    assert "line 2 (1), valid_cost: recorded" in output
-    assert "line 1 (0)" not in output
-    assert "same bytes: validation scores of digits / rectifier / random" in output
+    assert "row 2 (1), valid_cost: recorded" in output
+    assert "row 1 (0)" not in output
+    assert "same values: validation scores of digits / rectifier / random" in output
 
 
 def test_folders_in_folders_are_verified(tmp_path):
     """An experiment has a folder a condition; a changed file in it is named."""
     with storage.whole_folder(tmp_path / "depth", hashes=True) as out:
         storage.write_json(out / "tanh-1" / "records.json", [0.25])
-    assert networks.whole(tmp_path / "depth", None).state == "not verified"
+    assert networks.intact(tmp_path / "depth", None).state == "not verified"
     (tmp_path / "depth/tanh-1/records.json").write_text("[0.75]")
-    found = networks.whole(tmp_path / "depth", None)
+    found = networks.intact(tmp_path / "depth", None)
     assert found.state == "different"
     assert "tanh-1/records.json" in found.details[0]
 
@@ -243,4 +243,4 @@ def test_missing_rows_and_columns_are_different():
     assert row[:4] == ("line 3 (1)", "all columns", "absent", "a row")
     documents = b'{"a": {"b": [1]}}', b'{"a": {"b": [1, 2]}}'
     (column,) = compare_files("a.json", *documents, agreement.derived).wrong
-    assert column[:4] == ("line 1", "a.b[1]", "absent", "2")
+    assert column[:4] == ("item 1", "a.b[1]", "absent", "2")

@@ -125,7 +125,10 @@ def learned_little(errors: Sequence[float]) -> str | None:
     lost = sum(error > LEARNED_LITTLE * median(errors) for error in errors)
     if not lost:
         return None
-    return f"{lost} of {len(errors)} networks learned little: they alone would place it."
+    return (
+        f"{lost} of {len(errors)} networks learned little (test error above {LEARNED_LITTLE:g}"
+        " times the median): these networks alone would place the changepoint."
+    )
 
 
 def _best(z_N: Array, e_N: Array, w_N: Array) -> float:

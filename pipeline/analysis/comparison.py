@@ -191,9 +191,10 @@ def paired_tests(results: Sequence[Outcome], confidence: float, significance: fl
 
     Test errors are compared, or the RMSE where labels are ratings.
 
-    `significant` follows Holm's correction over all pairs. `papers_mark` is the paper's own mark
-    for the two initializations of one activation: True where the plain test at 0.05 does not
-    separate them. Pairs with a failed arm, or of one seed, stay without a test.
+    `significant` follows Holm's correction over all pairs. `papers_mark` applies the criterion of
+    the paper's Table 1 to the results here, for the two initializations of one activation: True
+    where a plain paired t-test at 0.05 does not separate them. Pairs with a failed arm, or of one
+    seed, stay without a test.
 
     `seeds_needed` is the number of seeds that would show the difference of a pair that is not
     significant, with 80% power at its level of Holm's procedure, were its difference and spread

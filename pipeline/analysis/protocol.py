@@ -16,7 +16,7 @@ SELECTION = (
     "test split read once for the chosen network of each seed"
 )
 FILTERS_RULE = (
-    "weights of the first hidden layer of the seed with the lowest validation error; units spread "
+    "weights of the first hidden layer of the seed with the lowest validation {}; units spread "
     "evenly over the layer, so that idle ones show too"
 )
 
@@ -37,7 +37,7 @@ def protocol(
         "selection": SELECTION.format("RMSE" if comparison.of_ratings(results) else "error"),
         "confidence": compare.confidence,
         "significance": compare.significance,
-        "hidden": _widest(abouts),
+        "hidden": _deepest(abouts),
         "l1": {o.arm.activation: abouts[o.arm.key]["activation"]["l1"] for o in results},
         "finetune": _shared_by_all("finetune", abouts),
         "pretrain": _shared_by_all("pretrain", {k: a for k, a in abouts.items() if a["pretrain"]}),
@@ -70,7 +70,7 @@ def _binomial(results: Sequence[Outcome], n: int) -> float | None:
     return math.sqrt(error * (1 - error) / n)
 
 
-def _widest(abouts: Mapping[str, Record]) -> list[int]:
+def _deepest(abouts: Mapping[str, Record]) -> list[int]:
     """Return the hidden layers of the deepest arm; those of the others are its lowest ones."""
     widest: list[int] = max((about["hidden"] for about in abouts.values()), key=len)
     lower = {arm: {"hidden": [*about["hidden"], *widest[len(about["hidden"]) :]]}
@@ -94,7 +94,8 @@ def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
 
 def _filters(results: Sequence[Outcome]) -> dict[str, Any]:
     seeds = {o.arm.key: comparison.best_seed(o) for o in results if not o.failed}
-    return {"rule": FILTERS_RULE, "seeds": seeds}
+    measure = "RMSE" if comparison.of_ratings(results) else "error"
+    return {"rule": FILTERS_RULE.format(measure), "seeds": seeds}
 
 
 def _paper(results: Sequence[Outcome]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.analysis.criterion import Criterion, measure_of
 from pipeline.runtime import storage
 
-Row = dict[str, Any]  # a cell of any of these types under each column
+Row = dict[str, Any]  # cells by column: text, number, true or false, list of numbers, or None
 
 # Columns that hold words, or numbers joined by spaces; all others hold one number or true/false.
 # Those of a single experiment or probe are declared with its claims (`claims.groups.Records`).

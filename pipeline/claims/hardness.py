@@ -25,16 +25,14 @@ HARDNESS: dict[float, Number] = {
 
 def parts(rows: Sequence[Row]) -> Parts:
     """Return one row a seed with the trend of its errors over alpha."""
-    ordered = sorted(rows, key=lambda row: float(row["alpha"]))
-    levels = list(dict.fromkeys(float(row["alpha"]) for row in ordered))
 
     def trend(part: Sequence[Row]) -> float | None:
         errors = [row["test_error"] for row in part]
         if None in errors:
             return None
-        return rank_correlation([levels.index(float(row["alpha"])) for row in part], errors)
+        return rank_correlation([float(row["alpha"]) for row in part], errors)
 
-    return {"softplus networks up to the rectifier": one_a_seed(ordered, "trend", trend)}
+    return {"softplus networks up to the rectifier": one_a_seed(rows, "trend", trend)}
 
 
 CLAIMS: tuple[Claim, ...] = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.claims.claim import Claim, Quantity, Rule
 from pipeline.claims.groups import Parts, Records, Row, where
 
-OWN_PATTERNS = 0.95  # share of distinct patterns from which nearly every example has its own
+DISTINCT = 0.95  # patterns per example from which on nearly every example has its own
 
 
 def parts(rows: Sequence[Row]) -> Parts:
@@ -17,13 +17,11 @@ def parts(rows: Sequence[Row]) -> Parts:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "codes-are-distributed", "17d",
-        "Rectifier codes are distributed: at least 95% of the test examples have a pattern of "
-        "active units of their own, in every layer on average.",
+        "Rectifier codes are distributed: the number of distinct patterns of active units is at "
+        "least 95% of the number of test examples, in every layer on average.",
         "Section 2.2", "I",
-        Quantity(
-            "distinct", "share of test examples with a pattern of active units of their own, of"
-        ),
-        ("random rectifier, all layers",), (), Rule("at least", OWN_PATTERNS),
+        Quantity("distinct", "distinct patterns of active units per test example, of"),
+        ("random rectifier, all layers",), (), Rule("at least", DISTINCT),
         Records("patterns", parts),
     ),
 )  # fmt: skip

@@ -17,13 +17,14 @@ from collections.abc import Mapping
 
 from pipeline.analysis import changepoint, statistics
 from pipeline.analysis.comparison import Row
+from pipeline.analysis.criterion import written
 from pipeline.claims.catalogue import CLAIMS
 from pipeline.claims.claim import ZEROS_BY_LAYER, Claim, Margin, by_number
 from pipeline.claims.estimates import Estimate, Estimated, Groups, estimate, split_error
 from pipeline.claims.untested import UNTESTED
 from pipeline.config.arms import spoken
 
-VERDICTS = [
+COLUMNS = [
     "key", "number", "claim", "source", "mark", "paper", "paper_mark", "records", "statistic",
     "unit", "estimate", "low", "high", "n", "p", "p_holm", "low_holm", "high_holm", "rule",
     "verdict", "reason", "seeds_needed", "split_error",
@@ -35,7 +36,7 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 def judge(
     dataset: str, records: Mapping[str, Groups], *, confidence: float, significance: float
 ) -> list[Row]:
-    """Return one row a claim, with the columns `VERDICTS`, from the groups of each table by name.
+    """Return one row a claim, with the columns `COLUMNS`, from the groups of each table by name.
 
     Claims without a rule stand among the others, undecided, with what they need as the reason.
 
@@ -68,7 +69,7 @@ def judge(
 
 
 def _without_rule() -> list[Row]:
-    columns: Row = dict.fromkeys(VERDICTS)
+    columns: Row = dict.fromkeys(COLUMNS)
     return [
         columns
         | {"key": claim.key, "number": claim.number, "claim": claim.wording}
@@ -106,12 +107,12 @@ def _incomplete(claim: Claim, groups: Groups) -> str | None:
             return f"Seed {seed} of {spoken(key)} lacks records."
         if claim.records.pairing == "levels" and groups[key].levels != groups[first].levels:
             names = spoken(first), spoken(key)
-            return "There are more records of {} than of {}, or fewer.".format(*names)
+            return "The number of records per seed differs between {} and {}.".format(*names)
     return None
 
 
 def _description(claim: Claim, dataset: str) -> Row:
-    row: Row = dict.fromkeys(VERDICTS)
+    row: Row = dict.fromkeys(COLUMNS)
     paper = claim.paper(dataset)
     row |= {"key": claim.key, "number": claim.number, "claim": claim.wording}
     row |= {"source": claim.source, "mark": claim.mark, "records": claim.records.name}
@@ -201,5 +202,5 @@ def _reason(claim: Claim, estimated: Estimated, confidence: float) -> str:
 
 def _shown(claim: Claim, *values: float, joint: str = "") -> str:
     scale = 100 if claim.unit else 1
-    texts = [f"{scale * value:z.2f}".replace("-", "\N{MINUS SIGN}") for value in values]
+    texts = [written(scale * value, 2) for value in values]
     return f" {joint} ".join(texts) + {"points": " points", "%": "%", "": ""}[claim.unit]

@@ -149,7 +149,7 @@ class Scorer:
 def best(trained: Sequence[Record]) -> Record | None:
     """Return the record of the chosen network with the lowest validation error, then cost.
 
-    None where no seed has a chosen network.
+    Where labels are stars, the error is the RMSE. None where no seed has a chosen network.
     """
     return min((line for line in trained if line["chosen"]), key=rank, default=None)
 
@@ -167,10 +167,10 @@ def from_disk(arm: Arm, seed: int | None = None) -> Scorer:
         )
     trained = storage.read_lines(arm.networks / "records.jsonl")
     seed = _checked_seed(arm, trained, seed)
-    form = examples.read_encoding(form_file, seed)
-    if form.vocabulary is None:
+    encoding = examples.read_encoding(form_file, seed)
+    if encoding.vocabulary is None:
         raise storage.unreadable(form_file, ValueError("its inputs are not texts"))
-    return Scorer(torch_module.module(population.load(weights, [seed]), 0), form, seed)
+    return Scorer(torch_module.module(population.load(weights, [seed]), 0), encoding, seed)
 
 
 def _checked_seed(arm: Arm, trained: Sequence[Record], seed: int | None) -> int:

@@ -78,12 +78,12 @@ def _record(
         **tested,
         "dead_units": chosen.get("dead_units"),
         "diverged": [record["learning_rate"] for record in rates if record["diverged"]],
-        "pretrain_diverged": failed_layers([r for r in pretrained if r["seed"] == seed]),
+        "pretrain_diverged": failed_rates([r for r in pretrained if r["seed"] == seed]),
         **({"valid_rmse": chosen.get("valid_rmse")} if "test_rmse" in tested else {}),
     }
 
 
-def failed_layers(pretrained: list[Record]) -> list[str]:
+def failed_rates(pretrained: list[Record]) -> list[str]:
     """Return the failed `layer:rate` of a seed's pre-training, the lowest layer first.
 
     A rate fails in a layer where it diverges, and where it is too high: its auto-encoder

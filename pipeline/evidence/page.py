@@ -28,7 +28,7 @@ POOLABLE = {claim.key for claim in CLAIMS if claim.estimator == "seeds"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim in words: by dataset, None without records, and pooled, None where it is not."""
+    """One claim in words, by dataset and pooled; None where there is no estimate."""
 
     number: str
     claim: str
@@ -91,7 +91,7 @@ def pooled(rows: Sequence[Row], confidence: float) -> Pooled | None:
 
 
 def headline(judged: Sequence[Entry]) -> str:
-    """Return how the claims with records on several datasets fare there, in one sentence."""
+    """Return how the claims with estimates on several datasets fare there, in one sentence."""
     shared = [{c.verdict for c in entry.cells if c} for entry in judged
               if sum(c is not None for c in entry.cells) > 1]  # fmt: skip
     both = sum({"supported", "contradicted"} <= found for found in shared)
@@ -102,7 +102,7 @@ def headline(judged: Sequence[Entry]) -> str:
     ]
     parts = ", ".join(f"{n} {'is' if n == 1 else 'are'} {where}" for n, where in counts)
     claims = plural(len(shared), "claim")
-    return f"Of {len(shared)} {claims} with records on two datasets or more, {parts}."
+    return f"Of {len(shared)} {claims} with estimates on two datasets or more, {parts}."
 
 
 def tied(results: Sequence[Results]) -> list[str]:

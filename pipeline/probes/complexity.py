@@ -24,7 +24,7 @@ COLUMNS = ["seed", "layer", "measure", "correlation", "active_by_tenth"]
 
 
 def rows(stack: Population, test: Examples) -> list[Record]:
-    """Return one row for each network (its place is its seed), layer and measure of complexity.
+    """Return one row for each network (`seed`: its index), layer and measure of complexity.
 
     `correlation` is Spearman's, between an example's active units and its complexity, 0 where one
     of the two is constant. `active_by_tenth` is the mean share of active units in each tenth of the

@@ -28,9 +28,10 @@ COLUMNS = ["seed", "layer", "change", "noise", "overlap", "relative_change"]
 
 
 def rows(dataset: str, stack: Population, test: Examples) -> list[Record]:
-    """Return one row for each network (its place is its seed), layer and kind of change.
+    """Return one row for each network (`seed`: its index), layer and change.
 
-    `change` is noise, same class or other class. `overlap`, in [0, 1], and `relative_change` are
+    `change` is noise, of the norm `noise` relative to the input's, or another example of the same
+    class or of another class. `overlap`, in [0, 1], and `relative_change` are
     means over the first EXAMPLES examples.
     """
     N = min(EXAMPLES, len(test))

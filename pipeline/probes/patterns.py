@@ -21,7 +21,7 @@ COLUMNS = ["seed", "layer", "distinct", "distance", "information_bits", "active"
 
 
 def rows(stack: Population, test: Examples) -> list[Record]:
-    """Return one row for each network (its place is its seed) and layer.
+    """Return one row for each network (`seed`: its index) and layer.
 
     `distinct`: number of patterns over number of examples; `distance`: mean share of units that are
     active for only one of two examples; `information_bits`: mean over units; `active`: mean share

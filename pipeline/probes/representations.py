@@ -20,19 +20,20 @@ def of(network: Population, x_NI: Tensor) -> list[Tensor]:
     return [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_NI.unsqueeze(0))]
 
 
-def chunks(network: Population, examples: Examples) -> Iterator[list[Tensor]]:
-    """Yield the outputs of each hidden layer, CHUNK_ROWS examples at a time."""
-    for x_1NI in examples.chunks(CHUNK_ROWS):
-        yield [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_1NI)]
-
-
 def every(network: Population, examples: Examples) -> list[Tensor]:
     """Return the outputs [N, O] of each hidden layer for all examples."""
-    return [torch.cat(layer) for layer in zip(*chunks(network, examples), strict=True)]
+    chunks = (
+        [h_1NO[0] for h_1NO in population.hidden_outputs(network, x_1NI)]
+        for x_1NI in examples.chunks(CHUNK_ROWS)
+    )
+    return [torch.cat(layer) for layer in zip(*chunks, strict=True)]
 
 
 def layers(stack: Population, examples: Examples) -> Iterator[tuple[Record, Tensor]]:
-    """Yield each network's hidden layers: its place as `seed`, `layer` from 1, outputs [N, O]."""
+    """Yield each network's hidden layers: its index as `seed`, `layer` from 1, outputs [N, O].
+
+    `catalogue.rows` replaces the index by the seed.
+    """
     for k in range(len(stack)):
         for layer, h_NO in enumerate(every(stack.only(k), examples), start=1):
             yield {"seed": k, "layer": layer}, h_NO

@@ -19,7 +19,7 @@ from pipeline.probes.probe import Probe
 from pipeline.runtime.storage import Record
 
 MOST_EXAMPLES = 5000  # of the training split, the first ones
-PENALTIES = (0.01, 1.0)  # scikit-learn's C: the inverse of the penalty's strength
+C_GRID = (0.01, 1.0)  # scikit-learn's C: the inverse of the penalty's strength
 ITERATIONS = 100
 MOST_SEEDS = 5  # each takes two fits a layer
 COLUMNS = ["seed", "layer", "C", "valid_error", "test_error"]
@@ -28,7 +28,7 @@ Layers = list[NDArray[np.float32]]
 
 
 def rows(stack: Population, train: Examples, valid: Examples, test: Examples) -> list[Record]:
-    """Return one row for each network (its place is its seed) and layer; layer 0 is the input.
+    """Return one row for each network (`seed`: its index) and layer; layer 0 is the input.
 
     Only the first MOST_SEEDS networks have rows. Errors are fractions. The test error is of the
     penalty that validation chose.
@@ -58,7 +58,7 @@ def _probe(parts: Layers, y: list[NDArray[np.int64]]) -> Record:
     fitted = []
     with threadpool_limits(1), warnings.catch_warnings():  # small products: threads only wait
         warnings.simplefilter("ignore")  # it stops after ITERATIONS, converged or not
-        for C in PENALTIES:
+        for C in C_GRID:
             probe = LogisticRegression(C=C, max_iter=ITERATIONS).fit(train, y[0])
             fitted.append((1 - float(probe.score(valid, y[1])), C, probe))
     valid_error, C, probe = min(fitted, key=lambda one: one[:2])

@@ -22,7 +22,7 @@ COLUMNS = ["seed", "layer", "shift", "test_error"]
 
 
 def rows(stack: Population, test: Examples) -> list[Record]:
-    """Return one row for each network (its place is its seed) and layer; errors are fractions."""
+    """Return one row for each network (`seed`: its index) and layer; errors are fractions."""
     errors = metrics.evaluate(stack, test).errors_K.tolist()
     return [
         place | {"shift": shift(h_NO), "test_error": errors[place["seed"]]}

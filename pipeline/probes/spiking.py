@@ -67,8 +67,8 @@ class Simulation:
     """Outcome for N examples after each of the numbers of steps."""
 
     scores_TNC: Tensor  # mean input of the softmax over the steps so far
-    spikes_TN: Tensor  # mean over the hidden units of their spikes so far
-    silent_TN: Tensor  # share of the hidden units without a spike so far
+    spikes_TN: Tensor  # mean over layers of the mean number of spikes of a unit so far
+    silent_TN: Tensor  # mean over layers of the share of units without a spike so far
 
 
 def convert(stack: Population, k: int, train: Examples) -> SpikingNetwork:
@@ -162,11 +162,11 @@ class _State:
 def rows(
     stack: Population, train: Examples, test: Examples, steps: Sequence[int] = STEPS
 ) -> list[Record]:
-    """Return one row for each network (its place is its seed) and number of time steps.
+    """Return one row for each network (`seed`: its index) and number of time steps.
 
     Errors, `disagreement` (examples with another class than the rate network's) and `silent_units`
     (without a spike in these steps, a mean over examples and layers as `zeros`) are fractions;
-    `mean_spikes` is the mean number of spikes of a hidden unit in these steps.
+    `mean_spikes` is the number of spikes of a hidden unit in these steps, the same mean.
     """
     records = []
     for k in range(len(stack)):

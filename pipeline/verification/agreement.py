@@ -53,10 +53,14 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Comparison of a recorded content with the derived one; `numbers` counts what was compared."""
+    """Comparison of a recorded content with the derived one; `numbers` counts what was compared.
+
+    `same_bytes` is False for rows that are compared without a file.
+    """
 
     numbers: int
     differences: list[Difference] = field(default_factory=list)
+    same_bytes: bool = False
 
     @property
     def wrong(self) -> list[Difference]:
@@ -89,13 +93,14 @@ def compare_files(name: str, recorded: bytes, again: bytes, rule: Rule) -> Agree
     kind = Path(name).suffix
     theirs = list(_rows(kind, again))
     if recorded == again:
-        return Agreement(sum(_is_number(cell) for _, cells in theirs for cell in cells.values()))
+        numbers = sum(_is_number(cell) for _, cells in theirs for cell in cells.values())
+        return Agreement(numbers, same_bytes=True)
     return _compare(_rows(kind, recorded), theirs, rule)
 
 
 def compare_rows(recorded: Iterable[Cells], again: Iterable[Cells], rule: Rule) -> Agreement:
     """Compare rows of numbers, each with its names."""
-    return _compare(_named(recorded), _named(again), rule)
+    return _compare(_named(recorded, "row"), _named(again, "row"), rule)
 
 
 def _compare(
@@ -136,7 +141,7 @@ def _is_number(cell: Any) -> bool:
         return False
     try:
         return math.isfinite(float(cell))
-    except ValueError:
+    except (TypeError, ValueError):
         return False
 
 
@@ -149,19 +154,20 @@ def _rows(kind: str, content: bytes) -> Iterator[tuple[str, Cells]]:
     text = content.decode("utf-8")
     if kind == ".csv":
         table = csv.DictReader(io.StringIO(text, newline=""), restkey="more cells")
-        yield from _named((_split(row) for row in table), start=2)
+        yield from _named((_split(row) for row in table), "line", start=2)
     elif kind == ".jsonl":
-        yield from _named(_flat(json.loads(line)) for line in text.splitlines())
+        yield from _named((_flat(json.loads(line)) for line in text.splitlines()), "line")
     else:
         document = json.loads(text)
         rows = document if isinstance(document, list) else [document]
-        yield from _named(_flat(row) for row in rows)
+        yield from _named((_flat(row) for row in rows), "item")
 
 
-def _named(rows: Iterable[Cells], start: int = 1) -> Iterator[tuple[str, Cells]]:
+def _named(rows: Iterable[Cells], kind: str, start: int = 1) -> Iterator[tuple[str, Cells]]:
+    """Yield each row with its number, called a line, item or row, and the names in its cells."""
     for number, cells in enumerate(rows, start):
         names = " ".join(str(cells[name]) for name in NAMES if cells.get(name) not in (None, ""))
-        yield f"line {number}" + (f" ({names})" if names else ""), cells
+        yield f"{kind} {number}" + (f" ({names})" if names else ""), cells
 
 
 def _split(row: Mapping[str, Any]) -> Cells:
@@ -177,7 +183,9 @@ def _split(row: Mapping[str, Any]) -> Cells:
 
 
 def _flat(value: Any, path: str = "") -> Cells:
-    """Return the leaves of a JSON value by their path."""
+    """Return the leaves of a JSON value, empty lists and objects among them, by their path."""
+    if isinstance(value, dict | list) and not value:
+        return {path: value}
     if isinstance(value, dict):
         parts = {f"{path}.{key}" if path else key: part for key, part in value.items()}
     elif isinstance(value, list):

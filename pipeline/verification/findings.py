@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.verification.agreement import Agreement, Difference, Rule, compare_files
 
-State = Literal["same bytes", "same within rounding", "different", "not verified"]
-STATES: tuple[State, ...] = ("same bytes", "same within rounding", "different", "not verified")
+State = Literal["same bytes", "same values", "same within rounding", "different", "not verified"]
+STATES: tuple[State, ...] = get_args(State)
 SHOWN = 20  # differences of a file that are listed
 NAMED = 4  # files that a reason names
 
@@ -50,11 +50,12 @@ def of(name: str, agreement: Agreement) -> Finding:
     """Return the finding of a comparison; differences are named by row and column."""
     wrong, differences = agreement.wrong, agreement.differences
     if not differences:
-        return Finding(name, "same bytes", agreement.numbers)
+        state: State = "same bytes" if agreement.same_bytes else "same values"
+        return Finding(name, state, agreement.numbers)
     shown = [_named(difference) for difference in (wrong or differences)[:SHOWN]]
     if more := len(wrong or differences) - len(shown):
         shown.append(f"and {more} more")
-    state: State = "different" if wrong else "same within rounding"
+    state = "different" if wrong else "same within rounding"
     return Finding(name, state, agreement.numbers, shown)
 
 

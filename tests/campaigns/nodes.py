@@ -15,9 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import ray
 import torch
-from ray.cluster_utils import Cluster
 
 from benchmarks.scale import Costs, Phase, simulate
 from pipeline.config.params import Activation, Finetune
@@ -64,6 +62,9 @@ def seconds(work: Job, folder: Path, runner: str) -> float:
 
 def main() -> None:
     """Run the campaign; print a line for each number of nodes."""
+    import ray  # an optional extra
+    from ray.cluster_utils import Cluster
+
     arguments = argparse.ArgumentParser(description=main.__doc__)
     arguments.add_argument("--seeds", type=int, default=12, help="two networks a seed")
     arguments.add_argument("--epochs", type=int, default=6)

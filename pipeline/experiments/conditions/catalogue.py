@@ -27,11 +27,11 @@ def experiment(name: str) -> Experiment:
     return loaded
 
 
-def conditions_of(name: str, dataset: str, params: Params, form: Encoding) -> list[Condition]:
+def conditions_of(name: str, dataset: str, params: Params, encoding: Encoding) -> list[Condition]:
     """Return the conditions of an experiment on a dataset with this encoding.
 
     Raises Problem for an unknown experiment, and for a block of params.yaml that is wrong.
     """
     known = experiment(name)
     options = params.experiment_for(name, known.options)
-    return known.conditions(Setting.of(params, dataset, form), options)
+    return known.conditions(Setting.of(params, dataset, encoding), options)

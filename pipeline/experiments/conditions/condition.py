@@ -69,7 +69,7 @@ class Condition:
                 for key, value in schedule.model_dump().items()
             },
             **{name: getattr(self, name) for name in ("labels", "bias", "scale")},
-            "recipe_today": asdict(self.recipe) if self.recipe else None,
+            "modern_recipe": asdict(self.recipe) if self.recipe else None,
         }
 
     @property
@@ -93,9 +93,9 @@ class Setting:
     encoding: Encoding
 
     @classmethod
-    def of(cls, params: Params, dataset: str, form: Encoding) -> "Setting":
-        """Return the setting that params.yaml has for a dataset of this form."""
-        return cls(dataset, params, params.sweep_for(dataset), form)
+    def of(cls, params: Params, dataset: str, encoding: Encoding) -> "Setting":
+        """Return the setting of a dataset with this encoding, from params.yaml."""
+        return cls(dataset, params, params.sweep_for(dataset), encoding)
 
     @property
     def hidden(self) -> tuple[int, ...]:

@@ -255,8 +255,8 @@ class ModernTraining:
         return objective, population.to_device(self._start(seeds), device)
 
     def _start(self, seeds: Sequence[int]) -> Tensors:
-        form = examples.read_encoding(self.train)
-        widths = [form.inputs, *self.hidden, form.classes]
+        encoding = examples.read_encoding(self.train)
+        widths = [encoding.inputs, *self.hidden, encoding.classes]
         return start(self.dataset, widths, seeds, self.unit, self.recipe)
 
     def identities(self, seeds: Sequence[int]) -> list[str]:
@@ -272,5 +272,5 @@ class ModernTraining:
         return Job(self, trials, self.settings, size)
 
     def population(self, tensors: Tensors) -> Population:
-        """Return trained tensors as networks of our own."""
+        """Return trained tensors as networks, with batch normalization folded into the weights."""
         return folded(tensors, self.unit.function)

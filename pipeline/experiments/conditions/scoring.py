@@ -1,4 +1,4 @@
-"""Test scores of an experiment: the one module of the experiments that reads the test split."""
+"""Test scores of an experiment's networks, on the test split that the stage `score` alone reads."""
 
 from collections.abc import Sequence
 

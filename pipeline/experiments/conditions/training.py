@@ -164,8 +164,8 @@ def random_start(condition: Condition, splits: Splits) -> Population:
 
     `bias` and `scale` of the condition change them as documented in `Condition`.
     """
-    form = examples.read_encoding(splits.train)
-    widths = [form.inputs, *condition.hidden, form.classes]
+    encoding = examples.read_encoding(splits.train)
+    widths = [encoding.inputs, *condition.hidden, encoding.classes]
     networks = population.initialize(splits.dataset, widths, range(condition.seeds), condition.unit)
     for layer in range(networks.depth):
         networks.b_K1O(layer).add_(condition.bias)
@@ -178,5 +178,7 @@ def _with_start(line: Record, condition: Condition, start: Start) -> Record:
     seed = line["seed"]
     l1 = condition.l1[seed if len(condition.l1) > 1 else 0]
     rates = [r["learning_rate"] for r in start.records if r["seed"] == seed and r["chosen"]]
-    about = {"l1": l1, "pretrain_learning_rates": rates, "zeros_at_start": start.zeros[seed]}
+    # A recipe draws a start of its own.
+    zeros = None if condition.recipe else start.zeros[seed]
+    about = {"l1": l1, "pretrain_learning_rates": rates, "zeros_at_start": zeros}
     return {**condition.levels, **line, **about}

@@ -80,6 +80,12 @@ def paper_figures(tables: Sequence[Mapping[str, Table]]) -> list[DrawnPaperFigur
     return sorted((one for one in drawn if one is not None), key=lambda one: one.place)
 
 
+def drawn_once(name: str) -> bool:
+    """Return whether the page has the figures of a table for its first dataset alone."""
+    plots: Sequence[Plot] = PLOTS.get(name, ())
+    return bool(plots) and all(plot.paper is not None and plot.paper.alike for plot in plots)
+
+
 def _paper_figure(name: str, plot: Plot, tables: Sequence[Table]) -> DrawnPaperFigure | None:
     paper = plot.paper
     if not tables or paper is None:
@@ -108,9 +114,9 @@ def _paper_figure(name: str, plot: Plot, tables: Sequence[Table]) -> DrawnPaperF
 
 
 def checked(name: str, path: Path, dataset: str, rows: Sequence[Row], confidence: float) -> Table:
-    """Return a table that its figures can be drawn from; any other table passes unchecked.
+    """Return rows as a Table, with the columns that the figures of this name need, if any.
 
-    Raises Problem where the table has no rows, or lacks a column that a figure needs.
+    Raises Problem where there are no rows, or where they lack such a column.
     """
     if not rows:
         raise storage.unreadable(path, ValueError("it has no rows"))

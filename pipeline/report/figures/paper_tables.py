@@ -36,7 +36,7 @@ def starred(number: published.Number | None, digits: int = 2, sign: str = "") ->
 
 
 def table_1(results: Sequence[Results]) -> tuple[list[str], list[DatasetCells]]:
-    """Return the names of the columns and a row a dataset: the paper's four, then other images."""
+    """Return the names of the columns and a row a dataset: the paper's four, then all but texts."""
     arms = list(dict.fromkeys((key[1], key[2]) for key in published.TABLE_1))
     by_name = {one.dataset: one for one in results if not one.of_texts}
     columns = [*(sentence(label(*arm)) for arm in arms), "Sparsity of random rectifier"]

@@ -5,7 +5,7 @@ from pipeline.report.figures.table import Numbers, Series, Table
 
 
 def series(table: Table) -> list[Series]:
-    """Return the share of test examples with a pattern of their own, by layer."""
+    """Return the number of distinct patterns over that of test examples, by layer."""
     return table.where(activation="rectifier").series("layer", "distinct")
 
 
@@ -25,7 +25,7 @@ FIGURES = (
     curves(
         "Is the code distributed, though sparse?",
         series,
-        "own patterns in layer",
+        "distinct patterns in layer",
         needs="seed activation initialization layer distinct information_bits",
         reading=(
             f"{MEANS} {LINES} At 100% every test example has a set of active units of its own: the "
@@ -33,7 +33,7 @@ FIGURES = (
         ),
         xlabel="hidden layer, 1 the lowest",
         extra=information,
-        ylabel="own patterns, %",
+        ylabel="distinct patterns, % of examples",
         height=3.6,
     ),
 )

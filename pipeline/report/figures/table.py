@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from pipeline.analysis import statistics
+from pipeline.analysis import criterion, statistics
 from pipeline.analysis.results import Row
-from pipeline.report.text.wording import MINUS, UNKNOWN, label, percent
+from pipeline.report.text.wording import UNKNOWN, label, percent
 
 Numbers = list[tuple[str, ...]]  # a table of text: its head, then its rows
 
@@ -33,15 +34,11 @@ class Point:
         """
         if self.mean is None:
             return "failed" if self.lost else UNKNOWN
-        number = percent if unit in ("%", " points") else _plain
+        number = percent if unit in ("%", " points") else partial(criterion.written, digits=2)
         ends = ""
         if self.low is not None and self.high is not None:
             ends = f" ({number(self.low)} to {number(self.high)})"
         return f"{number(self.mean)}{unit}{ends}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one experiment or probe on one dataset: one a network, fractions as recorded.
+    """Rows of one experiment or probe on one dataset; fractions as recorded.
+
+    An experiment has one row for each network, a probe for example one for each of its layers.
 
     `confidence` is that of the intervals over seeds, in (0, 1).
     """

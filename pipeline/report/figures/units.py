@@ -1,5 +1,7 @@
 """Test error and sparsity of the units proposed since 2011."""
 
+import math
+
 from pipeline.report.figures.plot import ROWS, dots
 from pipeline.report.figures.style import ERROR
 from pipeline.report.figures.table import Entry, Table
@@ -8,7 +10,8 @@ from pipeline.report.figures.table import Entry, Table
 def panels(table: Table) -> dict[str, list[Entry]]:
     """Return errors beside sparsity, the unit of the lowest error first and failed units last."""
     errors, zeros = table.points("activation"), table.points("activation", "zeros")
-    names = sorted(errors, key=lambda name: errors[name].mean or 1.0)
+    means = {name: math.inf if point.mean is None else point.mean for name, point in errors.items()}
+    names = sorted(errors, key=means.__getitem__)
     return {
         label: [Entry(name, points[name], name) for name in names]
         for label, points in ((ERROR, errors), ("sparsity, %", zeros))

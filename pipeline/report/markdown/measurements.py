@@ -13,7 +13,7 @@ HEADLINE_DATASETS = ("digits", "mnist")
 def blocks(measured: Path, judged: Path, compare: Compare) -> dict[str, str]:
     """Return the blocks by name, from the folders of results (`results/`) and verdicts (`claims/`).
 
-    A block is missing where its files are.
+    Blocks whose files are absent are left out.
     """
     content = {**_arms(measured), **_verdicts(judged, compare)}
     for suffix, name in {"": "bench", " on a GPU": "bench-cuda"}.items():
@@ -21,8 +21,9 @@ def blocks(measured: Path, judged: Path, compare: Compare) -> dict[str, str]:
             bench = storage.read_json(path)
             content[f"speed{suffix}"] = speed.tables(bench)
             content[f"speed in short{suffix}"] = speed.in_short(bench)
-    if (path := measured / "cost.json").exists():
-        content["steps on texts"] = speed.texts(storage.read_json(path)["cpu"])
+    path = measured / "cost.json"
+    if path.exists() and (times := storage.read_json(path).get("cpu")):
+        content["steps on texts"] = speed.texts(times)
     return content
 
 
@@ -49,7 +50,6 @@ def _verdicts(judged: Path, compare: Compare) -> dict[str, str]:
         f"claims {name}": readme.claims(name, rows, compare) for name, rows in tables.items()
     }
     headline = {name: tables[name] for name in HEADLINE_DATASETS if name in tables}
-    return content | {
-        "verdicts": readme.counts(tables),
-        "headlines": readme.headlines(headline),
-    }
+    if headline:
+        content["headlines"] = readme.headlines(headline)
+    return content | {"verdicts": readme.counts(tables)}

@@ -144,7 +144,9 @@ def claims(dataset: str, judged: Sequence[Row], compare: Compare) -> str:
         " more seeds do not reduce."
     )
     if others := len(judged) - len(tested):
-        small += f" {others} other {wording.plural(others, 'claim')} lack records on this dataset."
+        small += (
+            f" {others} other {wording.plural(others, 'claim')} have no estimate on this dataset."
+        )
     return f"{table(['no.', 'claim', 'verdict', here, 'paper'], rows)}\n\n<sub>{small}</sub>"
 
 
@@ -167,13 +169,13 @@ def _verdict(row: Row | None) -> str:
 
 
 def counts(judged: Mapping[str, Sequence[Row]]) -> str:
-    """Return how many claims have which verdict on each dataset, and how many lack records."""
+    """Return how many claims have which verdict on each dataset, and how many have no estimate."""
     rows = []
     for dataset, of_dataset in judged.items():
         tested = _tested(of_dataset)
         found = [sum(row["verdict"] == verdict for row in tested) for verdict in verdicts.VERDICTS]
         rows.append([f"`{dataset}`", *map(str, [*found, len(of_dataset) - len(tested)])])
-    return table(["dataset", *verdicts.VERDICTS, "without records"], rows)
+    return table(["dataset", *verdicts.VERDICTS, "without estimate"], rows)
 
 
 def _tested(judged: Sequence[Row]) -> list[Row]:

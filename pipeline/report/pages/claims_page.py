@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """One dataset's part of the page; `untested` are claims without records, with the reason.
+    """One dataset's part of the page; `untested` are claims without an estimate, with the reason.
 
     Figures are in the order of the claims.
     """
@@ -68,9 +68,11 @@ def page(
     `results` are the comparisons of arms for Table 1; `cost` is cost.json.
     """
     columns, table_1 = paper_tables.table_1(results)
+    homes = {name: one.dataset for one in reversed(tested) for name in one.tables
+             if catalogue.drawn_once(name)}  # fmt: skip
     return render(
         "claims.html",
-        sections=[_section(one, confidence) for one in tested],
+        sections=[_section(one, homes, confidence) for one in tested],
         columns=columns,
         datasets=table_1,
         without_rule=_without_rule(tested),
@@ -95,10 +97,11 @@ def _cost(device: str, times: Mapping[str, Any]) -> Picture:
 
 def _without_rule(tested: Sequence[Tested]) -> list[Entry]:
     """Return the claims that have no rule: the same whatever the dataset."""
-    return [_entry(row, one) for one in tested[:1] for row in one.claims if not row["records"]]
+    return [_entry(row, one, {}) for one in tested[:1] for row in one.claims if not row["records"]]
 
 
-def _section(tested: Tested, confidence: float) -> Section:
+def _section(tested: Tested, homes: Mapping[str, str], confidence: float) -> Section:
+    """Return a dataset's section; `homes` has the dataset of each figure that is drawn once."""
     estimated = [row for row in tested.claims if row["estimate"] is not None]
     untested = [row for row in tested.claims if row["records"] and row["estimate"] is None]
     names = dict.fromkeys([*(row["records"] for row in tested.claims), *sorted(tested.tables)])
@@ -106,17 +109,17 @@ def _section(tested: Tested, confidence: float) -> Section:
     return Section(
         dataset=tested.dataset,
         headline=verdicts.headline(tested.dataset, estimated),
-        entries=[_entry(row, tested) for row in estimated],
-        untested=[_entry(row, tested) for row in untested],
+        entries=[_entry(row, tested, homes) for row in estimated],
+        untested=[_entry(row, tested, homes) for row in untested],
         pictures=catalogue.pictures(tables),
         confidence=percent(confidence, 0),
     )
 
 
-def _entry(row: Row, tested: Tested) -> Entry:
+def _entry(row: Row, tested: Tested, homes: Mapping[str, str]) -> Entry:
     records = row["records"]
     drawn = records in catalogue.PLOTS and records in tested.tables
-    anchor = catalogue.anchor(tested.dataset, records) if drawn else ""
+    anchor = catalogue.anchor(homes.get(records, tested.dataset), records) if drawn else ""
     if row["estimate"] is not None and records in COSTS:
         anchor = catalogue.anchor("cost", COSTS[records])
     return Entry(

@@ -125,9 +125,9 @@ def layers(results: Results) -> dict[str, int]:
 class Rates:
     """Learning rates of an arm, highest first, each with a number of seeds.
 
-    `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has the hidden layer before a
-    rate that failed there: it diverged, or it was too high to learn. It is empty where no
-    rate failed, and where the records do not have it.
+    `chosen` and `diverged` are of fine-tuning. `pretrain_diverged` has texts such as `layer 1, rate
+    0.1`, of rates that diverged in pre-training or were too high to learn. It is empty where no
+    rate failed, and for older results without this column.
     """
 
     arm: str

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from pipeline.analysis.results import Row
 from pipeline.claims.catalogue import CLAIMS, STATED
+from pipeline.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
 from pipeline.paper import published
 from pipeline.report.text.wording import UNKNOWN, percent, plural, seeds, sentence
 
-VERDICTS = ("supported", "contradicted", "undecided")
+VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED)
 
 # Rules of claims.csv that are a test with a margin: the test's name, and the margin in the rule.
 TESTS = {
@@ -23,7 +24,8 @@ TESTS = {
 class JudgedClaim:
     """A row of claims.csv in words; `test` names its test and margin, empty for other rules.
 
-    `needed` are the seeds that would decide an undecided claim, and what they would not.
+    `needed`: for an undecided claim, the number of seeds that would decide it and the standard
+    error from sampling the test split, which more seeds do not reduce; else empty.
     """
 
     number: str
