@@ -83,7 +83,8 @@ def test_only_folders_of_stages_are_stale() -> None:
     """Folders of arms that are not run are listed, folders with other files are not."""
     for name, file in (("old-random", "records.jsonl"), ("paper", "notes.txt")):
         Path("runs/networks/digits", name).mkdir(parents=True)
-        Path("runs/networks/digits", name, file).touch()
+        for each in (file, "hashes.json"):
+            Path("runs/networks/digits", name, each).touch()
     for name in ("0123456789abcdef", "mine"):
         Path("runs/checkpoints", name).mkdir(parents=True)
     stale = [path.name for path in arms.stale_folders(params.load())]

@@ -96,6 +96,27 @@ def test_another_scaling_makes_other_splits(tmp_path: Path) -> None:
         assert train["x"].min() == 0
 
 
+def rows_of(folder: Path, part: str) -> np.ndarray:
+    with np.load(folder / f"data/ready/data/{part}.npz") as split:
+        return np.asarray(split["x"])
+
+
+@pytest.mark.parametrize("scaling", ["standardized", "range"])
+def test_a_feature_constant_in_training_is_zero_for_the_winner(
+    scaling: str, tmp_path: Path
+) -> None:
+    """As in the splits: the weights of such a feature are untrained."""
+    small: dict[str, Any] = OPTIONS | {"initializations": ["random"], "epochs": 1}
+    x = np.column_stack([X, np.zeros(len(X))])
+    scaler = compare(x, Y, folder=tmp_path, scaling=scaling, **small).winner.scaler
+    first = rows_of(tmp_path, "test")[0]
+    x[np.abs(scaler.transform(x) - first).sum(1).argmin(), -1] = 1
+    again = compare(x, Y, folder=tmp_path, scaling=scaling, **small)
+    assert rows_of(tmp_path, "test")[0] == pytest.approx(first)
+    assert not rows_of(tmp_path, "test")[:, -1].any()
+    assert not again.winner.scaler.transform(x)[:, -1].any()
+
+
 def test_results_are_frames_pages_and_latex(compared: Any) -> None:
     """A row an arm and a pair, a page with a figure, a table for booktabs."""
     assert len(compared.table) == 4
@@ -120,7 +141,8 @@ def test_results_are_frames_pages_and_latex(compared: Any) -> None:
         (X[:60], np.array(["a", "b", 1] * 20, object), {}, "labels of text and of other types"),
         (X, Y, {"activations": ["relu", "tanh"]}, "unknown activation 'relu'"),
         (X, Y, {"activations": ["tanh"], "initializations": ["random"]}, "needs two arms"),
-        (X, Y, {"seeds": 1}, "looks = .* is wrong"),
+        (X, Y, {"seeds": 1}, "seeds = 1: give at least 2"),
+        (X, Y, {"epochs": 0}, "epochs = 0 is wrong"),
     ],
 )
 def test_wrong_arguments_are_refused(x: Any, y: Any, options: Any, message: str) -> None:

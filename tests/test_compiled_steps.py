@@ -199,6 +199,18 @@ def test_batches_of_another_shape_are_trained_layer_by_layer(runs) -> None:
     assert len(runs) == 2
 
 
+def test_a_first_batch_that_is_not_contiguous_decides_nothing(runs) -> None:
+    """Its strides are not those of later mini-batches."""
+    widths = DEPTHS[-1]
+    one, other = networks(widths, "rectifier"), networks(widths, "rectifier")
+    steps = SupervisedSteps(one, STEP)
+    x, y = batch(widths)
+    for each in (x.mT.contiguous().mT, x):
+        assert torch.equal(steps.take_(each, y), backprop.supervised_step_(other, each, y, STEP))
+    assert_equal(one.tensors, other.tensors)
+    assert len(runs) == 1
+
+
 def started(function: str, reconstruction: str, *, tied: bool) -> Autoencoder:
     start = networks(DEPTHS[-1], function)
     inputs = DEPTHS[-1][0]

@@ -157,6 +157,18 @@ def test_zero_may_be_white_in_tiff_files(tmp_path: Path, dtype: type) -> None:
     np.testing.assert_allclose(read.astype(int), stack(viewed), atol=1)
 
 
+def test_white_is_zero_has_one_scale(tmp_path: Path) -> None:
+    """Zeros are white in all 12-bit images, whatever the largest value of each."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[262] = 0
+    arrays = [np.full(SIZE, top, np.uint16) for top in (900, 4000) * 3]
+    for array in arrays:
+        array[0, 0] = 0
+    source = folder(tmp_path / "in", [Image.fromarray(a) for a in arrays], ".tif", tiffinfo=tags)
+    read = pixels(source, tmp_path / "raw")
+    assert (read.max(1) == 255).all()
+
+
 def drawing(ink: int, n: int) -> Image.Image:
     alpha = np.where(picture(n, SIZE) < 128, 0, 255).astype(np.uint8)
     return Image.fromarray(np.dstack([np.full(SIZE, ink, np.uint8), alpha]), "LA")

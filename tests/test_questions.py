@@ -175,6 +175,7 @@ def test_paths_of_a_dataset_start_at_the_folder_of_its_question(tmp_path: Path) 
     ("options", "says"),
     [
         ({"backgroud": "black"}, "backgroud: extra inputs"),
+        ({"valid": 0.6, "test": 0.5}, "is wrong: valid and test leave"),
         ({"valid": 3}, "valid: input should be less than 1"),
         ({"label": "kind"}, "give --label in place of --set label"),
     ],

@@ -68,6 +68,19 @@ def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    """Data may lie on another disk: the link stays."""
+    link, place = tmp_path / "raw", tmp_path / "disk" / "raw"
+    place.mkdir(parents=True)
+    link.symlink_to(place)
+    for content in "12":
+        with storage.whole_folder(link) as folder:
+            (folder / "a").write_text(content)
+        assert link.is_symlink()
+        assert (place / "a").read_text() == content
+        assert list(place.parent.iterdir()) == [place]
+
+
 def test_foreign_files_are_not_deleted(tmp_path: Path) -> None:
     """A folder with a file of another name, in a subfolder too, is not replaced."""
     path = tmp_path / "out"

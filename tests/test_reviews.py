@@ -146,7 +146,8 @@ def test_files_are_decoded_by_their_encoding() -> None:
     """UTF-8 with or without a byte order mark, and any other encoding of Python."""
     assert decoded("\ufeffé\n".encode()) == decoded("é\n".encode()) == ["é\n"]
     assert decoded("é\n".encode("latin-1"), "latin-1") == ["é\n"]
-    assert decoded("é\nb".encode("utf-16"), "UTF-16") == ["é\n", "b"]
+    for encoding in ("UTF-16", "utf-16-le"):  # the byte-order mark belongs to no line
+        assert decoded("é\nb".encode("utf-16"), encoding) == ["é\n", "b"]
     assert decoded(b"a\rb\x1a\n") == ["a\rb\x1a\n"]
 
 

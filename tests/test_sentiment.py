@@ -100,6 +100,13 @@ def test_bad_block_is_a_fault_with_its_line(block: str, lines: int, says: str) -
         assert xml(good + block, stars=True)[1][0].line == fault.line
 
 
+def test_a_line_between_fields_is_a_fault() -> None:
+    """The review around the line is kept."""
+    found, [fault] = xml(review("good").replace("<review>\n", "<review>\nlost\n"))
+    assert [review.text for review in found] == ["good"]
+    assert (fault.line, fault.what) == (2, "the line is in no field")
+
+
 def test_bytes_that_are_no_utf8_are_latin1() -> None:
     """Bytes that are not UTF-8 are decoded as Latin-1."""
     assert sentiment_archive.text("é".encode()) == sentiment_archive.text(b"\xe9") == "é"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import mlflow.store.db.utils
 import pytest
+from filelock import Timeout
 
 from pipeline.runtime.errors import Problem
-from pipeline.tracking import arms, runs
+from pipeline.tracking import arms, runs, store
 from pipeline.tracking.store import Unreachable
 from stages import track, tracking
 from tests import committed, synthetic
@@ -100,6 +101,14 @@ def test_artifacts_follow_the_project(client, tmp_path, monkeypatch, copied):
         assert run.info.artifact_uri.startswith(str(other))
         assert client.list_artifacts(run.info.run_id)
         assert client.search_logged_models([run.info.experiment_id])
+
+
+def test_a_full_disk_is_no_absent_server():
+    """Only a server can answer later."""
+    full = OSError(28, "No space left on device")
+    assert "correct this" in store._message("sqlite:///mlflow.db", full, reading=False)
+    busy = Timeout("mlflow.db.lock")
+    assert "other process ends" in store._message("sqlite:///mlflow.db", busy, reading=False)
 
 
 @pytest.mark.usefixtures("client")

@@ -96,6 +96,15 @@ def test_the_same_content_is_published_once(scored, uri):
 
 
 @pytest.mark.usefixtures("scored")
+@pytest.mark.parametrize("names", [["1", "2"], ["1", "1.3", "2", "3", "7", "inf"]])
+def test_conditions_trained_again_are_published_after_their_score(names):
+    """Records of the conditions before have no settings."""
+    path = Path("runs/experiments/digits/hardness/about.json")
+    storage.write_json(path, storage.read_json(path) | {"conditions": names})
+    assert tables.conditions("digits", "hardness", 0.95) == []
+
+
+@pytest.mark.usefixtures("scored")
 def test_a_failed_condition_has_no_means(uri):
     """A seed without a network leaves a FAILED run with the other seeds' values."""
     lost = changed(3, **dict.fromkeys(("test_error", "valid_error", "zeros")))

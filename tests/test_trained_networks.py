@@ -77,6 +77,13 @@ def test_more_seeds_train_the_new_ones(trained: list[int]) -> None:
     assert_same_files(added, outputs("whole"))
 
 
+def test_a_network_in_use_is_no_new_file(tmp_path: Path) -> None:
+    """A file that was deleted meanwhile is not replaced by an empty one."""
+    with pytest.raises(FileNotFoundError):
+        trained_networks.mark_used([tmp_path / "network"])
+    assert not any(tmp_path.iterdir())
+
+
 def test_one_more_learning_rate_trains_one_more(trained: list[int]) -> None:
     """A rate added to the grid of fine-tuning trains one network per seed."""
     run()

@@ -10,7 +10,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 INITIALIZATIONS = get_args(Initialization)
-ARM_FILES = {"weights.safetensors", "records.jsonl", "about.json"}  # of an arm's folders
+ARM_FILES = {"weights.safetensors", "records.jsonl", "about.json", storage.HASHES}
 CHECKPOINTS = re.compile(r"[0-9a-f]{16}")  # names of the folders of checkpoints
 
 

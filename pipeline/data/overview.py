@@ -93,7 +93,7 @@ def download_size(name: str, files: tuple[RemoteFile, ...]) -> str:
 
 def _bytes(count: int) -> str:
     unit, size = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
-    return f"{count / size:.2g} {unit}" if count < 100 * size else f"{count / size:.0f} {unit}"
+    return f"{count / size:.2g} {unit}" if count < 99.5 * size else f"{count / size:.0f} {unit}"
 
 
 def _on_disk(dataset: Dataset, source: Section, folders: Folders) -> Iterator[str]:

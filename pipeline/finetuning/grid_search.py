@@ -110,8 +110,9 @@ def finetune(setup: SupervisedSetup, workers: Workers) -> tuple[Population, list
 
     Selection rule: the lowest validation error (if labels are ratings, the RMSE of the expected
     rating), then the lowest validation cost, then the order of the grid; the best epoch of each
-    network by the same rule. Diverged networks are not eligible. A seed without an eligible network
-    returns its starting network, and none of its records is chosen.
+    network by the same rule. Diverged networks are not eligible. For a seed without an eligible
+    network, returns that of its first learning rate at its best epoch before divergence; none of
+    its records is chosen.
     """
     return next(finetune_all([setup], workers))
 

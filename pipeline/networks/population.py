@@ -243,7 +243,7 @@ def load(path: Path, rows: Sequence[int] | None = None) -> Population:
             function = json.loads(file.metadata()["stack"])["function"]
             tensors = {name: _rows(file.get_slice(name), rows) for name in file.keys()}  # noqa: SIM118
             return Population(tensors, function)
-    except (FileNotFoundError, SafetensorError, KeyError, ValueError) as error:
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise storage.unreadable(path, error) from error
 
 

@@ -132,7 +132,7 @@ class DenoisingObjective:
     def measure(self, tensors: Tensors, trials: list[Trial]) -> dict[str, Tensor]:
         """Return the reconstruction error on the validation inputs, summed over the inputs.
 
-        Beside it that of the best constant reconstruction.
+        `constant_costs` is the error of the best constant reconstruction.
         """
         auto = replace(self.like, tensors=tensors)
         costs = [self._valid_cost(auto, k, trial) for k, trial in enumerate(trials)]
@@ -145,7 +145,10 @@ class DenoisingObjective:
         return self.constants[seed]
 
     def _valid_cost(self, auto: Autoencoder, k: int, trial: Trial) -> Tensor:
-        """Return the error of one network [1], float64. Does not synchronize with a GPU."""
+        """Return the error of one network [1], float64.
+
+        On dense inputs it does not synchronize with a GPU.
+        """
         one = auto.only(k)
         draws = self._draws(trial.seed, "valid-corruption", 0)
         unscaled_111 = torch.ones_like(one.tensors["hardness"])

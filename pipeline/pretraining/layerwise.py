@@ -155,8 +155,8 @@ def starting_networks(
     arm: Arm, params: Params, setup: PretrainingSetup, workers: Workers
 ) -> tuple[Population, list[Record]]:
     """Return an arm's starting networks, one per seed, and the records of their pre-training."""
-    form = examples.read_encoding(setup.train)
-    widths = [form.inputs, *params.hidden_for(arm.dataset, arm.activation), form.classes]
+    encoding = examples.read_encoding(setup.train)
+    widths = [encoding.inputs, *params.hidden_for(arm.dataset, arm.activation), encoding.classes]
     unit, seeds = params.activation(arm.activation), params.run.seeds
     networks = population.initialize(arm.dataset, widths, range(seeds), unit)
     if arm.initialization == "random":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.config.params import Dataset, Params
+from pipeline.data.sources import own
 from pipeline.questions import cost, looks, understood
 from pipeline.questions.question import FILE, Question, write_params
 from pipeline.questions.recommendation import recommendation
@@ -77,7 +78,7 @@ def _as_given(message: str, question: Question, block: Dataset) -> str:
 
     The block has paths relative to the question's folder, and options given by --set.
     """
-    for path in block.source.values():
-        if isinstance(path, str) and question.data:
+    for kind, path in block.source.items():
+        if kind in own.KINDS and isinstance(path, str) and question.data:
             message = message.replace(path, question.data)
     return message.replace(f"params.yaml: datasets.{question.dataset}.preprocess.", "--set ")

@@ -151,6 +151,8 @@ def compare(
     x_NI, y_N = check_X_y(X, _labels(y), dtype=np.float64)
     check_classification_targets(y_N)
     encoder = LabelEncoder().fit(y_N)
+    if seeds < 2:
+        raise ValueError(f"seeds = {seeds}: give at least 2")
     try:
         check_classes(y_N.tolist(), "y")
         base = params.load(ROOT / "params.yaml")
@@ -193,9 +195,11 @@ def _block(rows: int, scaling: str, hidden: Sequence[int] | None, epochs: int | 
     share = 1 - sum(SHARES.values())
     made = block({"npz": "data.npz"}, SHARES | {"scaling": scaling}, int(share * rows))
     changes: dict[str, Any] = {}
-    if hidden:
-        changes["network"] = made.network.model_copy(update={"hidden": [*hidden]})
-    if epochs:
+    if hidden is not None:
+        changes["network"] = made.network.model_copy(
+            update={"hidden": [int(width) for width in hidden]}
+        )
+    if epochs is not None:
         changes |= {
             phase: getattr(made, phase) | {"epochs": epochs} for phase in ("pretrain", "finetune")
         }
@@ -250,7 +254,14 @@ def _scaler(place: Path, settings: Params) -> StandardScaler | MinMaxScaler:
     )
     train_rows = own.partition(table, file.name, options)[0]
     scalers = {"standardized": StandardScaler(), "range": MinMaxScaler(clip=True)}
-    return scalers[options.scaling].fit(table.x[train_rows])
+    x_NI = table.x[train_rows]
+    scaler, constant_I = scalers[options.scaling].fit(x_NI), np.ptp(x_NI, axis=0) == 0
+    # In the splits a feature that is constant in training is 0 for every example.
+    if options.scaling == "range":
+        scaler.scale_[constant_I] = scaler.min_[constant_I] = 0.0
+    else:
+        scaler.scale_[constant_I] = np.inf
+    return scaler
 
 
 def _frame(rows: list[comparison.Row]) -> "pd.DataFrame":

@@ -32,7 +32,8 @@ def _options(preprocess: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {message}") from error
+        where = "".join(f"{part}: " for part in fault["loc"][:1])  # nowhere for several options
+        raise ValueError(f"{where}{message}") from error
     return preprocess
 
 

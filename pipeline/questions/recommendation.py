@@ -13,7 +13,7 @@ Rival = tuple[str, PairDecision, float, float, float]  # arm, decision; arm - be
 
 
 def best(answer: Answer) -> str:
-    """Return the key of the arm of the lowest mean test error that no other arm is shown below."""
+    """Return the key of the best arm by mean test error, of those significantly worse than none."""
     means = means_of(answer)
     worse = {d.first if d.verdict == "higher" else d.second for d in _differing(answer.decisions)}
     return min([key for key in means if key not in worse] or means, key=means.__getitem__)

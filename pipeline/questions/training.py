@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 
 def prepare(settings: Params, dataset: str, mirror: Path | None = None) -> None:
-    """Make the splits of a dataset in the current folder, unless they are there.
+    """Make the splits of a dataset in the current folder.
 
-    Splits are those of their files and options: if either has changed, they are made again. Raises
-    Problem where the files cannot be used.
+    Splits of a user's files are kept while files and options are unchanged; others are made again.
+    Raises Problem where the files cannot be used.
     """
     raw, ready = Path("data/raw", dataset), Path("data/ready", dataset)
     made_of = Path("data/made-of", f"{dataset}.json")

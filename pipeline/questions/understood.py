@@ -8,7 +8,7 @@ from pipeline.report.text.wording import plural
 from pipeline.runtime.errors import printable
 
 SHOWN = 6  # classes that are listed
-RARE = 1 / 3  # a class of less than this share of an equal one is odd
+RARE = 1 / 3  # of the mean number of examples per class: smaller classes are noted
 
 
 def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:

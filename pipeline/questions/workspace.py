@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline.config.params import Dataset, Params, checked_name
 from pipeline.data.catalogue import CATALOGUE
 from pipeline.data.sources import own
@@ -82,7 +84,12 @@ def question_of(
     if not path.exists():
         default = {"initializations": ["random"], "activations": params.run.activations}
         return checked({"dataset": folder.name, "looks": [*LOOKS], **default, **given}, params)
-    recorded = Question.model_validate(storage.read_json(path))
+    try:
+        recorded = Question.model_validate(storage.read_json(path))
+    except ValidationError as error:
+        raise Problem(
+            f"{path} is not a question of this version: delete {folder}, or give --name"
+        ) from error
     for key, value in given.items():
         if getattr(recorded, key) != value:
             raise Problem(

@@ -5,6 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as UTF-8 CSV under a header of column names.
@@ -14,6 +16,8 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
 
     >>> as_csv(["a", "b"], [{"a": 0.1, "b": [1, None]}])
     b'a,b\\n0.1,1 \\n'
+    >>> as_csv(["a", "b"], [{"a": np.float64(0.1), "b": np.bool_(True)}])
+    b'a,b\\n0.1,true\\n'
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -25,10 +29,10 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, float):
-        return repr(value)
+        return repr(float(value))  # of numpy's too
     if isinstance(value, list):
         return " ".join(map(_cell, value))
     return str(value)

@@ -15,9 +15,10 @@ class Problem(Exception):
 
 
 def printable(text: str) -> str:
-    r"""Return a text as one line of at most 1,000 printable characters, others as escapes.
+    r"""Return a text as one line of printable characters, others as escapes.
 
-    A terminal executes control characters: they could hide or rewrite what it shows.
+    Of a text of more than 1,000 characters, the first 750 and the last 250 are kept. A terminal
+    executes control characters: they could hide or rewrite what it shows.
 
     >>> printable("a\x1b[31mb\n")
     'a\\x1b[31mb\\n'

@@ -131,13 +131,16 @@ def whole_folder(path: Path, *, hashes: bool = False) -> Iterator[Path]:
     """Yield a new folder that replaces `path` when the block ends without an error.
 
     With `hashes`, readers refuse a file of the folder that is damaged later (see `verify`).
-    A block that fails, or a process that is killed, leaves `path` as it was. Folders that killed
+    A block that fails, or a process that is killed, leaves `path` as it was, or absent if it is
+    killed between the last two renames. A link is followed. Folders that killed
     processes left beside `path` are removed: hold the lock of `path` around the block. Raises
     Problem where `path` has files of other names than the new folder has: it would delete them.
     """
+    path = path.resolve() if path.is_symlink() else path
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old.tmp")
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -150,10 +153,12 @@ def whole_folder(path: Path, *, hashes: bool = False) -> Iterator[Path]:
                 f"{foreign[0]} is not a file of this command, which replaces {path}: "
                 "move it out of the folder, or delete it"
             )
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            path.replace(old)
         temporary.replace(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def foreign_files(folder: Path, names: set[str]) -> list[Path]:

@@ -70,11 +70,11 @@ def dataset_input(arm: Arm) -> "DatasetInput":
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = arm.ready / "train.npz"
-    form = examples.read_encoding(path)
+    encoding = examples.read_encoding(path)
     with np.load(path) as file:
-        profile = {"examples": len(file["y"]), "shape": form.shape}
-    if form.pipeline:
-        profile |= {"recipe": form.pipeline}
+        profile = {"examples": len(file["y"]), "shape": encoding.shape}
+    if encoding.pipeline:
+        profile |= {"recipe": encoding.pipeline}
     card = read_card(Path("results", arm.dataset), figures=False)[0]
     if card is not None:
         profile["splits"] = {part: split["examples"] for part, split in card["splits"].items()}

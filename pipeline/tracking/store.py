@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -206,7 +206,11 @@ def _message(uri: str, error: Exception, *, reading: bool) -> str:
             "`python -m stages.track` publishes every finished arm to a new one"
         )
     else:
-        first = "correct this" if refused else "wait until the server answers"
+        first = "wait until the server answers"
+        if refused or uri.startswith(SQLITE):
+            first = "correct this"
+        if isinstance(error, Timeout):
+            first = "wait until the other process ends"
         first = "install this package" if isinstance(error, ImportError) else first
         message = (
             f"nothing sent to MLflow at {uri} ({cause}): {first}, then run `python -m stages.track`"

@@ -6,7 +6,7 @@ a separate one, for example `digits: pairs`; conditions are in one named after d
 experiment, for example `digits: hardness`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def pairs(dataset: str) -> list[Content]:
 
 
 def conditions(dataset: str, experiment: str, confidence: float) -> list[Content]:
-    """Return the conditions of an experiment that was scored; none of others.
+    """Return the conditions of an experiment that was scored; none if it was trained again since.
 
     `confidence` is that of the intervals.
     """
@@ -86,7 +86,10 @@ def conditions(dataset: str, experiment: str, confidence: float) -> list[Content
     about = storage.read_json(about_file)
     rows_by_levels: dict[tuple[Any, ...], list[Record]] = {}
     for row in records.read_rows(table):
-        rows_by_levels.setdefault(tuple(row[name] for name in about["factors"]), []).append(row)
+        rows_by_levels.setdefault(tuple(row.get(name) for name in about["factors"]), []).append(row)
+    trained = [name.replace("infinity", "inf") for name in about["conditions"]]  # as in records
+    if ["-".join(_words(levels)) or "all" for levels in rows_by_levels] != trained:
+        return []
     return [
         condition(
             f"{dataset}: {experiment}",
@@ -112,7 +115,6 @@ def condition(
     `rows` has a row a seed. A condition without a network of some seed has failed and has no means.
     """
     dataset, _, name = experiment.partition(": ")
-    words = [f"{v:g}" if isinstance(v, float) else str(v) for v in levels.values()]
     failed = any(row["test_error"] is None for row in rows)
     points = [Point("seeds", sum(row["test_error"] is not None for row in rows))]
     for metric in () if failed else SUMMARIZED:
@@ -123,13 +125,17 @@ def condition(
     return Content(
         experiment=experiment,
         kind="condition",
-        name=" / ".join(words) or "all",
+        name=" / ".join(_words(levels.values())) or "all",
         fingerprint=storage.fingerprint(LAYOUT, confidence, levels, list(rows)),
         params={"dataset": dataset, "experiment": name, "seeds": len(rows)} | levels | about,
         points=points + _by_seed(BY_SEED, rows),
         tags=runs.source(about, command="python -m stages.score"),
         failed=failed,
     )
+
+
+def _words(levels: Iterable[Any]) -> list[str]:
+    return [f"{level:g}" if isinstance(level, float) else str(level) for level in levels]
 
 
 def _by_seed(names: Sequence[str], rows: Sequence[Record]) -> list[Point]:

@@ -14,7 +14,7 @@ from pipeline.training.state import CPU, History, Objective, TrainingState, Tria
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much work, or one epoch
+CHECKPOINT_SECONDS = 5.0  # between checkpoints; a kill also loses the present epoch
 QUICK_SECONDS = 0.5  # checkpoints that take longer are proportionally rarer
 
 

@@ -1,4 +1,4 @@
-"""Mini-batches: their examples and order are a pure function of (dataset, seed, epoch).
+"""Mini-batches: examples and order are a function of dataset, phase, seed, epoch, share of labels.
 
 Legend of shape suffixes: K networks, S seeds, N examples of an epoch, B rows of a mini-batch,
 I inputs.
@@ -134,7 +134,7 @@ class GeneratedMinibatches(Epochs):
     dataset: str
     size: int
     epoch_images: int
-    characters: Examples  # undistorted; `form` names the recipe
+    characters: Examples  # undistorted; `encoding.pipeline` names the recipe
     labels: float = 1.0  # share of the labels that is used, in (0, 1]
 
     @property
@@ -179,9 +179,9 @@ def generated_images(
     characters: Examples, names: tuple[str | int, ...], i_N: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return images `i_N` of the random stream `names`, uint8 [N, I], and their labels [N]."""
-    form = characters.encoding
+    encoding = characters.encoding
     sources = pipelines.Characters(characters.images, characters.y_N)
-    return pipelines.draw(form.pipeline, sources, names, i_N.to(characters.y_N.device))
+    return pipelines.draw(encoding.pipeline, sources, names, i_N.to(characters.y_N.device))
 
 
 def minibatches(

@@ -62,10 +62,10 @@ class RayRunner:
         files = {path for task in tasks for path in _inputs(task).values()}
         hashes = {path: storage.digest(path) for path in files}
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        desk = ray.remote(Desk).options(
+        main = ray.remote(MainMachine).options(
             num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here
         ).remote(board)  # fmt: skip
-        shared = ray.put((desk, hashes, environment(device), self.shared))
+        shared = ray.put((main, hashes, environment(device), self.shared))
         resource = {f"num_{_kind(device).lower()}s": 1}
         train = ray.remote(_train).options(max_retries=0, **resource)
         running = {train.remote(task, row, shared): row for row, task in enumerate(tasks)}
@@ -145,7 +145,7 @@ def _with_absolute_paths(task: Task) -> Task:
     return replace(_with_inputs(task, inputs), files=[path.absolute() for path in task.files])
 
 
-class Desk:
+class MainMachine:
     """Actor on the machine of the main process: reads and writes files there for the workers."""
 
     def __init__(self, board: ProgressBoard) -> None:
@@ -177,14 +177,14 @@ class Desk:
 class Copies:
     """Copies on this node of the files of networks, by their paths on the main machine."""
 
-    desk: Any
+    main: Any
     here: dict[Path, Path]
     sent: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def fetch(self) -> None:
         """Fetch the checkpoints that this node lacks."""
         missing = [path for path, copy in self.here.items() if not copy.exists()]
-        for path, content in _result(self.desk.load.remote(missing)).items():
+        for path, content in _result(self.main.load.remote(missing)).items():
             storage.write_bytes(self.here[path], content)
 
     def send(self) -> None:
@@ -194,7 +194,7 @@ class Copies:
         changed = [path for path, state in states.items() if self.sent.get(path) != state]
         if changed:
             contents = {path: self.here[path].read_bytes() for path in changed}
-            _result(self.desk.save.remote(contents))
+            _result(self.main.save.remote(contents))
             self.sent |= states
 
 
@@ -202,22 +202,22 @@ def _train(
     task: Task, row: int, common: tuple[Any, dict[Path, str], dict[str, str], Path | None]
 ) -> list[History]:
     """Run a task on a node; send its networks to the main machine."""
-    desk, hashes, expected, shared = common
+    main, hashes, expected, shared = common
     _check(expected, environment(task.device))
     context = ray.get_runtime_context()
     session = Path(context.get_temp_dir(), context.get_session_name())
     with contextlib.ExitStack() as stack:
         folder = shared or Path(stack.enter_context(tempfile.TemporaryDirectory(dir=session)))
-        copies = Copies(desk, {path: folder / path.name for path in task.files})
+        copies = Copies(main, {path: folder / path.name for path in task.files})
         copies.fetch()
 
         def report(epoch: int, live: int, done: int) -> None:
-            desk.report.remote(row, epoch, live, done)
+            main.report.remote(row, epoch, live, done)
             if not shared:
                 copies.send()
 
         inputs = {
-            name: _input(path, hashes[path], desk, session) for name, path in _inputs(task).items()
+            name: _input(path, hashes[path], main, session) for name, path in _inputs(task).items()
         }
         placed = replace(_with_inputs(task, inputs), files=[*copies.here.values()])
         histories = placed.run(report)
@@ -227,7 +227,7 @@ def _train(
     return histories
 
 
-def _input(path: Path, sha256: str, desk: Any, session: Path) -> Path:
+def _input(path: Path, sha256: str, main: Any, session: Path) -> Path:
     """Return a file of this node with the content of an input: at the same path, or a copy."""
     if path.is_file() and storage.digest(path) == sha256:
         return path
@@ -235,12 +235,12 @@ def _input(path: Path, sha256: str, desk: Any, session: Path) -> Path:
     copy.parent.mkdir(exist_ok=True)
     with FileLock(copy.with_suffix(".lock")):
         if not copy.is_file():
-            storage.write_bytes(copy, _result(_result(desk.input.remote(path))[0]))
+            storage.write_bytes(copy, _result(_result(main.input.remote(path))[0]))
     return copy
 
 
 def _result(reference: Any) -> Any:
-    """Return the result of a call of the desk; `ray.get` would give the core to another task."""
+    """Return the result of a remote call; `ray.get` would give the core to another task."""
     return reference.future().result()
 
 

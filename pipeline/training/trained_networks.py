@@ -5,6 +5,7 @@ training; the name of its file is a hash of these. So more seeds or learning rat
 new networks, on any number of cores, and a change of other code retrains none.
 """
 
+import os
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -80,7 +81,7 @@ def setup_hash(phase: str, setup: DataSetup, *options: Any) -> str:
 def mark_used(files: Iterable[Path]) -> None:
     """Set the modification times of files to now, which `unused` reads."""
     for file in files:
-        file.touch()
+        os.utime(file)
 
 
 def unused(days: float, store: Path = FOLDER) -> list[Path]:

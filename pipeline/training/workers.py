@@ -21,8 +21,8 @@ from pipeline.training.state import History, TrainedNetwork, Trial, best_network
 from pipeline.training.task import Setup, Task
 
 CACHE_BYTES = 8 << 20  # of weights in one population on a CPU
-# No cache holds a network of this size. Two of them, mostly of one seed, share the drawing of its
-# mini-batches and noise.
+# Networks of this size exceed every cache: two, mostly of one seed, are a population and share the
+# drawing of mini-batches and noise.
 HUGE_BYTES = 32 << 20
 
 
@@ -59,10 +59,12 @@ class Workers:
         Raises Problem if a process is killed, for example by a lack of memory.
         """
         files = [self._files(job) for job in jobs]
-        networks = {path: TrainedNetwork.finished(path) for path in itertools.chain(*files)}
-        histories = {path: network.history for path, network in networks.items() if network}
-        missing = {*networks} - {*histories}
-        del networks  # their weights
+        paths = dict.fromkeys(itertools.chain(*files))
+        histories = {
+            path: network.history for path in paths if (network := TrainedNetwork.finished(path))
+        }
+        missing = {*paths} - {*histories}
+        trained_networks.mark_used(histories)  # before a training of hours, lest they be pruned
         if missing:
             runner = runners.choose()
             tasks = self._tasks(jobs, files, missing, runner.slots(self.device))

@@ -110,8 +110,9 @@ def _warn(card: Record) -> None:
     """Warn in one line of the log of duplicates between splits or classes."""
     if counts := card.get("duplicates"):
         log.warning(
-            "%s: the same inputs occur twice: %d validation and %d test examples are also in "
-            "training, %d examples are in two classes: remove the duplicates, or errors are biased",
+            "%s: the same inputs occur twice: %d validation examples are also in training, %d test "
+            "examples in training or validation, %d examples are in two classes: remove the "
+            "duplicates, or errors are biased",
             *(card["dataset"], counts["valid_in_train"], counts["test_in_train"]),
             counts["in_two_classes"],
         )

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.data.download import inventory
 from pipeline.data.formats.duplicates import duplicates, hashes
 from pipeline.data.splits.encoding import Encoding, decode
 from pipeline.runtime.storage import Record
 
 BLOCK = 1 << 24  # bytes of a split that are in memory at once
-PARTS = ("train", "valid", "test")
 DIGITS = 6  # significant digits of a range: further ones depend on the machine
 
 
@@ -86,7 +86,7 @@ def notes(path: Path) -> Record:
 
 def repeated(ready: Path) -> Record:
     """Return how many examples of the splits in a folder have the same stored inputs as others."""
-    paths = [ready / f"{part}.npz" for part in PARTS]
+    paths = [ready / f"{part}.npz" for part in inventory.PARTS]
     inputs = [[each for x_BI in blocks(path) for each in hashes(x_BI)] for path in paths]
     return duplicates(inputs, [labels(path).tolist() for path in paths])
 

@@ -31,7 +31,7 @@ LAYOUT = "expected <class>/<image>, or train/<class>/<image> and test/<class>/<i
 Kind = Literal["folder", "npz", "csv", "reviews"]
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
-PART_FOLDERS: dict[str, Part] = {  # names of folders of splits, in lower case
+PART_NAMES: dict[str, Part] = {  # of splits, in names of folders and arrays, in lower case
     **{"train": "train", "training": "train"},
     **{"valid": "valid", "val": "valid", "validation": "valid", "dev": "valid"},
     **{"test": "test", "testing": "test"},
@@ -135,7 +135,8 @@ def take(dataset: str, kind: Kind, path: str) -> Inventory:
 
     Skips hidden files and files that operating systems leave behind. A link to a file of the same
     folder counts as a file. Raises Problem where there is no such folder or file, where a link
-    leaves the folder, where a file is not an image, and where the folders have another layout.
+    leaves the folder, where a file lacks the suffix of an image, and where the folders have another
+    layout.
     """
     root = Path(path)
     if not (root.is_dir() if kind == "folder" else root.is_file()):
@@ -236,7 +237,7 @@ def _part_folders(folders: list[Path]) -> dict[Part, Path]:
     by_part: dict[Part, Path] = {}
     others = []
     for folder in folders:
-        part = PART_FOLDERS.get(folder.name.lower())
+        part = PART_NAMES.get(folder.name.lower())
         if part in by_part:
             raise Problem(
                 f"{by_part[part]} and {folder} are both the {part} split: merge them, or remove one"

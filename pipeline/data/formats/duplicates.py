@@ -12,7 +12,8 @@ from pipeline.runtime.storage import Record
 def duplicates(inputs: Sequence[Sequence[Hashable]], labels: Sequence[Sequence[int]]) -> Record:
     """Return how many examples have the same inputs as another one; nothing where none has.
 
-    Both arguments have one element per example of the training, validation and test split.
+    Both arguments are three sequences, for the training, validation and test split, with one
+    element per example.
     `valid_in_train` counts validation examples that are also in training, `test_in_train` test
     examples that are also in training or validation: networks have seen them. `in_two_classes`
     counts the examples of all splits whose inputs also occur with another label.

@@ -38,6 +38,7 @@ DEEP_STARTS = (b"\x89PNG", b"II*", b"II+", b"MM\0*", b"MM\0+", b"P2", b"P3", b"P
 GRAY_AND_ALPHA = "LA;16B"  # a layout that Pillow reads as if it were in color
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange rows and columns
 MISSING = -1  # no pixel has this value
+INVERTED = "white_is_zero"  # key of an image's information
 DEPTHS = (8, 10, 12, 14, 16)  # bits in use of a 16-bit value
 BACKGROUNDS = {"white": 255, "gray": 128, "black": 0}
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF files, and one of its values
@@ -142,8 +143,8 @@ def image_folder(
 def _bits(inventory: Inventory, files: list[File]) -> int:
     """Return the number of bits that the 16-bit images of a split use.
 
-    Raises Problem where all images in color have 16 bits and use the lower ones alone: Pillow does
-    not give them.
+    Raises Problem where no 16-bit image in color uses more than the lower 12 bits: Pillow gives the
+    upper 8 alone.
     """
     highest, highest_color, colored = 0, 0, list[Path]()
     for file in files:
@@ -264,7 +265,9 @@ def _loaded(inventory: Inventory, file: File) -> Iterator[Image.Image]:
         upright = ImageOps.exif_transpose(image)
         upright = upright.convert("LA") if gray else upright
         upright.format = image.format
-        yield _positive(image, upright)
+        tags = getattr(image, "tag_v2", {})
+        upright.info[INVERTED] = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+        yield upright
 
 
 def size_and_color(path: Path) -> tuple[tuple[int, int], bool]:
@@ -298,27 +301,16 @@ def _decoding(path: Path) -> Iterator[None]:
         raise Problem(f"{path} cannot be decoded ({reason}): replace or remove it") from error
 
 
-def _positive(image: Image.Image, upright: Image.Image) -> Image.Image:
-    """Return a 16-bit TIFF image whose zeros are white with zeros that are black.
-
-    Pillow inverts such images of 8 bits and less itself.
-    """
-    tags = getattr(image, "tag_v2", {})
-    if upright.mode not in DEEP or tags.get(PHOTOMETRIC) != WHITE_IS_ZERO:
-        return upright
-    x_HW = np.asarray(upright).astype(np.uint16)
-    top = next((1 << bits) - 1 for bits in DEPTHS if int(x_HW.max()) < 1 << bits)
-    return Image.fromarray(top - x_HW)
-
-
 def _flat(image: Image.Image, reading: Reading) -> tuple[str | None, Image.Image]:
     """Return what makes an image unusable, if anything does, and the image as opaque bytes."""
     ground = BACKGROUNDS[reading.background]
     if _is_deep(image):
         # Pillow would clip; for 16-bit color it keeps the high byte itself.
-        x_HW = np.asarray(image)
-        opaque_HW = np.minimum(x_HW >> (reading.bits - 8), 255).astype(np.uint8)
+        x_HW, top = np.asarray(image), (1 << reading.bits) - 1
         drawn_HW = x_HW != image.info.get("transparency", MISSING)
+        if image.info.get(INVERTED):  # Pillow inverts such images of 8 bits and less itself
+            x_HW = top - np.minimum(x_HW, top)
+        opaque_HW = np.minimum(x_HW >> (reading.bits - 8), 255).astype(np.uint8)
         opaque_HW[~drawn_HW] = ground
         return _blank(opaque_HW, drawn_HW, reading), Image.fromarray(opaque_HW)
     if image.mode in ("I", "F"):

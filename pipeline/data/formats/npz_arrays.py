@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.download import inventory
 from pipeline.data.formats.signatures import format_name
 from pipeline.data.formats.table import LARGEST, Scaled, Table, blocks, listed
 from pipeline.data.splits.stored_arrays import DAMAGE
@@ -22,10 +23,6 @@ from pipeline.runtime.errors import Problem
 log = logging.getLogger(__name__)
 
 # Names of arrays: x_train, Y_val, test_images, train-labels and the like.
-PARTS = {
-    "train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid",
-    "dev": "valid", "test": "test", "testing": "test",
-}  # fmt: skip
 ROLES = {
     "x": "x", "image": "x", "images": "x", "data": "x", "inputs": "x", "features": "x", "y": "y",
     "label": "y", "labels": "y", "target": "y", "targets": "y",
@@ -114,8 +111,8 @@ def _part_and_role(name: str) -> tuple[str | None, str | None]:
     if len(words) != 2:
         return None, None
     for part, role in (words, words[::-1]):
-        if part in PARTS and role in ROLES:
-            return PARTS[part], ROLES[role]
+        if part in inventory.PART_NAMES and role in ROLES:
+            return inventory.PART_NAMES[part], ROLES[role]
     return None, None
 
 

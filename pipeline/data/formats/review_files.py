@@ -62,6 +62,8 @@ def lines(file: io.RawIOBase, path: str, encoding: str, *, newline: str) -> Iter
         if marks and not name.startswith(marks[0]):
             found = marks[0].upper()
             raise Problem(f"{path}, line 1: the file is {found}, not {encoding}: {OTHER_ENCODING}")
+        if marks:
+            name = marks[0]  # of the codec that leaves the mark out
         text = io.TextIOWrapper(
             buffered, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline=newline
         )

@@ -21,7 +21,7 @@ def text(content: bytes) -> str:
 
 
 def blocks(content: bytes, path: str) -> Iterator[tuple[int, dict[str, str]] | Fault]:
-    """Yield the first line of each <review> and its fields by tag, or its Fault.
+    """Yield the number of the first line of each <review> and its fields by tag, or its Fault.
 
     The last of two fields of the same tag counts: the published files repeat <unique_id>.
     """
@@ -46,6 +46,8 @@ def blocks(content: bytes, path: str) -> Iterator[tuple[int, dict[str, str]] | F
             first = 0
         elif line.startswith("<") and line.endswith(">"):
             tag, lines = line[1:-1], []
+        elif line.strip():
+            yield Fault(path, number, "the line is in no field")
     if first:
         yield Fault(path, first, "the review has no end", number - first + 1)
 

@@ -100,8 +100,8 @@ def _by_file(
 
 
 def _split(name: str, kinds: tuple[str, ...], raw: Path, options: Preprocess) -> Splits:
-    """Return shares of each class of the labeled reviews, drawn once and for all; unlabeled ones
-    are for training.
+    """Return folds, on one of which each seed tests, or without `folds` shares of each class, drawn
+    once and for all; unlabeled reviews are for training.
 
     Raises Problem as `corpus` does.
     """

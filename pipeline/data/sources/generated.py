@@ -53,7 +53,7 @@ def fixed_draws(
         for i_N in torch.arange(count).split(BLOCK):
             yield pipelines.draw(recipe, characters, stream, i_N)[0].numpy()
 
-    # A label is that of the clean character, whatever the recipe does to it: draw without one.
+    # Labels do not depend on the recipe, and the recipe `clean` distorts nothing.
     labels = [
         pipelines.draw("clean", characters, stream, i_N)[1]
         for i_N in torch.arange(count).split(BLOCK)

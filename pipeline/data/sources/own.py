@@ -194,7 +194,8 @@ def _write_raw(name: str, raw: Path, source: Source) -> None:
 
 
 def _split(name: str, raw: Path, options: Preprocess) -> Splits:
-    """Return the splits that the files name, or shares of each class drawn once and for all."""
+    """Return the splits that the files name, else folds, on one of which each seed tests, or shares
+    of each class, drawn once and for all."""
     files = inventory.read(raw)
     where = f"params.yaml: datasets.{name}.preprocess"
     for option in sorted(options.model_fields_set - {"valid", "test"} - OPTIONS[files.kind]):

@@ -117,5 +117,5 @@ def _texts(reviews: Iterable[Parsed], name: str) -> list[str]:
             raise Problem(f"{item.path}, line {item.line}: {item.what}: correct the line")
         texts.append(item.text)
     if not texts:
-        raise Problem(f"{name} has no text: write one a line")
+        raise Problem(f"{name} has no text: write one per line")
     return texts

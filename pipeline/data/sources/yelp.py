@@ -93,8 +93,8 @@ def corpus(raw: Path, options: Preprocess) -> Corpus:
 
 
 def _split(raw: Path, options: Preprocess) -> Splits:
-    """Return shares of each number of stars of the labeled reviews, all drawn once and for all by
-    their names; unlabeled ones are for training.
+    """Return folds, on one of which each seed tests, or without `folds` shares of each number of
+    stars, drawn once and for all by the reviews' names; unlabeled reviews are for training.
 
     Raises Problem as `corpus` does.
     """

@@ -210,7 +210,7 @@ LOWER_BOUNDS = {
     "gelu": -0.17,
     "silu": -0.279,
     "absolute": 0.0,
-}  # infimum of the outputs, for functions bounded below
+}  # lower bounds of the outputs, for functions bounded below
 BOUNDED = {"tanh", "sigmoid"}  # outputs at most 1
 
 

@@ -43,10 +43,12 @@ class KernelSequence:
     def run(self, *inputs: object) -> bool:
         """Run all calls on these inputs; return False, without a run, if they are not supported.
 
-        Later inputs must be contiguous, with the shapes and types of the first ones.
+        All inputs must be contiguous, later ones of the shapes and types of the first ones.
         """
         tensors = [tensor for tensor in inputs if isinstance(tensor, Tensor)]
         if len(tensors) < len(inputs) or not self.supported:
+            return False
+        if not all(tensor.is_contiguous() for tensor in tensors):
             return False
         if self._run is None:
             self._expected = [(tensor.shape, tensor.dtype) for tensor in tensors]
@@ -56,7 +58,7 @@ class KernelSequence:
                 return False
             self._run = self._compiled(calls, tensors)
         for tensor, expected in zip(tensors, self._expected, strict=True):
-            if (tensor.shape, tensor.dtype) != expected or not tensor.is_contiguous():
+            if (tensor.shape, tensor.dtype) != expected:
                 return False
         for tensor, places in zip(tensors, self._places, strict=True):
             address = tensor.data_ptr()
@@ -102,9 +104,9 @@ def run_sequence(
     """Call kernels of these signatures, for one network after the other.
 
     Argument: a table of 64-bit integers. It holds K; with `together` the addresses of
-    `team.FUNCTIONS`; and for each call: the address of the kernel; address and bytes a network of
-    each tensor; all integers but K. `together`: each thread of a team runs this function; a kernel
-    that is not shared runs in the first thread.
+    `team.FUNCTIONS`; and for each call: the address of the kernel; address of each tensor, and its
+    bytes per network; all integers but K. `together`: each thread of a team runs this function; a
+    kernel that is not shared runs in the first thread.
     """
     emitter = Emitter("run_sequence", 1, 0, lanes=lanes)
     (table,) = emitter.arguments

@@ -142,8 +142,9 @@ def _duplicates(counts: Mapping[str, int] | None) -> str:
     if counts is None:
         return ""
     return (
-        f"{counts['valid_in_train']:,} validation and {counts['test_in_train']:,} test examples "
-        f"are also in training; {counts['in_two_classes']:,} examples occur in two classes"
+        f"{counts['valid_in_train']:,} validation examples are also in training,"
+        f" {counts['test_in_train']:,} test examples in training or validation;"
+        f" {counts['in_two_classes']:,} examples occur in two classes"
     )
 
 

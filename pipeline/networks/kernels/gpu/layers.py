@@ -138,7 +138,7 @@ def backward_and_update_(
 
 
 def backward(W_KIO: Tensor, delta_KBO: Tensor) -> None:
-    """Leave the gradient at a layer's inputs alone to torch."""
+    """Return None: torch computes the gradient at a layer's inputs where there is no update."""
 
 
 def softmax_delta(
