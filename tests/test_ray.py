@@ -304,14 +304,14 @@ def test_inputs_come_from_the_object_store(
     name = hashlib.sha256(content).hexdigest()
     if not ray.is_initialized():
         ray.init()
-    desk = ray.remote(ray_runner.Desk).remote(ProgressBoard(Path("board"), 1, create=True))
-    arguments = (setup.train.absolute(), name, desk, Path.cwd())
+    main = ray.remote(ray_runner.MainMachine).remote(ProgressBoard(Path("board"), 1, create=True))
+    arguments = (setup.train.absolute(), name, main, Path.cwd())
     assert ray_runner._input(*arguments) == setup.train.absolute()
     monkeypatch.setattr("pipeline.runtime.storage.digest", lambda path: "another")
     copy = ray_runner._input(*arguments)
     assert copy == Path.cwd() / "inputs" / name
     assert copy.read_bytes() == content
-    ray.kill(desk)
+    ray.kill(main)
     assert ray_runner._input(*arguments) == copy
 
 
