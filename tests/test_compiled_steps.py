@@ -1,6 +1,6 @@
 """Compiled steps against steps layer by layer: the same bits, and what they do not support."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -71,17 +71,51 @@ def assert_equal(some: dict[str, Tensor], others: dict[str, Tensor]) -> None:
         assert torch.equal(tensor, others[name]), name
 
 
-@pytest.mark.parametrize("half_negated", [False, True])
-@pytest.mark.parametrize("widths", DEPTHS)
-@pytest.mark.parametrize("function", COMPILED)
-def test_supervised_steps_equal_those_by_layer(function, widths, half_negated, runs) -> None:
-    """Networks and costs have the same bits, for every number of layers."""
+def assert_supervised_steps_equal(
+    widths: tuple[int, ...], function: str, *, half_negated: bool = False
+) -> None:
+    """Take steps compiled and layer by layer: the same costs and networks."""
     one, other = (networks(widths, function, half_negated=half_negated) for _ in range(2))
     steps = SupervisedSteps(one, STEP)
     for _ in range(STEPS):
         x, y = batch(widths)
         assert torch.equal(steps.take_(x, y), backprop.supervised_step_(other, x, y, STEP))
     assert_equal(one.tensors, other.tensors)
+
+
+def started(function: str, reconstruction: str, *, tied: bool) -> Autoencoder:
+    start = networks(DEPTHS[-1], function)
+    inputs = DEPTHS[-1][0]
+    return autoencoder.autoencoder(
+        start,
+        0,
+        reconstruction=reconstruction,
+        bounds=(-1, 1) if reconstruction == "sigmoid" else (0, 1),
+        decoder_KIO=None if tied else start.W_KIO(0).flip(1),
+        scale_K1I=torch.full((K, 1, inputs), 0.7) if reconstruction == "scaled" else None,
+    )
+
+
+def assert_denoising_steps_equal(
+    function: str, reconstruction: str, rows: Sequence[int], *, tied: bool
+) -> None:
+    """Take steps compiled and layer by layer, on mini-batches of these sizes: the same results."""
+    one, other = (started(function, reconstruction, tied=tied) for _ in range(2))
+    steps = DenoisingSteps(one, STEP)
+    for count in rows:
+        x, _ = batch(DEPTHS[-1], count)
+        noisy = x * (torch.rand_like(x) > 0.25)
+        expected = autoencoder.denoising_step_(other, x, noisy, STEP)
+        assert torch.equal(steps.take_(x, noisy), expected)
+    assert_equal(one.tensors, other.tensors)
+
+
+@pytest.mark.parametrize("half_negated", [False, True])
+@pytest.mark.parametrize("widths", DEPTHS)
+@pytest.mark.parametrize("function", COMPILED)
+def test_supervised_steps_equal_those_by_layer(function, widths, half_negated, runs) -> None:
+    """Networks and costs have the same bits, for every number of layers."""
+    assert_supervised_steps_equal(widths, function, half_negated=half_negated)
     assert len(runs) == STEPS
 
 
@@ -123,12 +157,7 @@ def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("function", ["rectifier", "softplus"])
 def test_a_team_of_threads_computes_the_same(function, widths, threads, runs) -> None:
     """Networks and costs have the bits of one thread: shares are unequal, and some are empty."""
-    one, other = (networks(widths, function, half_negated=True) for _ in range(2))
-    steps = SupervisedSteps(one, STEP)
-    for _ in range(STEPS):
-        x, y = batch(widths)
-        assert torch.equal(steps.take_(x, y), backprop.supervised_step_(other, x, y, STEP))
-    assert_equal(one.tensors, other.tensors)
+    assert_supervised_steps_equal(widths, function, half_negated=True)
     assert len(runs) == STEPS
 
 
@@ -136,14 +165,7 @@ def test_a_team_of_threads_computes_the_same(function, widths, threads, runs) ->
 @pytest.mark.parametrize(("function", "reconstruction"), RECONSTRUCTIONS)
 def test_a_team_of_threads_denoises_the_same(function, reconstruction, tied, threads, runs) -> None:
     """Auto-encoders and costs have the bits of one thread."""
-    one, other = (started(function, reconstruction, tied=tied) for _ in range(2))
-    steps = DenoisingSteps(one, STEP)
-    for _ in range(STEPS):
-        x, _ = batch(DEPTHS[-1])
-        noisy = x * (torch.rand_like(x) > 0.25)
-        expected = autoencoder.denoising_step_(other, x, noisy, STEP)
-        assert torch.equal(steps.take_(x, noisy), expected)
-    assert_equal(one.tensors, other.tensors)
+    assert_denoising_steps_equal(function, reconstruction, [B] * STEPS, tied=tied)
     assert len(runs) == STEPS
 
 
@@ -176,13 +198,7 @@ def test_a_team_treats_denormal_numbers_as_one_thread(threads: int, flush: bool)
 @pytest.mark.parametrize("function", [f for f in functions.FUNCTIONS if f not in COMPILED])
 def test_other_units_are_trained_layer_by_layer(function: str, runs) -> None:
     """Learned slopes, several pieces and units without a kernel."""
-    widths = DEPTHS[-1]
-    one, other = networks(widths, function), networks(widths, function)
-    steps = SupervisedSteps(one, STEP)
-    for _ in range(STEPS):
-        x, y = batch(widths)
-        assert torch.equal(steps.take_(x, y), backprop.supervised_step_(other, x, y, STEP))
-    assert_equal(one.tensors, other.tensors)
+    assert_supervised_steps_equal(DEPTHS[-1], function)
     assert not runs
 
 
@@ -211,42 +227,15 @@ def test_a_first_batch_that_is_not_contiguous_decides_nothing(runs) -> None:
     assert len(runs) == 1
 
 
-def started(function: str, reconstruction: str, *, tied: bool) -> Autoencoder:
-    start = networks(DEPTHS[-1], function)
-    inputs = DEPTHS[-1][0]
-    return autoencoder.autoencoder(
-        start,
-        0,
-        reconstruction=reconstruction,
-        bounds=(-1, 1) if reconstruction == "sigmoid" else (0, 1),
-        decoder_KIO=None if tied else start.W_KIO(0).flip(1),
-        scale_K1I=torch.full((K, 1, inputs), 0.7) if reconstruction == "scaled" else None,
-    )
-
-
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize(("function", "reconstruction"), RECONSTRUCTIONS)
 def test_denoising_steps_equal_those_by_layer(function, reconstruction, tied, runs) -> None:
     """Auto-encoders and costs have the same bits, with either decoder."""
-    one, other = (started(function, reconstruction, tied=tied) for _ in range(2))
-    steps = DenoisingSteps(one, STEP)
-    for _ in range(STEPS):
-        x, _ = batch(DEPTHS[-1])
-        noisy = x * (torch.rand_like(x) > 0.25)
-        expected = autoencoder.denoising_step_(other, x, noisy, STEP)
-        assert torch.equal(steps.take_(x, noisy), expected)
-    assert_equal(one.tensors, other.tensors)
+    assert_denoising_steps_equal(function, reconstruction, [B] * STEPS, tied=tied)
     assert len(runs) == STEPS
 
 
 def test_denoising_of_another_batch_is_trained_layer_by_layer(runs) -> None:
     """A mini-batch of another size than the first one's."""
-    one, other = (started("rectifier", "softplus", tied=False) for _ in range(2))
-    steps = DenoisingSteps(one, STEP)
-    for rows in (B, 7, B):
-        x, _ = batch(DEPTHS[-1], rows)
-        noisy = x * (torch.rand_like(x) > 0.25)
-        expected = autoencoder.denoising_step_(other, x, noisy, STEP)
-        assert torch.equal(steps.take_(x, noisy), expected)
-    assert_equal(one.tensors, other.tensors)
+    assert_denoising_steps_equal("rectifier", "softplus", [B, 7, B], tied=False)
     assert len(runs) == 2
