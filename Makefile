@@ -12,6 +12,7 @@ setup: $(READY)  ## make .venv with the pinned packages
 
 $(READY): pyproject.toml constraints.txt
 	@echo 'Set-up: the packages of constraints.txt, about 2 GB, into .venv. Once, 3 to 10 minutes; pip is silent.'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 to 3.14 is needed: make setup PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev

@@ -50,7 +50,10 @@ def is_whole(content: bytes) -> bool:
 def _restore(lock: Path, copy: Path) -> str:
     """Restore a lock file from its copy, else from git; return what was done."""
     show = ["git", "show", f"HEAD:./{lock.as_posix()}"]
-    committed = subprocess.run(show, capture_output=True, check=False).stdout
+    try:
+        committed = subprocess.run(show, capture_output=True, check=False).stdout
+    except OSError:  # no git
+        committed = b""
     copied = copy.read_bytes() if copy.exists() else b""
     for origin, content in {"copy of the last run": copied, "last commit": committed}.items():
         if is_whole(content):

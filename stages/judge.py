@@ -31,7 +31,7 @@ def main(dataset: DatasetName) -> str:
     folder = Path("claims", dataset)
     storage.write_bytes(folder / "claims.csv", csv_files.as_csv(verdicts.COLUMNS, judged))
     tables = sorted(folder.glob("**/*.csv"))
-    hashes = {str(path): storage.digest(path) for path in tables}
+    hashes = {path.as_posix(): storage.digest(path) for path in tables}
     storage.write_json(Path("runs/verdicts", f"{dataset}.json"), hashes)
     counts = Counter(row["verdict"] for row in judged)
     made = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))

@@ -50,6 +50,7 @@ def _experiment(targets: list[str], overrides: list[str]) -> None:
 def _git_config(key: str) -> str:
     try:
         command = ["git", "config", key]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        found = subprocess.run(command, capture_output=True, check=False).stdout
+        return found.decode(errors="replace").strip()
     except OSError:
         return ""

@@ -30,7 +30,7 @@ def check(*places: str) -> None:
     A table of which no hash is known anywhere passes.
     """
     locks = "".join(path.read_text("utf-8", "replace") for path in LOCKS if path.exists())
-    index = _git("ls-files", "--stage", *FOLDERS).decode()
+    index = _git("ls-files", "--stage", *FOLDERS).decode(errors="replace")
     for path in _tables(places):
         content, name, written = path.read_bytes(), path.as_posix(), WRITTEN / path
         made = written.read_text("utf-8") if written.exists() else locks if name in locks else ""
@@ -60,6 +60,8 @@ def _md5(content: bytes) -> str:
 def _git(*arguments: str) -> bytes:
     """Return what git prints; nothing without git."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=False).stdout
+        return subprocess.run(
+            ["git", "-c", "core.quotePath=off", *arguments], capture_output=True, check=False
+        ).stdout
     except OSError:
         return b""

@@ -1,6 +1,7 @@
 """Serve the MLflow UI."""
 
 import os
+import subprocess
 import sys
 from typing import Annotated
 
@@ -33,7 +34,10 @@ def main(port: Port = 5000) -> None:
     sys.stdout.flush()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # an unused scheduler
     server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    os.execv(sys.executable, [*server, "--host", "127.0.0.1", "--port", str(port)])
+    server += ["--host", "127.0.0.1", "--port", str(port)]
+    if os.name == "nt":  # execv would end this process before the server
+        raise SystemExit(subprocess.run(server, check=False).returncode)
+    os.execv(sys.executable, server)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def imported(path: Path) -> Set[Path]:
     A package's `__init__.py` counts where it is imported itself, not where one of its modules is.
     """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -43,7 +43,7 @@ def loaded(path: Path) -> Set[Path]:
     Found where its code calls `import_module(f"pipeline.<package>.{name}")`.
     """
     packages: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
             parts = getattr(node.args[0], "values", [])
             packages += [part.value for part in parts if isinstance(part, ast.Constant)]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
 import torch
 
@@ -52,6 +53,17 @@ def test_folder_that_cannot_be_written(folder: Path) -> None:
     """Without a cache each process compiles."""
     folder.write_text("a file where the folder should be", "utf-8")
     assert exp_of_one() == pytest.approx(2.7182817)
+
+
+def test_home_folder_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without an entry in the password file, and without HOME, has compiled kernels too."""
+
+    def unknown(_: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", unknown)
+    object_files.write("key", b"code")
+    assert object_files.read("key") is None
 
 
 def test_another_processor_has_code_of_its_own(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -76,7 +77,7 @@ def reproduced(
     folder: Path, code: str = "from stages.project import _run_stages as run; run('dvc.yaml')"
 ) -> subprocess.CompletedProcess[str]:
     """Run the stage, or other code, in a new process."""
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -117,6 +118,37 @@ def test_a_cut_lock_file_is_restored(project: Path, size: int, copied: bool) -> 
     assert done.stderr == f"dvc.lock was broken by a kill or a full disk: restored from {origin}\n"
     assert "didn't change" in done.stdout
     assert lock.read_bytes() == whole
+
+
+def test_a_copy_restores_a_lock_file_without_git(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last commit is not needed then."""
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PATH", "")
+    lock, copy = Path("dvc.lock"), Path("copy")
+    lock.write_bytes(b"schema: '2.0")
+    copy.write_bytes(b"schema: '2.0'\nstages: {}\n")
+    assert dvc_state._restore(lock, copy) == "restored from the copy of the last run"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_terminated_run_leaves_no_stage(project: Path) -> None:
+    """SIGTERM of a supervisor reaches the command alone, which ends its stage's processes."""
+    stage = "import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)"
+    (project / "dvc.yaml").write_text(f'stages:\n  wait:\n    cmd: python -c "{stage}"\n')
+    code = "from stages.project import _run_stages as run; run('dvc.yaml')"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL)
+    while not (project / "started").exists():
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert children
+    assert not alive
 
 
 def test_a_lock_file_without_a_copy_is_removed(project: Path) -> None:

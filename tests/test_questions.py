@@ -159,6 +159,21 @@ def test_names_of_classes_are_printable(project: Path, monkeypatch: pytest.Monke
     assert "classes: 2: a\\u202e (15), b (15)" in output
 
 
+def test_links_of_a_question_follow_a_moved_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are relative; absolute ones of earlier versions, which dangle, are made again."""
+    root = tmp_path / "here"
+    (root / "questions/q/runs").mkdir(parents=True)
+    (root / "questions/q/runs/trained").symlink_to(tmp_path / "there/runs/trained")
+    monkeypatch.chdir(root)
+    workspace.furnish(Path("questions/q"))
+    monkeypatch.chdir(tmp_path)
+    moved = root.rename(tmp_path / "elsewhere")
+    (moved / "runs/trained/network").touch()
+    assert (moved / "questions/q/runs/trained/network").exists()
+
+
 def test_paths_of_a_dataset_start_at_the_folder_of_its_question(tmp_path: Path) -> None:
     """Single paths, lists of them, and files of unlabeled reviews."""
     base = params.load(ROOT / "params.yaml")

@@ -66,7 +66,7 @@ def test_the_library_does_not_look_outside(path: Path) -> None:
 @pytest.mark.parametrize("path", LIBRARY + STAGES, ids=lambda path: path.name)
 def test_text_files_name_their_encoding(path: Path) -> None:
     """Text is UTF-8 (or the user's choice) on every machine, never what its locale says."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if not isinstance(node, ast.Call):
             continue
         name = (

@@ -52,8 +52,16 @@ def recognize(path: Path, folder: Path, question: Question) -> Recognized:
     return replace(found, preprocess=found.preprocess | question.preprocess)
 
 
+def relative(path: Path | str, folder: Path) -> str:
+    """Return the path from a folder with slashes; the absolute one on another drive of Windows."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return Path(path).absolute().as_posix()
+
+
 def _recognized(path: Path, folder: Path, question: Question) -> Recognized:
-    target = os.path.relpath(path, folder)
+    target = relative(path, folder)
     suffix = own.review_suffix(path.name)
     if path.is_dir():
         return _folder(path, target, question)

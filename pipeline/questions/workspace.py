@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.config.params import Dataset, Params, checked_name
 from pipeline.data.catalogue import CATALOGUE
 from pipeline.data.sources import own
-from pipeline.questions.files import Recognized, recognize
+from pipeline.questions.files import Recognized, recognize, relative
 from pipeline.questions.question import FILE, LOOKS, Question, block, checked
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
@@ -110,9 +110,9 @@ def dataset_of(question: Question, params: Params, folder: Path) -> tuple[Datase
         return block(made.source, made.preprocess, train), made.what
     known = params.dataset(question.data)
     paths = {
-        key: [os.path.relpath(path, folder) for path in value]
+        key: [relative(path, folder) for path in value]
         if isinstance(value, list)
-        else os.path.relpath(value, folder)
+        else relative(value, folder)
         for key, value in known.source.items()
         if key in own.KINDS | {"unlabeled"}
     }
@@ -129,8 +129,11 @@ def furnish(folder: Path) -> None:
         shared.mkdir(parents=True, exist_ok=True)
         link = folder / shared
         link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink() and not link.exists():
+            link.unlink()  # an absolute link of a project that was moved
         with suppress(OSError):
-            link.symlink_to(shared.resolve(), target_is_directory=True)
+            target = relative(shared.absolute(), link.parent.resolve())
+            link.symlink_to(target, target_is_directory=True)
 
 
 def add_stages(folder: Path) -> Path:
@@ -138,7 +141,7 @@ def add_stages(folder: Path) -> Path:
 
     DVC refuses every command in the repository while a dvc.yaml has no params.yaml beside it.
     """
-    up, path = os.path.relpath(Path(), folder), folder / "dvc.yaml"
+    up, path = relative(Path(), folder), folder / "dvc.yaml"
     stages = CODE.sub(rf"\1{up}/\2/", Path("dvc.yaml").read_text("utf-8"))
     storage.write_bytes(path, stages.encode())
     return path

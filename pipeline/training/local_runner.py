@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import joblib
+import psutil
 import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -57,8 +58,9 @@ class LocalRunner:
                     caller.result()
             except TerminatedWorkerError as error:
                 raise Problem(
-                    "a training process was killed, perhaps out of memory: free memory, then run"
-                    " the same command again to resume from the last checkpoint"
+                    "a training process was killed, perhaps out of memory: free memory, or set"
+                    " LOKY_MAX_CPU_COUNT to fewer processes, then run the same command again to"
+                    " resume from the last checkpoint"
                 ) from error
             finally:
                 list(waiting)  # after a failure no thread takes another task
@@ -72,7 +74,11 @@ def _run(
 
     def report(epoch: int, live: int, done: int) -> None:
         board.write(row, epoch, live, done)
-        if os.getppid() != main_process:
+        # On Windows a process keeps the number of its parent.
+        gone = (
+            not psutil.pid_exists(main_process) if os.name == "nt" else os.getppid() != main_process
+        )
+        if gone:
             os._exit(1)
 
     return task.run(report, threads=threads)

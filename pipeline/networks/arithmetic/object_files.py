@@ -20,7 +20,7 @@ def read(key: str) -> bytes | None:
     """Return the machine code stored for a key, None where there is none or it is damaged."""
     try:
         content = _path(key).read_bytes()
-    except OSError:
+    except (OSError, RuntimeError):  # the home folder may be unknown
         return None
     code = content[HASH_BYTES:]
     return code if hashlib.sha256(code).digest() == content[:HASH_BYTES] else None
@@ -28,7 +28,7 @@ def read(key: str) -> bytes | None:
 
 def write(key: str, code: bytes) -> None:
     """Store the machine code of a key, where the folder can be written."""
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
         storage.write_bytes(_path(key), hashlib.sha256(code).digest() + code)
 
 
