@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.analysis import results, statistics
 from pipeline.evidence import latex, page
+from pipeline.evidence import ranks as evidence_ranks
 from pipeline.evidence.pooling import pool
 from pipeline.evidence.ranks import ranks
 from stages import evidence
@@ -30,6 +32,15 @@ def test_effects_that_agree_are_pooled_by_their_precision():
     assert found.mean == pytest.approx((4 * 1.0 + 1 * 1.3) / 5)
     assert found.high - found.mean == pytest.approx(12.7062 / 5**0.5, rel=1e-4)
     assert found.i2 == 0
+
+
+def test_effects_without_a_spread_do_not_narrow_the_rest():
+    """Two datasets where all seeds agree, among others that differ: the interval holds them."""
+    effects = [0.12, 0.06, 1.32, 0.0, 0.16, 0.0]
+    found = pool(effects, [0.02, 0.02, 0.2, 7e-15, 0.03, 7e-15], 0.95)
+    assert found.i2 > 0.9
+    assert found.low < 0 < found.mean < found.high
+    assert found.high - found.low > 0.1
 
 
 def test_pooled_intervals_cover_the_mean():
@@ -70,6 +81,22 @@ def test_arms_are_ranked_where_all_are_present(compared):
         apart = found.mean_ranks[last] - found.mean_ranks[first]
         assert first < last
         assert apart < found.critical
+
+
+def test_friedmans_p_is_that_of_permutations():
+    """On four datasets, Iman and Davenport's F is near the share of permutations as extreme."""
+    rng = np.random.default_rng(0)
+    errors_DA = np.arange(6) * 0.4 + rng.normal(size=(4, 6))
+    observed, drawn = (
+        stats.friedmanchisquare(*table.T).statistic
+        for table in (errors_DA, rng.permuted(errors_DA, axis=1))
+    )
+    null = [
+        stats.friedmanchisquare(*rng.permuted(errors_DA, axis=1).T).statistic for _ in range(1000)
+    ]
+    assert evidence_ranks._p(observed, 4, 6) == pytest.approx(np.mean(null >= observed), abs=0.02)
+    assert evidence_ranks._p(drawn, 4, 6) == pytest.approx(np.mean(null >= drawn), abs=0.05)
+    assert evidence_ranks._p(4 * 5, 4, 6) == 0
 
 
 def test_a_failed_arm_takes_its_dataset_out_of_the_ranks(compared):

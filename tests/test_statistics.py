@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.analysis import statistics
 
@@ -50,6 +51,17 @@ def test_paired_test_matches_hand_worked_values():
     assert (test.n, test.difference) == (3, 2.0)
     assert (test.low, test.high) == pytest.approx((2 - margin, 2 + margin), abs=1e-5)
     assert test.p == pytest.approx(0.0741799, abs=1e-6)
+
+
+def test_seeds_that_agree_are_luck():
+    """Errors are counted: p of equal differences is that of a spread of one test example."""
+    first, second = {0: 0.08, 1: 0.08, 2: 0.12}, {0: 0.04, 1: 0.04, 2: 0.08}
+    test = statistics.paired_test(first, second, 0.95, least=1 / 25)
+    assert test.p == pytest.approx(2 * stats.t.sf(0.04 / (0.04 / 3**0.5), 2))
+    assert test.low < 0 < test.difference == pytest.approx(0.04)
+    wide = {0: 0.5, 1: 0.1, 2: 0.3}
+    one = statistics.paired_test(wide, second, 0.95)
+    assert statistics.paired_test(wide, second, 0.95, least=1 / 25) == one
 
 
 def test_paired_test_pairs_by_seed():

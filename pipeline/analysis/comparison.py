@@ -219,7 +219,8 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     row |= {"first": first.arm.key, "second": second.arm.key}
     if first.failed or second.failed:
         return row
-    test = statistics.paired_test(*_measured(first, second), confidence)
+    least = 0.0 if of_ratings([first, second]) else 1 / first.records[0]["test_examples"]
+    test = statistics.paired_test(*_measured(first, second), confidence, least=least)
     row |= {"n": test.n, "difference_mean": test.difference}
     row |= {"low": test.low, "high": test.high, "p": test.p}
     if test.p is not None and first.arm.activation == second.arm.activation:

@@ -68,12 +68,18 @@ def summarize(values: Sequence[float], confidence: float) -> Summary:
 
 
 def paired_test(
-    first: Mapping[int, float], second: Mapping[int, float], confidence: float
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    confidence: float,
+    *,
+    least: float = 0.0,
 ) -> PairedTest:
     """Return the paired t-test of two arms, each one value by seed; `confidence` in (0, 1).
 
-    Equal differences have no spread to test with: p is then its limit, 1 where they are 0 and
-    otherwise 0. Raises ValueError where the seeds of the two differ.
+    `least` is the least standard deviation of the differences that counts: one test example for
+    errors, which are counted, so that seeds that agree are luck. Without it, equal differences have
+    no spread to test with: p is then its limit, 1 where they are 0 and otherwise 0. Raises
+    ValueError where the seeds of the two differ.
     """
     if first.keys() != second.keys():
         raise ValueError(f"seeds differ: {sorted(first)} and {sorted(second)}")
@@ -81,6 +87,14 @@ def paired_test(
     summary = summarize(differences, confidence)
     if summary.n == 1:
         return PairedTest(1, summary.mean, None, None, None)
+    if std(differences) < least:
+        from scipy import special  # scipy.stats takes a second more to import
+
+        error = least / math.sqrt(summary.n)
+        reach, t = quantile(summary.n, confidence) * error, abs(summary.mean) / error
+        p = float(2 * special.stdtr(summary.n - 1, -t))
+        low, high = summary.mean - reach, summary.mean + reach
+        return PairedTest(summary.n, summary.mean, low, high, p)
     # Equal differences of two shares, say 9/297 - 7/297, still differ in their last bits.
     noise = 64 * sys.float_info.epsilon * max(map(abs, [*first.values(), *second.values()]))
     if max(differences) - min(differences) <= noise:

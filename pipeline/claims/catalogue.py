@@ -7,6 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from pipeline import claims
+from pipeline.claims import sparse_products
 from pipeline.claims.claim import Claim, by_number
 from pipeline.claims.groups import Records
 from pipeline.claims.untested import UNTESTED
@@ -25,6 +26,12 @@ CLAIMS: tuple[Claim, ...] = tuple(
     )
 )
 RECORDS: dict[str, Records] = {claim.records.name: claim.records for claim in CLAIMS}
+# Numbers of the claims on tables that are the same for every dataset: times, and the neuron model.
+MEASURED_ONCE = {
+    claim.number
+    for claim in CLAIMS
+    if claim.records.name in (sparse_products.CPU, sparse_products.CUDA, "neuron")
+}
 # What the paper says in words, by the claim's key.
 STATED: dict[str, str] = {claim.key: claim.stated for claim in CLAIMS if claim.stated}
 STATED |= {claim.key: claim.stated for claim in UNTESTED if claim.stated}

@@ -28,8 +28,8 @@ def parts(rows: Sequence[Row]) -> Parts:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "outputs-of-mean-zero-help", "35",
-        "Outputs of mean 0 help: the farther a network's hidden outputs are from mean 0, the more "
-        "test errors it makes.",
+        "Outputs of mean 0 help: among the arms compared here, the farther an arm's hidden outputs "
+        "are from mean 0, the more test errors it makes.",
         "critics: mean shift", "M",
         Quantity(
             "shift_trend",

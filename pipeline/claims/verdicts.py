@@ -8,8 +8,8 @@ a dataset together, at the level: worst where the true values lie right on the e
 The margins are estimated from the data and printed beside each verdict. A verdict refers to the
 printed margin, so it is false only if the interval misses the true mean. (Relative to the margin of
 infinitely many seeds, false verdicts are slightly more frequent if seeds vary widely: 5.7% instead
-of 5% of families in simulations.) All seeds share one test split; no interval covers the variation
-over test splits.
+of 5% of families in simulations.) Where all seeds share one test split, no interval covers the
+variation over test splits; with cross-validation the intervals cover part of it (docs/protocol.md).
 """
 
 import math

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline.analysis import statistics
 from pipeline.analysis.results import Results, Row
-from pipeline.claims.catalogue import CLAIMS
+from pipeline.claims.catalogue import CLAIMS, MEASURED_ONCE
 from pipeline.claims.claim import by_number
 from pipeline.config.arms import spoken
 from pipeline.evidence.pooling import Pooled, pool
@@ -23,7 +23,9 @@ from pipeline.report.text.wording import UNKNOWN, equals, percent, plural, sente
 
 Claims = Mapping[str, Sequence[Row]]  # rows of claims.csv by dataset
 Table = list[list[str]]  # a head and rows
-POOLABLE = {claim.key for claim in CLAIMS if claim.estimator == "seeds"}
+POOLABLE = {
+    claim.key for claim in CLAIMS if claim.estimator == "seeds" and claim.records.pairing != "none"
+}
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,13 @@ def pooled(rows: Sequence[Row], confidence: float) -> Pooled | None:
 
 
 def headline(judged: Sequence[Entry]) -> str:
-    """Return how the claims with estimates on several datasets fare there, in one sentence."""
+    """Return how the claims with estimates on several datasets fare there, in one sentence.
+
+    Claims that are measured once for all datasets are left out.
+    """
     shared = [{c.verdict for c in entry.cells if c} for entry in judged
-              if sum(c is not None for c in entry.cells) > 1]  # fmt: skip
+              if sum(c is not None for c in entry.cells) > 1
+              and entry.number not in MEASURED_ONCE]  # fmt: skip
     both = sum({"supported", "contradicted"} <= found for found in shared)
     counts = [
         (sum(found == {"supported"} for found in shared), "supported on all of them"),

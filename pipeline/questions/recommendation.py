@@ -35,16 +35,28 @@ def recommendation(answer: Answer, margin: float, significance: float) -> str:
     won = [rival for rival in rivals if rival[1].verdict in ("lower", "higher")]
     name, mean = _name(key), f"{_n(means[key])}%"
     over = f"on average over {answer.decisions[0].seeds} seeds"
-    if len(won) == len(rivals):
+    fewest = means[key] == min(means.values())
+    if len(won) == len(rivals) and fewest:
         first = f"Take {name}: it makes the fewest test errors, {mean} {over}."
-    elif won:
+    elif _differing(answer.decisions):
         first = f"Take {name}: no arm is shown to make fewer test errors than its {mean} {over}."
     else:
         first = f"No arm is shown to be better; {name} makes the fewest test errors, {mean} {over}."
-    if won:
-        second = f"It makes fewer than {listed([f'{_name(r[0])} by {_gap(r)}' for r in won])}"
-    else:
-        second = f"The next is {_name(rivals[0][0])}, higher by {_gap(rivals[0])}"
+    # A decision at an earlier look is final, although later seeds may turn the mean.
+    turned = [rival for rival in won if rival[2] <= 0]
+    clear = [rival for rival in won if rival[2] > 0]
+    parts = []
+    if clear:
+        parts.append(
+            f"it makes fewer than {listed([f'{_name(r[0])} by {_gap(r)}' for r in clear])}"
+        )
+    if turned:
+        against = listed([f"{_name(rival[0])}, {_gap(rival)} over all seeds" for rival in turned])
+        parts.append(f"an earlier look decided for {name} against {against}")
+    if not won:
+        word = "higher" if rivals[0][2] >= 0 else "lower"
+        parts.append(f"the next is {_name(rivals[0][0])}, {word} by {_gap(rivals[0])}")
+    second = sentence("; ".join(parts))
     sure = f"with {100 * (1 - significance):g}% confidence, every range in brackets is right"
     third = _others(name, rivals, margin)
     return " ".join([first, f"{second}; {sure}.", third, *_ratings(answer), *_failures(answer)])

@@ -6,6 +6,7 @@ from functools import partial
 from pipeline.analysis import baselines
 from pipeline.analysis.criterion import ERROR, RMSE, UNKNOWN, Criterion
 from pipeline.analysis.results import Results, Row, arm_key
+from pipeline.claims.catalogue import MEASURED_ONCE
 from pipeline.config.params import Compare
 from pipeline.report.markdown.blocks import table
 from pipeline.report.text import summary, verdicts, wording
@@ -169,9 +170,13 @@ def _verdict(row: Row | None) -> str:
 
 
 def counts(judged: Mapping[str, Sequence[Row]]) -> str:
-    """Return how many claims have which verdict on each dataset, and how many have no estimate."""
+    """Return how many claims have which verdict on each dataset, and how many have no estimate.
+
+    Claims that are measured once for all datasets are left out.
+    """
     rows = []
-    for dataset, of_dataset in judged.items():
+    for dataset, every in judged.items():
+        of_dataset = [row for row in every if row["number"] not in MEASURED_ONCE]
         tested = _tested(of_dataset)
         found = [sum(row["verdict"] == verdict for row in tested) for verdict in verdicts.VERDICTS]
         rows.append([f"`{dataset}`", *map(str, [*found, len(of_dataset) - len(tested)])])
