@@ -2,17 +2,14 @@
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from stages import dvc_state, pulled
+from stages import dvc_state, pulled, termination
 
 
 def checked_params() -> Any:
@@ -24,7 +21,7 @@ def checked_params() -> Any:
 
 def reproduce(file: str) -> None:
     """Run the stages of a dvc.yaml file that are out of date. Exits with status 1 on failure."""
-    with opened() as repo, _ending_together():
+    with opened() as repo, termination.together():
         repo.reproduce([file], repro_fn=pulled.reproduce_stage)
 
 
@@ -60,27 +57,10 @@ def opened() -> Iterator[Any]:
 def run(command: list[str]) -> None:
     """Run a command. Exits with its status on failure."""
     _find_python_first()
-    with _ending_together():
+    with termination.together():
         status = subprocess.run(command, check=False).returncode
     if status:
         raise SystemExit(status)
-
-
-@contextmanager
-def _ending_together() -> Iterator[None]:
-    """Let SIGTERM end all processes that this one has started: DVC handles Ctrl-C alone."""
-
-    def end(number: int, _: object) -> None:
-        for child in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                child.terminate()
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _find_python_first() -> None:

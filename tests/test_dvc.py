@@ -29,7 +29,7 @@ NO_OUTPUT = {
         ROOT / f"stages/{name}.py"
         for name in (
             *("__init__", "arguments", "cut_params", "dvc_state", "early_start", "last_line"),
-            *("rwlock", "shell", "table_hashes", "terminal", "tracking"),
+            *("rwlock", "shell", "table_hashes", "terminal", "termination", "tracking"),
         )
     ),
     *ROOT.glob("pipeline/tracking/*.py"),

@@ -100,7 +100,7 @@ def test_answer_comes_first_and_from_the_records(make):
 def test_a_clear_winner_is_called_significant(make):
     """The sentence names the arms from which the best one differs, after the correction."""
     assert summary.standing(make()).startswith(
-        "It differs significantly from pre-trained softplus and random softplus (2 of 5 other "
+        "It differs significantly from random softplus (1 of 5 other arms"
     )
 
     def lower():
