@@ -219,7 +219,7 @@ def _pair(first: Outcome, second: Outcome, confidence: float) -> Row:
     row |= {"first": first.arm.key, "second": second.arm.key}
     if first.failed or second.failed:
         return row
-    least = 0.0 if of_ratings([first, second]) else 1 / first.records[0]["test_examples"]
+    least = 0.0 if of_ratings([first, second]) else _one_example(first)
     test = statistics.paired_test(*_measured(first, second), confidence, least=least)
     row |= {"n": test.n, "difference_mean": test.difference}
     row |= {"low": test.low, "high": test.high, "p": test.p}
@@ -239,8 +239,13 @@ def _seeds_needed(first: Outcome, second: Outcome, level: float) -> int:
     one, other = _measured(first, second)
     differences = [one[seed] - other[seed] for seed in one]
     distance = abs(statistics.mean(differences))
-    std = max(statistics.std(differences), 1 / first.records[0]["test_examples"])  # less is luck
+    std = max(statistics.std(differences), _one_example(first))  # less is luck
     return sequential.seeds_needed([distance], std, level, least=len(differences))
+
+
+def _one_example(outcome: Outcome) -> float:
+    """Return the error of one test example, the least spread of errors that counts."""
+    return 1 / float(outcome.records[0]["test_examples"])
 
 
 def _split_error(first: Outcome, second: Outcome) -> float:

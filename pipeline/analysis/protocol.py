@@ -34,7 +34,7 @@ def protocol(
     return {
         "dataset": results[0].arm.dataset,
         "seeds": len(results[0].records),
-        "selection": SELECTION.format("RMSE" if comparison.of_ratings(results) else "error"),
+        "selection": SELECTION.format(_measure(results)),
         "confidence": compare.confidence,
         "significance": compare.significance,
         "hidden": _deepest(abouts),
@@ -72,11 +72,11 @@ def _binomial(results: Sequence[Outcome], n: int) -> float | None:
 
 def _deepest(abouts: Mapping[str, Record]) -> list[int]:
     """Return the hidden layers of the deepest arm; those of the others are its lowest ones."""
-    widest: list[int] = max((about["hidden"] for about in abouts.values()), key=len)
-    lower = {arm: {"hidden": [*about["hidden"], *widest[len(about["hidden"]) :]]}
+    deepest: list[int] = max((about["hidden"] for about in abouts.values()), key=len)
+    lower = {arm: {"hidden": [*about["hidden"], *deepest[len(about["hidden"]) :]]}
              for arm, about in abouts.items()}  # fmt: skip
     _shared_by_all("hidden", lower)
-    return widest
+    return deepest
 
 
 def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
@@ -94,8 +94,12 @@ def _shared_by_all(key: str, abouts: Mapping[str, Record]) -> Any:
 
 def _filters(results: Sequence[Outcome]) -> dict[str, Any]:
     seeds = {o.arm.key: comparison.best_seed(o) for o in results if not o.failed}
-    measure = "RMSE" if comparison.of_ratings(results) else "error"
-    return {"rule": FILTERS_RULE.format(measure), "seeds": seeds}
+    return {"rule": FILTERS_RULE.format(_measure(results)), "seeds": seeds}
+
+
+def _measure(results: Sequence[Outcome]) -> str:
+    """Return the validation measure that selects, in words."""
+    return "RMSE" if comparison.of_ratings(results) else "error"
 
 
 def _paper(results: Sequence[Outcome]) -> dict[str, Any]:
