@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import dvc_state, pulled, termination
+from stages.forked_stages import forked
 
 
 def checked_params() -> Any:
@@ -21,7 +22,7 @@ def checked_params() -> Any:
 
 def reproduce(file: str) -> None:
     """Run the stages of a dvc.yaml file that are out of date. Exits with status 1 on failure."""
-    with opened() as repo, termination.together():
+    with opened() as repo, termination.together(), forked():
         repo.reproduce([file], repro_fn=pulled.reproduce_stage)
 
 
