@@ -1,6 +1,7 @@
 """Sparse examples in memory and on disk, compared with the same examples stored densely."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from pipeline.data.splits import examples
+from pipeline.data.splits import examples, stored_arrays
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.examples import Examples
 from pipeline.data.splits.sparse_batch import SparseBatch, SparseRows
@@ -127,6 +128,26 @@ def test_same_split_same_bytes(tmp_path: Path) -> None:
     assert written(tmp_path, notes={}).read_bytes() != first
     assert written(tmp_path).read_bytes() == first
     assert examples.read_encoding(tmp_path / "train.npz") == FORM
+
+
+def test_bytes_are_the_same_on_all_systems(tmp_path: Path) -> None:
+    """No 64-bit entries, which Python writes differently since 3.11.4; not this system's number."""
+    written(tmp_path)
+    assert stored_arrays.npz({"x": bits(), "n": np.array(1)}) == stored_arrays.npz(
+        {"x": np.asfortranarray(bits()), "n": np.array(1)}
+    )
+    with zipfile.ZipFile(tmp_path / "train.npz") as archive:
+        for member in archive.infolist():
+            assert (member.extract_version, member.create_system, member.extra) == (20, 3, b"")
+
+
+def test_large_arrays_have_entries_of_64_bits() -> None:
+    """The declared size decides, before the blocks are written."""
+    archive = zipfile.ZipFile(io.BytesIO(), "w")
+    blocks = iter([np.zeros(1, np.uint8)])
+    with pytest.raises(AssertionError, match="1 rows"):
+        stored_arrays.write_array(archive, "x", (1 << 32,), blocks)
+    assert archive.infolist()[0].extract_version == 45
 
 
 def test_encodings_of_images_store_no_vocabulary(tmp_path: Path) -> None:

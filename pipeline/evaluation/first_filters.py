@@ -1,12 +1,12 @@
 """First-layer filters of a trained network, for figures."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.splits.stored_arrays import npz
 from pipeline.networks.population import Population
 
 MOST_FILTERS = 48
@@ -24,7 +24,4 @@ def filters(network: Population) -> NDArray[np.float16]:
 
 def as_npz(arrays: Mapping[str, NDArray[Any]], shape: Sequence[int]) -> bytes:
     """Return filters.npz: an array for each arm key, and `shape`, that of one input."""
-    content = io.BytesIO()
-    named: dict[str, Any] = {"shape": np.array(shape, np.int64), **arrays}
-    np.savez(content, **named)
-    return content.getvalue()
+    return npz({"shape": np.array(shape, np.int64), **arrays})

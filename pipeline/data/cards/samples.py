@@ -3,7 +3,6 @@
 Legend of shape suffixes: R rows and C columns of a sheet, N images, H rows, W columns of pixels.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.data.cards.split_statistics import blocks, labels
 from pipeline.data.splits import examples
 from pipeline.data.splits.distortions import pipelines
 from pipeline.data.splits.encoding import UNBOUNDED, Encoding, decode
+from pipeline.data.splits.stored_arrays import npz
 
 FEW_CLASSES, PER_CLASS = 12, 8  # up to 12 classes have a row of 8 images each
 MOST, COLUMNS = 64, 16  # more classes have one or two images each on a sheet of 64 images
@@ -44,13 +44,11 @@ def samples(ready: Path) -> bytes:
         arrays = _stored(train, encoding)
     else:
         arrays = {"x": np.zeros((0, 0, *encoding.shape), np.uint8), "y": np.zeros((0, 0), np.int64)}
-    file = io.BytesIO()
     content: dict[str, Any] = {
         "class_names": np.array(encoding.class_names),
         "rows": np.array([], "U"),
     }
-    np.savez(file, **(content | arrays))
-    return file.getvalue()
+    return npz(content | arrays)
 
 
 def drawable(shape: tuple[int, ...]) -> bool:

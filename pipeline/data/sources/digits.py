@@ -4,7 +4,6 @@ Legend of shape suffixes: N examples, I inputs.
 """
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.splits.encoding import Encoding
 from pipeline.data.splits.split import Split, Splits
-from pipeline.data.splits.stored_arrays import arrays
+from pipeline.data.splits.stored_arrays import arrays, npz
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
@@ -40,9 +39,7 @@ def write_raw(raw: Path, _source: NoOptions) -> None:
             f"scikit-learn's digits have sha256 {digest}, expected {SHA256}: "
             "install the version in constraints.txt"
         )
-    file = io.BytesIO()
-    np.savez(file, x=x_NI, y=y_N)
-    storage.write_bytes(raw / FILE, file.getvalue())
+    storage.write_bytes(raw / FILE, npz({"x": x_NI, "y": y_N}))
 
 
 def split(raw: Path, _options: NoOptions) -> Splits:

@@ -3,7 +3,6 @@
 Legend of shape suffixes: M characters, H rows, W columns.
 """
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from pipeline.data.sources.dataset import Dataset, NoOptions
 from pipeline.data.sources.generated import CLASS_NAMES, SHAPE, Generated, encoding, fixed_draws
 from pipeline.data.splits.distortions.pipelines import Characters
 from pipeline.data.splits.split import Split, Splits
-from pipeline.data.splits.stored_arrays import arrays
+from pipeline.data.splits.stored_arrays import arrays, npz
 from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
@@ -49,9 +48,7 @@ def write_raw(raw: Path, _source: NoOptions) -> None:
     for part, fonts in FONTS.items():
         rendered[f"{part}_x"] = np.concatenate([render(font) for font in fonts])
         rendered[f"{part}_y"] = np.tile(np.arange(len(CLASS_NAMES)), len(fonts))
-    file = io.BytesIO()
-    np.savez(file, **rendered)
-    storage.write_bytes(raw / FILE, file.getvalue())
+    storage.write_bytes(raw / FILE, npz(rendered))
 
 
 def render(font: str) -> NDArray[np.uint8]:

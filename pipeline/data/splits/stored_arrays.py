@@ -1,9 +1,12 @@
 """Arrays in npz files: reproducible bytes when written, validated when read."""
 
+import io
+import itertools
+import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,18 @@ DAMAGE = (
     OSError, EOFError, KeyError, TypeError, RuntimeError, ValueError, struct.error, zlib.error,
     zipfile.BadZipFile,
 )  # fmt: skip
-CREATED = (1980, 1, 1, 0, 0, 0)  # date of every member, so that equal content gives equal bytes
+# Date and operating system of every member: equal arrays give equal bytes on all systems.
+CREATED, UNIX = (1980, 1, 1, 0, 0, 0), 3
+HEADER_BYTES = 1 << 16  # no header of an array is longer
+
+
+def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the content of an npz file with the arrays of these names."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            write_array(archive, name, array.shape, [array])
+    return content.getvalue()
 
 
 def write_array(
@@ -27,14 +41,18 @@ def write_array(
     blocks: Iterable[NDArray[Any]],
 ) -> None:
     """Write one array of the given shape, block by block along its first dimension."""
-    rows = 0
+    rows, blocks = 0, iter(blocks)
+    first = next(blocks)
     member = zipfile.ZipInfo(f"{name}.npy", CREATED)
-    with archive.open(member, "w", force_zip64=True) as file:
-        for block in blocks:
-            if not rows:
-                descr = np.lib.format.dtype_to_descr(block.dtype)
-                header = {"descr": descr, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
+    member.create_system = UNIX
+    # The size decides about a 64-bit entry. `force_zip64`, as in numpy.savez, writes other bytes
+    # before and after Python 3.11.4.
+    member.file_size = HEADER_BYTES + math.prod(shape) * first.itemsize
+    with archive.open(member, "w") as file:
+        descr = np.lib.format.dtype_to_descr(first.dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in itertools.chain([first], blocks):
             file.write(np.ascontiguousarray(block).data)
             rows += len(block) if shape else 1
     if shape and rows != shape[0]:
