@@ -1,7 +1,4 @@
-"""Server that imports torch once, and from which the stages that DVC runs are forked.
-
-The import takes seconds, for some stages longer than their work.
-"""
+"""Server that imports torch, for seconds, once; the stages that DVC runs are forked from it."""
 
 import gc
 import importlib
@@ -13,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 # Only libraries: a stage reads the code of this project when it starts, as DVC has hashed it.
@@ -28,8 +26,8 @@ class ForkServer:
     def __enter__(self) -> "ForkServer":
         """Start the process."""
         read, write = os.pipe()
-        command = [sys.executable, "-m", __name__, str(write)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[write])
+        server = [sys.executable, "-m", __name__, str(write)]
+        self.process = subprocess.Popen(server, stdin=subprocess.PIPE, pass_fds=[write])
         os.close(write)
         self.statuses = os.fdopen(read, encoding="utf-8")
         return self
@@ -47,8 +45,8 @@ class ForkServer:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             assert self.process.stdin
-            request = json.dumps([command, folder, dict(environment)])
-            self.process.stdin.write(request.encode() + b"\n")
+            request = json.dumps([command, folder, dict(environment)]) + "\n"
+            self.process.stdin.write(request.encode())
             self.process.stdin.flush()
             return int(self.statuses.readline() or 1)
         except BrokenPipeError:
@@ -59,7 +57,7 @@ class ForkServer:
 
 def serve(requests: IO[str], statuses: IO[str]) -> None:
     """Run each requested module in a fork and write its status; return at the end of each fork."""
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     for library in LIBRARIES:
         with suppress(ImportError):  # the stage that needs the library reports it
             importlib.import_module(library)
@@ -69,19 +67,20 @@ def serve(requests: IO[str], statuses: IO[str]) -> None:
             _, status = os.waitpid(fork, 0)
             print(os.waitstatus_to_exitcode(status), file=statuses, flush=True)
         else:
-            signal.signal(signal.SIGINT, interrupt)
+            signal.signal(signal.SIGINT, on_interrupt)
             statuses.close()
             _run_module(*json.loads(request))
             return
 
 
 def _run_module(command: list[str], folder: str, environment: dict[str, str]) -> None:
-    with open(os.devnull, "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())  # which has the requests to the server
     os.chdir(folder)
     os.environ.update(environment)
-    for name in [name for name in sys.modules if name.startswith(("pipeline", "stages"))]:
-        del sys.modules[name]
+    for name in [*sys.modules]:
+        if name.startswith(("pipeline", "stages")):
+            del sys.modules[name]
     sys.argv, sys.path[0] = command, folder
     runpy.run_module(command[0], run_name="__main__", alter_sys=True)
 
