@@ -1,6 +1,5 @@
 """Server that imports torch, for seconds, once; the stages that DVC runs are forked from it."""
 
-import gc
 import importlib
 import json
 import os
@@ -12,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+from stages import terminal
 
 # Only libraries: a stage reads the code of this project when it starts, as DVC has hashed it.
 LIBRARIES = (
@@ -58,10 +59,10 @@ class ForkServer:
 def serve(requests: IO[str], statuses: IO[str]) -> None:
     """Run each requested module in a fork and write its status; return at the end of each fork."""
     on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    terminal.choose_instructions()
     for library in LIBRARIES:
         with suppress(ImportError):  # the stage that needs the library reports it
             importlib.import_module(library)
-    gc.freeze()
     for request in requests:
         if fork := os.fork():
             _, status = os.waitpid(fork, 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.runtime import instructions
 from stages import forked_stages
 from stages.fork_server import ForkServer
 from tests.imports import ROOT
@@ -22,6 +23,8 @@ import atexit, os, sys
 from pathlib import Path
 assert __name__ == "__main__" and "torch" in sys.modules and "stages" not in sys.modules
 assert sys.path[0] == os.getcwd() and not sys.stdin.read()
+torch = sys.modules["torch"]
+assert torch.backends.cpu.get_cpu_capability() == "AVX2" or not os.environ["CHOSEN"]
 atexit.register(Path("exited").touch)
 Path("seen").write_text(f"{sys.argv[1:]} {os.environ['VALUE']}")
 """
@@ -29,14 +32,19 @@ Path("seen").write_text(f"{sys.argv[1:]} {os.environ['VALUE']}")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    with ForkServer() as server:
-        yield server
+    """Yield a server that has to choose the instructions of torch by itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in instructions.common():
+            patch.delenv(name, raising=False)
+        with ForkServer() as server:
+            yield server
 
 
 def test_a_fork_runs_a_module_as_python_does(server: ForkServer, tmp_path: Path) -> None:
-    """Arguments, folder, environment and exit handlers; torch is imported already."""
+    """Arguments, folder, environment, exit handlers; torch is imported, its instructions chosen."""
     (tmp_path / "reporting.py").write_text(REPORT)
-    assert server.run(["reporting", "a b"], str(tmp_path), {"VALUE": "ü"}) == 0
+    environment = {"VALUE": "ü", "CHOSEN": "yes" if instructions.common() else ""}
+    assert server.run(["reporting", "a b"], str(tmp_path), environment) == 0
     assert (tmp_path / "seen").read_text() == "['a b'] ü"
     assert (tmp_path / "exited").exists()
 
