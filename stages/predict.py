@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.runtime.errors import Problem
 from stages.arguments import ActivationName, DatasetName, InitializationName
 from stages.shell import run
 
@@ -61,6 +62,8 @@ def main(
     layout = unlabeled_texts.Layout(column, encoding, delimiter)
     inputs = unlabeled_texts.read(texts or [], file, layout)
     device.prepare_for_training()
+    if run_id == "":
+        raise Problem("--run is empty: give the id of a run, or leave the option out")
     if run_id:
         arm = arms.Arm(dataset, activation, initialization)
         scorer = models.from_run(arm, run_id, seed, uri=tracking_uri())

@@ -17,6 +17,7 @@ from pipeline import compare
 from pipeline.analysis import comparison
 from pipeline.config import params
 from pipeline.config.arms import arms_of
+from pipeline.questions.compare import _whole
 from pipeline.runtime import csv_files
 from tests.imports import ROOT
 
@@ -135,17 +136,41 @@ def test_results_are_frames_pages_and_latex(compared: Any) -> None:
         (np.where(X > 20, np.nan, X), Y, {}, "Input X contains NaN"),
         (X, X[:, 0], {}, "Unknown label type: continuous"),
         (X[:80], np.arange(80) // 2 * 7, {}, "a quantity and no class"),
-        (X[:20], Y[:20], {}, "has only one class"),
+        (X[:20], Y[:20], {}, "y has one class, 0: give"),
+        (X[:20], ["cat"] * 18 + ["dog"] * 2, {}, "class dog of y has 2 examples: give at least 3"),
         (X[:60], ["a", "b", None] * 20, {}, "20 missing labels: leave their examples out"),
         (X[:60], pd.Series(["a", "b", None] * 20, dtype="string"), {}, "20 missing labels"),
         (X[:60], np.array(["a", "b", 1] * 20, object), {}, "labels of text and of other types"),
         (X, Y, {"activations": ["relu", "tanh"]}, "unknown activation 'relu'"),
         (X, Y, {"activations": ["tanh"], "initializations": ["random"]}, "needs two arms"),
-        (X, Y, {"seeds": 1}, "seeds = 1: give at least 2"),
-        (X, Y, {"epochs": 0}, "epochs = 0 is wrong"),
+        (X[:60], ["a", "b", "nan"] * 20, {}, "20 missing labels"),
+        (X[:60], np.ma.masked_array([0, 1, 2] * 20, [0, 0, 1] * 20), {}, "20 missing labels"),
+        (np.ma.masked_equal(X, X[0, 0]), Y, {}, "X has masked values"),
+        (X, Y, {"seeds": 1}, "seeds = 1: give whole numbers of at least 2"),
+        (X, Y, {"seeds": "10"}, "seeds = '10': give whole numbers"),
+        (X, Y, {"epochs": 0}, "epochs = 0: give whole numbers of at least 1"),
+        (X, Y, {"epochs": 2.5}, "epochs = 2.5: give whole"),
+        (X, Y, {"hidden": [1.5]}, "hidden = 1.5: give whole"),
+        (X, Y, {"hidden": [True]}, "hidden = True: give whole"),
+        (X, Y, {"activations": "tanh"}, "activations = 'tanh': give a list of names"),
+        (X, Y, {"folder": __file__}, "test_compare.py is a file: give a folder"),
     ],
 )
 def test_wrong_arguments_are_refused(x: Any, y: Any, options: Any, message: str) -> None:
     """ValueError in scikit-learn's words for its checks, in one line for others."""
     with pytest.raises(ValueError, match=message):
         compare(x, y, **OPTIONS | options)
+
+
+@pytest.mark.parametrize("name", ["data.npz", "params.yaml"])
+def test_files_of_others_are_not_replaced(tmp_path: Path, name: str) -> None:
+    """A folder that an earlier call did not make keeps its files."""
+    (tmp_path / name).write_text("run: {}")
+    with pytest.raises(ValueError, match=f"has {name} of another origin"):
+        compare(X, Y, folder=tmp_path, **OPTIONS)
+    assert (tmp_path / name).read_text() == "run: {}"
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    """Numbers of seeds, epochs and units may come from arrays."""
+    assert [type(_whole("epochs", n, least=1)) for n in (np.int64(3), np.uint8(4))] == [int, int]

@@ -111,9 +111,9 @@ def test_bytes_depend_on_the_files_alone(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_inventory_names_every_file(tmp_path: Path) -> None:
-    """Junk and hidden files are passed over; nothing is copied."""
+    """Files of operating systems are passed over; nothing is copied."""
     root = classes(tmp_path / "in", {"a": 2, "b": 1})
-    for junk in (".DS_Store", "a/Thumbs.db", "b/.hidden.png"):
+    for junk in (".DS_Store", "a/Thumbs.db", "b/._0.png", "b/.notes"):
         (root / junk).write_bytes(b"junk")
     stock({"folder": str(root)}, tmp_path / "raw")
     found = json.loads((tmp_path / "raw/inventory.json").read_text())

@@ -245,6 +245,36 @@ def test_unicode_spelling_does_not_divide_a_class(tmp_path: Path) -> None:
     assert parts["test"].encoding.class_names == ("z", "\u00e9")
 
 
+@pytest.mark.parametrize(
+    ("folders", "says"),
+    [
+        (["training_set", "test_set"], "training_set"),
+        (["seg_train", "seg_test"], "seg_test"),
+    ],
+)
+def test_flat_splits_are_no_classes(tmp_path: Path, folders: list[str], says: str) -> None:
+    """Kaggle's names of splits are no names of classes."""
+    root = classes(tmp_path / "in", dict.fromkeys(folders, 4))
+    with pytest.raises(Problem, match=f"{says}.*: (expected|which are not names of classes)"):
+        made({"folder": str(root)}, tmp_path / "raw")
+
+
+def test_sets_are_splits(tmp_path: Path) -> None:
+    """`training_set/<class>/<image>` names the splits."""
+    for part in ("training_set", "TestSet"):
+        classes(tmp_path / "in" / part, {"a": 5, "b": 5})
+    parts = made({"folder": str(tmp_path / "in")}, tmp_path / "raw")
+    assert len(parts["test"]) == 10
+
+
+def test_hidden_images_are_refused(tmp_path: Path) -> None:
+    """They may be examples whose names come from another program: none is lost in silence."""
+    root = classes(tmp_path / "in", {"a": 4, "b": 4})
+    (root / "b/0.png").rename(root / "b/.0.png")
+    with pytest.raises(Problem, match="begins with a dot, which marks a hidden file: rename it"):
+        made({"folder": str(root)}, tmp_path / "raw")
+
+
 def test_names_of_splits_may_be_classes(tmp_path: Path) -> None:
     """A class `train` beside other classes, and hidden folders without images, are fine."""
     root = classes(tmp_path / "in", {"bus": 4, "car": 4, "train": 4})

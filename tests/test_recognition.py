@@ -178,11 +178,88 @@ def test_formats_are_recognized(tmp_path: Path) -> None:
         ("j", None, {"size": [9, 7], "color": False} | shares),
         ("k.csv", None, numbers | shares),
     ):
-        scaling = "standardized" if name == "a.csv" else "range"
+        scaling = None if name in ("a.csv", "d", "e", "j") else "range"
         asked = question(label=label, scaling=scaling)
         found = files.recognize(tmp_path / name, tmp_path / "questions/q", asked)
         assert found.preprocess == expected
         assert [*found.source.values()] == [f"../../{name}"]
+
+
+def test_options_without_effect_are_refused(tmp_path: Path) -> None:
+    """Classes of a folder are its folders, bytes are divided by 255."""
+    own_data.classes(tmp_path / "images", {"a": 3, "b": 3}, (9, 7))
+    own_data.npz(tmp_path / "bytes.npz", X=np.eye(6, dtype=np.uint8), y=np.arange(6) % 2)
+    for name, options in (
+        ("images", {"label": "kind"}),
+        ("images", {"scaling": "range"}),
+        ("bytes.npz", {"scaling": "range"}),
+    ):
+        with pytest.raises(Problem, match=f"{name}.* leave"):
+            files.recognize(tmp_path / name, tmp_path, question(**options))
+
+
+@pytest.mark.parametrize("options", [{"label": "coarse"}, {"preprocess": {"x": "other"}}])
+def test_arrays_that_were_named_are_read(tmp_path: Path, options: dict[str, Any]) -> None:
+    """They are not replaced by x_train and y_train."""
+    x, y = np.eye(6), np.arange(6) % 2
+    own_data.npz(tmp_path / "a.npz", x_train=x, y_train=y, coarse=y, other=x)
+    with pytest.raises(Problem, match=r"has no array \w; it has .* --label NAME"):
+        files.recognize(tmp_path / "a.npz", tmp_path, question(**options))
+    both = question(label="coarse", preprocess={"x": "other"})
+    found = files.recognize(tmp_path / "a.npz", tmp_path, both)
+    assert found.preprocess.items() >= {"x": "other", "y": "coarse"}.items()
+
+
+def test_alternating_images_are_all_in_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second image is in color and larger."""
+    monkeypatch.setattr(files, "SAMPLE", 20)
+    for n in range(40):
+        (tmp_path / "in" / "ab"[n // 20]).mkdir(parents=True, exist_ok=True)
+        image = own_data.picture(n, (9, 7, 3) if n % 2 else (8, 8))
+        Image.fromarray(image).save(tmp_path / "in" / "ab"[n // 20] / f"{n:02d}.png")
+    found = files.recognize(tmp_path / "in", tmp_path, question())
+    assert found.what.endswith("read as 32 x 32 pixels in color")
+
+
+def test_a_large_file_is_not_read_to_name_its_format(tmp_path: Path) -> None:
+    """Its first bytes tell that it is no npz file."""
+    path = tmp_path / "a.npz"
+    with path.open("wb") as file:
+        file.truncate(1 << 42)  # a file of 4 TB that takes no space
+    with pytest.raises(Problem, match="cannot be read"):
+        files.recognize(path, tmp_path, question())
+
+
+def test_rows_without_a_class_at_the_top_are_no_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts and numbers are recognized by rows with a class; a later row may fill a column."""
+    monkeypatch.setattr(files, "SAMPLE", 8)
+    rows = "".join(f"a film of words,{'ab'[n % 2]}\n" for n in range(12))
+    found = recognized(tmp_path / "a.csv", "text,label\n" + "?,\n" * 9 + rows)
+    assert found.preprocess["text"] == "text"
+    rows = "".join(f"{n},{n if n > 10 else ''},{'ab'[n % 2]}\n" for n in range(14))
+    assert recognized(tmp_path / "b.csv", "x,y1,label\n" + rows).preprocess.items() >= TABLE.items()
+
+
+def test_odd_numbers_are_labels_of_json(tmp_path: Path) -> None:
+    """NaN is a missing label, not an eleventh class; a long whole number is a class."""
+    lines = [
+        {"text": "a good film", "label": float("nan") if n % 11 == 0 else n % 10}
+        for n in range(220)
+    ]
+    path = tmp_path / "a.jsonl"
+    assert recognized(path, "\n".join(map(json.dumps, lines))).preprocess["label"] == "label"
+    lines = [{"text": "a good film", "label": 10**400 + n % 2} for n in range(20)]
+    assert recognized(path, "\n".join(map(json.dumps, lines))).preprocess["label"] == "label"
+
+
+def test_a_line_that_names_the_delimiter_is_refused(tmp_path: Path) -> None:
+    """Excel writes it."""
+    with pytest.raises(Problem, match="sep=;, names the delimiter: delete the line"):
+        recognized(tmp_path / "a.csv", "sep=;\na;label\n1;a\n2;b\n")
 
 
 def test_given_options_take_the_place_of_recognized_ones(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 Legend of shape suffixes: N examples, I inputs.
 """
 
-import io
 import tempfile
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,21 +24,24 @@ from pipeline.config import params
 from pipeline.config.params import Dataset, Params
 from pipeline.data.formats import npz_arrays
 from pipeline.data.sources import own
+from pipeline.data.splits.stored_arrays import npz
+from pipeline.data.text.labels import MISSING
 from pipeline.evaluation import torch_module
 from pipeline.networks import population
 from pipeline.questions import looks, recommendation
 from pipeline.questions.estimator import NetworkClassifier
-from pipeline.questions.question import SHARES, Question, block, checked, write_params
-from pipeline.questions.table_columns import check_classes
+from pipeline.questions.question import PARAMS, SHARES, Question, block, checked, write_params
+from pipeline.questions.table_columns import FEWEST, check_classes
 from pipeline.questions.training import prepare, train
 from pipeline.report.figures import arms, style
+from pipeline.report.text.wording import plural
 from pipeline.runtime import instructions, storage
 from pipeline.runtime.errors import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "data"
+NAME, DATA = "data", "data.npz"
 ROOT = Path(__file__).parents[2]
 # Training sets threads and rounding of a whole process: it has one of its own, set up alike.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MKL_CBWR": "AUTO"}
@@ -145,16 +148,25 @@ def compare(
     of each hidden layer, `epochs` are the most epochs. Networks are kept in `folder` and are not
     trained again by a later call; without one they are forgotten.
 
-    Raises ValueError for arrays that scikit-learn would refuse, a quantity in place of classes,
-    classes of too few examples, unknown activations, and fewer than two seeds or arms.
+    Raises ValueError for arrays that scikit-learn would refuse, masked or missing values, a
+    quantity in place of classes, classes of too few examples, unknown activations, fewer than two
+    seeds or arms, and a folder with other files.
     """
+    if np.ma.is_masked(X):
+        raise ValueError("X has masked values: fill them, or leave their examples out")
     x_NI, y_N = check_X_y(X, _labels(y), dtype=np.float64)
     check_classification_targets(y_N)
     encoder = LabelEncoder().fit(y_N)
-    if seeds < 2:
-        raise ValueError(f"seeds = {seeds}: give at least 2")
+    seeds = _whole("seeds", seeds, least=2)
+    if hidden is not None:
+        hidden = [_whole("hidden", width, least=1) for width in hidden]
+    epochs = epochs if epochs is None else _whole("epochs", epochs, least=1)
+    for name, given in {"activations": activations, "initializations": initializations}.items():
+        if isinstance(given, str):
+            raise ValueError(f"{name} = {given!r}: give a list of names, [{given!r}, ...]")
     try:
         check_classes(y_N.tolist(), "y")
+        _check_counts(y_N)
         base = params.load(ROOT / "params.yaml")
         question = checked(
             {
@@ -167,6 +179,7 @@ def compare(
         settings = question.settings(base, made, seeds)
         with tempfile.TemporaryDirectory() as temporary:
             place = Path(folder or temporary).resolve()
+            _check_folder(place)
             place.mkdir(parents=True, exist_ok=True)
             return _compared(place, settings, question, x_NI, encoder.transform(y_N), encoder)
     except Problem as problem:
@@ -183,22 +196,59 @@ def _labels(y: Any) -> Any:
     if np.ndim(y) != 1:
         return y  # scikit-learn's checks name the fault
     labels = pd.Series(np.asarray(y, dtype=object))
-    if labels.isna().any():
-        raise ValueError(f"y has {labels.isna().sum()} missing labels: leave their examples out")
+    if isinstance(y, np.ma.MaskedArray):
+        labels[np.ma.getmaskarray(y)] = None
     text = labels.map(lambda label: isinstance(label, str))
+    missing = labels.isna() | (text & labels.map(lambda label: str(label).strip() in MISSING))
+    if missing.any():
+        raise ValueError(f"y has {missing.sum()} missing labels: leave their examples out")
     if text.any() and not text.all():
         raise ValueError("y has labels of text and of other types: write all of them as text")
     return labels.infer_objects().to_numpy()
 
 
+def _check_counts(y_N: Any) -> None:
+    """Raise ValueError where there is one class, or a class has too few examples for the splits."""
+    names, counts = np.unique(y_N, return_counts=True)
+    if len(names) < 2:
+        raise ValueError(f"y has one class, {names[0]}: give examples of two or more")
+    if counts.min() < FEWEST:
+        raise ValueError(
+            f"class {names[counts.argmin()]} of y has {counts.min()} "
+            f"{plural(int(counts.min()), 'example')}: give at least {FEWEST}, one for each split, "
+            "or leave the class out"
+        )
+
+
+def _whole(name: str, value: Any, *, least: int) -> int:
+    """Return an argument as an integer. Raises ValueError where it is none, or below `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} = {value!r}: give whole numbers of at least {least}")
+    return int(value)
+
+
+def _check_folder(place: Path) -> None:
+    """Raise ValueError for a file, and for a folder whose files an earlier call did not write."""
+    if place.exists() and not place.is_dir():
+        raise ValueError(f"folder = {place} is a file: give a folder")
+    present = [name for name in (str(PARAMS), DATA) if (place / name).exists()]
+    try:
+        ours = not present or params.load(place / PARAMS).run.datasets == [NAME]
+    except Problem:
+        ours = False
+    if not ours:
+        raise ValueError(
+            f"folder = {place} has {' and '.join(present)} of another origin, which would be "
+            "replaced: give a new folder"
+        )
+
+
 def _block(rows: int, scaling: str, hidden: Sequence[int] | None, epochs: int | None) -> Dataset:
     share = 1 - sum(SHARES.values())
-    made = block({"npz": "data.npz"}, SHARES | {"scaling": scaling}, int(share * rows))
+    made = block({"npz": DATA}, SHARES | {"scaling": scaling}, int(share * rows))
     changes: dict[str, Any] = {}
     if hidden is not None:
-        changes["network"] = made.network.model_copy(
-            update={"hidden": [int(width) for width in hidden]}
-        )
+        changes["network"] = made.network.model_copy(update={"hidden": [*hidden]})
     if epochs is not None:
         changes |= {
             phase: getattr(made, phase) | {"epochs": epochs} for phase in ("pretrain", "finetune")
@@ -214,10 +264,8 @@ def _compared(
     y_N: Any,
     encoder: LabelEncoder,
 ) -> Comparison:
-    content = io.BytesIO()
-    np.savez(content, X=x_NI, y=y_N)
-    storage.write_bytes(place / "data.npz", content.getvalue())
-    write_params(settings, place)
+    write_params(settings, place)  # first: it marks the folder as one of this function
+    storage.write_bytes(place / DATA, npz({"X": x_NI, "y": y_N}))
     seeds = settings.run.seeds
     with ProcessPoolExecutor(1, env=ENVIRONMENT) as process:
         outcomes = process.submit(_trained, place).result()
@@ -248,7 +296,7 @@ def _winner(
 def _scaler(place: Path, settings: Params) -> StandardScaler | MinMaxScaler:
     """Return the scaling of the training part, which the splits hold applied."""
     options = settings.preprocess_for(NAME, own.Preprocess)
-    file = place / "data.npz"
+    file = place / DATA
     table = npz_arrays.table(
         file.read_bytes(), file.name, (options.x, options.y), scaled=options.scaling
     )

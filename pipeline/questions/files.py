@@ -2,6 +2,7 @@
 
 import csv
 import os
+import random
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -78,9 +79,13 @@ def _recognized(path: Path, folder: Path, question: Question) -> Recognized:
 
 
 def _folder(path: Path, target: str, question: Question) -> Recognized:
+    if question.label or question.scaling:
+        option = "--label" if question.label else "--scaling"
+        raise Problem(f"{option} has no effect on {path}, a folder of images: leave it out")
     files = inventory.take("question", "folder", str(path)).files
     sizes, colored = set(), False
-    for file in files[:: max(1, len(files) // SAMPLE)]:
+    # Drawn, not every n-th file: names may alternate, as a_gray and a_color.
+    for file in random.Random(0).sample(files, min(len(files), SAMPLE)):
         size, in_color = image_folder.size_and_color(path / file.path)
         sizes.add(size)
         colored |= in_color
@@ -99,19 +104,33 @@ def _folder(path: Path, target: str, question: Question) -> Recognized:
 
 def _npz(path: Path, target: str, question: Question) -> Recognized:
     given = question.preprocess
-    content = path.read_bytes()
-    names = (given.get("x", "X"), given.get("y", question.label or "y"))
-    try:
+    names = (given.get("x", "X"), question.label or given.get("y", "y"))
+    if zipfile.is_zipfile(path):
+        npz_arrays.check_file_size(path)
+        content = path.read_bytes()
         with zipfile.ZipFile(path) as archive:
             stored = [name.removesuffix(".npy") for name in archive.namelist()]
-    except zipfile.BadZipFile:
-        stored = []
+    else:
+        with path.open("rb") as file:
+            content, stored = file.read(SIGNATURE), []
     if "x" not in given and "X" not in stored and "x" in stored:
         names = ("x", names[1])
+    chosen = question.label or {"x", "y"} & {*given}
+    if absent := [name for name in names if stored and chosen and name not in stored]:
+        raise Problem(
+            f"{path} has no array {' and no array '.join(absent)}; it has {listed(stored)}: choose "
+            "the examples with --set x=NAME, the classes with --label NAME"
+        )
     table = npz_arrays.table(content, str(path), names, scaled="range")
     preprocess = {"x": names[0], "y": names[1]} | _shares({*table.part_N})
     if table.x.dtype != np.uint8:
-        preprocess |= {"scaling": question.scaling if table.x.ndim == 2 else "range"}
+        standard = "standardized" if table.x.ndim == 2 else "range"
+        preprocess |= {"scaling": question.scaling or standard}
+    elif question.scaling:
+        raise Problem(
+            f"{path} has bytes, which become inputs in [0, 1]: leave out --scaling, or save the "
+            "array as float32"
+        )
     what = f"arrays of {len(table.x)} examples of shape {[*table.x.shape[1:]]}"
     return Recognized({"npz": target}, preprocess, len(table.x), what)
 
@@ -137,9 +156,14 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
         table_columns.check_names(path, columns)
         column = table_columns.label_column(path, columns, given.get("stars") or question.label)
         place = columns.index(column)
-        whole = (row for row in rows if len(row) == len(columns))
-        sample = [*islice(whole, SAMPLE)]
-        labels = [row[place].strip() for row in chain(sample, whole)]
+        labels, sample, unlabeled = list[str](), list[list[str]](), list[list[str]]()
+        for row in rows:
+            if len(row) == len(columns):
+                labels.append(row[place].strip())
+                kept = unlabeled if labels[-1] in MISSING else sample
+                if len(kept) < SAMPLE:
+                    kept.append(row)
+        sample = sample or unlabeled
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
     if question.label is None:
         table_columns.check_header(path, column, labels, inputs)
@@ -169,11 +193,13 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
     if "encoding" in given:
         raise Problem(f"{path} is a table of numbers: save it in UTF-8 in place of --set encoding")
     for name, cells in inputs.items():
-        table_columns.check_cells(path, name, cells)
+        if len(classes) <= SAMPLE or any(cells):  # else later rows may fill the column
+            table_columns.check_cells(path, name, cells)
     shared |= {"label": column}
     what = f"a table of {len(classes)} rows, {len(columns) - 1} inputs, classes in column {column}"
     what += _without_class(left_out)
-    return Recognized({"csv": target}, shared | {"scaling": question.scaling}, len(classes), what)
+    shared |= {"scaling": question.scaling or "standardized"}
+    return Recognized({"csv": target}, shared, len(classes), what)
 
 
 def _without_class(rows: int) -> str:
@@ -205,7 +231,7 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
         raise Problem(f"{path}{''.join(faults[:1])}: expected a JSON object in each line")
     columns = [*dict.fromkeys(name for row in objects for name in row)]
     column = table_columns.label_column(path, columns, given.get("stars") or question.label)
-    labeled = [row for row in objects if row.get(column) not in (None, *MISSING)]
+    labeled = [row for row in objects if not _is_missing(row.get(column))]
     texts = {
         name: [row[name] for row in labeled or objects if isinstance(row.get(name), str)]
         for name in columns
@@ -215,7 +241,10 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
         path, columns, given.get("text")
     ) or table_columns.text_column({name: cells for name, cells in texts.items() if cells})
     if text_column not in texts:
-        raise Problem(f"{path} has no column of texts: it has {', '.join(columns)}")
+        raise Problem(
+            f"{path} has no column of texts beside {column}, where the classes were looked for; it "
+            f"has {listed(columns)}: choose with --label and --set text=NAME"
+        )
     if "stars" not in given:
         table_columns.check_classes(
             [row[column] for row in labeled if isinstance(row[column], int | float | str)],
@@ -225,6 +254,11 @@ def _json_lines(path: Path, target: str, question: Question) -> Recognized:
     options = ({} if "stars" in given else {"label": column}) | _shares(set())
     others = [name for name in columns if name not in (column, text_column)]
     return _texts(target, text_column, texts[text_column], options, column, rows, others)
+
+
+def _is_missing(label: Any) -> bool:
+    """Return whether a label of JSON is null, NaN, which differs from itself, or such a text."""
+    return label is None or label != label or (isinstance(label, str) and label.strip() in MISSING)
 
 
 def _texts(

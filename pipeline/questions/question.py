@@ -28,13 +28,13 @@ def _options(preprocess: dict[str, Any]) -> dict[str, Any]:
         if name in preprocess:
             raise ValueError(f"give --{name} in place of --set {name}")
     try:
-        own.Preprocess.model_validate(preprocess)
+        read = own.Preprocess.model_validate(preprocess)
     except ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
         where = "".join(f"{part}: " for part in fault["loc"][:1])  # nowhere for several options
         raise ValueError(f"{where}{message}") from error
-    return preprocess
+    return preprocess | ({"delimiter": read.delimiter} if "delimiter" in preprocess else {})
 
 
 class Question(Section):
@@ -43,14 +43,14 @@ class Question(Section):
     The arms are the product of `activations` and `initializations`. `margin` is the difference in
     points of test error below which two arms count as equivalent, `looks` are the numbers of seeds
     at which the arms are compared. `data` is the path of the user's files, or the dataset's name;
-    `label` and `scaling` are options of its recognition, `preprocess` others of own data, as in
-    params.yaml.
+    `label` and `scaling` (by default `standardized`) are options of its recognition, `preprocess`
+    others of own data, as in params.yaml.
     """
 
     dataset: Name
     data: str = ""
     label: str | None = None
-    scaling: Scaled = "standardized"
+    scaling: Scaled | None = None
     preprocess: Annotated[dict[str, Any], AfterValidator(_options)] = {}  # noqa: RUF012
     activations: Names
     initializations: Annotated[list[Initialization], Field(min_length=1)]

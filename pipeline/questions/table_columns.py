@@ -32,6 +32,8 @@ def delimiter(header: str, row: str) -> str:
     >>> delimiter('"a, cm";"b, cm";label', "1;2;x"), delimiter("p(a|b|c),label", "1,x")
     (';', ',')
     """
+    if header.lower().startswith("sep="):
+        raise Problem(f"the first line, {header.strip()}, names the delimiter: delete the line")
     header, row = (QUOTED.sub("", line) for line in (header, row))
     alike = [mark for mark in DELIMITERS if 0 < header.count(mark) == row.count(mark)]
     return max(alike or DELIMITERS, key=header.count)
@@ -125,7 +127,7 @@ def check_classes(labels: Sequence[Any], where: str, otherwise: str = "") -> Non
     counts = Counter(labels)
     try:
         fractions = any(float(label) % 1 for label in counts)
-    except ValueError:  # words
+    except (ValueError, OverflowError):  # words, and whole numbers of more than 308 digits
         return
     rare = sorted(counts.values())[len(counts) // 2] < FEWEST if counts else False
     if len(counts) > 2 * FEWEST and (fractions or rare):

@@ -22,7 +22,8 @@ def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     parts = [f"{splits[part]['examples']:,} {verb}" for part, verb in VERBS.items()]
     options = card["options"]
-    scaling = f", {SCALED[options['scaling']]}" if options.get("scaling") else ""
+    scaled = "bytes" if card["stored"] == "uint8" else options.get("scaling")
+    scaling = f", {SCALED[scaled]}" if options.get("scaling") else ""
     low, high = (f"{end:.3g}" for end in card["range"])
     text = [
         f"data:    {what}",
@@ -37,6 +38,7 @@ def lines(card: Mapping[str, Any], what: str, margin: float) -> list[str]:
 VERBS = {"train": "examples train", "valid": "choose rate and epoch", "test": "test"}
 SCALED = {
     "standardized": "standardized by their training part",
+    "bytes": "bytes divided by 255",
     "range": "scaled to [0, 1] by their training part",
 }
 

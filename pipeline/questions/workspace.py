@@ -22,6 +22,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 FOLDER = Path("questions")
+OF_FILES = {"label": "--label", "scaling": "--scaling", "preprocess": "--set"}  # options
 IGNORED = ("data/", "runs/", "report/", "results/*/*.npz", "results/*/curves.json")
 SHARED = ("runs/trained", "data/downloads")  # of the root: nothing is trained or fetched twice
 CODE = re.compile(r"^(\s+- )(stages|pipeline)/", re.MULTILINE)  # a dependency of dvc.yaml
@@ -34,8 +35,10 @@ def folder_of(data: str, params: Params, name: str | None) -> Path:
     """
     if name is None:
         name = re.sub(r"[^\w-]+", "-", Path(data).resolve().name.partition(".")[0]).strip("-")
-        if name in CATALOGUE and data not in params.datasets:
-            name = f"my-{name}"  # a name of the catalogue means its files
+        if name in {*CATALOGUE, *params.datasets} and data not in params.datasets:
+            name = f"my-{name}"  # these names mean other files
+    elif name in CATALOGUE and data != name:
+        raise Problem(f"--name {name} is the name of a dataset: give another one")
     try:
         return FOLDER / checked_name(name)
     except ValueError as error:
@@ -45,8 +48,14 @@ def folder_of(data: str, params: Params, name: str | None) -> Path:
 
 
 def normalized(data: str, params: Params) -> str:
-    """Return the path of files in its shortest form; names of datasets stay as they are."""
-    return data if data in params.datasets else os.path.normpath(data)
+    """Return the path of files in its shortest form; names of datasets stay as they are.
+
+    A path such as `./digits` keeps a mark that it is none of these names.
+    """
+    if data in params.datasets:
+        return data
+    path = os.path.normpath(data)
+    return f"./{path}" if path in params.datasets else path
 
 
 def options_of(assignments: Sequence[str]) -> dict[str, Any]:
@@ -80,6 +89,12 @@ def question_of(
     """
     lists = {key: text and [name.strip() for name in text.split(",")] for key, text in arms.items()}
     given = {key: value for key, value in {**given, **lists}.items() if value is not None}
+    if given.get("data") in params.datasets:
+        for key in [key for key in OF_FILES if given.get(key)]:
+            raise Problem(
+                f"{OF_FILES[key]} has no effect on {given['data']}, a dataset of params.yaml: "
+                "leave it out, or change the dataset's options there"
+            )
     path = folder / FILE
     if not path.exists():
         default = {"initializations": ["random"], "activations": params.run.activations}

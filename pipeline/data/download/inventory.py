@@ -36,10 +36,11 @@ PART_NAMES: dict[str, Part] = {  # of splits, in names of folders and arrays, in
     **{"valid": "valid", "val": "valid", "validation": "valid", "dev": "valid"},
     **{"test": "test", "testing": "test"},
 }
+SET = re.compile(r"[-_ ]?set$")  # training_set, testset
 # Names of folders that hold all images, all labels or a split, beside each other: no classes.
 NO_CLASS = re.compile(
     r"((train(ing)?|val(id(ation)?)?|dev|test(ing)?|eval(uation)?|hold[-_ ]?out|tr|ts|image|img"
-    r"|input|label|target|annotation|mask|ground[-_ ]?truth|gt)s?[-_ ]?)+\d*",
+    r"|input|label|target|annotation|mask|ground[-_ ]?truth|gt|set|seg)s?[-_ ]?)+\d*",
     re.IGNORECASE,
 )
 
@@ -237,7 +238,7 @@ def _part_folders(folders: list[Path]) -> dict[Part, Path]:
     by_part: dict[Part, Path] = {}
     others = []
     for folder in folders:
-        part = PART_NAMES.get(folder.name.lower())
+        part = PART_NAMES.get(SET.sub("", folder.name.lower()))
         if part in by_part:
             raise Problem(
                 f"{by_part[part]} and {folder} are both the {part} split: merge them, or remove one"
@@ -284,9 +285,14 @@ def _classes(base: Path, root: Path, part: Part | None) -> Iterator[Place]:
 
 
 def _check_hidden(folder: Path) -> None:
-    """Raise Problem for a hidden folder with images: it could be a class, such as .net."""
+    """Raise Problem for a hidden image, or a hidden folder with images: a class, such as .net."""
     if folder.name in JUNK or HIDDEN_JUNK.fullmatch(folder.name):
         return
+    if folder.suffix.lower() in SUFFIXES and folder.is_file() and not folder.name.startswith("._"):
+        raise Problem(
+            f"{folder} is an image, but its name begins with a dot, which marks a hidden file: "
+            "rename it, or move it elsewhere"
+        )
     images = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if any(not passed_over(path.name) for path in images):
         raise Problem(

@@ -8,6 +8,7 @@ import logging
 import math
 import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,12 @@ def _part_and_role(name: str) -> tuple[str | None, str | None]:
         if part in inventory.PART_NAMES and role in ROLES:
             return inventory.PART_NAMES[part], ROLES[role]
     return None, None
+
+
+def check_file_size(path: Path) -> None:
+    """Raise Problem for a file that would not fit in memory, before it is read."""
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise Problem(f"{path} has {size} bytes, more than {MOST_BYTES}: save fewer examples")
 
 
 def _check_size(archive: zipfile.ZipFile, size: int, chosen: Chosen, path: str) -> None:

@@ -30,7 +30,7 @@ class Layout:
     def __post_init__(self) -> None:
         """Raise Problem for an encoding that does not exist, and for a wrong delimiter."""
         try:
-            own.one_delimiter(self.delimiter or ",")
+            own.one_delimiter("," if self.delimiter is None else self.delimiter)
         except ValueError as error:
             raise Problem(f"delimiter {self.delimiter!r}: {error}") from error
         try:
@@ -88,7 +88,7 @@ def of_lines(opened: IO[bytes], name: str, layout: Layout) -> list[str]:
 
     Raises Problem where a line cannot be read, and where there is no text.
     """
-    lines = review_files.lines(HashingReader(opened), name, layout.encoding, newline="\n")
+    lines = review_files.lines(HashingReader(opened), name, layout.encoding, newline="")
     return _texts(_plain_reviews(lines, name), name)
 
 
