@@ -99,6 +99,22 @@ def deep_png(values: np.ndarray, transparent: int | None = None) -> bytes:
     return file[:start] + chunk(b"tRNS", transparent.to_bytes(2)) + file[start:]
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_transparent_gray_levels_of_few_bits(tmp_path: Path, bits: int) -> None:
+    """The level that is transparent takes the background's color, whatever the bits of a pixel."""
+    levels = {"0": (1 << bits) - 1, "1": 1}  # 1 is transparent
+    files = []
+    for n in range(8):
+        row = "".join(format(levels[digit], f"0{bits}b") for digit in f"{n:08b}")
+        line = int(row, 2).to_bytes(bits)
+        file = png(8, 1, zlib.compress(b"\0" + line), bits=bits)
+        start = file.index(b"IDAT") - 4
+        files.append(file[:start] + chunk(b"tRNS", b"\0\1") + file[start:])
+    stored = pixels(folder(tmp_path / "in", files), tmp_path / "raw", background="black")
+    drawn = [np.array([255 * (digit == "0") for digit in f"{n:08b}"], np.uint8) for n in range(8)]
+    assert (stored == stack(drawn)).all()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".ppm"])
 @pytest.mark.parametrize("shift", [0, 4, 8])
 def test_16_bit_colors_are_read_or_refused(tmp_path: Path, shift: int, suffix: str) -> None:

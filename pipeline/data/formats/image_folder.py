@@ -35,6 +35,7 @@ GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I")
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
 # First bytes of the formats that may have 16 bits a value: PNG, TIFF, PGM and PPM.
 DEEP_STARTS = (b"\x89PNG", b"II*", b"II+", b"MM\0*", b"MM\0+", b"P2", b"P3", b"P5", b"P6")
+FEW_BITS = {"L;2": 85, "L;4": 17}  # layouts of gray pixels, and the factor to 8 bits
 GRAY_AND_ALPHA = "LA;16B"  # a layout that Pillow reads as if it were in color
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange rows and columns
 MISSING = -1  # no pixel has this value
@@ -261,6 +262,8 @@ def _loaded(inventory: Inventory, file: File) -> Iterator[Image.Image]:
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise Problem(f"{path} has several frames: save one of them, or remove it")
         gray = _layout(image) == GRAY_AND_ALPHA
+        if "transparency" in image.info:
+            image.info["transparency"] = _transparent(image)
         image.load()
         upright = ImageOps.exif_transpose(image)
         upright = upright.convert("LA") if gray else upright
@@ -268,6 +271,15 @@ def _loaded(inventory: Inventory, file: File) -> Iterator[Image.Image]:
         tags = getattr(image, "tag_v2", {})
         upright.info[INVERTED] = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
         yield upright
+
+
+def _transparent(image: Image.Image) -> Any:
+    """Return the transparent value of an image that is not loaded yet, on the scale of its pixels.
+
+    Pillow scales gray pixels of 2 and 4 bits to 8, but not this value.
+    """
+    value = image.info["transparency"]
+    return value * FEW_BITS.get(_layout(image), 1) if isinstance(value, int) else value
 
 
 def size_and_color(path: Path) -> tuple[tuple[int, int], bool]:
