@@ -19,6 +19,9 @@ Column = Annotated[str, typer.Option(help="column or key of the texts in --file"
 Delimiter = Annotated[
     str | None, typer.Option(help="delimiter of a .csv or .tsv --file; default: comma or tab")
 ]
+Quoting = Annotated[
+    bool | None, typer.Option(help="whether quotes enclose cells of a .csv or .tsv --file")
+]
 Encoding = Annotated[str, typer.Option(help="encoding of --file or standard input")]
 Seed = Annotated[int | None, typer.Option(help="seed of the network; default: best on validation")]
 Top = Annotated[int, typer.Option(min=0, help="number of terms to show, largest effects first")]
@@ -38,6 +41,7 @@ def main(
     file: File = None,
     column: Column = "text",
     delimiter: Delimiter = None,
+    quoting: Quoting = None,
     encoding: Encoding = "utf-8",
     seed: Seed = None,
     top: Top = 10,
@@ -59,7 +63,7 @@ def main(
     from pipeline.tracking import models
     from stages.tracking import tracking_uri
 
-    layout = unlabeled_texts.Layout(column, encoding, delimiter)
+    layout = unlabeled_texts.Layout(column, encoding, delimiter, quoting)
     inputs = unlabeled_texts.read(texts or [], file, layout)
     device.prepare_for_training()
     if run_id == "":

@@ -28,3 +28,29 @@ def test_bad_files_are_named_with_their_line(tmp_path, name, content, fault):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(Problem, match=fault):
         unlabeled_texts.read([], tmp_path / name, Layout())
+
+
+def test_quotes_of_tables_are_chosen(tmp_path):
+    """Stray quotes are refused with the command's options, each of which reads the file."""
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tid\n"good film\t1\nbad film\t2\nfine film"\t3\n')
+    with pytest.raises(Problem, match=r"give --no-quoting if .* else --quoting"):
+        unlabeled_texts.read([], path, Layout())
+    plain = ['"good film', "bad film", 'fine film"']
+    assert unlabeled_texts.read([], path, Layout(quoting=False)) == plain
+    (whole,) = unlabeled_texts.read([], path, Layout(quoting=True))
+    assert whole.endswith("fine film")
+
+
+def test_lines_may_end_in_carriage_returns(tmp_path):
+    """As those of old Macs do."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"good\revening\r\nall\n")
+    assert unlabeled_texts.read([], path, Layout()) == ["good", "evening", "all"]
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;"])
+def test_wrong_delimiters_are_refused(delimiter):
+    """An empty one is not the default."""
+    with pytest.raises(Problem, match="one character"):
+        Layout(delimiter=delimiter)

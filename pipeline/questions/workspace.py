@@ -22,6 +22,7 @@ from pipeline.runtime import storage
 from pipeline.runtime.errors import Problem
 
 FOLDER = Path("questions")
+NAMES = {"text", "stars", "x", "y"}  # options whose values are names of columns or arrays
 OF_FILES = {"label": "--label", "scaling": "--scaling", "preprocess": "--set"}  # options
 IGNORED = ("data/", "runs/", "report/", "results/*/*.npz", "results/*/curves.json")
 SHARED = ("runs/trained", "data/downloads")  # of the root: nothing is trained or fetched twice
@@ -63,8 +64,8 @@ def options_of(assignments: Sequence[str]) -> dict[str, Any]:
 
     Raises Problem for a text without "=".
 
-    >>> options_of(["size=[28, 28]", "color=false", "background=black"])
-    {'size': [28, 28], 'color': False, 'background': 'black'}
+    >>> options_of(["size=[28, 28]", "background=black", "text=0"])  # a column may be named 0
+    {'size': [28, 28], 'background': 'black', 'text': '0'}
     """
     options = {}
     for assignment in assignments:
@@ -72,9 +73,11 @@ def options_of(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise Problem(f"--set {assignment}: expected NAME=VALUE, for example background=black")
         try:
-            options[name.strip()] = json.loads(value)
+            read = json.loads(value)
         except ValueError:
-            options[name.strip()] = value
+            read = value
+        names = name.strip() in NAMES and not isinstance(read, str)
+        options[name.strip()] = value if names else read
     return options
 
 

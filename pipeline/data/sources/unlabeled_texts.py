@@ -13,19 +13,22 @@ from pipeline.data.text.reviews import Columns, Fault, Parsed, Review
 from pipeline.runtime.errors import Problem
 
 PLAIN_SUFFIX, STANDARD_INPUT = ".txt", "-"
+# Options of params.yaml in messages of the readers, and those of the command.
+QUOTING = {"set quoting: false": "give --no-quoting", "quoting: true": "--quoting"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Column of the texts in a file, the encoding of the file, and the delimiter of its cells.
+    """Column of the texts in a file, the encoding of the file, delimiter and quotes of its cells.
 
     Plain text files have no columns. By default cells are separated by tabs in a .tsv file, by
-    commas in a .csv file.
+    commas in a .csv file, and quotes enclose cells but not rows.
     """
 
     column: str = "text"
     encoding: str = "utf-8"
     delimiter: str | None = None
+    quoting: bool | None = None
 
     def __post_init__(self) -> None:
         """Raise Problem for an encoding that does not exist, and for a wrong delimiter."""
@@ -77,6 +80,7 @@ def of_file(path: Path, layout: Layout) -> list[str]:
                     layout.delimiter or ("\t" if suffix == ".tsv" else ",")
                 ),
                 encoding=layout.encoding,
+                quoting=layout.quoting,
             )
             return _texts(reviews, str(path))
     except OSError as error:
@@ -114,7 +118,10 @@ def _texts(reviews: Iterable[Parsed], name: str) -> list[str]:
     texts = []
     for item in reviews:
         if isinstance(item, Fault):
-            raise Problem(f"{item.path}, line {item.line}: {item.what}: correct the line")
+            what = item.what
+            for words, option in QUOTING.items():
+                what = what.replace(words, option)
+            raise Problem(f"{item.path}, line {item.line}: {what}: correct the line")
         texts.append(item.text)
     if not texts:
         raise Problem(f"{name} has no text: write one per line")
