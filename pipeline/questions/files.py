@@ -155,15 +155,7 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
         columns = csv_table.column_names(next(rows, []))
         table_columns.check_names(path, columns)
         column = table_columns.label_column(path, columns, given.get("stars") or question.label)
-        place = columns.index(column)
-        labels, sample, unlabeled = list[str](), list[list[str]](), list[list[str]]()
-        for row in rows:
-            if len(row) == len(columns):
-                labels.append(row[place].strip())
-                kept = unlabeled if labels[-1] in MISSING else sample
-                if len(kept) < SAMPLE:
-                    kept.append(row)
-        sample = sample or unlabeled
+        labels, sample = _sampled(rows, len(columns), columns.index(column))
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
     if question.label is None:
         table_columns.check_header(path, column, labels, inputs)
@@ -181,14 +173,10 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
         )
     shared = {"delimiter": delimiter} | _shares(set())
     if text_column:
-        labeled = [
-            cell
-            for cell, row in zip(inputs[text_column], sample, strict=True)
-            if row[place].strip() not in MISSING
-        ]
+        texts = inputs[text_column]
         options = shared | ({} if "stars" in given else {"label": column})
         others = [name for name in inputs if name != text_column]
-        found = _texts(target, text_column, labeled, options, column, len(classes), others)
+        found = _texts(target, text_column, texts, options, column, len(classes), others)
         return replace(found, what=found.what + _without_class(left_out))
     if "encoding" in given:
         raise Problem(f"{path} is a table of numbers: save it in UTF-8 in place of --set encoding")
@@ -200,6 +188,23 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
     what += _without_class(left_out)
     shared |= {"scaling": question.scaling or "standardized"}
     return Recognized({"csv": target}, shared, len(classes), what)
+
+
+def _sampled(
+    rows: Iterator[list[str]], columns: int, place: int
+) -> tuple[list[str], list[list[str]]]:
+    """Return the cells at `place` of all whole rows, and the first rows with a class.
+
+    Where no row has a class, the first rows are returned.
+    """
+    labels, sample, unlabeled = list[str](), list[list[str]](), list[list[str]]()
+    for row in rows:
+        if len(row) == columns:
+            labels.append(row[place].strip())
+            kept = unlabeled if labels[-1] in MISSING else sample
+            if len(kept) < SAMPLE:
+                kept.append(row)
+    return labels, sample or unlabeled
 
 
 def _without_class(rows: int) -> str:
