@@ -203,6 +203,41 @@ def test_wrong_options_of_preprocess_are_refused(options: dict[str, Any], says: 
         checked(given, params.load(ROOT / "params.yaml"))
 
 
+@pytest.mark.parametrize("path", ["./digits", "digits/", "a/../digits"])
+def test_a_path_is_no_name_of_a_dataset(path: str) -> None:
+    """A folder `digits` is the user's own; its question does not take the dataset's name."""
+    settings = params.load(ROOT / "params.yaml")
+    data = workspace.normalized(path, settings)
+    assert data not in settings.datasets
+    assert Path(data) == Path("digits")
+    assert workspace.folder_of(data, settings, None).name == "my-digits"
+    assert workspace.normalized("digits", settings) == "digits"
+    with pytest.raises(Problem, match="--name mnist is the name of a dataset"):
+        workspace.folder_of("a.csv", settings, "mnist")
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        ({"label": "kind"}, "--label"),
+        ({"scaling": "range"}, "--scaling"),
+        ({"preprocess": {"valid": 0.3}}, "--set"),
+    ],
+)
+def test_options_of_files_are_refused_for_a_dataset(
+    tmp_path: Path, given: dict[str, Any], option: str
+) -> None:
+    """They would have no effect: params.yaml has the options of its datasets."""
+    settings = params.load(ROOT / "params.yaml")
+    with pytest.raises(Problem, match=f"{option} has no effect on digits, a dataset"):
+        workspace.question_of(tmp_path, settings, {"data": "digits", **given}, {})
+
+
+def test_a_tab_may_be_written_as_in_a_shell() -> None:
+    """Two characters, a backslash and t."""
+    assert question(preprocess={"delimiter": "\\t"}).preprocess == {"delimiter": "\t"}
+
+
 def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ask small questions without a trial; return a list that collects networks by epoch."""
     monkeypatch.setattr("pipeline.questions.question.MOST_EPOCHS", 3)

@@ -256,6 +256,15 @@ def test_odd_numbers_are_labels_of_json(tmp_path: Path) -> None:
     assert recognized(path, "\n".join(map(json.dumps, lines))).preprocess["label"] == "label"
 
 
+def test_a_last_column_of_texts_has_no_classes(tmp_path: Path) -> None:
+    """The message names the column that was taken for that of the classes."""
+    rows = "".join(f"{n % 2},a rather long film of {n} words\n" for n in range(12))
+    with pytest.raises(Problem, match=r"looked for in the last column, tweet, .* with --label"):
+        recognized(tmp_path / "a.csv", "polarity,tweet\n" + rows)
+    found = recognized(tmp_path / "a.csv", "polarity,tweet\n" + rows, label="polarity")
+    assert found.preprocess["text"] == "tweet"
+
+
 def test_a_line_that_names_the_delimiter_is_refused(tmp_path: Path) -> None:
     """Excel writes it."""
     with pytest.raises(Problem, match="sep=;, names the delimiter: delete the line"):

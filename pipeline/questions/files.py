@@ -159,6 +159,7 @@ def _table(path: Path, target: str, question: Question) -> Recognized:
     inputs = dict(zip(columns, zip(*sample, strict=True), strict=False))
     if question.label is None:
         table_columns.check_header(path, column, labels, inputs)
+        table_columns.check_guess(path, column, labels)
     inputs.pop(column, None)
     text_column = table_columns.given_column(
         path, [*inputs], given.get("text")

@@ -62,6 +62,16 @@ def check_header(
             )
 
 
+def check_guess(path: Path, label: str, labels: Sequence[str]) -> None:
+    """Raise Problem where the last column, taken for that of the classes, has other texts."""
+    rare = len({*labels}) > max(2 * FEWEST, len(labels) / 2)
+    if label.lower() not in LABELS and rare and not _numbers(labels):
+        raise Problem(
+            f"{path}: the classes were looked for in the last column, {label}, which has "
+            f"{len({*labels})} different texts in {len(labels)} rows: choose a column with --label"
+        )
+
+
 def check_cells(path: Path, name: str, cells: Sequence[str]) -> None:
     """Raise Problem where a column of inputs is empty, or most of its cells are no numbers."""
     filled = [cell for cell in map(str.strip, cells) if cell not in MISSING]
