@@ -19,6 +19,8 @@ def reproduce_stage(stage: Any, **options: Any) -> Any:
 
     files = (*stage.outs, *stage.deps)
     absent = {file.fs_path for file in files if file.def_path.startswith(RAW) and not file.exists}
+    if not absent:  # DVC reads all its files again to find the readers of a file
+        return _reproduce_stage(stage, **options)
     readers = [s for s in stage.repo.index.stages if absent & {dep.fs_path for dep in s.deps}]
     unread = all(
         all(out.exists for out in reader.outs) and not reader.changed(allow_missing=True)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 
-PATHS = ("README.md", "docs", "results", "claims", "params.yaml", "dvc.yaml")
+PATHS = ("README.md", "docs", "results", "claims", "params.yaml", "dvc.yaml", "dvc.lock")
 
 
 def folder() -> Path:
