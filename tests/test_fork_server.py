@@ -36,7 +36,10 @@ def server() -> Iterator[ForkServer]:
     with pytest.MonkeyPatch.context() as patch:
         for name in instructions.common():
             patch.delenv(name, raising=False)
+        # A test run in the background of a shell ignores Ctrl-C, and so do its child processes.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         with ForkServer() as server:
+            signal.signal(signal.SIGINT, before)
             yield server
 
 
