@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.analysis.comparison import Outcome
+from pipeline.runtime import device
 from stages import last_line
 from stages.__main__ import app
 from tests import committed, synthetic
@@ -45,6 +46,7 @@ def test_each_stage_ends_with_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         "pipeline.tracking.publication.published", lambda *_, **__: ["a line a run"]
     )
+    monkeypatch.setattr("torch.__version__", device.PINNED_TORCH)  # another one is warned of
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     settings = synthetic.settings(seeds=2, activations=["tanh"], initializations=["pretrained"])
     content = settings.model_dump(mode="json", exclude_unset=True)
