@@ -17,16 +17,20 @@ def reproduce_stage(stage: Any, **options: Any) -> Any:
     """
     from dvc.repo.reproduce import _reproduce_stage
 
+    return _reproduce_stage(stage, **options | {"allow_missing": _lacks_only_unread_files(stage)})
+
+
+def _lacks_only_unread_files(stage: Any) -> bool:
+    """Return whether raw files of a stage are absent, and their readers need not run."""
     files = (*stage.outs, *stage.deps)
     absent = {file.fs_path for file in files if file.def_path.startswith(RAW) and not file.exists}
-    if not absent:  # DVC reads all its files again to find the readers of a file
-        return _reproduce_stage(stage, **options)
+    if not absent:  # to find readers, DVC reads all its files again
+        return False
     readers = [s for s in stage.repo.index.stages if absent & {dep.fs_path for dep in s.deps}]
-    unread = all(
+    return bool(readers) and all(
         all(out.exists for out in reader.outs) and not reader.changed(allow_missing=True)
         for reader in readers
     )
-    return _reproduce_stage(stage, **options | {"allow_missing": bool(readers) and unread})
 
 
 def hashes(repo: Any, paths: Sequence[Path]) -> dict[Path, str | None]:

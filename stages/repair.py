@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -52,15 +53,20 @@ def delete_damaged_objects(most_bytes: int | None = None) -> None:
 
 
 def md5(path: Path) -> str:
-    """Return DVC's hash of a file, or of a folder: that of the list of its files."""
+    """Return DVC's hash of a file, or of a folder."""
     if path.is_dir():
         files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-        names = sorted(file.as_posix() for file in files)  # as DVC sorts: "a.5/b" before "a/b"
-        entries = [{"md5": md5(path / name), "relpath": name} for name in names]
-        content = json.dumps(entries, sort_keys=True).encode()
-        return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
+        return folder_md5({file.as_posix(): md5(path / file) for file in files})
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def folder_md5(hashes: Mapping[str, str]) -> str:
+    """Return DVC's hash of a folder, that of its list of files, from the hash of each file."""
+    names = sorted(hashes)  # as DVC sorts: "a.5/b" before "a/b"
+    entries = [{"md5": hashes[name], "relpath": name} for name in names]
+    content = json.dumps(entries, sort_keys=True).encode()
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
 
 
 if __name__ == "__main__":

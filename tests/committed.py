@@ -33,7 +33,7 @@ def params() -> Path:
 
 
 def content(path: Path | None = None) -> dict[str, Any]:
-    """Return the content of a params.yaml, by default of the committed one."""
+    """Return the content of a YAML file, by default of the committed params.yaml."""
     return dict(YAML(typ="safe", pure=True).load(path or params()))
 
 
